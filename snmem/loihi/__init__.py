@@ -1,0 +1,1 @@
+"""Loihi's arithmetic: quantisation, limits, emulation."""

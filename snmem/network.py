@@ -1,0 +1,365 @@
+"""Networks as plain immutable descriptions: inputs, populations, projections. Validated when built."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .errors import NetworkError
+from .neuron import LIF, LoihiLIF
+from .plasticity import Instar, Rule
+
+#: Weight types kept as given; anything else becomes float64.
+_WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
+#: Loihi's weight mantissa (sign included) and weight exponent.
+LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
+
+
+def _shape(owner: str, shape: int | Iterable[int]) -> tuple[int, ...]:
+    given: tuple[Any, ...] = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)  # type: ignore[arg-type]
+    if not given or any(not isinstance(n, (int, np.integer)) or n < 1 for n in given):
+        raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shape!r}")
+    return tuple(map(int, given))
+
+
+def _check_name(kind: str, name: object) -> None:
+    if not isinstance(name, str) or not name or "/" in name:
+        raise NetworkError(f'{kind} name {name!r}: must be a non-empty text without "/" (NIR files cannot hold it)')
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source of spikes that the caller provides. ``shape``: number of lines, or a tuple such as (2, 34, 34)."""
+
+    name: str
+    shape: Any
+
+    def __post_init__(self) -> None:
+        _check_name("input", self.name)
+        object.__setattr__(self, "shape", _shape(f"input {self.name!r}", self.shape))
+
+    @property
+    def size(self) -> int:
+        """Number of input lines."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons with one parameter set (values may differ by neuron).
+
+    Parameters
+    ----------
+    name : unique in the network.    shape : number of neurons, or a tuple such as (16, 34, 34).
+    neuron : LIF (float64) or LoihiLIF (Loihi's integers).
+    clear_every, clear_offset : if given, u = v = 0 just before the update in every step t with
+        ``t % clear_every == clear_offset``: a timed reset between presentations.
+
+    Raises
+    ------
+    NetworkError
+        for an invalid name, size, or parameter vector of another length.
+    """
+
+    name: str
+    shape: Any
+    neuron: LIF | LoihiLIF
+    clear_every: int | None = None
+    clear_offset: int = 0
+
+    def __post_init__(self) -> None:
+        _check_name("population", self.name)
+        owner = f"population {self.name!r}"
+        object.__setattr__(self, "shape", _shape(owner, self.shape))
+        if not isinstance(self.neuron, (LIF, LoihiLIF)):
+            raise NetworkError(f"{owner}: neuron must be an LIF or LoihiLIF, got {type(self.neuron).__name__}")
+        self.neuron.check_size(owner, self.size)
+        if self.clear_every is not None and self.clear_every < 1:
+            raise NetworkError(f"{owner}: clear_every must be at least 1 step, got {self.clear_every}")
+        if not 0 <= self.clear_offset < (self.clear_every or 1):
+            raise NetworkError(f"{owner}: clear_offset must lie in 0..clear_every-1, got {self.clear_offset}")
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(np.prod(self.shape))
+
+
+def _weights(owner: str, weights: Any) -> sp.csr_array:
+    if sp.issparse(weights):
+        matrix = sp.csr_array(weights)
+    else:
+        dense = np.asarray(weights)
+        if dense.ndim != 2 or dense.dtype.kind not in "fiub":
+            raise NetworkError(f"{owner}: weights must be a number matrix (post, pre), got shape {dense.shape}")
+        matrix = sp.csr_array(dense)
+    if matrix.dtype not in _WEIGHT_TYPES:
+        matrix = matrix.astype(np.float64)
+    if not matrix.has_canonical_format:
+        if matrix is weights:
+            matrix = matrix.copy()
+        matrix.sum_duplicates()
+    if not np.isfinite(matrix.data).all():
+        raise NetworkError(f"{owner}: weights hold NaN or infinity; give finite weights")
+    for part in (matrix.data, matrix.indices, matrix.indptr):
+        part.setflags(write=False)
+    return matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from population ``pre`` to population ``post``.
+
+    Parameters
+    ----------
+    pre, post : names of populations (``pre`` may be an Input).
+    weights : array or scipy sparse matrix of shape (post, pre), kept as CSR; row = fan-in of one neuron.
+        Zeros of a dense array are no synapses; explicit zeros of a sparse one are synapses of weight 0.
+    delay : steps from a spike to its effect, >= 0. Every cycle must hold a delay >= 1.
+    plasticity : Instar or Outstar rule, or None. Needs delay 1.
+    name : unique; by default "pre->post".
+    exponent : Loihi networks only: the summed weights of one step are multiplied by 2**exponent, rounded down.
+
+    Raises
+    ------
+    NetworkError
+        for weights of a wrong type or not finite, and delays that are not whole steps.
+    """
+
+    pre: str
+    post: str
+    weights: Any
+    delay: int = 1
+    plasticity: Rule | None = None
+    name: str = ""
+    exponent: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or f"{self.pre}->{self.post}")
+        _check_name("projection", self.name)
+        owner = f"projection {self.name!r}"
+        object.__setattr__(self, "weights", _weights(owner, self.weights))
+        if not isinstance(self.delay, (int, np.integer)) or self.delay < 0:
+            raise NetworkError(f"{owner}: delay must be a whole number of steps >= 0, got {self.delay!r}")
+        object.__setattr__(self, "delay", int(self.delay))
+        low, high = LOIHI_EXPONENT
+        if not low <= self.exponent <= high:
+            raise NetworkError(f"{owner}: exponent must lie in {low}..{high}, got {self.exponent}")
+
+    @property
+    def synapses(self) -> int:
+        """Number of synapses."""
+        return int(self.weights.nnz)
+
+    @cached_property
+    def by_pre(self) -> sp.csc_array:
+        """The weights ordered by presynaptic neuron (CSC), for delivering spikes."""
+        return self.weights.tocsc()
+
+    @cached_property
+    def fan_out(self) -> Any:
+        """Synapses of each presynaptic neuron, shape (pre,)."""
+        return np.bincount(self.weights.indices, minlength=self.weights.shape[1])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Projection):
+            return NotImplemented
+        mine, theirs = self.weights, other.weights
+        names = [f.name for f in fields(self) if f.name != "weights"]
+        return (
+            all(getattr(self, n) == getattr(other, n) for n in names)
+            and mine.shape == theirs.shape
+            and np.array_equal(mine.indptr, theirs.indptr)
+            and np.array_equal(mine.indices, theirs.indices)
+            and np.array_equal(mine.data, theirs.data)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Inputs, populations and projections, in the order in which they were given.
+
+    Parameters
+    ----------
+    populations : Input and Population objects.
+    projections : Projection objects; spikes arriving at a neuron are summed in this order.
+    outputs : names of the populations that are outputs of the network (for NIR and Lava).
+    dt : duration of a step in seconds; only NIR export and real-time figures use it.
+
+    Raises
+    ------
+    NetworkError
+        for repeated or unknown names, weights that do not match the sizes, a cycle without delay,
+        mixed float and Loihi populations, and rules whose gate or signal does not fit.
+    """
+
+    populations: tuple[Input | Population, ...]
+    projections: tuple[Projection, ...] = ()
+    outputs: tuple[str, ...] = ()
+    dt: float = 1e-3
+    #: Names of the neuron populations in the order in which a step updates them (along delay-0 projections).
+    update_order: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("populations", "projections", "outputs"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        for kind, items in (("population", self.populations), ("projection", self.projections)):
+            names = [item.name for item in items]
+            for name in names:
+                if names.count(name) > 1:
+                    raise NetworkError(f"network: two {kind}s are called {name!r}; give each its own name")
+        if not self.neurons:
+            raise NetworkError("network: holds no population of neurons; add at least one Population")
+        if not (np.isfinite(self.dt) and self.dt > 0):
+            raise NetworkError(f"network: dt must be a positive number of seconds, got {self.dt!r}")
+        if len({p.neuron.arithmetic for p in self.neurons}) > 1:
+            raise NetworkError("network: mixes LIF and LoihiLIF populations; use one arithmetic (see snmem.quantize)")
+        for name in self.outputs:
+            self._find(name, "network outputs")
+        for projection in self.projections:
+            self._check_projection(projection)
+        object.__setattr__(self, "update_order", self._update_order())
+
+    def _find(self, name: str, owner: str) -> Input | Population:
+        for p in self.populations:
+            if p.name == name:
+                return p
+        known = ", ".join(repr(p.name) for p in self.populations)
+        raise NetworkError(f"{owner}: there is no population {name!r}; the network has {known}")
+
+    def _check_projection(self, q: Projection) -> None:
+        owner = f"projection {q.name!r}"
+        pre, post = self._find(q.pre, owner), self._find(q.post, owner)
+        if isinstance(post, Input):
+            raise NetworkError(f"{owner}: {q.post!r} is an input and receives no synapses; project to a population")
+        if q.weights.shape != (post.size, pre.size):
+            raise NetworkError(
+                f"{owner}: weights have shape {q.weights.shape}, expected (post, pre) = {(post.size, pre.size)}"
+            )
+        if self.arithmetic == "loihi":
+            self._check_loihi(q, owner)
+        elif q.exponent:
+            raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
+        if q.plasticity is not None:
+            self._check_rule(q, q.plasticity, owner)
+
+    @staticmethod
+    def _check_loihi(q: Projection, owner: str) -> None:
+        data, (low, high) = q.weights.data, LOIHI_WEIGHT
+        bad = (data < low) | (data > high) | (data != np.floor(data))
+        if bad.any():
+            raise NetworkError(
+                f"{owner}: Loihi weights are whole numbers in {low}..{high}, got {data[bad][0]:g}; use snmem.quantize"
+            )
+
+    def _check_rule(self, q: Projection, rule: Rule, owner: str) -> None:
+        if q.delay != 1:
+            raise NetworkError(f"{owner}: a plastic projection needs delay 1, got {q.delay}; delay its input instead")
+        gate_like, signal_like = (q.post, q.pre) if isinstance(rule, Instar) else (q.pre, q.post)
+        for role, name, like in (("gate", rule.gate, gate_like), ("signal", rule.signal, signal_like)):
+            given, needed = self._find(name or like, f"{owner}: {role}"), self._find(like, owner)
+            if given.size != needed.size:
+                raise NetworkError(
+                    f"{owner}: {role} {given.name!r} has {given.size} neurons, expected {needed.size} as in {like!r}"
+                )
+
+    def _update_order(self) -> tuple[str, ...]:
+        before: dict[str, list[str]] = {p.name: [] for p in self.neurons}
+        for q in self.projections:
+            if q.delay == 0 and q.pre in before:
+                before[q.post].append(q.pre)
+        try:
+            return tuple(TopologicalSorter(before).static_order())
+        except CycleError as error:
+            cycle = " -> ".join(error.args[1])
+            raise NetworkError(
+                f"network: cycle without delay: {cycle}; give one of its projections a delay of at least 1 step"
+            ) from None
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The inputs."""
+        return tuple(p for p in self.populations if isinstance(p, Input))
+
+    @property
+    def neurons(self) -> tuple[Population, ...]:
+        """The populations that are not inputs."""
+        return tuple(p for p in self.populations if isinstance(p, Population))
+
+    @property
+    def arithmetic(self) -> str:
+        """ "float" or "loihi"."""
+        return self.neurons[0].neuron.arithmetic
+
+    @property
+    def max_delay(self) -> int:
+        """Longest delay in steps."""
+        return max((q.delay for q in self.projections), default=0)
+
+    def __getitem__(self, name: str) -> Any:
+        """The population or projection of that name."""
+        for item in (*self.populations, *self.projections):
+            if item.name == name:
+                return item
+        raise KeyError(name)
+
+    def with_weights(self, weights: Mapping[str, Any]) -> Network:
+        """The same network with other weights for the named projections (as ``Recording.weights`` holds them)."""
+        unknown = set(weights) - {q.name for q in self.projections}
+        if unknown:
+            raise NetworkError(f"network: there is no projection {sorted(unknown)[0]!r}")
+        changed = tuple(replace(q, weights=weights[q.name]) if q.name in weights else q for q in self.projections)
+        return replace(self, projections=changed)
+
+    def freeze(self, grid_bits: int | None = None) -> Network:
+        """The same network without plasticity; with ``grid_bits`` = n, plastic weights are rounded to multiples of 2**-n."""
+
+        def frozen(q: Projection) -> Projection:
+            if q.plasticity is None:
+                return q
+            weights = q.weights
+            if grid_bits is not None:
+                weights = weights.copy()
+                weights.data = np.round(weights.data * 2.0**grid_bits) / 2.0**grid_bits
+            return replace(q, weights=weights, plasticity=None)
+
+        return replace(self, projections=tuple(frozen(q) for q in self.projections))
+
+    def digest(self) -> str:
+        """sha256 of the whole description, weights included."""
+        h = hashlib.sha256()
+        for item in (*self.populations, *self.projections):
+            for f in fields(item):
+                value = getattr(item, f.name)
+                if f.name == "neuron":
+                    for g in fields(value):
+                        h.update(np.asarray(getattr(value, g.name)).astype(str).tobytes())
+                elif sp.issparse(value):
+                    for part, kind in ((value.indptr, np.int64), (value.indices, np.int32), (value.data, np.float64)):
+                        h.update(part.astype(kind).tobytes())
+                else:
+                    h.update(repr(value).encode())
+        h.update(repr((self.outputs, self.dt)).encode())
+        return h.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Network):
+            return NotImplemented
+        return (self.populations, self.projections, self.outputs, self.dt) == (
+            other.populations,
+            other.projections,
+            other.outputs,
+            other.dt,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
