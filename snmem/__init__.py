@@ -8,21 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "LIF",
+    "Input",
+    "Instar",
+    "LoihiLIF",
+    "Network",
+    "Outstar",
+    "Population",
+    "Projection",
+    "Recording",
+    "SnmemError",
+    "Spikes",
+    "simulate",
+]
+
+#: Module of each name above; a test compares them with the imports below.
 _HOME = {
-    "LIF": "neuron",
-    "LoihiLIF": "neuron",
-    "Input": "network",
-    "Population": "network",
-    "Projection": "network",
-    "Network": "network",
-    "Instar": "plasticity",
-    "Outstar": "plasticity",
-    "Spikes": "spikes",
-    "Recording": "spikes",
-    "simulate": "simulation",
-    "SnmemError": "errors",
+    "errors": ("SnmemError",),
+    "network": ("Input", "Network", "Population", "Projection"),
+    "neuron": ("LIF", "LoihiLIF"),
+    "plasticity": ("Instar", "Outstar"),
+    "simulation": ("simulate",),
+    "spikes": ("Recording", "Spikes"),
 }
-__all__ = ["__version__", *_HOME]
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
     from .errors import SnmemError
@@ -34,12 +44,12 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'snmem' has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'snmem' has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

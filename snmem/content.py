@@ -1,6 +1,7 @@
 """Where the content folders are: recipes in ``models``, chip profiles in ``hardware``, timings in ``benchmarks``.
 
-They stand beside the package in a checkout (also when it is installed editable) and inside it, under ``_content``, in a wheel.
+They stand beside the package in a checkout (also when it is installed editable), and inside it, under ``_content``,
+in a wheel.
 """
 
 import importlib.util
@@ -33,13 +34,13 @@ def content_dir(name: str) -> Path:
 
 
 def content_names(folder: str, suffix: str = ".py") -> list[str]:
-    """Return the names, without ``suffix``, of the files of a content folder in order; ``_`` and ``.`` files are private."""
+    """Return the sorted names, without ``suffix``, of the files of a content folder; those with ``_`` are private."""
     paths = content_dir(folder).glob(f"*{suffix}")
     return sorted(path.name.removesuffix(suffix) for path in paths if path.name[0] not in "_.")
 
 
 def load_script(folder: str, name: str) -> ModuleType:
-    """Import ``<folder>/<name>.py`` as the module ``snmem_<folder>.<name>`` and return it; a second call returns the same module.
+    """Import ``<folder>/<name>.py`` as the module ``snmem_<folder>.<name>``, once, and return it.
 
     Raises
     ------

@@ -93,6 +93,7 @@ class Population:
 
 
 def _weights(owner: str, weights: Any) -> sp.csr_array:
+    matrix: Any  # the types of scipy know too little of csr_array
     if sp.issparse(weights):
         matrix = sp.csr_array(weights)
     else:
@@ -322,7 +323,7 @@ class Network:
         return replace(self, projections=changed)
 
     def freeze(self, grid_bits: int | None = None) -> Network:
-        """The same network without plasticity; with ``grid_bits`` = n, plastic weights are rounded to multiples of 2**-n."""
+        """The same network without plasticity; ``grid_bits`` = n rounds plastic weights to multiples of 2**-n."""
 
         def frozen(q: Projection) -> Projection:
             if q.plasticity is None:

@@ -5,8 +5,9 @@ Both rules move a synapse towards a binary signal x, on existing synapses only, 
 .. math:: \Delta w = \text{rate}\,(x - w)
 
 Timing, the same on every runtime: after all spikes of step t are known, first the trace takes them in
-(:math:`x \leftarrow \text{decay}\,x + s_t`; with ``decay = 0``, x is 1 exactly where the neuron spiked in step t), then the rule acts.
-Spikes emitted in step t are still transmitted with the weights as they were before; those of step t + 1 with the new ones.
+(:math:`x \leftarrow \text{decay}\,x + s_t`; with ``decay = 0``, x is 1 exactly where the neuron spiked in step t),
+then the rule acts. Spikes emitted in step t are still transmitted with the weights as they were before; those of
+step t + 1 with the new ones.
 This is the order of Lava's learning engine with ``t_epoch = 1``.
 """
 

@@ -107,7 +107,8 @@ class Counters:
     """Counts that cost accounting needs, by population or projection name.
 
     spikes : spikes emitted.    synaptic_events : synapses of the neurons that spiked, counted at the spike.
-    accessed : neurons x steps.  updated : neuron-steps with nonzero state, input or bias (also a silent neuron whose v is not 0).
+    accessed : neurons x steps.
+    updated : neuron-steps with nonzero state, input or bias (also a silent neuron whose v is not 0).
     changed : neuron-steps in which v differs before and after.    weight_updates : synapses touched by learning.
     updated and changed are None unless the run was asked for ``counters=True``.
     """
