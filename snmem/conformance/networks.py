@@ -1,0 +1,214 @@
+"""Seeded random networks that reach every corner of the update equations, and inputs to drive them.
+
+The same seed and arguments give the same network on every machine (numpy's PCG64 generator).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import InputError
+from ..network import Input, Network, Population, Projection
+from ..neuron import LIF, LoihiLIF
+from ..plasticity import Instar, Outstar
+from ..spikes import Spikes
+
+#: What a generated network may hold beyond the plain case. A backend's author leaves out what it declares it refuses.
+FEATURES = {
+    "subtract": "populations whose reset subtracts the threshold (float only)",
+    "v_reset": "reset to a value other than 0 (float only)",
+    "bias": "constant input to v",
+    "per_neuron": "parameters that differ by neuron",
+    "clear": "timed resets of u and v",
+    "delay_0": "projections that act in the same step, on acyclic paths",
+    "long_delays": "delays of 2 to 5 steps",
+    "cycles": "recurrent projections and loops through several populations",
+    "zero_weights": "synapses of weight 0",
+    "off_grid": "weights and parameters that are no multiples of 1/16: the order of summation shows (float only)",
+    "plasticity": "Instar and Outstar rules with gates, signals and traces (float only)",
+    "exponent": "weight exponents from -8 to 7, with saturation and wrapping (Loihi only)",
+}
+_FLOAT_ONLY = {"subtract", "v_reset", "off_grid", "plasticity"}
+
+
+def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str]:
+    """All features of an arithmetic ("float" or "loihi"), those in ``without`` left out."""
+    unknown = set(without) - set(FEATURES)
+    if unknown:
+        raise InputError(f"conformance: unknown feature {sorted(unknown)[0]!r}; known are {', '.join(FEATURES)}")
+    other = {"exponent"} if arithmetic == "float" else _FLOAT_ONLY
+    return frozenset(FEATURES) - other - set(without)
+
+
+def random_network(
+    seed: int,
+    *,
+    arithmetic: str = "float",
+    sizes: Sequence[int] | None = None,
+    inputs: Sequence[int] | None = None,
+    density: float | None = None,
+    features: Collection[str] | None = None,
+    max_size: int = 24,
+) -> Network:
+    """Return a random network.
+
+    Parameters
+    ----------
+    seed : of the generator; everything left out below is drawn from it too.
+    arithmetic : "float" (LIF) or "loihi" (LoihiLIF).
+    sizes, inputs : neurons of each population (1-4 populations), lines of each input (1-3).
+    density : probability of a synapse within a projection.
+    features : what the network may hold (keys of FEATURES); each is then used in about two networks of three.
+        Default: all of the arithmetic.
+    max_size : limit of the sizes drawn.
+    """
+    rng = np.random.default_rng(seed)
+    allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
+    used = {name for name in sorted(allowed) if rng.random() < 2 / 3}
+    pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
+    sizes = tuple(sizes or rng.choice(pool, rng.integers(1, 5)))
+    inputs = tuple(inputs or rng.choice(pool, rng.integers(1, 4)))
+    sources = [Input(f"in{i}", int(n)) for i, n in enumerate(inputs)]
+    make = _lif if arithmetic == "float" else _loihi_lif
+    neurons = [_population(rng, used, f"pop{i}", int(n), make(rng, used, int(n))) for i, n in enumerate(sizes)]
+    draw = _Draw(rng, used, arithmetic, density, [*sources, *neurons])
+    shuffled = [[*sources, *neurons][i] for i in rng.permutation(len(sources) + len(neurons))]
+    projections = draw.projections()
+    projections = [projections[i] for i in rng.permutation(len(projections))]
+    return Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
+
+
+def random_inputs(network: Network, seed: int, steps: int, rate: float | None = None) -> dict[str, Spikes]:
+    """Independent random spikes for every input, with probability ``rate`` (default: drawn) per line and step."""
+    rng = np.random.default_rng([seed, 1])
+    spikes = {}
+    for source in network.inputs:
+        p = rng.choice([0.02, 0.1, 0.3, 0.6]) if rate is None else rate
+        spikes[source.name] = Spikes.from_raster(rng.random((steps, source.size)) < p)
+    return spikes
+
+
+def _grid(rng: np.random.Generator, used: set[str], low: float, high: float, n: int | None) -> Any:
+    """Uniform values in [low, high], multiples of 1/16 unless off-grid; one or ``n``."""
+    n = n if "per_neuron" in used and rng.random() < 0.5 else None
+    if "off_grid" in used:
+        return rng.uniform(low, high, n)
+    return rng.integers(round(16 * low), round(16 * high) + 1, n) / 16
+
+
+def _decays(rng: np.random.Generator, used: set[str], n: int) -> Any:
+    if "off_grid" in used and rng.random() < 0.7:
+        return rng.uniform(0, 1, n if "per_neuron" in used and rng.random() < 0.5 else None)
+    return rng.choice([0, 0.25, 0.5, 0.75, 1], n if "per_neuron" in used and rng.random() < 0.5 else None)
+
+
+def _lif(rng: np.random.Generator, used: set[str], n: int) -> LIF:
+    subtract = "subtract" in used and rng.random() < 0.6
+    return LIF(
+        alpha=_decays(rng, used, n) if rng.random() < 0.6 else 0.0,
+        beta=_decays(rng, used, n),
+        theta=_grid(rng, used, 0.5, 1.5, n) if rng.random() < 0.95 else np.inf,
+        bias=_grid(rng, used, -0.25, 0.25, n) if "bias" in used else 0.0,
+        v_reset=_grid(rng, used, -0.5, 0.25, n) if "v_reset" in used and not subtract else 0.0,
+        reset="subtract" if subtract else "zero",
+    )
+
+
+def _loihi_lif(rng: np.random.Generator, used: set[str], n: int) -> LoihiLIF:
+    def draw(low: int, high: int) -> Any:
+        return rng.integers(low, high + 1, n if "per_neuron" in used and rng.random() < 0.5 else None)
+
+    wide = rng.random() < 0.2
+    return LoihiLIF(
+        du=rng.choice([0, 4095]) if rng.random() < 0.5 else draw(0, 4095),
+        dv=rng.choice([0, 4095]) if rng.random() < 0.4 else draw(0, 4095),
+        vth=draw(0, 131071) if wide else draw(50, 300),
+        bias_mant=draw(-4096, 4095) if "bias" in used else 0,
+        bias_exp=draw(0, 7 if wide else 1) if "bias" in used else 0,
+    )
+
+
+def _population(rng: np.random.Generator, used: set[str], name: str, n: int, neuron: LIF | LoihiLIF) -> Population:
+    if "clear" not in used or rng.random() < 0.4:
+        return Population(name, n, neuron)
+    every = int(rng.integers(1, 12))
+    return Population(name, n, neuron, clear_every=every, clear_offset=int(rng.integers(0, every)))
+
+
+class _Draw:
+    """Draws projections between ``nodes``: inputs, then populations in an order along which delay 0 is allowed."""
+
+    def __init__(
+        self, rng: np.random.Generator, used: set[str], arithmetic: str, density: float | None, nodes: list[Any]
+    ) -> None:
+        self.rng, self.used, self.arithmetic, self.density, self.nodes = rng, used, arithmetic, density, nodes
+
+    def projections(self) -> list[Projection]:
+        """Every population gets a source from before it, and more by chance; now and then two from the same one."""
+        out: list[Projection] = []
+        for j, post in enumerate(self.nodes):
+            if isinstance(post, Input):
+                continue
+            first = int(self.rng.integers(0, j))
+            for i, pre in enumerate(self.nodes):
+                if i >= j and "cycles" not in self.used and not isinstance(pre, Input):
+                    continue
+                count = int(i == first) + int(self.rng.random() < 0.35)
+                out.extend(self.projection(pre, post, f"{pre.name}->{post.name}.{k}", i < j) for k in range(count))
+        return out
+
+    def projection(self, pre: Any, post: Any, name: str, forward: bool) -> Projection:
+        delays = [1, 1]
+        if "long_delays" in self.used:
+            delays += [2, 3, 4, 5]
+        if "delay_0" in self.used and forward:
+            delays += [0, 0]
+        delay = int(self.rng.choice(delays))
+        weights = self.weights(pre.size, post.size)
+        exponent = 0
+        if "exponent" in self.used and self.rng.random() < 0.6:
+            exponent = int(self.rng.integers(-8, 8) if self.rng.random() < 0.3 else self.rng.integers(-2, 4))
+        rule = self.rule(pre, post) if delay == 1 and "plasticity" in self.used and self.rng.random() < 0.5 else None
+        return Projection(pre.name, post.name, weights, delay, rule, name, exponent)
+
+    def weights(self, pre: int, post: int) -> sp.csr_array:
+        """Weights of both signs, so large that a fifth of the sources can drive a neuron across its threshold."""
+        rng = self.rng
+        density = self.density or rng.choice([0.1, 0.3, 0.6, 1.0])
+        present = rng.random((post, pre)) < density
+        scale = 1.2 / max(1.0, 0.2 * density * pre)
+        values = scale * rng.normal(0.2, 1.0, (post, pre))
+        if self.arithmetic == "loihi":
+            values = np.clip(np.round(400 * values), -256, 255)
+            sign = rng.choice([0, 0, 0, 1, 1, -1])  # mixed signs and one-signed matrices are conditioned differently
+            values = sign * np.abs(values).clip(0, 255) if sign else values
+        elif "off_grid" not in self.used:
+            values = np.round(16 * values) / 16
+        elif rng.random() < 0.3:
+            values = np.round(values, 1)  # decimal weights make exact ties in one order of summation only
+        if "zero_weights" in self.used:
+            values[rng.random((post, pre)) < 0.1] = 0
+        rows, columns = np.nonzero(present)
+        kind = np.int16 if self.arithmetic == "loihi" else np.float64
+        return sp.csr_array((values[present].astype(kind), (rows, columns)), shape=(post, pre))
+
+    def rule(self, pre: Any, post: Any) -> Instar | Outstar:
+        rng = self.rng
+        kind = Instar if rng.random() < 0.5 else Outstar
+        gate_like, signal_like = (post, pre) if kind is Instar else (pre, post)
+
+        def other(like: Any) -> str | None:
+            fitting = [p.name for p in self.nodes if p.size == like.size]
+            return str(rng.choice(fitting)) if rng.random() < 0.5 else None
+
+        off = "off_grid" in self.used
+        return kind(
+            rate=float(rng.uniform(0, 1) if off else rng.choice([0.0, 0.25, 0.5, 1.0])),
+            gate=other(gate_like),
+            signal=other(signal_like),
+            decay=float(rng.uniform(0, 0.9) if off else rng.choice([0.0, 0.5])),
+        )
