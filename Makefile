@@ -1,0 +1,33 @@
+# make demo    the main job end to end, on this machine: sets up .venv, then runs `snmem demo`
+# make test    lint, types, documentation and all tests: sets up .venv with everything they need
+# make docs    the documentation as HTML in site/
+# make clean   remove .venv and everything that was built
+#
+# PYTHON=/path/to/python chooses the interpreter (3.11 to 3.13); ARGS="..." goes to `snmem demo` or pytest.
+
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help demo test docs clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo:
+	@.ci/setup demo
+	$(BIN)/snmem demo $(ARGS)
+
+test:
+	@.ci/setup dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+docs:
+	@.ci/setup dev
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv site build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
