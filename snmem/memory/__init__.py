@@ -1,0 +1,17 @@
+"""Associative memories, each as an algorithm on vectors and as a network of spiking neurons."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOME = {"KWinnerConfig": "config", "KWinnerMemory": "kwinner"}
+__all__ = ["KWinnerConfig", "KWinnerMemory"]
+
+if TYPE_CHECKING:
+    from .config import KWinnerConfig
+    from .kwinner import KWinnerMemory
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module 'snmem.memory' has no attribute {name!r}")

@@ -1,0 +1,94 @@
+"""The parameters of a K-winner memory, shared by its algorithm level and its spiking level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class KWinnerConfig:
+    r"""Sizes and learning rate of a K-winner modern Hopfield network.
+
+    Every hidden unit has ``fan_in`` synapses from visible units drawn at random, and return synapses to the same
+    units. A presented pattern x in {0, 1}^visible with ``active`` ones makes the ``winners`` hidden units of largest
+    drive win; their synapses, both ways, move towards x: :math:`\Delta w_{ji} = \text{rate}\,(x_i - w_{ji})`.
+
+    Parameters
+    ----------
+    visible : number of visible units.
+    hidden : number of hidden units.
+    fan_in : synapses from visible units to each hidden unit, at most ``visible``.
+    winners : hidden units that win per presentation (k), at most ``hidden``.
+    active : ones per stored pattern and per recalled pattern (s), at most ``visible``.
+    rate : learning rate epsilon in (0, 1].
+    tied : return weights are the transposed forward weights from the start; otherwise they start from a draw of their
+        own (as in the paper) and become equal by learning.
+    random_winners : control: winners of a *store* are random units; recall still takes the largest drives.
+
+    Raises
+    ------
+    InputError
+        for a size that is not a positive whole number, exceeds what it is drawn from, or a rate outside (0, 1].
+
+    Source: Bhandarkar & McClelland 2025, "Neural Computation Without Slots", arXiv 2511.04593.
+    """
+
+    visible: int = 1000
+    hidden: int = 2000
+    fan_in: int = 50
+    winners: int = 50
+    active: int = 100
+    rate: float = 0.3
+    tied: bool = False
+    random_winners: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("visible", "hidden", "fan_in", "winners", "active"):
+            value: Any = getattr(self, name)
+            if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise InputError(f"KWinnerConfig.{name}: must be a whole number, at least 1, got {value!r}")
+            object.__setattr__(self, name, int(value))
+        for part, whole in (("fan_in", "visible"), ("winners", "hidden"), ("active", "visible")):
+            value, limit = getattr(self, part), getattr(self, whole)
+            if value > limit:
+                remedy = f"lower {part} or raise {whole}"
+                raise InputError(f"KWinnerConfig.{part}: must be at most {whole} = {limit}, got {value}; {remedy}")
+        rate: Any = self.rate
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0.0 < rate <= 1.0:
+            raise InputError(f"KWinnerConfig.rate: must lie in (0, 1], got {rate!r}; the paper uses 0.3")
+        object.__setattr__(self, "rate", float(rate))
+
+    @classmethod
+    def main(cls) -> KWinnerConfig:
+        """Return the paper's K-winner network: 2000 hidden units of fan-in 50, k = 50, rate 0.3."""
+        return cls()
+
+    @classmethod
+    def one_winner(cls) -> KWinnerConfig:
+        """Return the paper's 1-winner network (a modern Hopfield network of fixed size): 100 slots, rate 1."""
+        return cls(hidden=100, fan_in=1000, winners=1, rate=1.0)
+
+    @classmethod
+    def high_fan_in(cls) -> KWinnerConfig:
+        """Return the paper's K-winner network of fan-in 100 (appendix A.2.5): 1000 hidden units, k = 50, rate 0.3."""
+        return cls(hidden=1000, fan_in=100)
+
+    @classmethod
+    def graded(cls) -> KWinnerConfig:
+        """Return the paper's 1-winner network with graded learning (appendix A.2.6): 100 slots, rate 0.3."""
+        return cls(hidden=100, fan_in=1000, winners=1, rate=0.3)
+
+    @property
+    def synapses(self) -> int:
+        """Number of forward synapses; there are as many return synapses."""
+        return self.hidden * self.fan_in
+
+    @property
+    def coverage(self) -> float:
+        """Expected share of visible units connected to a winner, ``1 - (1 - fan_in/visible)**winners``."""
+        return 1.0 - (1.0 - self.fan_in / self.visible) ** self.winners

@@ -1,0 +1,257 @@
+"""K-winner modern Hopfield memory, algorithm level: vectors, exact k winners, sparse weights, compiled."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import FileError, InputError
+from . import kwinner_kernels as kernels
+from .config import KWinnerConfig
+
+_FORMAT = "snmem K-winner memory 1"
+_CHUNK = 1 << 20
+
+
+class KWinnerMemory:
+    r"""Memory that stores binary patterns one-shot and recalls them from damaged cues.
+
+    With forward weights W (hidden, visible), return weights R (visible, hidden), both on the same random synapses,
+    and kWTA_k(h) = 1 at the k largest entries of h (ties at random) and 0 elsewhere:
+
+    .. math::
+        z = \mathrm{kWTA}_k(W c), \qquad \hat{x} = \mathrm{kWTA}_s(R z)
+
+    is the recall from a cue c, with k = ``config.winners`` and s = ``config.active``. Storing a pattern x takes
+    :math:`z = \mathrm{kWTA}_k(W x)` and moves every synapse of the winners:
+    :math:`\Delta W_{ji} = \epsilon (x_i - W_{ji})`, :math:`\Delta R_{ij} = \epsilon (x_i - R_{ij})`.
+    Initial weights are uniform in [0, 1).
+
+    A hash of the memory's seed and the cue breaks ties, so ``winners`` and ``recall`` are functions of weights and cue.
+
+    Parameters
+    ----------
+    config : sizes and learning rate.
+    seed : seed or numpy Generator for synapses, initial weights and ties; None draws fresh entropy.
+
+    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2.
+    """
+
+    def __init__(self, config: KWinnerConfig | None = None, seed: int | np.random.Generator | None = 0) -> None:
+        self.config = config or KWinnerConfig()
+        rng = np.random.default_rng(seed)
+        inputs = _draw_inputs(self.config, rng)
+        forward = rng.random(inputs.size)
+        back = np.empty((0, 0)) if self.config.tied else rng.random(inputs.shape)
+        self._set(inputs, forward, back, rng.integers(2**64, dtype=np.uint64))
+
+    def _set(self, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any], tie_seed: np.uint64) -> None:
+        """Take over the synapses: ``forward`` is ordered by visible, then hidden unit, ``back`` like ``inputs``."""
+        self._inputs, self._forward, self._back, self._tie_seed = inputs, forward, back, np.uint64(tie_seed)
+        self._start = np.zeros(self.config.visible + 1, np.int64)
+        self._post = np.empty(inputs.size, np.int32)
+        self._place = np.empty(inputs.shape, np.int32 if inputs.size < 2**31 else np.int64)
+        kernels.index_by_visible(inputs, self._start, self._post, self._place)
+
+    @property
+    def forward_weights(self) -> sp.csr_array:
+        """Copy of the weights W from visible to hidden units, CSR of shape (hidden, visible)."""
+        return self._csr(self._forward[self._place])
+
+    @property
+    def return_weights(self) -> sp.csr_array:
+        """Copy of the weights R from hidden to visible units, CSR of shape (visible, hidden)."""
+        return self._csr(self._forward[self._place] if self.config.tied else self._back).T.tocsr()
+
+    def _csr(self, values: NDArray[Any]) -> sp.csr_array:
+        bounds = np.arange(self.config.hidden + 1) * self.config.fan_in
+        shape = (self.config.hidden, self.config.visible)
+        return sp.csr_array((values.ravel().copy(), self._inputs.ravel().copy(), bounds), shape)
+
+    def store(self, patterns: ArrayLike, targets: ArrayLike | None = None) -> None:
+        """Learn patterns one-shot, in order.
+
+        Parameters
+        ----------
+        patterns : (n, visible) or (visible,) of 0 and 1, exactly ``active`` ones in each row.
+        targets : patterns of the same shape to recall instead (hetero-association): ``patterns`` choose the winners and
+            shape the forward weights, ``targets`` shape the return weights.
+
+        Raises
+        ------
+        InputError
+            for a wrong shape, values other than 0 and 1, a wrong number of ones, or targets with tied weights.
+        """
+        cues = self._patterns(patterns, "patterns")
+        if targets is None:
+            self._learn(cues, cues, cues)
+            return
+        if self.config.tied:
+            raise InputError("store: targets need return weights of their own, but config.tied is True; use tied=False")
+        wanted = self._patterns(targets, "targets")
+        if len(wanted) != len(cues):
+            raise InputError(f"store: {len(cues)} patterns but {len(wanted)} targets; give one target for each pattern")
+        self._learn(cues, cues, wanted)
+
+    def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 1) -> None:
+        """Overwrite patterns: the units that win for each of them learn a random pattern instead, ``times`` times over.
+
+        Parameters
+        ----------
+        patterns : as in :meth:`store`; they need not have been stored.
+        seed : seed or Generator of the random patterns.
+        times : overwritings in a row, each with a new random pattern; one leaves a share (1 - rate) of the trace.
+        """
+        rng = np.random.default_rng(seed)
+        cues = self._patterns(patterns, "patterns")
+        if times < 1:
+            raise InputError(f"forget: times must be at least 1, got {times}")
+        for cue in cues:
+            for _ in range(times):
+                noise = rng.choice(self.config.visible, (1, self.config.active), replace=False)
+                self._learn(cue[None], noise, noise)
+
+    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+        """Return the recalled pattern for each cue: booleans in the shape of ``cues``, ``active`` ones in each row.
+
+        Parameters
+        ----------
+        cues : (n, visible) or (visible,) of 0 and 1, at least one 1 in each row.
+
+        Raises
+        ------
+        InputError
+            for a wrong shape, values other than 0 and 1, or a cue without ones.
+        """
+        units, bounds = self._cues(cues)
+        c = self.config
+        found = kernels.recall(
+            units, bounds, self._start, self._post, self._inputs, self._place, self._forward, self._back,
+            c.winners, c.active, self._tie_seed,
+        )  # fmt: skip
+        out = np.zeros((len(found), c.visible), bool)
+        np.put_along_axis(out, found, True, axis=1)
+        return out if np.ndim(cues) == 2 else out[0]
+
+    def winners(self, cues: ArrayLike) -> NDArray[np.int64]:
+        """Return the winning hidden units of each cue in increasing order, shape (n, winners) or (winners,)."""
+        units, bounds = self._cues(cues)
+        c = self.config
+        found = kernels.find_winners(
+            units, bounds, self._start, self._post, self._forward, c.hidden, c.winners, self._tie_seed
+        )
+        found.sort(axis=1)
+        return found if np.ndim(cues) == 2 else found[0]
+
+    def _learn(self, cues: NDArray[np.int64], targets: NDArray[np.int64], back_targets: NDArray[np.int64]) -> None:
+        c = self.config
+        bounds = np.arange(len(cues) + 1) * c.active
+        kernels.store(
+            cues.ravel(), bounds, targets, back_targets, self._start, self._post, self._inputs, self._place,
+            self._forward, self._back, c.rate, c.winners, c.random_winners, self._tie_seed,
+        )  # fmt: skip
+
+    def _patterns(self, patterns: ArrayLike, name: str) -> NDArray[np.int64]:
+        """Return the active units of each pattern, shape (n, active)."""
+        units, bounds = _active_units(patterns, self.config.visible, name)
+        wrong = np.flatnonzero(np.diff(bounds) != self.config.active)
+        if wrong.size:
+            row = wrong[0]
+            raise InputError(
+                f"{name}: row {row} has {bounds[row + 1] - bounds[row]} ones, expected exactly active = "
+                f"{self.config.active}; use an encoder of snmem.encode or another KWinnerConfig.active"
+            )
+        return units.reshape(-1, self.config.active)
+
+    def _cues(self, cues: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        units, bounds = _active_units(cues, self.config.visible, "cues")
+        empty = np.flatnonzero(np.diff(bounds) == 0)
+        if empty.size:
+            raise InputError(f"cues: row {empty[0]} has no ones; a cue needs at least 1 active unit")
+        return units, bounds
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the memory to an .npz file of plain arrays, replacing the file only when it is complete."""
+        path = Path(path)
+        header = {"format": _FORMAT, "config": asdict(self.config), "tie_seed": int(self._tie_seed)}
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with draft.open("wb") as file:
+                np.savez(file, header=json.dumps(header), inputs=self._inputs, forward=self._forward, back=self._back)
+            draft.replace(path)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> KWinnerMemory:
+        """Read a memory written by :meth:`save`.
+
+        Raises
+        ------
+        FileError
+            The file is missing, is not a saved K-winner memory, or is damaged.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileError(f"{path}: no such file; give a file written by KWinnerMemory.save")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                parts = {name: file[name] for name in ("header", "inputs", "forward", "back")}
+            header = json.loads(str(parts.pop("header")))
+            if header["format"] != _FORMAT:
+                raise FileError(f"{path}: holds {header['format']!r}, this version reads {_FORMAT!r}; save it again")
+            memory = cls.__new__(cls)
+            memory.config = KWinnerConfig(**header["config"])
+            _check_parts(memory.config, **parts)
+            memory._set(**parts, tie_seed=np.uint64(header["tie_seed"]))
+        except FileError:
+            raise
+        except Exception as error:  # whatever a damaged archive or header raises
+            remedy = "give a file written by KWinnerMemory.save"
+            raise FileError(f"{path}: not a saved K-winner memory, or damaged ({error}); {remedy}") from error
+        return memory
+
+
+def _draw_inputs(config: KWinnerConfig, rng: np.random.Generator) -> NDArray[np.int32]:
+    """Draw the visible units of every hidden unit, without replacement, shape (hidden, fan_in)."""
+    inputs = np.empty((config.hidden, config.fan_in), np.int32)
+    pool = np.arange(config.visible)
+    rows = max(1, _CHUNK // config.fan_in)
+    for first in range(0, config.hidden, rows):
+        part = inputs[first : first + rows]
+        kernels.draw_rows(rng.random(part.shape), config.visible, pool, part)
+    return inputs
+
+
+def _active_units(patterns: ArrayLike, visible: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the active units of all rows in one vector, and where each row begins and ends in it."""
+    array = np.atleast_2d(np.asarray(patterns))
+    if array.ndim != 2 or array.shape[1] != visible:
+        raise InputError(f"{name}: expected shape (n, visible = {visible}), got {np.shape(patterns)}")
+    if array.dtype != bool:
+        if array.dtype.kind not in "iuf" or not ((array == 0) | (array == 1)).all():
+            raise InputError(f"{name}: holds values other than 0 and 1 (dtype {array.dtype}); encode the data first")
+        array = array.astype(bool)
+    flat = np.flatnonzero(array)
+    bounds = np.searchsorted(flat, np.arange(len(array) + 1) * visible)
+    return flat % visible, bounds
+
+
+def _check_parts(config: KWinnerConfig, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any]) -> None:
+    shape = (config.hidden, config.fan_in)
+    kinds = (inputs.dtype, forward.dtype, back.dtype) == (np.int32, np.float64, np.float64)
+    sizes = (inputs.shape, forward.shape, back.shape) == (shape, (inputs.size,), (0, 0) if config.tied else shape)
+    if not kinds or not sizes:
+        raise ValueError("arrays of wrong type or size")
+    ordered = inputs[:, 0].min() >= 0 and inputs[:, -1].max() < config.visible and (np.diff(inputs, axis=1) > 0).all()
+    if not ordered or not all(((w >= 0) & (w <= 1)).all() for w in (forward, back)):
+        raise ValueError("synapses or weights out of range")

@@ -1,0 +1,235 @@
+"""Compiled inner loops of the K-winner memory. Work is proportional to the active synapses, never to visible x hidden.
+
+Names: ``start``/``post`` list the hidden units behind each visible unit (CSC), in the order of ``forward``;
+``inputs[j]`` are the visible units of hidden unit j in increasing order, ``place[j]`` the positions of these synapses
+in ``forward``, ``back[j]`` their return weights (with tied weights ``back`` is empty, ``forward`` serves both ways).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_OPTIONS = {"cache": True, "nogil": True}
+
+
+@njit(**_OPTIONS)
+def mix(key, index):
+    """Return 64 well-mixed bits of (key, index): the finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
+    z = key + np.uint64(0x9E3779B97F4A7C15) * (np.uint64(index) + np.uint64(1))
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(**_OPTIONS)
+def pattern_key(seed, active):
+    """Return a key for breaking ties that depends on the seed and the set of active units only."""
+    key = seed
+    for i in active:
+        key ^= mix(seed, i)
+    return mix(key, 0)
+
+
+@njit(**_OPTIONS)
+def _before(value, unit, other_value, other_unit, key):
+    if value != other_value:
+        return value < other_value
+    return mix(key, unit) < mix(key, other_unit)
+
+
+@njit(**_OPTIONS)
+def _sift(values, units, size, value, unit, key):
+    """Put (value, unit) at the root of a heap with the smallest on top and let it sink to its place."""
+    here = 0
+    while True:
+        child = 2 * here + 1
+        if child >= size:
+            break
+        if child + 1 < size and _before(values[child + 1], units[child + 1], values[child], units[child], key):
+            child += 1
+        if not _before(values[child], units[child], value, unit, key):
+            break
+        values[here], units[here] = values[child], units[child]
+        here = child
+    values[here], units[here] = value, unit
+
+
+@njit(**_OPTIONS)
+def _rise(values, units, at, value, unit, key):
+    """Add (value, unit) at the end of the heap, position ``at``, and let it rise to its place."""
+    while at > 0:
+        parent = (at - 1) // 2
+        if not _before(value, unit, values[parent], units[parent], key):
+            break
+        values[at], units[at] = values[parent], units[parent]
+        at = parent
+    values[at], units[at] = value, unit
+
+
+@njit(**_OPTIONS)
+def _offer(values, units, size, value, unit, key):
+    """Keep (value, unit) if it is among the best so far; return the number of units kept."""
+    if size < units.size:
+        _rise(values, units, size, value, unit, key)
+        return size + 1
+    if _before(values[0], units[0], value, unit, key):
+        _sift(values, units, size, value, unit, key)
+    return size
+
+
+@njit(**_OPTIONS)
+def _fill(units, size, total, taken, key):
+    """Fill up ``units[size:]`` with random units of 0..total-1 that are not among ``units[:size]``."""
+    for n in range(size):
+        taken[units[n]] = True
+    draw = 0
+    while size < units.size:
+        unit = np.int64(mix(key, total + draw) % np.uint64(total))
+        draw += 1
+        if not taken[unit]:
+            taken[unit] = True
+            units[size] = unit
+            size += 1
+    for n in range(size):
+        taken[units[n]] = False
+
+
+@njit(**_OPTIONS)
+def _winners(active, start, post, forward, drive, taken, values, units, key):
+    """Set ``units`` to the hidden units of largest drive, ties at random; ``drive`` is all zero before and after."""
+    synapses = 0
+    for i in active:
+        first, last = start[i], start[i + 1]
+        synapses += last - first
+        for p in range(first, last):
+            drive[post[p]] += forward[p]
+    size = 0
+    if synapses >= drive.size:
+        for j in range(drive.size):
+            if drive[j] > 0.0:
+                size = _offer(values, units, size, drive[j], j, key)
+                drive[j] = 0.0
+    else:
+        for i in active:
+            for p in range(start[i], start[i + 1]):
+                j = post[p]
+                if drive[j] > 0.0:
+                    size = _offer(values, units, size, drive[j], j, key)
+                    drive[j] = 0.0
+    if size < units.size:
+        _fill(units, size, drive.size, taken, key)
+
+
+@njit(**_OPTIONS)
+def _read_out(winners, inputs, place, forward, back, drive, taken, values, units, key):
+    """Set ``units`` to the visible units of largest return drive; ``drive`` is all zero before and after."""
+    tied = back.size == 0
+    fan_in = inputs.shape[1]
+    for j in winners:
+        for n in range(fan_in):
+            drive[inputs[j, n]] += forward[place[j, n]] if tied else back[j, n]
+    size = 0
+    if winners.size * fan_in >= drive.size:
+        for i in range(drive.size):
+            if drive[i] > 0.0:
+                size = _offer(values, units, size, drive[i], i, key)
+                drive[i] = 0.0
+    else:
+        for j in winners:
+            for n in range(fan_in):
+                i = inputs[j, n]
+                if drive[i] > 0.0:
+                    size = _offer(values, units, size, drive[i], i, key)
+                    drive[i] = 0.0
+    if size < units.size:
+        _fill(units, size, drive.size, taken, key)
+
+
+@njit(**_OPTIONS)
+def _imprint(winners, inputs, place, forward, back, rate, target, back_target):
+    """Move all synapses of the winners towards the targets (one bool for each visible unit)."""
+    tied = back.size == 0
+    for j in winners:
+        for n in range(inputs.shape[1]):
+            i, p = inputs[j, n], place[j, n]
+            forward[p] += rate * ((1.0 if target[i] else 0.0) - forward[p])
+            if not tied:
+                back[j, n] += rate * ((1.0 if back_target[i] else 0.0) - back[j, n])
+
+
+@njit(**_OPTIONS)
+def store(cues, bounds, targets, back_targets, start, post, inputs, place, forward, back, rate, count, random, seed):
+    """Learn cue after cue (active units ``cues[bounds[r]:bounds[r+1]]``): its winners move to the target rows."""
+    hidden, visible = inputs.shape[0], start.size - 1
+    drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
+    values, units = np.empty(count), np.empty(count, np.int64)
+    target, back_target = np.zeros(visible, np.bool_), np.zeros(visible, np.bool_)
+    for row in range(bounds.size - 1):
+        active = cues[bounds[row] : bounds[row + 1]]
+        key = pattern_key(seed, active)
+        if random:
+            _fill(units, 0, hidden, taken, key)
+        else:
+            _winners(active, start, post, forward, drive, taken, values, units, key)
+        target[targets[row]] = True
+        back_target[back_targets[row]] = True
+        _imprint(units, inputs, place, forward, back, rate, target, back_target)
+        target[targets[row]] = False
+        back_target[back_targets[row]] = False
+
+
+@njit(**_OPTIONS)
+def find_winners(cues, bounds, start, post, forward, hidden, count, seed):
+    """Return the winners of every cue, shape (rows, count), unsorted."""
+    drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
+    values = np.empty(count)
+    out = np.empty((bounds.size - 1, count), np.int64)
+    for row in range(bounds.size - 1):
+        active = cues[bounds[row] : bounds[row + 1]]
+        _winners(active, start, post, forward, drive, taken, values, out[row], pattern_key(seed, active))
+    return out
+
+
+@njit(**_OPTIONS)
+def recall(cues, bounds, start, post, inputs, place, forward, back, count, ones, seed):
+    """Return the active units of every recalled pattern, shape (rows, ones), unsorted."""
+    hidden, visible = inputs.shape[0], start.size - 1
+    drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
+    values, units = np.empty(count), np.empty(count, np.int64)
+    sums, chosen, best = np.zeros(visible), np.zeros(visible, np.bool_), np.empty(ones)
+    out = np.empty((bounds.size - 1, ones), np.int64)
+    for row in range(bounds.size - 1):
+        active = cues[bounds[row] : bounds[row + 1]]
+        key = pattern_key(seed, active)
+        _winners(active, start, post, forward, drive, taken, values, units, key)
+        _read_out(units, inputs, place, forward, back, sums, chosen, best, out[row], key)
+    return out
+
+
+@njit(**_OPTIONS)
+def draw_rows(uniform, visible, pool, inputs):
+    """Fill each row with distinct numbers below ``visible``, increasing, by partial shuffles of ``pool``."""
+    fan_in = inputs.shape[1]
+    for row in range(inputs.shape[0]):
+        for n in range(fan_in):
+            at = n + np.int64(uniform[row, n] * (visible - n))
+            pool[n], pool[at] = pool[at], pool[n]
+        inputs[row] = np.sort(pool[:fan_in])
+
+
+@njit(**_OPTIONS)
+def index_by_visible(inputs, start, post, place):
+    """Order the synapses by visible, then hidden unit: fill ``start`` (zeros, visible + 1), ``post`` and ``place``."""
+    for j in range(inputs.shape[0]):
+        for i in inputs[j]:
+            start[i + 1] += 1
+    for i in range(start.size - 1):
+        start[i + 1] += start[i]
+    free = start[:-1].copy()
+    for j in range(inputs.shape[0]):
+        for n in range(inputs.shape[1]):
+            p = free[inputs[j, n]]
+            free[inputs[j, n]] = p + 1
+            post[p] = j
+            place[j, n] = p
