@@ -100,14 +100,15 @@ class KWinnerMemory:
             raise InputError(f"store: {len(cues)} patterns but {len(wanted)} targets; give one target for each pattern")
         self._learn(cues, cues, wanted)
 
-    def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 1) -> None:
+    def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 3) -> None:
         """Overwrite patterns: the units that win for each of them learn a random pattern instead, ``times`` times over.
 
         Parameters
         ----------
         patterns : as in :meth:`store`; they need not have been stored.
         seed : seed or Generator of the random patterns.
-        times : overwritings in a row, each with a new random pattern; one leaves a share (1 - rate) of the trace.
+        times : overwritings in a row, each with a new random pattern and leaving a share (1 - rate) of the trace. Other
+            patterns age by as many stores.
         """
         rng = np.random.default_rng(seed)
         cues = self._patterns(patterns, "patterns")
