@@ -1,0 +1,10 @@
+"""The bill of a run on address-event hardware: counts, placement, joules and seconds.
+
+``bill(network, recording, "loihi1-nahuku")`` reads a Recording and never changes what is simulated.
+"""
+
+from .bill import Bill, bill
+from .chip import Chip, chips, load_chip
+from .placement import Placement, place_in_order
+
+__all__ = ["Bill", "Chip", "Placement", "bill", "chips", "load_chip", "place_in_order"]

@@ -1,0 +1,192 @@
+"""Neurons on cores: placements and the limits they must keep."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..network import Network
+from .chip import Chip
+from .wiring import fan_out_to, offsets
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Core of every neuron: ``core[population]`` holds one physical core number per neuron.
+
+    Core c of a system of chips is core ``c % chip.cores`` of chip ``c // chip.cores``; within a chip it sits on tile
+    ``c // cores_per_tile``, and tile t at x = t // tiles_y, y = t % tiles_y.    Inputs are not placed: their spikes
+    enter the mesh at tile 0 of chip 0.
+    """
+
+    core: Mapping[str, Array]
+    strategy: str = "given"
+
+    @property
+    def cores(self) -> Array:
+        """The cores in use, ascending."""
+        return np.unique(np.concatenate(list(self.core.values())))
+
+    def digest(self) -> str:
+        """sha256 of the placement."""
+        h = hashlib.sha256()
+        for name in sorted(self.core):
+            h.update(name.encode() + np.asarray(self.core[name], np.int64).tobytes())
+        return h.hexdigest()
+
+
+def tile_position(chip: Chip, core: Array, chips: int) -> tuple[Array, Array, Array]:
+    """(x, y, tile number) of cores in a system of ``chips`` chips, which stand in rows of ceil(sqrt(chips))."""
+    which, inside = np.divmod(core, chip.cores)
+    tile = inside // chip.geometry("cores_per_tile")
+    per_row = int(np.ceil(np.sqrt(max(chips, 1))))
+    height, width = chip.geometry("tiles_y"), chip.geometry("tiles_x")
+    x = tile // height + width * (which % per_row)
+    y = tile % height + height * (which // per_row)
+    return x, y, which * chip.tiles + tile
+
+
+def chips_used(chip: Chip, placement: Placement) -> int:
+    """Chips needed to hold the highest core in use."""
+    return int(placement.cores[-1]) // chip.cores + 1
+
+
+def _fill(network: Network, per_core: int, chip: Chip) -> Placement:
+    """Neurons in network order; a new core when the next neuron breaks the neuron limit or the synapse memory."""
+    bits_per, memory = chip.geometry("synapse_bits", 0), chip.limit("synapse_memory_per_core")
+    most = chip.limit("synapses_per_core")
+    fan_in = np.concatenate([_fan_in(network, p.name) for p in network.neurons])
+    room = float(min(x for x in (most, memory // bits_per if memory and bits_per else None, 2**62) if x is not None))
+    total = np.concatenate([[0], np.cumsum(fan_in)])
+    starts, n = [0], len(fan_in)
+    while starts[-1] < n:
+        here = starts[-1]
+        by_synapses = int(np.searchsorted(total, total[here] + room, side="right")) - 1
+        starts.append(max(here + 1, min(here + per_core, by_synapses, n)))
+    core = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    parts = np.split(core, np.cumsum([p.size for p in network.neurons])[:-1])
+    return Placement({p.name: part for p, part in zip(network.neurons, parts, strict=True)}, "in_order")
+
+
+def _fan_in(network: Network, name: str) -> Array:
+    into = [np.diff(q.weights.indptr) for q in network.projections if q.post == name]
+    return np.sum(into, axis=0) if into else np.zeros(network[name].size, np.int64)
+
+
+def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = None) -> Placement:
+    """Fill cores in network order.
+
+    A core takes up to ``neurons_per_core`` neurons (default: the chip's limit) and no more synapses than fit its
+    memory. Without ``neurons_per_core``, that number is halved as long as a limit of axons or synapse memory is
+    broken and more cores help; whether the result fits is for :func:`violations` to say.
+
+    Raises
+    ------
+    InputError
+        if ``neurons_per_core`` is not a whole number from 1 to the chip's limit.
+    """
+    limit = chip.limit("neurons_per_core")
+    if neurons_per_core is not None:
+        if not 1 <= neurons_per_core <= (limit or neurons_per_core):
+            raise InputError(
+                f"placement: neurons_per_core must lie in 1..{limit} on {chip.name}, got {neurons_per_core}"
+            )
+        return _fill(network, int(neurons_per_core), chip)
+    per_core = limit or 2**31
+    best = _fill(network, per_core, chip)
+    while violations(network, best, chip) and per_core > 1:
+        per_core = min(per_core, int(max(np.bincount(np.concatenate(list(best.core.values())))))) // 2
+        finer = _fill(network, max(per_core, 1), chip)
+        if len(finer.cores) > chip.cores * (chip.limit("chips") or 1):
+            break
+        best = finer
+    return best if not violations(network, best, chip) else _fill(network, limit or 2**31, chip)
+
+
+def utilisation(network: Network, placement: Placement, chip: Chip) -> dict[str, dict[str, float | int | None]]:
+    """Largest use of each per-core limit, its core, the limit (None: unknown), and the mean over used cores."""
+    rows, cores = core_loads(network, placement, chip), placement.cores
+    out: dict[str, dict[str, float | int | None]] = {}
+    for name, load in rows.items():
+        worst = int(np.argmax(load))
+        limit = chip.limit(name)
+        out[name] = {
+            "max": int(load[worst]),
+            "core": int(cores[worst]),
+            "mean": float(np.mean(load)),
+            "limit": limit,
+            "used": float(load[worst] / limit) if limit else None,
+        }
+    return out
+
+
+def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, Array]:
+    """By limit, the load of every used core: neurons, axons in and out, synapses, bits of synapse memory."""
+    cores = placement.cores
+    compact = {name: np.searchsorted(cores, core) for name, core in placement.core.items()}
+    first, n = offsets(network), len(cores)
+    place = np.concatenate([compact.get(p.name, np.full(p.size, -1)) for p in network.populations])
+    word, head = chip.geometry("synapse_word_bits"), chip.geometry("synapse_list_bits", 0)
+    loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_in", "axons_out", "synapses", "memory")}
+    for core in compact.values():
+        loads["neurons"] += np.bincount(core, minlength=n)
+    tables: dict[str, Any] = {}
+    for q, table in zip(network.projections, fan_out_to(network, place, n), strict=True):
+        tables[q.pre] = tables[q.pre] + table if q.pre in tables else table
+    for name, table in tables.items():
+        loads["axons_in"] += np.bincount(table.indices, minlength=n)
+        loads["synapses"] += np.bincount(table.indices, table.data, minlength=n).astype(np.int64)
+        bits = -(-(table.data * chip.geometry("synapse_bits", 0) + head) // word) * word
+        loads["memory"] += np.bincount(table.indices, bits, minlength=n).astype(np.int64)
+        if name in compact:
+            source = place[first[name] : first[name] + table.shape[0]]
+            loads["axons_out"] += np.bincount(source, np.diff(table.indptr), minlength=n).astype(np.int64)
+    keys = {"memory": "synapse_memory_per_core"}
+    if not chip.geometry("synapse_bits", 0):
+        del loads["memory"]
+    return {keys.get(name, f"{name}_per_core"): load for name, load in loads.items()}
+
+
+def violations(network: Network, placement: Placement, chip: Chip) -> list[str]:
+    """One sentence for each limit of the chip that the placed network breaks; empty if it fits."""
+    broken = []
+    for name, row in utilisation(network, placement, chip).items():
+        if row["limit"] and row["max"] > row["limit"]:  # type: ignore[operator]
+            broken.append(f"{name} is {row['limit']}, core {row['core']} needs {row['max']}")
+    chips, most = chips_used(chip, placement), chip.limit("chips")
+    if most and chips > most:
+        broken.append(f"chips is {most}, the placement needs {chips} ({chip.cores} cores each)")
+    delay = chip.limit("delay")
+    if delay and network.max_delay > delay:
+        worst = max(network.projections, key=lambda q: q.delay)
+        broken.append(f"delay is {delay} steps, projection {worst.name!r} has {worst.delay}")
+    return broken
+
+
+def check_fit(network: Network, placement: Placement, chip: Chip) -> None:
+    """InputError naming every broken limit, if the placed network does not fit the chip."""
+    broken = violations(network, placement, chip)
+    if broken:
+        raise InputError(
+            f"network does not fit {chip.name} ({placement.strategy}): limit {'; limit '.join(broken)}. Use a "
+            'smaller or sparser network, another placement, or limits="report" to bill it all the same'
+        )
+
+
+def check_placement(network: Network, placement: Placement) -> None:
+    """InputError if a population is missing or has another size."""
+    for p in network.neurons:
+        given = placement.core.get(p.name)
+        if given is None or len(given) != p.size or (np.asarray(given) < 0).any():
+            raise InputError(
+                f"placement: population {p.name!r} needs {p.size} core numbers >= 0, "
+                f"got {'none' if given is None else f'{len(given)}, smallest {min(given, default=0)}'}"
+            )

@@ -1,0 +1,81 @@
+"""Where each spike goes: for every source neuron, its destination cores and the synapses it reads there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..network import Input, Network
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Wiring:
+    """Routes of a placed network. Sources are all populations, inputs too, numbered through in network order.
+
+    core : (sources,) core of each source; -1 for input lines, whose spikes enter at tile 0.
+    start : (sources + 1,) and target, synapses, seconds : (routes,): source i sends one packet to each of the cores
+        ``target[start[i]:start[i+1]]``, which reads ``synapses`` synapses there in ``seconds``.
+    offset : population name -> number of its first source.
+    """
+
+    core: Array
+    start: Array
+    target: Array
+    synapses: Array
+    seconds: Array
+    offset: Mapping[str, int]
+
+
+def offsets(network: Network) -> dict[str, int]:
+    """Number of the first source of each population, inputs included, and their sum under ``""``."""
+    sizes = [p.size for p in network.populations]
+    return dict(zip([*(p.name for p in network.populations), ""], np.cumsum([0, *sizes]).tolist(), strict=True))
+
+
+def fan_out_to(network: Network, group: Array, groups: int) -> list[sp.csr_array]:
+    """For each projection, its synapses by (presynaptic neuron, group of the target): arrays (pre, groups).
+
+    ``group`` has one entry per source of the network (those of inputs are not used).
+    """
+    first = offsets(network)
+    tables = []
+    for q in network.projections:
+        targets, sources = q.weights.shape
+        columns = np.repeat(group[first[q.post] : first[q.post] + targets], np.diff(q.weights.indptr))
+        ones = np.ones(q.synapses, np.int64)
+        tables.append(sp.csr_array(sp.coo_array((ones, (q.weights.indices, columns)), shape=(sources, groups))))
+    return tables
+
+
+def wire(
+    network: Network, core: Mapping[str, Array], cores: int, synapse_seconds: Mapping[str, float | None]
+) -> Wiring:
+    """Routes of ``network`` with its neurons on ``core``; ``synapse_seconds``: reading time by projection name."""
+    place = np.concatenate(
+        [np.full(p.size, -1) if isinstance(p, Input) else core[p.name] for p in network.populations]
+    ).astype(np.int32)
+    first = offsets(network)
+    parts: list[tuple[Array, ...]] = [(np.zeros(0, np.int64),) * 4]
+    for q, table in zip(network.projections, fan_out_to(network, place, cores), strict=True):
+        routes = sp.coo_array(table)
+        counts: Array = routes.data
+        parts.append((routes.row + first[q.pre], routes.col, counts, counts * (synapse_seconds[q.name] or 0.0)))
+    rows, columns, counts, seconds = (np.concatenate(column) for column in zip(*parts, strict=True))
+    total, reading = (
+        sp.csr_array(sp.coo_array((data, (rows, columns)), shape=(len(place), cores))) for data in (counts, seconds)
+    )  # both sum repeated places and keep zeros, hence share one pattern
+    return Wiring(
+        core=place,
+        start=total.indptr.astype(np.int64),
+        target=total.indices.astype(np.int32),
+        synapses=total.data.astype(np.int64),
+        seconds=reading.data,
+        offset=first,
+    )

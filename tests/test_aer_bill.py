@@ -1,0 +1,106 @@
+"""The bill: counters, joules and seconds against SANA-FE 2.2.9, and what the numbers mean."""
+
+import json
+
+import numpy as np
+import pytest
+from aer_reference import L1, R1, random_network, recurrent_network
+
+from snmem import LIF, Input, Network, Population, Projection, simulate
+from snmem.aer import Placement, bill, load_chip, place_in_order
+from snmem.errors import InputError
+
+NAHUKU = "loihi1-nahuku"
+
+
+@pytest.fixture(scope="module")
+def r1():
+    network = random_network(16, 64, 4, 8, 0.5, seed=1)
+    recording = simulate(network, {}, 100, backend="reference", counters=True)
+    placement = place_in_order(network, load_chip(NAHUKU), neurons_per_core=64)
+    return network, recording, bill(network, recording, NAHUKU, placement=placement, updated="all", items=4)
+
+
+def test_r1_counters_energy_and_time_equal_sanafe(r1):
+    _, _, b = r1
+    c = b.counters
+    counted = [c[n] for n in ("spikes", "updated", "packets", "synaptic_events", "hops_ns", "hops_ew")]
+    assert counted == [*(R1[n] for n in ("fired", "updated", "packets", "synaptic_events", "hops")), 0]
+    for unit in ("total", "synapse", "soma", "network"):
+        assert b.dynamic[unit] == pytest.approx(R1[unit], rel=1e-12)
+    assert b.seconds["free_running"] == pytest.approx(R1["simple"], rel=1e-12)
+
+
+def test_l1_traffic_equals_sanafe():
+    network = recurrent_network(16, 64, 32, seed=11)
+    recording = simulate(network, {}, 1000, backend="reference", counters=True)
+    b = bill(network, recording, NAHUKU, placement=place_in_order(network, load_chip(NAHUKU), 64))
+    c = b.counters
+    counted = [c[n] for n in ("spikes", "packets", "synaptic_events", "hops_ns")]
+    assert counted == [L1[n] for n in ("fired", "packets", "synaptic_events", "hops")]
+    for unit in ("synapse", "network"):
+        assert b.dynamic[unit] == pytest.approx(L1[unit], rel=1e-12)
+
+
+def test_static_power_has_its_own_lines(r1):
+    _, _, b = r1
+    free, real = b.seconds["free_running"], b.seconds["throttled"]
+    assert real == pytest.approx(100 * 1e-3)
+    assert b.static == pytest.approx({"free_running": 0.1044 * free, "throttled": 0.1044 * real})
+    assert b.host == pytest.approx({"free_running": 0.0661 * free, "throttled": 0.0661 * real})
+    item = b.per_item()
+    assert item["joules_per_item"] == pytest.approx((b.dynamic["total"] + b.static["free_running"]) / 4)
+    assert item["seconds_per_item"] == pytest.approx(free / 4)
+    assert b.per_item(8)["dynamic_joules_per_item"] == pytest.approx(b.dynamic["total"] / 8)
+
+
+def test_the_bill_is_plain_json_and_prints(r1):
+    from rich.console import Console
+
+    _, _, b = r1
+    assert json.loads(json.dumps(b.to_dict()))["energy"]["dynamic"]["total"] == b.dynamic["total"]
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(b)
+    assert "97.45 uJ" in console.export_text()
+
+
+def test_spikes_of_inputs_are_packets_without_soma():
+    network = Network(
+        (Input("in", 2), Population("n", 3, LIF(theta=10.0))),
+        (Projection("in", "n", np.array([[1.0, 0], [1, 0], [1, 1]]), delay=1),),
+    )
+    recording = simulate(network, {"in": ([0, 1, 1], [0, 0, 1])}, 4, backend="reference", counters=True)
+    placement = Placement({"n": np.array([0, 4, 17])})  # tiles 0, 1 (one hop along y), 4 (one hop along x)
+    c = bill(network, recording, NAHUKU, placement=placement).counters
+    assert (c["spikes"], c["input_spikes"], c["packets"], c["input_packets"]) == (0, 3, 0, 2 * 3 + 1)
+    assert (c["hops_ns"], c["hops_ew"], c["synaptic_events"]) == (2, 3, 7)
+    assert c["accessed"] == 12
+
+
+def test_events_without_a_public_price_make_a_lower_bound(r1):
+    network, recording, _ = r1
+    b = bill(network, recording, "loihi1-davies2018")
+    assert b.lower_bound
+    assert any("neuron_spike" in line for line in b.unpriced)
+    assert "neuron_spike" in b.untimed
+    assert b.dynamic["soma"] == pytest.approx(102400 * 52e-12 + recording.counters.updated["n"] * 29e-12)
+
+
+def test_synapse_formats_set_the_price(r1):
+    network, recording, _ = r1
+    b = bill(network, recording, NAHUKU, synapses={"n->n": "conv"})
+    assert b.dynamic["synapse"] == pytest.approx(1657600 * 24e-12)
+
+
+def test_bad_requests_name_the_remedy(r1):
+    network, recording, _ = r1
+    with pytest.raises(InputError, match="counters=True"):
+        bill(network, simulate(network, {}, 1, backend="reference"), NAHUKU)
+    with pytest.raises(InputError, match="one of dense, sparse, conv, got 'round'"):
+        bill(network, recording, NAHUKU, synapses="round")
+    with pytest.raises(InputError, match="population 'n' needs 1024 core numbers"):
+        bill(network, recording, NAHUKU, placement=Placement({"n": np.zeros(3, int)}))
+    big = Network((Population("n", 1025, LIF()),))
+    run = simulate(big, {}, 1, backend="reference", counters=True)
+    with pytest.raises(InputError, match="limit neurons_per_core is 1024, core 0 needs 1025"):
+        bill(big, run, NAHUKU, placement=Placement({"n": np.zeros(1025, int)}))
