@@ -12,6 +12,8 @@ __all__ = [
     "LIF",
     "Input",
     "Instar",
+    "KWinnerConfig",
+    "KWinnerMemory",
     "LoihiLIF",
     "Network",
     "Outstar",
@@ -20,12 +22,18 @@ __all__ = [
     "Recording",
     "SnmemError",
     "Spikes",
+    "SpikingKWinnerMemory",
+    "quantize",
     "simulate",
 ]
 
 #: Module of each name above; a test compares them with the imports below.
 _HOME = {
     "errors": ("SnmemError",),
+    "loihi.quantization": ("quantize",),
+    "memory.config": ("KWinnerConfig",),
+    "memory.kwinner": ("KWinnerMemory",),
+    "memory.spiking": ("SpikingKWinnerMemory",),
     "network": ("Input", "Network", "Population", "Projection"),
     "neuron": ("LIF", "LoihiLIF"),
     "plasticity": ("Instar", "Outstar"),
@@ -36,6 +44,10 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
     from .errors import SnmemError
+    from .loihi.quantization import quantize
+    from .memory.config import KWinnerConfig
+    from .memory.kwinner import KWinnerMemory
+    from .memory.spiking import SpikingKWinnerMemory
     from .network import Input, Network, Population, Projection
     from .neuron import LIF, LoihiLIF
     from .plasticity import Instar, Outstar

@@ -149,7 +149,7 @@ class _Layout:
         pointers, at, row = [], 0, 0
         for i, q in enumerate(queue):
             pre, post = self.index[q.pre], self.index[q.post]
-            columns = q.by_pre
+            columns: Any = q.by_pre
             n_blocks = self.pop_blk[post + 1] - self.pop_blk[post]
             dense = q.synapses >= 2 * n_blocks * columns.shape[1]
             proj[i] = pre, post, q.delay, min(q.exponent, 0), row, dense

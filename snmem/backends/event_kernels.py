@@ -255,7 +255,7 @@ def _idle(net, state, t, last, depth):
     """Whether nothing can happen before the next input: all blocks asleep, no spike on its way."""
     if last >= 0 and t - last < depth:
         return False
-    for b in range(state.awake.size):
+    for b in range(state.awake.size):  # noqa: SIM110 (a compiled loop)
         if state.awake[b] or state.touched[b]:
             return False
     return True
