@@ -55,9 +55,9 @@ class KWinnerMemory:
     def _set(self, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any], tie_seed: np.uint64) -> None:
         """Take over the synapses: ``forward`` is ordered by visible, then hidden unit, ``back`` like ``inputs``."""
         self._inputs, self._forward, self._back, self._tie_seed = inputs, forward, back, np.uint64(tie_seed)
-        self._start = np.zeros(self.config.visible + 1, np.int64)
-        self._post = np.empty(inputs.size, np.int32)
-        self._place = np.empty(inputs.shape, np.int32 if inputs.size < 2**31 else np.int64)
+        self._start = np.zeros(self.config.visible + 1, np.uint64)
+        self._post = np.empty(inputs.size, np.uint32)
+        self._place = np.empty(inputs.shape, np.uint32 if inputs.size < 2**32 else np.uint64)
         kernels.index_by_visible(inputs, self._start, self._post, self._place)
 
     @property
@@ -73,7 +73,7 @@ class KWinnerMemory:
     def _csr(self, values: NDArray[Any]) -> sp.csr_array:
         bounds = np.arange(self.config.hidden + 1) * self.config.fan_in
         shape = (self.config.hidden, self.config.visible)
-        return sp.csr_array((values.ravel().copy(), self._inputs.ravel().copy(), bounds), shape)
+        return sp.csr_array((values.ravel().copy(), self._inputs.ravel().astype(np.int32), bounds), shape)
 
     def store(self, patterns: ArrayLike, targets: ArrayLike | None = None) -> None:
         """Learn patterns one-shot, in order.
@@ -222,9 +222,9 @@ class KWinnerMemory:
         return memory
 
 
-def _draw_inputs(config: KWinnerConfig, rng: np.random.Generator) -> NDArray[np.int32]:
+def _draw_inputs(config: KWinnerConfig, rng: np.random.Generator) -> NDArray[np.uint32]:
     """Draw the visible units of every hidden unit, without replacement, shape (hidden, fan_in)."""
-    inputs = np.empty((config.hidden, config.fan_in), np.int32)
+    inputs = np.empty((config.hidden, config.fan_in), np.uint32)
     pool = np.arange(config.visible)
     rows = max(1, _CHUNK // config.fan_in)
     for first in range(0, config.hidden, rows):
@@ -249,10 +249,10 @@ def _active_units(patterns: ArrayLike, visible: int, name: str) -> tuple[NDArray
 
 def _check_parts(config: KWinnerConfig, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any]) -> None:
     shape = (config.hidden, config.fan_in)
-    kinds = (inputs.dtype, forward.dtype, back.dtype) == (np.int32, np.float64, np.float64)
+    kinds = (inputs.dtype, forward.dtype, back.dtype) == (np.uint32, np.float64, np.float64)
     sizes = (inputs.shape, forward.shape, back.shape) == (shape, (inputs.size,), (0, 0) if config.tied else shape)
     if not kinds or not sizes:
         raise ValueError("arrays of wrong type or size")
-    ordered = inputs[:, 0].min() >= 0 and inputs[:, -1].max() < config.visible and (np.diff(inputs, axis=1) > 0).all()
+    ordered = inputs[:, -1].max() < config.visible and (inputs[:, 1:] > inputs[:, :-1]).all()
     if not ordered or not all(((w >= 0) & (w <= 1)).all() for w in (forward, back)):
         raise ValueError("synapses or weights out of range")

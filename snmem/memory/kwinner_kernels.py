@@ -11,6 +11,10 @@ import numpy as np
 from numba import njit
 
 _OPTIONS = {"cache": True, "nogil": True}
+#: Drives up to here count as none.
+LEAST = 1e-300
+#: Bins of the histogram that finds the winners.
+BINS = 256
 
 
 @njit(**_OPTIONS)
@@ -69,7 +73,10 @@ def _rise(values, units, at, value, unit, key):
 
 @njit(**_OPTIONS)
 def _offer(values, units, size, value, unit, key):
-    """Keep (value, unit) if it is among the best so far; return the number of units kept."""
+    """Keep (value, unit) if it is among the best so far; return how many are kept.
+
+    Once ``units`` is full, ``values[0]`` is the smallest kept value: callers need not offer less.
+    """
     if size < units.size:
         _rise(values, units, size, value, unit, key)
         return size + 1
@@ -96,66 +103,104 @@ def _fill(units, size, total, taken, key):
 
 
 @njit(**_OPTIONS)
-def _winners(active, start, post, forward, drive, taken, values, units, key):
-    """Set ``units`` to the hidden units of largest drive, ties at random; ``drive`` is all zero before and after."""
-    synapses = 0
+def _top(values, units, size, total, out, heap, taken, key):
+    """Set ``out`` to the ``out.size`` units of largest value among the first ``size``; where too few, to random others.
+
+    A histogram finds the values that are in for sure; a heap decides in the bin where the limit falls.
+    """
+    if size <= out.size:
+        out[:size] = units[:size]
+        _fill(out, size, total, taken, key)
+        return
+    high = 0.0
+    for n in range(size):
+        high = max(high, values[n])
+    scale = (BINS - 1) / high
+    bins = np.zeros(BINS, np.int64)
+    for n in range(size):
+        bins[np.uint64(values[n] * scale)] += 1
+    limit, above = BINS - 1, 0
+    while above + bins[limit] < out.size:
+        above += bins[limit]
+        limit -= 1
+    found, kept = 0, 0
+    for n in range(size):
+        bin_ = np.int64(values[n] * scale)
+        if bin_ > limit:
+            out[found] = units[n]
+            found += 1
+        elif bin_ == limit:
+            kept = _offer(heap[: out.size - above], out[above:], kept, values[n], units[n], key)
+
+
+@njit(**_OPTIONS)
+def _winners(active, start, post, forward, drive, taken, values, units, heap, out, key):
+    """Set ``out`` to the hidden units of largest drive, ties at random; ``drive`` is all zero before and after."""
+    synapses = np.uint64(0)
     for i in active:
         first, last = start[i], start[i + 1]
         synapses += last - first
         for p in range(first, last):
             drive[post[p]] += forward[p]
     size = 0
-    if synapses >= drive.size:
+    if synapses >= np.uint64(drive.size):
         for j in range(drive.size):
-            if drive[j] > 0.0:
-                size = _offer(values, units, size, drive[j], j, key)
-                drive[j] = 0.0
+            if drive[j] > LEAST:
+                values[size], units[size] = drive[j], j
+                size += 1
+            drive[j] = 0.0
     else:
         for i in active:
             for p in range(start[i], start[i + 1]):
                 j = post[p]
-                if drive[j] > 0.0:
-                    size = _offer(values, units, size, drive[j], j, key)
-                    drive[j] = 0.0
-    if size < units.size:
-        _fill(units, size, drive.size, taken, key)
+                if drive[j] > LEAST:
+                    values[size], units[size] = drive[j], j
+                    size += 1
+                drive[j] = 0.0
+    _top(values, units, size, drive.size, out, heap, taken, key)
 
 
 @njit(**_OPTIONS)
-def _read_out(winners, inputs, place, forward, back, drive, taken, values, units, key):
-    """Set ``units`` to the visible units of largest return drive; ``drive`` is all zero before and after."""
+def _read_out(winners, inputs, place, forward, back, drive, taken, values, units, heap, out, key):
+    """Set ``out`` to the visible units of largest return drive; ``drive`` is all zero before and after."""
     tied = back.size == 0
-    fan_in = inputs.shape[1]
     for j in winners:
-        for n in range(fan_in):
-            drive[inputs[j, n]] += forward[place[j, n]] if tied else back[j, n]
+        targets = inputs[j]
+        if tied:
+            for n in range(targets.size):
+                drive[targets[n]] += forward[place[j, n]]
+        else:
+            weights = back[j]
+            for n in range(targets.size):
+                drive[targets[n]] += weights[n]
     size = 0
-    if winners.size * fan_in >= drive.size:
+    if winners.size * inputs.shape[1] >= drive.size:
         for i in range(drive.size):
-            if drive[i] > 0.0:
-                size = _offer(values, units, size, drive[i], i, key)
-                drive[i] = 0.0
+            if drive[i] > LEAST:
+                values[size], units[size] = drive[i], i
+                size += 1
+            drive[i] = 0.0
     else:
         for j in winners:
-            for n in range(fan_in):
-                i = inputs[j, n]
-                if drive[i] > 0.0:
-                    size = _offer(values, units, size, drive[i], i, key)
-                    drive[i] = 0.0
-    if size < units.size:
-        _fill(units, size, drive.size, taken, key)
+            for i in inputs[j]:
+                if drive[i] > LEAST:
+                    values[size], units[size] = drive[i], i
+                    size += 1
+                drive[i] = 0.0
+    _top(values, units, size, drive.size, out, heap, taken, key)
 
 
 @njit(**_OPTIONS)
 def _imprint(winners, inputs, place, forward, back, rate, target, back_target):
-    """Move all synapses of the winners towards the targets (one bool for each visible unit)."""
-    tied = back.size == 0
+    """Move all synapses of the winners towards the targets (1.0 or 0.0 for each visible unit)."""
     for j in winners:
-        for n in range(inputs.shape[1]):
-            i, p = inputs[j, n], place[j, n]
-            forward[p] += rate * ((1.0 if target[i] else 0.0) - forward[p])
-            if not tied:
-                back[j, n] += rate * ((1.0 if back_target[i] else 0.0) - back[j, n])
+        units, places = inputs[j], place[j]
+        for n in range(units.size):
+            forward[places[n]] += rate * (target[units[n]] - forward[places[n]])
+        if back.size:
+            weights = back[j]
+            for n in range(units.size):
+                weights[n] += rate * (back_target[units[n]] - weights[n])
 
 
 @njit(**_OPTIONS)
@@ -163,31 +208,33 @@ def store(cues, bounds, targets, back_targets, start, post, inputs, place, forwa
     """Learn cue after cue (active units ``cues[bounds[r]:bounds[r+1]]``): its winners move to the target rows."""
     hidden, visible = inputs.shape[0], start.size - 1
     drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
-    values, units = np.empty(count), np.empty(count, np.int64)
-    target, back_target = np.zeros(visible, np.bool_), np.zeros(visible, np.bool_)
+    values, units = np.empty(hidden), np.empty(hidden, np.int64)
+    heap, winners = np.empty(count), np.empty(count, np.int64)
+    target, back_target = np.zeros(visible), np.zeros(visible)
     for row in range(bounds.size - 1):
         active = cues[bounds[row] : bounds[row + 1]]
         key = pattern_key(seed, active)
         if random:
-            _fill(units, 0, hidden, taken, key)
+            _fill(winners, 0, hidden, taken, key)
         else:
-            _winners(active, start, post, forward, drive, taken, values, units, key)
-        target[targets[row]] = True
-        back_target[back_targets[row]] = True
-        _imprint(units, inputs, place, forward, back, rate, target, back_target)
-        target[targets[row]] = False
-        back_target[back_targets[row]] = False
+            _winners(active, start, post, forward, drive, taken, values, units, heap, winners, key)
+        target[targets[row]] = 1.0
+        back_target[back_targets[row]] = 1.0
+        _imprint(winners, inputs, place, forward, back, rate, target, back_target)
+        target[targets[row]] = 0.0
+        back_target[back_targets[row]] = 0.0
 
 
 @njit(**_OPTIONS)
 def find_winners(cues, bounds, start, post, forward, hidden, count, seed):
     """Return the winners of every cue, shape (rows, count), unsorted."""
     drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
-    values = np.empty(count)
+    values, units, heap = np.empty(hidden), np.empty(hidden, np.int64), np.empty(count)
     out = np.empty((bounds.size - 1, count), np.int64)
     for row in range(bounds.size - 1):
         active = cues[bounds[row] : bounds[row + 1]]
-        _winners(active, start, post, forward, drive, taken, values, out[row], pattern_key(seed, active))
+        key = pattern_key(seed, active)
+        _winners(active, start, post, forward, drive, taken, values, units, heap, out[row], key)
     return out
 
 
@@ -196,14 +243,15 @@ def recall(cues, bounds, start, post, inputs, place, forward, back, count, ones,
     """Return the active units of every recalled pattern, shape (rows, ones), unsorted."""
     hidden, visible = inputs.shape[0], start.size - 1
     drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
-    values, units = np.empty(count), np.empty(count, np.int64)
-    sums, chosen, best = np.zeros(visible), np.zeros(visible, np.bool_), np.empty(ones)
+    values, units = np.empty(max(hidden, visible)), np.empty(max(hidden, visible), np.int64)
+    sums, chosen = np.zeros(visible), np.zeros(visible, np.bool_)
+    heap, winners = np.empty(max(count, ones)), np.empty(count, np.int64)
     out = np.empty((bounds.size - 1, ones), np.int64)
     for row in range(bounds.size - 1):
         active = cues[bounds[row] : bounds[row + 1]]
         key = pattern_key(seed, active)
-        _winners(active, start, post, forward, drive, taken, values, units, key)
-        _read_out(units, inputs, place, forward, back, sums, chosen, best, out[row], key)
+        _winners(active, start, post, forward, drive, taken, values, units, heap, winners, key)
+        _read_out(winners, inputs, place, forward, back, sums, chosen, values, units, heap, out[row], key)
     return out
 
 
@@ -223,13 +271,13 @@ def index_by_visible(inputs, start, post, place):
     """Order the synapses by visible, then hidden unit: fill ``start`` (zeros, visible + 1), ``post`` and ``place``."""
     for j in range(inputs.shape[0]):
         for i in inputs[j]:
-            start[i + 1] += 1
+            start[i + 1] += np.uint64(1)
     for i in range(start.size - 1):
         start[i + 1] += start[i]
     free = start[:-1].copy()
     for j in range(inputs.shape[0]):
         for n in range(inputs.shape[1]):
             p = free[inputs[j, n]]
-            free[inputs[j, n]] = p + 1
+            free[inputs[j, n]] += np.uint64(1)
             post[p] = j
             place[j, n] = p
