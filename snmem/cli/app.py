@@ -1,0 +1,40 @@
+"""The verbs. Modules of verbs import what they need when a verb runs, so that ``snmem --help`` is quick."""
+
+import sys
+from contextlib import redirect_stdout
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from .chips import chips
+from .contract import add_verb
+
+app = typer.Typer(
+    help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"snmem {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        with redirect_stdout(sys.stderr):
+            context.get_help()  # prints it
+        raise typer.Exit(2)
+
+
+add_verb(app, "chips", chips)

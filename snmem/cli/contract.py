@@ -1,0 +1,190 @@
+"""What every verb keeps to.
+
+- ``--json`` prints exactly one JSON object on standard output, and nothing else goes there. When the verb fails, the
+  object is ``{"ok": false, "error": {"type": ..., "message": ...}}``.
+- Without ``--json`` the result goes to standard output as tables. Progress and errors go to standard error.
+- An error is one line, ``snmem: error: ...``. Exit codes: 0 success; 1 an error, or a result that is not ok (a check
+  that differs, a target that is missed); 2 wrong usage; 130 Ctrl-C; 141 nobody reads standard output; 143 terminated.
+- ``--debug`` shows the traceback of an error.
+- ``--out DIR`` receives ``run.json`` (verb, configuration, versions, seed), ``report.json`` (what ``--json`` prints)
+  and the files of the verb, all of them or, after a failure, none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option, Typer
+
+from ..errors import SnmemError
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verb hands back.
+
+    data : the JSON object.    tables : what a terminal shows: texts and objects of rich.
+    ok : False ends in exit code 1.
+    """
+
+    data: Mapping[str, Any]
+    tables: Sequence[Any]
+    ok: bool = True
+
+
+_Json = Annotated[bool, Option("--json", help="Print one JSON object and nothing else.", rich_help_panel="Output")]
+_Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")]
+_Out = Annotated[
+    Path | None,
+    Option("--out", metavar="DIR", help="Folder for configuration, results and pictures.", rich_help_panel="Output"),
+]
+_Force = Annotated[
+    bool,
+    Option("--force", help="Write into DIR although it holds other files.", rich_help_panel="Output"),
+]
+
+
+def add_verb(app: Typer, name: str, function: Callable[..., Report], *, out: str | None = None) -> None:
+    """Register ``function`` as the verb ``name``, with the shared options.
+
+    If it takes ``out``, it gets the path of a draft folder to write its files into, or None; ``out`` here is then the
+    default of ``--out``.
+    """
+    own = dict(inspect.signature(function, eval_str=True).parameters)
+    shared: dict[str, tuple[Any, Any]] = {"as_json": (_Json, False), "debug": (_Debug, False)}
+    if own.pop("out", None):
+        shared = {"out": (_Out, Path(out) if out else None), "force": (_Force, False)} | shared
+
+    def command(**values: Any) -> int:
+        return _run(name, function, values)
+
+    added = [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for key, (kind, default) in shared.items()
+    ]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.values()] + added
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__doc__ = function.__doc__
+    app.command(name)(command)
+
+
+def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> int:
+    as_json, debug = values.pop("as_json"), values.pop("debug")
+    try:
+        with _results_only_on_stdout():
+            report = _work(name, function, values)
+        _print(report, as_json)
+        return 0 if report.ok else 1
+    except KeyboardInterrupt:
+        _end_children()
+        return fail("Interrupted", "interrupted", 130, as_json)
+    except SystemExit:  # terminated
+        _end_children()
+        raise
+    except BrokenPipeError:
+        return broken_pipe()
+    except SnmemError as error:
+        if debug:
+            traceback.print_exc()
+        return fail(type(error).__name__, str(error), 1, as_json)
+    except Exception as error:
+        kind = type(error).__name__
+        if debug:
+            traceback.print_exc()
+            return fail(kind, f"unexpected {kind}: {error}", 1, as_json)
+        return fail(
+            kind, f"unexpected {kind}: {error} (run it again with --debug and report what it shows)", 1, as_json
+        )
+
+
+def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) -> Report:
+    """Run the verb, with a result folder if it was asked for one."""
+    if "out" not in values:
+        return function(**values)
+    from ..report_io import plain, result_folder, versions, write_json
+
+    out, force = values.pop("out"), values.pop("force")
+    start = time.time()
+    with result_folder(out, force) if out else nullcontext() as folder:
+        report = function(**values, out=folder.draft if folder else None)
+        if folder is None:
+            return report
+        data = folder.relocated(report.data)
+        data.setdefault("files", [str(folder.target / path) for path in folder.files()])
+        write_json(folder.draft / "report.json", data)
+        run = {"verb": name, "config": plain(values), "seed": values.get("seed", data.get("seed"))}
+        run |= {"versions": versions(), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))}
+        folder.publish({**run, "seconds": round(time.time() - start, 3)})
+        return Report(data, [*report.tables, f"Files in {folder.target}"], report.ok)
+
+
+@contextmanager
+def _results_only_on_stdout() -> Iterator[None]:
+    """Send everything that is printed meanwhile, also by libraries and child processes, to standard error."""
+    stdout, saved = sys.stdout, None
+    try:
+        stdout.flush()
+        saved = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # standard output or error is closed
+        pass
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = stdout
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+def _print(report: Report, as_json: bool) -> None:
+    if as_json:
+        from ..report_io import to_json
+
+        print(to_json(report.data))
+    else:
+        from rich.console import Console
+
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+        for table in report.tables:
+            console.print(table, markup=False)
+    sys.stdout.flush()
+
+
+def fail(kind: str, message: str, code: int, as_json: bool) -> int:
+    """Report an error as one line on standard error and, for ``--json``, as an object; return ``code``."""
+    line = " ".join(message.split())
+    print(f"snmem: error: {line}", file=sys.stderr)
+    if as_json:
+        from ..report_io import to_json
+
+        try:
+            print(to_json({"ok": False, "error": {"type": kind, "message": line}}), flush=True)
+        except BrokenPipeError:
+            return broken_pipe()
+    return code
+
+
+def broken_pipe() -> int:
+    """Nobody reads standard output any more: end quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
+    return 141
+
+
+def _end_children() -> None:
+    """End worker processes of this one that are still running."""
+    if "multiprocessing" in sys.modules:
+        for child in sys.modules["multiprocessing"].active_children():
+            child.kill()
+            child.join()
