@@ -141,6 +141,16 @@ def test_an_unexpected_error_names_the_way_to_its_traceback(
     assert "Traceback" in snmem("probe", "--debug").err
 
 
+def test_a_missing_package_is_named_with_its_remedy(snmem: Callable[..., Result], probe: Callable[..., None]) -> None:
+    def needy() -> Report:
+        import no_such_package  # type: ignore[import-not-found] # noqa: F401
+
+        return Report({}, [])
+
+    probe(needy)
+    assert snmem("probe").error().startswith("probe: package 'no_such_package' is not installed; pip install")
+
+
 def test_a_report_that_is_not_ok_ends_in_exit_code_1(snmem: Callable[..., Result], probe: Callable[..., None]) -> None:
     probe(lambda: Report({"ok": False}, ["differs"], ok=False))
     result = snmem("probe")
@@ -253,3 +263,7 @@ def test_chips_lists_every_profile(snmem: Callable[..., Result]) -> None:
     names = [chip["name"] for chip in snmem("chips", "--json").data["chips"]]
     assert {"loihi1-davies2018", "loihi1-nahuku"} <= set(names)
     assert all(name in snmem("chips").out for name in names)
+
+
+def test_an_unknown_benchmark_lists_the_known_ones(snmem: Callable[..., Result]) -> None:
+    assert "use one of engine" in snmem("bench", "nothing").error()

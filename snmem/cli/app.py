@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .bench import bench
 from .chips import chips
 from .contract import add_verb
 
@@ -38,3 +39,4 @@ def _start(
 
 
 add_verb(app, "chips", chips)
+add_verb(app, "bench", bench)

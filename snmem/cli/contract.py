@@ -99,6 +99,10 @@ def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> 
         return fail(type(error).__name__, str(error), 1, as_json)
     except Exception as error:
         kind = type(error).__name__
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("snmem") and not debug:
+            remedy = f"pip install {error.name}, or see snmem doctor"
+            message = f"{name}: package {error.name!r} is not installed; {remedy}"
+            return fail("MissingDependencyError", message, 1, as_json)
         if debug:
             traceback.print_exc()
             return fail(kind, f"unexpected {kind}: {error}", 1, as_json)
