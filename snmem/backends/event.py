@@ -118,6 +118,7 @@ class _Layout:
         rule, rate, lptr, lpos, lother = self._rules(proj, colptr, target)
         self.net = Net(
             par=tiles,
+            uniform=(tiles == tiles[:, :, :1]).all(axis=(1, 2)).astype(np.uint8),
             blk_tile=blk_tile,
             pop_blk=self.pop_blk,
             pop_first=self.first,

@@ -22,6 +22,7 @@ class Net(NamedTuple):
     """What does not change during a run. Neurons of all populations stand in one index, each padded to whole blocks."""
 
     par: Any  # (tiles, 7, BLOCK) parameters; uniform populations share one tile
+    uniform: Any  # (tiles,) 1 where all neurons of the tile are alike
     blk_tile: Any  # (blocks,)
     pop_blk: Any  # (pops + 1,) blocks of population p: pop_blk[p] .. pop_blk[p + 1]
     pop_first: Any  # (pops,) first padded neuron of p; inputs have no blocks and are numbered after the neurons
@@ -57,10 +58,10 @@ class State(NamedTuple):
     learned: Any  # (plastic,) weight updates
 
 
-@njit(cache=True, inline="never")
-def _update(uv, cur, par, mask, b, tile, loihi, subtract):
-    """One step of block b; spikes go to mask. Returns their number. Clears the block's input."""
-    spikes = 0
+@njit(cache=True)
+def _advance(uv, cur, par, b, tile, uniform, loihi):
+    """u and v of block b, one step further, without resets; returns how many neurons are above threshold."""
+    above = 0
     s = uv[b]
     p = par[tile]
     c = cur[b * BLOCK : (b + 1) * BLOCK]
@@ -70,32 +71,38 @@ def _update(uv, cur, par, mask, b, tile, loihi, subtract):
             u = u - 16777216.0 if u > 8388608.0 else (u + 16777216.0 if u <= -8388608.0 else u)
             v = math.trunc(p[BETA, i] * s[1, i]) + u + p[BIAS, i]
             v = min(max(v, -8388607.0), 8388607.0)
-            fired = v > p[THETA, i]
             s[0, i] = u
-            s[1, i] = 0.0 if fired else v
-            mask[i] = fired
-            spikes += fired
-    elif subtract:
+            s[1, i] = v
+            above += v > p[THETA, i]
+    elif uniform:
+        alpha, beta, bias, theta = p[ALPHA, 0], p[BETA, 0], p[BIAS, 0], p[THETA, 0]
         for i in range(BLOCK):
-            u = p[ALPHA, i] * s[0, i] + c[i]
-            v = p[BETA, i] * s[1, i] + u + p[BIAS, i]
-            fired = v > p[THETA, i]
+            u = alpha * s[0, i] + c[i]
+            v = beta * s[1, i] + u + bias
             s[0, i] = u
-            s[1, i] = v - p[THETA, i] if fired else v
-            mask[i] = fired
-            spikes += fired
+            s[1, i] = v
+            above += v > theta
     else:
         for i in range(BLOCK):
             u = p[ALPHA, i] * s[0, i] + c[i]
             v = p[BETA, i] * s[1, i] + u + p[BIAS, i]
-            fired = v > p[THETA, i]
             s[0, i] = u
-            s[1, i] = p[RESET, i] if fired else v
-            mask[i] = fired
-            spikes += fired
+            s[1, i] = v
+            above += v > p[THETA, i]
+    return above
+
+
+@njit(cache=True)
+def _fire(uv, par, b, tile, subtract, t, spk, spk_step, n):
+    """Reset the neurons of block b that are above threshold and append them to the spikes; returns their new number."""
     for i in range(BLOCK):
-        c[i] = 0.0
-    return spikes
+        theta = par[tile, THETA, i]
+        if uv[b, 1, i] > theta:
+            uv[b, 1, i] = uv[b, 1, i] - theta if subtract else par[tile, RESET, i]
+            spk[n] = b * BLOCK + i
+            spk_step[n] = t
+            n += 1
+    return n
 
 
 @njit(cache=True)
@@ -126,45 +133,36 @@ def _busy(uv, cur, par, b, tile):
 
 
 @njit(cache=True)
-def _step_block(net, state, mask, old, b, p, t, counting):
-    """Step t of block b of population p, with clear and counters; returns the number of spikes."""
-    tile = net.blk_tile[b]
-    every = net.pop_flags[p, 2]
-    if every > 0 and t % every == net.pop_flags[p, 3]:
-        state.uv[b] = 0.0
-    if counting:
-        state.counts[p, 0] += _busy(state.uv, state.cur, net.par, b, tile)
-        old[:] = state.uv[b]
-    spikes = _update(state.uv, state.cur, net.par, mask, b, tile, net.pop_flags[p, 0] != 0, net.pop_flags[p, 1] != 0)
-    if counting:
-        for i in range(BLOCK):
-            state.counts[p, 1] += old[1, i] != state.uv[b, 1, i]
-    state.upto[b] = t + 1
-    return spikes
+def _changed(old, uv, b):
+    """Neurons of block b whose v differs from ``old``."""
+    n = 0
+    for i in range(BLOCK):
+        n += old[1, i] != uv[b, 1, i]
+    return n
 
 
 @njit(cache=True)
-def _catch_up(net, state, mask, old, b, p, t, counting):
-    """Bring the sleeping block b up to the start of step t; stops stepping where nothing moves any more."""
-    every, offset = net.pop_flags[p, 2], net.pop_flags[p, 3]
-    tile = net.blk_tile[b]
+def _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, start, stop, counts, p, counting):
+    """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
     before = np.empty((2, BLOCK))
-    saved = state.cur[b * BLOCK : (b + 1) * BLOCK].copy()
-    state.cur[b * BLOCK : (b + 1) * BLOCK] = 0.0
-    s = state.upto[b]
-    while s < t:
-        before[:] = state.uv[b]
-        _step_block(net, state, mask, old, b, p, s, counting)
-        s += 1
-        if s < t and (before == state.uv[b]).all():
-            stop = t
-            if every > 0:
-                stop = min(t, s + (offset - s) % every)
-            if counting:
-                state.counts[p, 0] += _busy(state.uv, state.cur, net.par, b, tile) * (stop - s)
-            s = stop
-    state.upto[b] = t
-    state.cur[b * BLOCK : (b + 1) * BLOCK] = saved
+    saved = cur[b * BLOCK : (b + 1) * BLOCK].copy()
+    cur[b * BLOCK : (b + 1) * BLOCK] = 0.0
+    t = start
+    while t < stop:
+        if every > 0 and t % every == offset:
+            uv[b] = 0.0
+        before[:] = uv[b]
+        busy = _busy(uv, cur, par, b, tile) if counting else 0
+        _advance(uv, cur, par, b, tile, uniform, loihi)
+        t += 1
+        if counting:
+            counts[p, 0] += busy
+            counts[p, 1] += _changed(before, uv, b)
+        if (before == uv[b]).all():
+            still = stop if every == 0 else min(stop, t + (offset - t) % every)
+            counts[p, 0] += busy * (still - t)
+            t = still
+    cur[b * BLOCK : (b + 1) * BLOCK] = saved
 
 
 @njit(cache=True)
@@ -227,26 +225,38 @@ def _learn(net, state, r, spk, slot):
 
 
 @njit(cache=True)
-def _step_population(net, state, mask, old, p, t, spk, spk_step, n, dense, counting):
+def _step_population(net, state, old, p, t, spk, spk_step, n, dense, counting):
     """Step t of population p; appends its spikes and returns the new length of the spike buffer."""
-    words = mask.view(np.uint64)
+    uv, cur, par, touched, awake, upto, counts = (
+        state.uv, state.cur, net.par, state.touched, state.awake, state.upto, state.counts,
+    )  # fmt: skip
+    loihi, subtract = net.pop_flags[p, 0] != 0, net.pop_flags[p, 1] != 0
+    every, offset = net.pop_flags[p, 2], net.pop_flags[p, 3]
+    clear = every > 0 and t % every == offset
     for b in range(net.pop_blk[p], net.pop_blk[p + 1]):
-        touched = state.touched[b]
-        if not (touched or state.awake[b] or dense):
+        if not (touched[b] or awake[b] or dense):
             continue
-        if state.upto[b] < t:
-            _catch_up(net, state, mask, old, b, p, t, counting)
-        spikes = _step_block(net, state, mask, old, b, p, t, counting)
-        state.touched[b] = 0
-        state.awake[b] = touched or spikes > 0 or _can_spike(state.uv, net.par, b, net.blk_tile[b])
-        if spikes > 0:
-            for w in range(BLOCK // 8):
-                if words[w] != 0:
-                    for i in range(8 * w, 8 * w + 8):
-                        if mask[i]:
-                            spk[n] = b * BLOCK + i
-                            spk_step[n] = t
-                            n += 1
+        tile = net.blk_tile[b]
+        uniform = net.uniform[tile] != 0
+        if upto[b] < t:
+            _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, upto[b], t, counts, p, counting)
+        if clear:
+            uv[b] = 0.0
+        if counting:
+            counts[p, 0] += _busy(uv, cur, par, b, tile)
+            old[:] = uv[b]
+        above = _advance(uv, cur, par, b, tile, uniform, loihi)
+        if above > 0:
+            n = _fire(uv, par, b, tile, subtract, t, spk, spk_step, n)
+        if counting:
+            counts[p, 1] += _changed(old, uv, b)
+        upto[b] = t + 1
+        if touched[b]:
+            cur[b * BLOCK : (b + 1) * BLOCK] = 0.0
+            touched[b] = 0
+            awake[b] = 1
+        else:
+            awake[b] = above > 0 or _can_spike(uv, par, b, tile)
     return n
 
 
@@ -268,7 +278,6 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
     events, event_step: input spikes sorted by step, then population, then neuron; e: the next one.
     last: step of the latest spike, or -1.    out: (steps, columns) of traces, filled from row 0.
     """
-    mask = np.zeros(BLOCK, np.uint8)
     old = np.zeros((2, BLOCK))
     depth = state.ring.shape[0]
     may_skip = not dense
@@ -304,7 +313,7 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
                     _deliver(net, state, scratch, q, lo, hi, spk)
                 k += 1
             state.ring[slot, p, 0] = n
-            n = _step_population(net, state, mask, old, p, t, spk, spk_step, n, dense, counting)
+            n = _step_population(net, state, old, p, t, spk, spk_step, n, dense, counting)
             state.ring[slot, p, 1] = n
         for q in net.proj_late:
             lo, hi = state.ring[(t + 1 - net.proj[q, 2]) % depth, net.proj[q, 0]]
@@ -325,9 +334,12 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
 @njit(cache=True)
 def settle(net, state, t, counting):
     """Bring every block up to the start of step t."""
-    mask = np.zeros(BLOCK, np.uint8)
-    old = np.zeros((2, BLOCK))
     for p in net.order:
+        flags = net.pop_flags[p]
         for b in range(net.pop_blk[p], net.pop_blk[p + 1]):
-            if state.upto[b] < t:
-                _catch_up(net, state, mask, old, b, p, t, counting)
+            tile = net.blk_tile[b]
+            _catch_up(
+                state.uv, state.cur, net.par, b, tile, net.uniform[tile] != 0, flags[0] != 0, flags[2], flags[3],
+                state.upto[b], t, state.counts, p, counting,
+            )  # fmt: skip
+            state.upto[b] = t
