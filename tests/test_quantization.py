@@ -1,0 +1,116 @@
+"""Quantisation: what is kept exactly, what is rounded, what is refused."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snmem import LIF, Input, Instar, Network, Population, Projection, quantize, simulate
+from snmem.errors import NetworkError
+from snmem.loihi.arithmetic import condition_weights
+
+
+def _net(weights, neuron=None, **projection):
+    weights = np.asarray(weights, float)
+    return Network(
+        (Input("x", weights.shape[1]), Population("h", weights.shape[0], neuron or LIF(alpha=0, beta=0.5, theta=1))),
+        (Projection("x", "h", weights, **projection),),
+    )
+
+
+def _total(made, name, shape):
+    """The float weights that the integer projections of ``name`` add up to."""
+    total = np.zeros(shape)
+    for part in made.parts[name]:
+        q = made.network[part]
+        total += q.weights.toarray() * 2.0**q.exponent / made.scale[q.post]
+    return total
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-3, 1.0, 500.0]))
+def test_every_weight_is_kept_to_its_mantissa(seed, size):
+    """Error at most half a step of an 8-bit mantissa, or the clipping of the largest weight by 1/255 of it."""
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(6, 5)) * size
+    made = quantize(_net(weights, LIF(theta=size)))
+    error = np.abs(_total(made, "x->h", (6, 5)) - weights)
+    for sign in (1, -1):
+        mine = np.sign(weights) == sign
+        if mine.any():
+            assert error[mine].max() <= np.abs(weights[mine]).max() / 127
+    assert made.weight_error["x->h"] == pytest.approx(error.max())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_every_integer_projection_survives_lavas_conditioning(seed):
+    """Parts have one sign, so no bit is lost to it: conditioning changes no weight."""
+    rng = np.random.default_rng(seed)
+    made = quantize(_net(rng.integers(-600, 600, (5, 5)) / 16))
+    for q in made.network.projections:
+        np.testing.assert_array_equal(condition_weights(q.weights.data), q.weights.data)
+
+
+def test_whole_numbers_of_a_wide_range_are_split_and_kept_exactly():
+    weights = [[1024.0, 512.0, 256.0, 128.0, 3.0]]
+    made = quantize(_net(weights, LIF(theta=1000.0)), scales={"h": 1.0})
+    assert len(made.parts["x->h"]) == 2
+    np.testing.assert_array_equal(_total(made, "x->h", (1, 5)), weights)
+    assert made.clipped["x->h"] == 0
+
+
+def test_the_scale_keeps_u_from_wrapping_around():
+    """All 2,000 synapses active at once stay below 2**23 in u."""
+    made = quantize(_net(np.ones((1, 2000)), LIF(alpha=0.5, beta=0, theta=1.0)))
+    q = made.network["x->h"]
+    assert 64 * q.weights.sum() * 2**q.exponent / (1 - 0.5) < 2**23
+
+
+def test_decays_thresholds_and_biases_follow_the_equations():
+    made = quantize(_net([[1.0]], LIF(alpha=0.75, beta=0.5, theta=2.0, bias=0.25)))
+    scale, neuron = made.scale["h"], made.network["h"].neuron
+    assert (neuron.du, neuron.dv, neuron.vth) == (1023, 2048, 2 * scale)
+    assert neuron.bias == 64 * 0.25 * scale
+
+
+def test_a_grid_network_spikes_alike_in_both_arithmetics():
+    """Dyadic weights and decays lose nothing but the rounding of decayed states; thresholds half a grid step away
+    from ties."""
+    rng = np.random.default_rng(2)
+    net = Network(
+        (Input("x", 40), Population("h", 60, LIF(alpha=0, beta=0, theta=2 + 1 / 32))),
+        (
+            Projection("x", "h", rng.integers(-16, 17, (60, 40)) / 16),
+            Projection("h", "h", rng.integers(-16, 17, (60, 60)) / 16, delay=2),
+        ),
+    )
+    spikes = {"x": rng.random((200, 40)) < 0.3}
+    a, b = simulate(net, spikes, 200), simulate(quantize(net).network, spikes, 200, "loihi")
+    assert len(a.spikes["h"]) > 1000
+    assert a.spikes["h"] == b.spikes["h"]
+
+
+def test_explicit_zero_weights_stay_synapses():
+    weights = sp.csr_array((np.array([0.0, 1.0, -1.0]), ([0, 0, 1], [0, 1, 1])), shape=(2, 2))
+    net = Network((Input("x", 2), Population("h", 2, LIF())), (Projection("x", "h", weights),))
+    made = quantize(net)
+    assert sum(made.network[part].synapses for part in made.parts["x->h"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("net", "words"),
+    [
+        (lambda: _net([[1.0]], LIF(reset="subtract")), ["'h'", "subtraction", "zero"]),
+        (lambda: _net([[1.0]], LIF(v_reset=-1)), ["'h'", "v_reset", "-1"]),
+        (lambda: _net([[1.0]], LIF(theta=-1)), ["'h'", "-1", "not negative"]),
+        (lambda: _net([[1.0]], plasticity=Instar(0.1)), ["'x->h'", "plastic", "freeze"]),
+        (lambda: quantize(_net([[1.0]])).network, ["already"]),
+    ],
+)
+def test_what_loihi_cannot_hold_is_refused_by_name(net, words):
+    with pytest.raises(NetworkError) as error:
+        quantize(net())
+    for word in words:
+        assert word in str(error.value)
