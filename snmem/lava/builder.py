@@ -1,0 +1,171 @@
+"""From a plan to connected Lava processes, and their run. Only the child process imports this."""
+
+from __future__ import annotations
+
+import mmap
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import BackendError
+from .plan import Connection, Neurons, Plan, Result
+from .shim import lava_imports
+
+with lava_imports():
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.dense import models as dense_models
+    from lava.proc.dense.process import Dense
+    from lava.proc.lif import models as lif_models
+    from lava.proc.lif.process import LIF, LIFReset
+    from lava.proc.sparse import models as sparse_models
+    from lava.proc.sparse.process import Sparse
+    from lava.utils.weightutils import SignMode
+
+    from .processes import io
+
+#: Process class -> its models. Handing them to Lava spares it importing whole folders in search of them.
+MODELS = {
+    "floating_pt": {
+        LIF: lif_models.PyLifModelFloat,
+        LIFReset: lif_models.PyLifResetModelFloat,
+        Dense: dense_models.PyDenseModelFloat,
+        Sparse: sparse_models.PySparseModelFloat,
+        io.TraceSink: io.PyTraceSinkFloat,
+    },
+    "fixed_pt": {
+        LIF: lif_models.PyLifModelBitAcc,
+        LIFReset: lif_models.PyLifResetModelBitAcc,
+        Dense: dense_models.PyDenseModelBitAcc,
+        Sparse: sparse_models.PySparseModelBitAcc,
+        io.TraceSink: io.PyTraceSinkFixed,
+    },
+}
+for _models in MODELS.values():
+    _models |= {io.SpikeSource: io.PySpikeSource, io.DelayLine: io.PyDelayLine, io.SpikeSink: io.PySpikeSink}
+
+#: Seconds between looks at a running network.
+_LOOK = 0.02
+#: Seconds that the exception of an ended process may need to arrive.
+_GRACE = 0.5
+
+
+def _shared(shape: tuple[int, ...], kind: Any) -> Any:
+    """Zeros in anonymous shared memory, seen by this process and those it forks; gone when they are."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    return np.frombuffer(mmap.mmap(-1, max(size, 1)), kind, count=int(np.prod(shape))).reshape(shape)
+
+
+@dataclass
+class Built:
+    """Lava processes of a plan, and the shared arrays that they fill."""
+
+    neurons: dict[str, Any]
+    bits: Any
+    traces: dict[tuple[str, str], Any]
+    done: Any
+    processes: list[Any] = field(default_factory=list)
+
+
+def build(plan: Plan) -> Built:
+    """Make and connect all processes of ``plan``."""
+    neurons = {p.name: _neurons(p) for p in plan.neurons}
+    inputs = {name: io.SpikeSource(*given, name=name) for name, given in plan.inputs.items()}
+    ports = {(name, 0): process.s_out for name, process in (neurons | inputs).items()}
+    lines = []
+    for pre, steps in sorted(plan.delay_lines):
+        line = io.DelayLine(ports[pre, 0].shape[0], steps, f"{pre} {steps} later")
+        ports[pre, 0].connect(line.s_in)
+        ports[pre, steps] = line.s_out
+        lines.append(line)
+    connections = [_connection(c, neurons, ports) for c in plan.connections]
+    sinks, built = _sinks(plan, neurons)
+    built.processes = [*neurons.values(), *inputs.values(), *lines, *connections, *sinks]
+    return built
+
+
+def _neurons(p: Neurons) -> Any:
+    if p.clear is None:
+        return LIF(shape=(p.size,), name=p.name, **p.parameters)
+    interval, offset = p.clear
+    return LIFReset(shape=(p.size,), name=p.name, reset_interval=interval, reset_offset=offset, **p.parameters)
+
+
+def _connection(c: Connection, neurons: dict[str, Any], ports: dict[tuple[str, int], Any]) -> Any:
+    options = {"name": c.name, "weight_exp": c.exponent, "sign_mode": SignMode[c.sign]}
+    if c.dense:
+        process = Dense(weights=c.weights.toarray(), **options)
+    else:  # message bits make Lava multiply the whole matrix, which is faster than picking columns, and adds in order
+        process = Sparse(weights=c.weights, num_message_bits=1, **options)
+    for source in c.sources:
+        io.connect_slot(ports[source.pre, source.held], process.s_in, source.starts)
+    process.a_out.connect(neurons[c.post].a_in)
+    return process
+
+
+def _sinks(plan: Plan, neurons: dict[str, Any]) -> tuple[list[Any], Built]:
+    size = sum(p.size for p in plan.neurons)
+    built = Built(
+        neurons,
+        bits=_shared((plan.steps, (size + 7) // 8), np.uint8),
+        traces={
+            (name, var): _shared((plan.steps, *neurons[name].v.shape), float if plan.tag == "floating_pt" else np.int32)
+            for name, var in plan.traces
+        },
+        done=_shared((1 + len(plan.traces),), np.int64),
+    )
+    sink = io.SpikeSink(size, built.bits, built.done[:1])
+    start = 0
+    for p in plan.neurons:
+        io.connect_slot(neurons[p.name].s_out, sink.s_in, (start,))
+        start += p.size
+    traces = [
+        io.TraceSink(getattr(neurons[name], var), rows, built.done[i + 1 : i + 2], f"trace of {name}.{var}")
+        for i, ((name, var), rows) in enumerate(built.traces.items())
+    ]
+    return [sink, *traces], built
+
+
+def run(plan: Plan, look: Callable[[int], None]) -> Iterator[Result]:
+    """Build and run ``plan``; yields the result, and ends Lava properly when asked for more.
+
+    ``look`` is called with the number of steps done every now and then while Lava runs.
+
+    Raises
+    ------
+    BackendError
+        when a process of Lava raises or dies, with its name and the cause; its traceback as a note.
+    """
+    built = build(plan)
+    models = {process: MODELS[plan.tag][type(process)] for process in built.processes}
+    config = Loihi2SimCfg(select_tag=plan.tag, exception_proc_model_map=models)
+    first = built.processes[0]
+    first.run(RunSteps(num_steps=plan.steps, blocking=False), config)
+    runtime = first.runtime
+    names = [f"process {p.name!r}" for p in runtime._executable.proc_builders] + ["its runtime service"]
+    actors = dict(zip(names, runtime._messaging_infrastructure.actors, strict=True))
+    while built.done.min() < plan.steps:
+        time.sleep(_LOOK)
+        _check(actors)
+        look(int(built.done.min()))
+    yield Result(built.bits, built.traces)
+    first.wait()
+    first.stop()
+
+
+def _check(actors: dict[str, Any]) -> None:
+    """Raise if one of Lava's processes has failed. One exception makes others end too, so it is looked for first."""
+    ended = [name for name, actor in actors.items() if not actor.is_alive()]
+    if ended:
+        time.sleep(_GRACE)
+    for name, actor in actors.items():
+        if actor.exception:
+            cause, trace = actor.exception
+            error = BackendError(f"Lava failed in {name}: {type(cause).__name__}: {cause}")
+            error.add_note(trace)
+            raise error
+    if ended:
+        raise BackendError(f"Lava failed in {ended[0]}: it ended with exit code {actors[ended[0]].exitcode}")

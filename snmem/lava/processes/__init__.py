@@ -1,0 +1,1 @@
+"""Lava processes of snmem. Lava imports every module of this folder when it looks for models: keep others out."""

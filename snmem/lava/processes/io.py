@@ -1,0 +1,170 @@
+"""Lava processes that feed spikes in, hold them back, and read spikes and states out through shared memory.
+
+Lava's own read-out moves one number per message (about 70 microseconds each). The sinks here write whole steps into
+numpy arrays on anonymous shared memory that was mapped before Lava forked its processes, so that reading is free.
+
+Import only within :func:`snmem.lava.shim.lava_imports`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort, PyRefPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import AbstractPort, AbstractVirtualPort, InPort, OutPort, RefPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.process.variable import Var
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+
+
+def _place(data: Any, size: int, starts: tuple[int, ...]) -> Any:
+    out = np.zeros(size, data.dtype)
+    for start in starts:
+        out[start : start + data.size] = data
+    return out
+
+
+class Slot(AbstractVirtualPort):
+    """Virtual port that puts a vector into places ``starts`` of a longer vector of zeros.
+
+    Several sources, each with its slot, make one concatenated input (Lava's own ConcatPort does not run).
+    """
+
+    def __init__(self, size: int, starts: tuple[int, ...]) -> None:
+        super().__init__((size,))
+        self.starts = starts
+
+    def get_transform_func_fwd(self) -> Any:
+        """Function applied to the data on the way in."""
+        return functools.partial(_place, size=self.shape[0], starts=self.starts)
+
+    def get_transform_func_bwd(self) -> Any:
+        """Spikes never travel backwards."""
+        raise NotImplementedError
+
+
+def connect_slot(source: Any, target: Any, starts: tuple[int, ...]) -> None:
+    """Connect OutPort ``source`` to InPort ``target`` such that it fills the places from each of ``starts`` on."""
+    slot = Slot(target.shape[0], starts)
+    source._connect_forward([slot], AbstractPort, [None], assert_same_shape=False)
+    slot.connect(target)
+
+
+class SpikeSource(AbstractProcess):
+    """Emits given spikes: in Lava's step t (from 1), those of ``neuron[indptr[t - 1] : indptr[t]]``."""
+
+    def __init__(self, size: int, indptr: Any, neuron: Any, name: str) -> None:
+        super().__init__(size=size, indptr=indptr, neuron=neuron, name=name)
+        self.s_out = OutPort((size,))
+
+
+@implements(proc=SpikeSource, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt", "fixed_pt")
+class PySpikeSource(PyLoihiProcessModel):
+    """Model of SpikeSource, for both arithmetics."""
+
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, bool)
+
+    def run_spk(self) -> None:
+        """Send the spikes of this step."""
+        p = self.proc_params
+        spikes = np.zeros(p["size"], bool)
+        spikes[p["neuron"][p["indptr"][self.time_step - 1] : p["indptr"][self.time_step]]] = True
+        self.s_out.send(spikes)
+
+
+class DelayLine(AbstractProcess):
+    """Passes spikes on ``steps`` steps later."""
+
+    def __init__(self, size: int, steps: int, name: str) -> None:
+        super().__init__(size=size, steps=steps, name=name)
+        self.s_in = InPort((size,))
+        self.s_out = OutPort((size,))
+
+
+@implements(proc=DelayLine, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt", "fixed_pt")
+class PyDelayLine(PyLoihiProcessModel):
+    """Model of DelayLine, for both arithmetics."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, bool)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, bool)
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.held = np.zeros((proc_params["steps"], proc_params["size"]), bool)
+
+    def run_spk(self) -> None:
+        """Send what came in ``steps`` steps ago (before receiving, so that cycles do not block), take in the new."""
+        slot = self.time_step % len(self.held)
+        self.s_out.send(self.held[slot])
+        self.held[slot] = self.s_in.recv() != 0
+
+
+class SpikeSink(AbstractProcess):
+    """Writes the spikes of step t, packed to bits, into row t of ``bits``; ``done[0]`` counts the steps."""
+
+    def __init__(self, size: int, bits: Any, done: Any) -> None:
+        super().__init__(bits=bits, done=done, name="spike sink")
+        self.s_in = InPort((size,))
+
+
+@implements(proc=SpikeSink, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt", "fixed_pt")
+class PySpikeSink(PyLoihiProcessModel):
+    """Model of SpikeSink, for both arithmetics."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, bool)
+
+    def run_spk(self) -> None:
+        """Store the spikes of this step."""
+        self.proc_params["bits"][self.time_step - 1] = np.packbits(self.s_in.recv() != 0)
+        self.proc_params["done"][0] = self.time_step
+
+
+class TraceSink(AbstractProcess):
+    """Writes a state variable, as it is after step t, into row t of ``rows``; ``done[0]`` counts the steps."""
+
+    def __init__(self, variable: Var, rows: Any, done: Any, name: str) -> None:
+        super().__init__(rows=rows, done=done, name=name)
+        self.state = RefPort(variable.shape)
+        self._post_init()
+        self.state.connect_var(variable)
+
+
+class _PyTraceSink(PyLoihiProcessModel):
+    def post_guard(self) -> bool:
+        """Ask for the phase after the spikes, in every step."""
+        return True
+
+    def run_post_mgmt(self) -> None:
+        """Store the state of this step."""
+        self.proc_params["rows"][self.time_step - 1] = self.state.read()
+        self.proc_params["done"][0] = self.time_step
+
+
+@implements(proc=TraceSink, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class PyTraceSinkFloat(_PyTraceSink):
+    """Model of TraceSink for float states."""
+
+    state: PyRefPort = LavaPyType(PyRefPort.VEC_DENSE, float)
+
+
+@implements(proc=TraceSink, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class PyTraceSinkFixed(_PyTraceSink):
+    """Model of TraceSink for integer states."""
+
+    state: PyRefPort = LavaPyType(PyRefPort.VEC_DENSE, np.int32)
