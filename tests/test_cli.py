@@ -267,3 +267,18 @@ def test_chips_lists_every_profile(snmem: Callable[..., Result]) -> None:
 
 def test_an_unknown_benchmark_lists_the_known_ones(snmem: Callable[..., Result]) -> None:
     assert "use one of engine" in snmem("bench", "nothing").error()
+
+
+def test_lava_install_says_what_is_there(snmem: Callable[..., Result]) -> None:
+    assert snmem("lava", "install", "--json").data["lava-nc"] == "0.10.0"
+    assert "lava-nc 0.10.0 is already installed" in snmem("lava", "install").out
+
+
+def test_lava_that_cannot_be_installed_is_one_line(
+    snmem: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snmem.lava.shim.installed_version", lambda: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    monkeypatch.setattr("snmem.lava.shim.LAVA_VERSION", "0.0.0")
+    assert "run by hand: pip install" in snmem("lava", "install").error()

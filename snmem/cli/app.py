@@ -10,6 +10,7 @@ from .. import __version__
 from .bench import bench
 from .chips import chips
 from .contract import add_verb
+from .lava import lava
 
 app = typer.Typer(
     help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",
@@ -40,3 +41,4 @@ def _start(
 
 add_verb(app, "chips", chips)
 add_verb(app, "bench", bench)
+app.add_typer(lava, name="lava")
