@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +96,13 @@ class SpikingKWinnerMemory:
         self.backend = backend
         virgin = KWinnerMemory(self.config, seed)
         self._set(virgin.forward_weights, virgin.return_weights)
+
+    def with_kwta(self, kwta: Strategy) -> SpikingKWinnerMemory:
+        """A memory of its own with the same weights and another k-WTA strategy for the hidden units."""
+        other = copy(self)
+        other.kwta = kwta
+        other._set(self._forward, self._back)
+        return other
 
     def _set(self, forward: sp.csr_array, back: sp.csr_array) -> None:
         self._forward, self._back, self._state = forward, back, None
