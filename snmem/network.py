@@ -223,6 +223,7 @@ class Network:
             raise NetworkError("network: holds no population of neurons; add at least one Population")
         if not (np.isfinite(self.dt) and self.dt > 0):
             raise NetworkError(f"network: dt must be a positive number of seconds, got {self.dt!r}")
+        object.__setattr__(self, "dt", float(self.dt))
         if len({p.neuron.arithmetic for p in self.neurons}) > 1:
             raise NetworkError("network: mixes LIF and LoihiLIF populations; use one arithmetic (see snmem.quantize)")
         for name in self.outputs:

@@ -1,0 +1,7 @@
+"""NIR files: write, read, inspect (see docs, "NIR files")."""
+
+from .hdf5 import Limits
+from .read import read_nir
+from .write import write_nir
+
+__all__ = ["Limits", "read_nir", "write_nir"]

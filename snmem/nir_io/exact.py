@@ -1,0 +1,202 @@
+"""Read back exactly what :mod:`snmem.nir_io.write` wrote: structure and parameters from metadata, weights from nodes.
+
+The plain values of the graph must agree with the metadata. Where they do not, somebody has edited the file, and reading
+stops with the node's name: better than to choose one of two truths.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import FileError
+from ..network import Input, Network, Population, Projection
+from ..neuron import LIF, LoihiLIF
+from ..plasticity import Instar, Outstar, Rule
+from .graph import DEFAULTS, NEURONS, Graph, Node
+from .layout import LAYOUT, edges_of
+from .linear import read_dense, read_sparse
+from .neurons import loihi_as_float, read_neuron
+
+_EDITED = "the file was changed after snmem wrote it; read it with metadata=False to take its plain values"
+_RULES = {"Instar": Instar, "Outstar": Outstar}
+#: Keys of the layout and the types of their values; "?" marks those that may be absent or null.
+_TOP = {"layout": int, "arithmetic": str, "populations": list, "projections": list, "outputs": list, "silent?": dict}
+_POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str}
+_PROJECTION = {"node": str, "name": str, "pre": str, "post": str, "delay": int, "exponent": int, "dtype": str}
+_PROJECTION |= {"delay_node?": str, "plasticity?": dict}
+_OUTPUT = {"node": str, "population": str, "declared": bool}
+_RULE = {"rule": str, "rate": float, "decay": float, "gate?": str, "signal?": str}
+
+
+def is_exact(graph: Graph) -> bool:
+    """Whether snmem wrote this graph."""
+    return graph.metadata.get("format") == "snmem" and "network" in graph.metadata
+
+
+def read_exact(graph: Graph) -> Network:
+    """The Network that was written; FileError if the file was changed since.
+
+    NetworkError where the parts do not make a network (only if the file was changed, too).
+    """
+    layout = _layout(graph)
+    dt = graph.metadata.get("dt")
+    if not isinstance(dt, (int, float, np.floating, np.integer)) or not 0 < dt < np.inf:
+        raise _damaged(graph, f"dt must be a positive number, got {dt!r}")
+    _check_edges(graph, layout)
+    dt, float_network = float(dt), layout["arithmetic"] == "float"
+    populations = [_population(graph, entry, LIF if float_network else LoihiLIF, dt) for entry in layout["populations"]]
+    projections = [_projection(graph, entry, dt) for entry in layout["projections"]]
+    outputs = [o["population"] for o in layout["outputs"] if o["declared"]]
+    return Network(tuple(populations), tuple(projections), tuple(outputs), dt)
+
+
+def _damaged(graph: Graph, what: str) -> FileError:
+    return graph.store.error("metadata", f"{what}; {_EDITED}")
+
+
+def _check(graph: Graph, owner: str, value: Any, keys: dict[str, type]) -> None:
+    """FileError unless ``value`` is a dict with these keys and types."""
+    if not isinstance(value, dict):
+        raise _damaged(graph, f"{owner} is not a JSON object")
+    for key, kind in keys.items():
+        found = value.get(key.rstrip("?"))
+        if type(found) is not kind and not (key.endswith("?") and found is None):
+            raise _damaged(graph, f"{owner}: {key.rstrip('?')!r} is {found!r}, expected {kind.__name__}")
+
+
+def _layout(graph: Graph) -> dict[str, Any]:
+    """The layout kept in the metadata, with every key and type checked."""
+    try:
+        layout = json.loads(graph.metadata["network"])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _damaged(graph, f"'network' is not JSON ({error})") from None
+    _check(graph, "network", layout, _TOP)
+    if layout["layout"] > LAYOUT:
+        raise graph.store.error("metadata", f"layout {layout['layout']} is newer than {LAYOUT}; update snmem")
+    for p in layout["populations"]:
+        _check(graph, "population", p, _POPULATION)
+    for q in layout["projections"]:
+        _check(graph, "projection", q, _PROJECTION)
+        if q["plasticity"] is not None:
+            _check(graph, "plasticity", q["plasticity"], _RULE)
+    outputs = layout["outputs"] + ([layout["silent"] | {"declared": False}] if layout["silent"] else [])
+    for o in outputs:
+        _check(graph, "output", o, _OUTPUT)
+    names = {p["name"] for p in layout["populations"]}
+    used = {q[end] for q in layout["projections"] for end in ("pre", "post")} | {o["population"] for o in outputs}
+    if not used <= names:
+        raise _damaged(graph, f"there is no population {min(used - names)!r}")
+    return layout
+
+
+def _check_edges(graph: Graph, layout: dict[str, Any]) -> None:
+    """The edges must be those of the layout; nir may have added Input and Output nodes at open ends."""
+    expected = {(a, b) for a, b, _ in edges_of(layout)}
+    found = set(graph.edges)
+    known = {name for edge in expected for name in edge} | {p["node"] for p in layout["populations"]}
+    extra = {(a, b) for a, b in found - expected if _added(graph, a, known) is _added(graph, b, known)}
+    for edges, what in ((expected - found, "is missing"), (extra, "is not of the network")):
+        if edges:
+            raise _damaged(graph, f"edge {min(edges)} {what}")
+    strange = [n for n, node in graph.nodes.items() if n not in known and node.type not in ("Input", "Output")]
+    if strange:
+        raise _damaged(graph, f"node {strange[0]!r} is not of the network")
+
+
+def _added(graph: Graph, name: str, known: set[str]) -> bool:
+    return name not in known and graph.nodes[name].type in ("Input", "Output")
+
+
+def _node(graph: Graph, name: str, types: tuple[str, ...]) -> Node:
+    if name not in graph.nodes or graph.nodes[name].type not in types:
+        raise _damaged(graph, f"there is no node {name!r} of type {' or '.join(types)}")
+    return graph.nodes[name]
+
+
+def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> Input | Population:
+    if entry["kind"] == "input":
+        return Input(entry["name"], _node(graph, entry["node"], ("Input",)).shape_in)
+    node = _node(graph, entry["node"], tuple(NEURONS))
+    metadata = node.metadata()
+    values = {f.name: metadata.get(f.name) for f in fields(model)}
+    if "reset" in values:
+        values["reset"] = str(values["reset"])
+    for key, value in values.items():
+        if value is None:
+            raise node.error(f"metadata lack {key!r}; {_EDITED}")
+    neuron = model(**values)
+    shape = tuple(np.atleast_1d(metadata.get("shape", node.shape_in)).tolist())
+    if any(type(n) is not int for n in shape) or np.prod(shape) != np.prod(node.shape_in):
+        raise node.error(f"metadata give shape {shape}, the node has {node.shape_in}; {_EDITED}")
+    _check_agreement(node, neuron if isinstance(neuron, LIF) else loihi_as_float(neuron), dt)
+    clear = metadata.get("clear_every"), metadata.get("clear_offset", 0)
+    if any(x is not None and not isinstance(x, (int, np.integer)) for x in clear):
+        raise node.error(f"metadata 'clear_every' and 'clear_offset' must be whole numbers, got {clear}")
+    return Population(entry["name"], shape, neuron, None if clear[0] is None else int(clear[0]), int(clear[1]))
+
+
+def _check_agreement(node: Node, neuron: LIF, dt: float) -> None:
+    """The plain values, read with Euler, must give the parameters of the metadata (up to float32)."""
+    plain = read_neuron(node, dt, "euler", "pulse", "r")
+    for name in ("alpha", "beta", "theta", "bias", "v_reset", "gain"):
+        if name in DEFAULTS and name not in node.members:
+            continue
+        meant = 1.0 if name == "gain" else getattr(neuron, name)
+        value = getattr(plain, name)
+        wrong = ~np.isclose(value, meant, rtol=1e-6, atol=1e-9)
+        if wrong.any():
+            meant = np.broadcast_to(meant, value.shape)
+            raise node.error(
+                f"its parameters mean {name} = {value[wrong][0]:g}, metadata {meant[wrong][0]:g}; {_EDITED}"
+            )
+
+
+def _check_delay(node: Node, delay: int, dt: float) -> None:
+    steps = node.numbers("delay") / dt
+    if (np.abs(steps - delay) > 1e-3).any():
+        raise node.error(f"delays by {steps.flat[0]:g} steps, metadata say {delay}; {_EDITED}")
+
+
+def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
+    node = _node(graph, entry["node"], ("Linear", "SparseLinear"))
+    if entry.get("delay_node") is not None:
+        _check_delay(_node(graph, entry["delay_node"], ("Delay",)), entry["delay"], dt)
+    matrix = read_sparse(node) if node.type == "SparseLinear" else _with_zeros(node, read_dense(node))
+    if entry["exponent"] or str(matrix.dtype) != entry["dtype"]:
+        if entry["dtype"] not in ("float64", "float32", "int8", "int16", "int32") or abs(entry["exponent"]) > 16:
+            raise _damaged(graph, f"projection of type {entry['dtype']} and exponent {entry['exponent']}")
+        data = matrix.data / 2.0 ** entry["exponent"]
+        matrix = sp.csr_array((data.astype(entry["dtype"]), matrix.indices, matrix.indptr), shape=matrix.shape)
+    rule = _rule(graph, entry["plasticity"])
+    return Projection(entry["pre"], entry["post"], matrix, entry["delay"], rule, entry["name"], entry["exponent"])
+
+
+def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:
+    """Add the synapses of weight 0 that the metadata list by their position in the dense matrix."""
+    zeros = node.metadata().get("explicit_zeros")
+    if zeros is None:
+        return matrix
+    zeros, rows, columns = np.atleast_1d(zeros), *node.shape_out, *node.shape_in
+    position = np.where(zeros < 0, ~zeros, zeros) if zeros.dtype.kind == "i" else np.zeros(0)
+    if not len(position) or position.max() >= rows * columns:
+        raise node.error(f"metadata 'explicit_zeros' must be positions in 0..{rows * columns - 1}; {_EDITED}")
+    coo = matrix.tocoo()
+    row = np.concatenate([coo.coords[0], position // columns])
+    column = np.concatenate([coo.coords[1], position % columns])
+    data = np.concatenate([coo.data, np.where(zeros < 0, -0.0, 0.0).astype(coo.dtype)])
+    order = np.lexsort((column, row))  # sorted here: a sum of duplicates would lose the sign of -0.0
+    indptr = np.searchsorted(row[order], np.arange(rows + 1))
+    return sp.csr_array((data[order], column[order], indptr), shape=matrix.shape)
+
+
+def _rule(graph: Graph, entry: dict[str, Any] | None) -> Rule | None:
+    if entry is None:
+        return None
+    if entry["rule"] not in _RULES:
+        raise _damaged(graph, f"learning rule {entry['rule']!r} is unknown; known are {', '.join(_RULES)}")
+    return _RULES[entry["rule"]](entry["rate"], entry.get("gate"), entry.get("signal"), entry["decay"])

@@ -1,0 +1,271 @@
+"""The graph of a NIR file: nodes and edges, nested graphs opened up. No weights are loaded here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileError
+from .hdf5 import Store
+
+#: NIR's neurons and their parameters (those with a default may be absent).
+NEURONS: dict[str, tuple[str, ...]] = {
+    "I": ("r",),
+    "IF": ("r", "v_threshold", "v_reset"),
+    "LI": ("tau", "r", "v_leak"),
+    "LIF": ("tau", "r", "v_leak", "v_threshold", "v_reset"),
+    "CubaLI": ("tau_syn", "tau_mem", "r", "v_leak", "w_in"),
+    "CubaLIF": ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"),
+    "Threshold": ("threshold",),
+}
+#: Neurons whose output is their membrane potential, not spikes.
+GRADED = frozenset({"I", "LI", "CubaLI"})
+DEFAULTS = {"v_reset": 0.0, "w_in": 1.0}
+#: Maps without state. "Identity" stands for the Input and Output nodes of a nested graph.
+LINEAR = frozenset(
+    {"Linear", "SparseLinear", "Affine", "Scale", "Conv1d", "Conv2d"}
+    | {"SumPool2d", "AvgPool2d", "Flatten", "Delay", "Identity"}
+)
+KNOWN = frozenset({"Input", "Output", "NIRGraph"} | LINEAR) | NEURONS.keys()
+#: Nodes that act on each element by itself, with their parameters.
+ELEMENTWISE = {"Scale": ("scale",), "Delay": ("delay",)} | NEURONS
+
+
+@dataclass(eq=False)
+class Node:
+    """One node of a NIR file: its type and its datasets, read on demand and checked."""
+
+    store: Store
+    name: str
+    type: str
+    members: dict[str, Any] = field(repr=False)
+    shape_in: tuple[int, ...] = ()
+    shape_out: tuple[int, ...] = ()
+
+    def owner(self, key: str = "") -> str:
+        """How errors call this node."""
+        return f"node {self.name!r} ({self.type})" + (f": {key}" if key else "")
+
+    def error(self, message: str, key: str = "") -> FileError:
+        """A FileError that names file, node and parameter."""
+        return self.store.error(self.owner(key), message)
+
+    def member(self, key: str) -> Any:
+        """The dataset called ``key``; FileError if there is none."""
+        if key not in self.members:
+            raise self.error(f"{key!r} is missing; NIR asks for it", "")
+        return self.members[key]
+
+    def declared_shape(self, key: str) -> tuple[int, ...]:
+        """Shape of a dataset of numbers, without reading it."""
+        return self.store.dataset(self.member(key), self.owner(key)).shape
+
+    def numbers(self, key: str, *, finite: bool = True, limit: int | None = None) -> NDArray[np.float64]:
+        """A dataset as float64; FileError for NaN and, if ``finite``, infinity."""
+        limit = self.store.limits.neurons if limit is None else limit
+        array = self.store.numbers(self.member(key), self.owner(key), limit).astype(np.float64)
+        bad = ~np.isfinite(array) if finite else np.isnan(array)
+        if bad.any():
+            raise self.error(f"holds {array[bad].flat[0]}; give {'finite ' if finite else ''}numbers", key)
+        return array
+
+    def whole(self, key: str, low: int, count: int) -> tuple[int, ...]:
+        """``count`` whole numbers >= ``low`` (one number stands for all); FileError otherwise."""
+        array = self.numbers(key, limit=16).reshape(-1)
+        if array.size not in (1, count):
+            raise self.error(f"must be 1 or {count} numbers, got {array.size}", key)
+        if (array != np.floor(array)).any() or (array < low).any() or (array > 2**31).any():
+            raise self.error(f"must be whole numbers >= {low}, got {array.tolist()}", key)
+        return tuple(int(x) for x in np.broadcast_to(array, count))
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """A dataset that declares a shape."""
+        array = self.numbers(key, limit=16).reshape(-1)
+        if (array != np.floor(array)).any() or (array < 1).any():
+            raise self.error(f"must be a shape of positive whole numbers, got {array.tolist()}", key)
+        return tuple(int(x) for x in array) or (1,)
+
+    def text(self, key: str) -> str | None:
+        """A text dataset, or None if it holds numbers."""
+        item = self.member(key)
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind in "fiub":
+            return None
+        return str(self.store.texts(item, self.owner(key)).reshape(-1)[0])
+
+    def metadata(self) -> dict[str, Any]:
+        """The node's metadata; nested groups become nested dicts."""
+        return read_metadata(self.store, self.members.get("metadata"), self.owner("metadata"))
+
+
+@dataclass(eq=False)
+class Graph:
+    """All nodes by their (dotted) name, the edges in file order, and the metadata of the outermost graph."""
+
+    store: Store
+    nodes: dict[str, Node]
+    edges: list[tuple[str, str]]
+    metadata: dict[str, Any]
+    version: str
+
+    def into(self) -> dict[str, list[str]]:
+        """node -> the nodes that feed it, in edge order."""
+        out: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for pre, post in self.edges:
+            out[post].append(pre)
+        return out
+
+    def out_of(self) -> dict[str, list[str]]:
+        """node -> the nodes it feeds, in edge order."""
+        out: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for pre, post in self.edges:
+            out[pre].append(post)
+        return out
+
+
+def read_metadata(store: Store, group: Any, owner: str, depth: int = 8) -> dict[str, Any]:
+    """A metadata group as a dict of numbers, texts, arrays and dicts."""
+    if group is None or depth == 0:
+        return {}
+    if not isinstance(group, h5py.Group):
+        raise store.error(owner, "is a dataset, expected a group")
+    found: dict[str, Any] = {}
+    for name, item in store.members(group, owner).items():
+        if isinstance(item, h5py.Group):
+            found[name] = read_metadata(store, item, f"{owner}: {name}", depth - 1)
+            continue
+        with store.guard(f"{owner}: {name}"):
+            text = item.dtype.kind in "OS"
+        value = (
+            store.texts(item, f"{owner}: {name}")
+            if text
+            else store.numbers(item, f"{owner}: {name}", store.limits.neurons)
+        )
+        found[name] = value.reshape(-1)[0] if value.ndim == 0 else value
+    return found
+
+
+class _Collector:
+    """Walks the groups of a file and opens nested graphs up into one flat graph."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[tuple[str, str]] = []
+        self.seen: set[Any] = set()
+
+    def members(self, group: Any, owner: str) -> dict[str, Any]:
+        if not isinstance(group, h5py.Group):
+            raise self.store.error(owner, "is not a group; a NIR node is a group with a 'type'")
+        with self.store.guard(owner):
+            if group.id in self.seen:
+                raise self.store.error(owner, "is stored twice under different names; a file with loops is not a graph")
+            self.seen.add(group.id)
+        if len(self.seen) > 3 * self.store.limits.nodes:
+            raise self.store.error(owner, f"the file holds more than {self.store.limits.nodes} nodes; raise the limit")
+        return self.store.members(group, owner)
+
+    def node(self, group: Any, name: str) -> Node:
+        owner = f"node {name!r}" if name else "graph"
+        members = self.members(group, owner)
+        if "type" not in members:
+            raise self.store.error(owner, "has no 'type'; every NIR node names its type")
+        kind = self.store.texts(members["type"], f"{owner}: type").reshape(-1)
+        if kind.size != 1:
+            raise self.store.error(owner, f"'type' must be one text, got {kind.size}")
+        return Node(self.store, name, str(kind[0]), members)
+
+    def add(self, node: Node) -> str:
+        """Register a node under a name of its own; returns that name."""
+        if len(self.nodes) >= self.store.limits.nodes:
+            raise node.error(f"is one node too many, the limit is {self.store.limits.nodes}; raise the limit")
+        name, i = node.name, 2
+        while node.name in self.nodes:
+            node.name, i = f"{name}_{i}", i + 1
+        self.nodes[node.name] = node
+        return node.name
+
+    def graph(self, outer: Node, depth: int) -> tuple[list[str], list[str]]:
+        """Collect a graph; returns the names of its Input and Output nodes."""
+        prefix = f"{outer.name}." if outer.name else ""
+        if depth > self.store.limits.depth:
+            raise outer.error(
+                f"is nested {depth} graphs deep, the limit is {self.store.limits.depth}; flatten the graph"
+            )
+        ends: dict[str, tuple[list[str], list[str]]] = {}
+        inputs, outputs = [], []
+        groups = outer.member("nodes")
+        for key, group in self.members(groups, outer.owner("nodes")).items():
+            node = self.node(group, prefix + key)
+            if node.type == "NIRGraph":
+                ends[key] = self.graph(node, depth + 1)
+                continue
+            (inputs if node.type == "Input" else outputs if node.type == "Output" else []).append(node.name)
+            if prefix and node.type in ("Input", "Output"):
+                node.type = "Identity"
+            name = self.add(node)
+            ends[key] = [name], [name]
+        here = [(a, b) for a, b in self._edges(outer)]
+        self._connect(outer, here, ends)
+        fed = {b for _, b in here}
+        feeding = {a for a, _ in here}
+        roots = [n for key, (first, _) in ends.items() if key not in fed for n in first]
+        leaves = [n for key, (_, last) in ends.items() if key not in feeding for n in last]
+        return inputs or roots, outputs or leaves
+
+    def _edges(self, outer: Node) -> list[tuple[str, str]]:
+        pairs = self.store.texts(outer.member("edges"), outer.owner("edges"))
+        if pairs.size and (pairs.ndim != 2 or pairs.shape[1] != 2):
+            raise outer.error(f"must be pairs of node names, got shape {pairs.shape}", "edges")
+        return [(str(a), str(b)) for a, b in pairs.reshape(-1, 2)]
+
+    def _connect(self, outer: Node, edges: list[tuple[str, str]], ends: dict[str, tuple[list[str], list[str]]]) -> None:
+        seen = set()
+        for edge in edges:
+            for key in edge:
+                if key not in ends:
+                    raise outer.error(f"edge {edge} names {key!r}, which is no node of the graph", "edges")
+            if edge in seen:
+                raise outer.error(f"edge {edge} is there twice; sum the two connections into one", "edges")
+            seen.add(edge)
+            ports = ends[edge[0]][1], ends[edge[1]][0]
+            for key, names, what in zip(edge, ports, ("outputs", "inputs"), strict=True):
+                if len(names) != 1:
+                    raise outer.error(
+                        f"edge {edge}: nested graph {key!r} has {len(names)} {what}, and NIR cannot say which is "
+                        "meant; connect its inner nodes in one flat graph",
+                        "edges",
+                    )
+            self.edges.append((ports[0][0], ports[1][0]))
+
+
+def read_graph(store: Store) -> Graph:
+    """The flat graph of an open file, checked, without shapes."""
+    collector = _Collector(store)
+    top = store.members(store.file, "file")
+    if "node" not in top:
+        raise store.error("file", f"has no group 'node' (it holds {', '.join(top) or 'nothing'}); not a NIR file")
+    root = collector.node(top["node"], "")
+    if root.type != "NIRGraph":
+        raise store.error(
+            "file", f"holds a single {root.type} node, expected a NIRGraph; wrap it with nir.NIRGraph.from_list"
+        )
+    collector.graph(root, 1)
+    version = store.texts(top["version"], "version").reshape(-1) if "version" in top else np.array(["unknown"])
+    graph = Graph(
+        store, collector.nodes, collector.edges, root.metadata(), str(version[0]) if version.size else "unknown"
+    )
+    for pre, post in graph.edges:
+        if graph.nodes[post].type == "Input":
+            raise graph.nodes[post].error(f"is fed by {pre!r}; an Input is fed by the user only")
+    return graph
+
+
+def check_types(graph: Graph) -> None:
+    """FileError that names the first node of a type snmem does not know."""
+    for node in graph.nodes.values():
+        if node.type not in KNOWN:
+            raise node.error(f"unknown node type {node.type!r}; known are {', '.join(sorted(KNOWN - {'Identity'}))}")

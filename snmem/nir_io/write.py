@@ -1,0 +1,200 @@
+"""Write a Network as a NIR file."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import fields
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.sparse as sp
+
+from ..files import replace_file
+from ..network import Input, Network, Population, Projection
+from ..neuron import LIF
+from .layout import edges_of, layout_of
+from .neurons import loihi_as_float, node_type, physical
+
+#: Version of the NIR format that is written.
+NIR_VERSION = "1.0.8"
+#: Default largest number of entries of a weight matrix that is written densely.
+MAX_DENSE = 2**24
+#: Numbers of a dense matrix held at once, and per HDF5 chunk.
+_BLOCK, _CHUNK = 2**22, 2**17
+
+
+def write_nir(
+    network: Network, path: str | os.PathLike[str], max_dense: int = MAX_DENSE, delay_nodes: bool = True
+) -> tuple[str, ...]:
+    """Write ``network`` as a NIR file that :func:`read_nir` reads back equal, bit for bit.
+
+    The graph itself, read by any other tool with forward Euler and the time step ``dt`` of its metadata, means the same
+    network as far as NIR can say it (see docs, "NIR files"); the metadata hold the rest.
+
+    Parameters
+    ----------
+    network : what to write. Loihi networks and plasticity are kept in the metadata; NIR itself cannot say them.
+    path : the file; written under a temporary name and put in place when complete.
+    max_dense : weight matrices with more entries become SparseLinear nodes (CSR), which other readers refuse by name.
+    delay_nodes : write Delay nodes. Without, delays are kept in the metadata only, and readers that ignore these take
+        the default steps of their own.
+
+    Returns
+    -------
+    notes : one sentence for each thing that a reader which ignores the metadata will miss.
+
+    Raises
+    ------
+    FileError
+        if the file cannot be written.
+    """
+    with replace_file(path, "w+b") as draft, h5py.File(draft, "w") as file:
+        return _write(file, network, layout_of(network, delay_nodes), max_dense)
+
+
+def _write(file: h5py.File, network: Network, layout: dict[str, Any], max_dense: int) -> tuple[str, ...]:
+    _put(file, "version", NIR_VERSION)
+    graph = file.create_group("node")
+    _put(graph, "type", "NIRGraph")
+    nodes = graph.create_group("nodes")
+    notes: list[str] = []
+    feeding = {q.pre for q in network.projections}
+    for entry, p in zip(layout["populations"], network.populations, strict=True):
+        if isinstance(p, Input):
+            _node(nodes, entry["node"], "Input", shape=np.array(p.shape))
+            if "flatten" in entry:
+                _node(nodes, entry["flatten"], "Flatten", input_type=np.array(p.shape), start_dim=0, end_dim=-1)
+        else:
+            notes += _write_population(nodes, entry["node"], p, network.dt, p.name in feeding)
+    for entry, q in zip(layout["projections"], network.projections, strict=True):
+        notes += _write_projection(nodes, entry, q, max_dense)
+        if "delay_node" in entry:
+            _node(nodes, entry["delay_node"], "Delay", delay=np.full(network[q.pre].size, q.delay * network.dt))
+        elif q.delay and q.pre != q.post:
+            notes.append(f"projection {q.name!r}: its delay of {q.delay} steps is in the metadata only")
+    for entry in layout["outputs"]:
+        shown = network[entry["population"]]
+        shape = shown.shape if isinstance(shown, Input) else (shown.size,)
+        _node(nodes, entry["node"], "Output", shape=np.array(shape))
+    if layout["silent"]:
+        silent = layout["silent"]
+        _node(nodes, silent["node"], "Input", shape=np.array([network[silent["population"]].size]))
+    edges = edges_of(layout)
+    pairs = np.array([(a, b) for a, b, _ in edges], dtype=object).reshape(-1, 2)
+    graph.create_dataset("edges", data=pairs, dtype=h5py.string_dtype())
+    metadata = _metadata(network, layout, [steps for _, _, steps in edges], notes)
+    for key, value in metadata.items():
+        _put(graph.require_group("metadata"), key, value)
+    return tuple(notes)
+
+
+def _metadata(network: Network, layout: dict[str, Any], steps: list[int], notes: list[str]) -> dict[str, Any]:
+    return {
+        "format": "snmem",
+        "dt": float(network.dt),
+        "time_unit": "s",
+        "discretization": "euler",
+        "semantics": "u_then_v",
+        "threshold": ">",
+        "spike": "pulse",
+        "dtype": "float64" if network.arithmetic == "float" else "int64",
+        "sum_order": "projections in the order of the edges, presynaptic neurons ascending, same-step projections last",
+        "edge_delay_steps": np.array(steps, np.int64),
+        "notes": "\n".join(notes) or "none",
+        "network": json.dumps(layout, separators=(",", ":")),
+    }
+
+
+def _write_population(nodes: h5py.Group, name: str, p: Population, dt: float, feeds_others: bool) -> list[str]:
+    exact = p.neuron
+    neuron = exact if isinstance(exact, LIF) else loihi_as_float(exact)
+    kind = node_type(neuron, feeds_others)
+    values = physical(neuron, kind, dt)
+    metadata = {f.name: getattr(exact, f.name) for f in fields(exact)} | {"gain": 1.0, "shape": np.array(p.shape)}
+    if p.clear_every:
+        metadata |= {"clear_every": int(p.clear_every), "clear_offset": int(p.clear_offset)}
+    vectors = {key: np.broadcast_to(np.asarray(v, float), (p.size,)) for key, v in values.items()}
+    _node(nodes, name, kind, metadata, **vectors)
+    notes = []
+    if isinstance(exact, LIF):
+        notes += [f"population {p.name!r}: reset by subtraction of the threshold"] if exact.reset == "subtract" else []
+        if "tau" in vectors or "tau_mem" in vectors:
+            notes += _rounding(f"population {p.name!r}", neuron, vectors, dt)
+    else:
+        notes.append(f"population {p.name!r}: Loihi's integer arithmetic (rounding, wrapping, saturation)")
+    if p.clear_every:
+        notes.append(f"population {p.name!r}: set to u = v = 0 every {p.clear_every} steps")
+    return notes
+
+
+def _rounding(name: str, neuron: LIF, vectors: dict[str, Any], dt: float) -> list[str]:
+    """A note where no float64 time constant gives exactly the decay that is meant."""
+    found = []
+    pairs = (("beta", vectors.get("tau_mem", vectors.get("tau"))), ("alpha", vectors.get("tau_syn")))
+    for key, tau in pairs:
+        if tau is not None:
+            error = np.abs(1 - dt / tau - getattr(neuron, key)).max()
+            found += [f"{name}: {key} = 1 - dt/tau only to {error:.1e}"] if error else []
+    return found
+
+
+def _write_projection(nodes: h5py.Group, entry: dict[str, Any], q: Projection, max_dense: int) -> list[str]:
+    matrix = q.weights
+    scale = 2.0**q.exponent
+    notes = [f"projection {q.name!r}: learning rule {type(q.plasticity).__name__}"] if q.plasticity else []
+    if matrix.shape[0] * matrix.shape[1] > max_dense:
+        group = _node(nodes, entry["node"], "SparseLinear", shape=np.array(matrix.shape))
+        _put(group, "data", matrix.data if q.exponent == 0 else matrix.data * scale)
+        _put(group, "indices", matrix.indices.astype(np.int32))
+        _put(group, "indptr", matrix.indptr.astype(np.int32))
+        return [*notes, f"projection {q.name!r}: a SparseLinear node, which other readers refuse"]
+    zero = np.flatnonzero(matrix.data == 0)
+    metadata = {}
+    if len(zero):
+        row = np.searchsorted(matrix.indptr, zero, side="right") - 1
+        position = row.astype(np.int64) * matrix.shape[1] + matrix.indices[zero]
+        metadata["explicit_zeros"] = np.where(np.signbit(matrix.data[zero]), ~position, position)  # ~position: -0.0
+    group = _node(nodes, entry["node"], "Linear", metadata)
+    _write_dense(group, matrix, scale if q.exponent else None)
+    return notes
+
+
+def _write_dense(group: h5py.Group, matrix: sp.csr_array, scale: float | None) -> None:
+    """Write a CSR matrix densely, a block of rows at a time; blocks without synapses take no space."""
+    rows, columns = map(int, matrix.shape)  # type: ignore[arg-type]
+    dtype = np.float64 if scale else matrix.dtype
+    chunk = (min(rows, max(1, _CHUNK // columns)), min(columns, _CHUNK))
+    if rows * columns <= 1024:
+        group.create_dataset("weight", data=matrix.toarray() if scale is None else matrix.toarray() * scale)
+        return
+    data = group.create_dataset("weight", matrix.shape, dtype, chunks=chunk, compression="gzip", compression_opts=1)
+    step = max(1, _BLOCK // columns // chunk[0]) * chunk[0]
+    for start in range(0, rows, step):
+        part = matrix[start : start + step]
+        if part.nnz:
+            data[start : start + step] = part.toarray() if scale is None else part.toarray() * scale
+
+
+def _node(nodes: h5py.Group, name: str, kind: str, metadata: dict[str, Any] | None = None, **values: Any) -> h5py.Group:
+    group = nodes.create_group(name)
+    _put(group, "type", kind)
+    for key, value in values.items():
+        _put(group, key, value)
+    for key, value in (metadata or {}).items():
+        _put(group.require_group("metadata"), key, value)
+    return group
+
+
+def _put(group: h5py.Group, key: str, value: Any) -> None:
+    if isinstance(value, str):
+        group.create_dataset(key, data=value, dtype=h5py.string_dtype())
+    elif isinstance(value, np.ndarray) and value.size > 1024:
+        sample = np.ascontiguousarray(value[:: max(1, value.size // 8192)])
+        worth = len(zlib.compress(sample.tobytes(), 1)) < 0.8 * sample.nbytes or value.dtype.kind in "iu"
+        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if worth else {}
+        group.create_dataset(key, data=value, **options)
+    else:
+        group.create_dataset(key, data=value)
