@@ -1,0 +1,45 @@
+"""Which encoder and which memory go together, by kind of data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import InputError
+from ..memory.config import KWinnerConfig
+from .base import Encoder
+from .images import ImageEncoder
+from .text import TextEncoder
+from .vectors import VectorEncoder
+
+_ENCODERS = {"images": ImageEncoder, "text": TextEncoder, "vectors": VectorEncoder}
+KINDS = tuple(_ENCODERS)
+
+
+def default_encoder(kind: str, items: Any, config: KWinnerConfig | None = None) -> Encoder:
+    """Return the encoder recommended for data of a kind, fitted to ``items``, in the sizes of ``config``.
+
+    Parameters
+    ----------
+    kind : "images", "text" or "vectors".
+    items : data to fit to. Images and vectors give their mean and covariance, so other data of the same kind than those
+        to be stored serve as well; text gives the lines that ``decode`` chooses from.
+    config : the memory that will store the patterns; by default :func:`recommended_config`.
+    """
+    config = config or recommended_config(kind)
+    if kind not in _ENCODERS:
+        raise InputError(f"encoder kind {kind!r}: unknown; use one of {', '.join(KINDS)}")
+    return _ENCODERS[kind](config.visible, config.active).fit(items)
+
+
+def recommended_config(kind: str) -> KWinnerConfig:
+    """Return the memory recommended for a kind of data: the paper's main configuration, for all three.
+
+    Why. With patterns from these encoders it identifies 98 to 100 % of the newest 50 of 300 stored items from half of
+    their ones, for digits and for random or clustered vectors, and at least 98 % of the newest 50 of 200 lines of verse
+    with a fifth of their letters wrong. Stored without burn-in: the first items take unused units, which costs the
+    newest nothing. Twice the fan-in recovers more bits of the newest items (0.8 against 0.7 from half cues) but
+    identifies no more of them, at twice the synapses.
+    """
+    if kind not in _ENCODERS:
+        raise InputError(f"data kind {kind!r}: unknown; use one of {', '.join(KINDS)}")
+    return KWinnerConfig.main()
