@@ -10,6 +10,7 @@ from .. import __version__
 from .bench import bench
 from .chips import chips
 from .contract import add_verb
+from .demo import demo
 from .lava import lava
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ def _start(
         raise typer.Exit(2)
 
 
+add_verb(app, "demo", demo, out="snmem-demo")
 add_verb(app, "chips", chips)
 add_verb(app, "bench", bench)
 app.add_typer(lava, name="lava")

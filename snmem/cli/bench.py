@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from .contract import Report
-from .progress import say
+from .progress import stages
 
 
 def bench(
@@ -20,7 +20,8 @@ def bench(
     from ..content import load_script
 
     run = getattr(load_script("benchmarks", name), f"bench_{name}")
-    data = run(quick=quick, report=say)
+    with stages() as say:
+        data = run(quick=quick, report=say)
     return Report(data, [rows_table(f"bench {name}", data["rows"])], data["ok"])
 
 

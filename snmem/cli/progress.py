@@ -6,17 +6,33 @@ from contextlib import contextmanager
 
 
 def say(message: str) -> None:
-    """One line about what happens now."""
+    """Print one line about what happens now."""
     print(f"snmem: {message}", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar, in a terminal only; the block gets a function to call with the number of steps done."""
+def stages() -> Iterator[Callable[[str], None]]:
+    """Give a function to call with the name of each stage that begins.
+
+    In a terminal every stage is a bar with its time; elsewhere it is a line.
+    """
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(label, total=total)
-        yield lambda done: progress.update(task, completed=done)
+    if not console.is_terminal:
+        yield say
+        return
+    columns = (SpinnerColumn(), BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console) as progress:
+
+        def finish() -> None:
+            for task in progress.task_ids:
+                progress.update(task, total=1, completed=1)
+
+        def begin(stage: str) -> None:
+            finish()
+            progress.add_task(stage, total=None)
+
+        yield begin
+        finish()
