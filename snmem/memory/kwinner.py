@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FileError, InputError
+from ..files import replace_file
 from . import kwinner_kernels as kernels
 from .config import KWinnerConfig
 
@@ -180,17 +181,9 @@ class KWinnerMemory:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the memory to an .npz file of plain arrays, replacing the file only when it is complete."""
-        path = Path(path)
         header = {"format": _FORMAT, "config": asdict(self.config), "tie_seed": int(self._tie_seed)}
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with draft.open("wb") as file:
-                np.savez(file, header=json.dumps(header), inputs=self._inputs, forward=self._forward, back=self._back)
-            draft.replace(path)
-        except OSError as error:
-            raise FileError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-        finally:
-            draft.unlink(missing_ok=True)
+        with replace_file(path) as file:
+            np.savez(file, header=json.dumps(header), inputs=self._inputs, forward=self._forward, back=self._back)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KWinnerMemory:
