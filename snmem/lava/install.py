@@ -61,8 +61,9 @@ def _run(command: list[str]) -> str | None:
     if done.returncode == 0:
         return None
     lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or [f"exit code {done.returncode}"])[-1].strip()
+    errors = [line for line in lines if "error:" in line.lower()]
+    cause = (errors or lines or [f"exit code {done.returncode}"])[-1].strip()
+    return f"no connection to the package index ({cause})" if "NewConnectionError" in done.stderr else cause
 
 
 def _bring_pip() -> None:
