@@ -1,9 +1,54 @@
-"""Settings of all tests: no windows, and the same examples in every run."""
+"""Settings of all tests: no windows, and the same examples in every run. And the command line as a fixture."""
 
+import json
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+import pytest
 from hypothesis import settings
+
+from snmem.cli import main
 
 os.environ["MPLBACKEND"] = "Agg"
 settings.register_profile("snmem", deadline=None, derandomize=True)
 settings.load_profile("snmem")
+
+#: The command line as a process of its own.
+SNMEM = (sys.executable, "-m", "snmem")
+
+
+@dataclass
+class Result:
+    """What a call of the command line left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+    def error(self) -> str:
+        """The message of a failed call, after checking its form."""
+        assert self.code not in (0, 2)
+        assert "Traceback" not in self.err
+        lines = [line for line in self.err.splitlines() if line.startswith("snmem: error: ")]
+        assert len(lines) == 1
+        assert self.err.splitlines()[-1] == lines[0]
+        return lines[0].removeprefix("snmem: error: ")
+
+
+@pytest.fixture
+def snmem(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Calls the command line in this process."""
+
+    def call(*args: Any) -> Result:
+        capfd.readouterr()
+        code = main([str(arg) for arg in args])
+        return Result(code, *capfd.readouterr())
+
+    return call

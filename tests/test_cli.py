@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +14,10 @@ import numpy as np
 import psutil
 import pytest
 import typer
+from conftest import SNMEM, Result
 
-from snmem.cli import main
 from snmem.cli.contract import Report, add_verb
 from snmem.errors import InputError
-
-SNMEM = (sys.executable, "-m", "snmem")
-
-
-@dataclass
-class Result:
-    """What a call of the command line left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-
-    def error(self) -> str:
-        """The message of a failed call, after checking its form."""
-        assert self.code not in (0, 2)
-        assert "Traceback" not in self.err
-        lines = [line for line in self.err.splitlines() if line.startswith("snmem: error: ")]
-        assert len(lines) == 1
-        assert self.err.splitlines()[-1] == lines[0]
-        return lines[0].removeprefix("snmem: error: ")
-
-
-@pytest.fixture
-def snmem(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Calls the command line in this process."""
-
-    def call(*args: Any) -> Result:
-        capfd.readouterr()
-        code = main([str(arg) for arg in args])
-        return Result(code, *capfd.readouterr())
-
-    return call
 
 
 @pytest.fixture
@@ -257,28 +220,3 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait() == 141
-
-
-def test_chips_lists_every_profile(snmem: Callable[..., Result]) -> None:
-    names = [chip["name"] for chip in snmem("chips", "--json").data["chips"]]
-    assert {"loihi1-davies2018", "loihi1-nahuku"} <= set(names)
-    assert all(name in snmem("chips").out for name in names)
-
-
-def test_an_unknown_benchmark_lists_the_known_ones(snmem: Callable[..., Result]) -> None:
-    assert "use one of engine" in snmem("bench", "nothing").error()
-
-
-def test_lava_install_says_what_is_there(snmem: Callable[..., Result]) -> None:
-    assert snmem("lava", "install", "--json").data["lava-nc"] == "0.10.0"
-    assert "lava-nc 0.10.0 is already installed" in snmem("lava", "install").out
-
-
-def test_lava_that_cannot_be_installed_is_one_line(
-    snmem: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("snmem.lava.shim.installed_version", lambda: None)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", "")
-    monkeypatch.setattr("snmem.lava.shim.LAVA_VERSION", "0.0.0")
-    assert "run by hand: pip install" in snmem("lava", "install").error()

@@ -10,13 +10,20 @@ from types import FrameType
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
+    try:
+        return _main(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:  # before a verb has begun
+        print("snmem: error: interrupted", file=sys.stderr)
+        return 130
+
+
+def _main(args: list[str]) -> int:
     from typer import Abort
     from typer.exceptions import TyperException
 
     from .app import app
     from .contract import broken_pipe, fail
 
-    args = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in args
     before = signal.signal(signal.SIGTERM, _terminate)
     try:

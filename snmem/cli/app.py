@@ -11,6 +11,7 @@ from .bench import bench
 from .chips import chips
 from .contract import add_verb
 from .demo import demo
+from .doctor import doctor
 from .lava import lava
 
 app = typer.Typer(
@@ -44,3 +45,4 @@ add_verb(app, "demo", demo, out="snmem-demo")
 add_verb(app, "chips", chips)
 add_verb(app, "bench", bench)
 app.add_typer(lava, name="lava")
+add_verb(app, "doctor", doctor)

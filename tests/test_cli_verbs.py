@@ -1,0 +1,138 @@
+"""The verbs of the command line: what they print, and one clear line for every bad input."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from conftest import SNMEM, Result
+
+from snmem.doctor import Row
+
+LINES = "The cat sat on the mat.\nA dog barked all night.\nRain fell on the old town.\nNobody saw the thief leave.\n"
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    """A text file of four memories."""
+    path = tmp_path / "lines.txt"
+    path.write_text(LINES)
+    return path
+
+
+def test_demo_prints_one_object_and_fills_its_folder(snmem: Callable[..., Result], lines: Path, tmp_path: Path) -> None:
+    result = snmem("demo", "--no-lava", "--data", lines, "--out", tmp_path / "out", "--json")
+    data = result.data
+    assert result.code == 0
+    assert data["recall"]["identified"] == 1
+    assert {"spiking", "algorithm", "never_stored"} <= set(data["recall"])
+    for runtime in ("event", "loihi"):
+        assert data["conformance"][runtime]["cells"] > 0
+        assert data["conformance"][runtime]["differing"] == 0
+    for chip in data["cost"].values():
+        assert chip["joules_per_recall"] > 0
+        assert chip["seconds_per_recall"] > 0
+    assert all(Path(path).is_file() for path in data["files"].values())
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == data
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["seed"] == 0
+
+
+def _latin1(path: Path) -> None:
+    path.write_bytes("Über den Wolken\n".encode("latin-1"))
+
+
+def _array(values: Any) -> Callable[[Path], None]:
+    return lambda path: np.save(path, np.asarray(values, float))
+
+
+BAD_DATA = {
+    "missing.txt": (lambda path: None, "no such file"),
+    "missing.npy": (lambda path: None, "no such file"),
+    "latin1.txt": (_latin1, "UTF-8"),
+    "empty.txt": (lambda path: path.write_text(""), "at least one line"),
+    "nan.npy": (_array([[1, np.nan], [2, 3]]), "NaN"),
+    "rank.npy": (_array(np.zeros((2, 3, 4))), "shape (2, 3, 4)"),
+    "text.npy": (lambda path: path.write_text("no array"), ".npy"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_demo_refuses_bad_data_in_one_line(name: str, snmem: Callable[..., Result], tmp_path: Path) -> None:
+    write, reason = BAD_DATA[name]
+    write(tmp_path / name)
+    before = set(tmp_path.iterdir())
+    result = snmem("demo", "--no-lava", "--data", tmp_path / name, "--out", tmp_path / "out")
+    assert reason in result.error()
+    assert name in result.error()
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_demo_without_lava_names_the_remedy(
+    snmem: Callable[..., Result], lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snmem.lava.shim.installed_version", lambda: None)
+    result = snmem("demo", "--data", lines, "--out", tmp_path / "out")
+    assert "snmem lava install" in result.error()
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_during_lava_leaves_no_child_and_no_file(lines: Path, tmp_path: Path) -> None:
+    command = [*SNMEM, "demo", "--data", str(lines), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "lava_float" in line:
+            break
+    children: list[psutil.Process] = []
+    while not children:
+        children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.read() == "snmem: error: interrupted\n"
+    assert process.wait(20) == 130
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    assert [path.name for path in tmp_path.iterdir()] == ["lines.txt"]
+
+
+@pytest.mark.parametrize(("required", "code"), [(False, 0), (True, 1)])
+def test_doctor_fails_only_for_what_snmem_needs(
+    required: bool, code: int, snmem: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [Row("good", "1.0", True), Row("absent", None, False, "pip install absent", "not installed", required)]
+    monkeypatch.setattr("snmem.doctor.doctor", lambda: rows)
+    result = snmem("doctor", "--json")
+    assert (result.code, result.data["ok"]) == (code, code == 0)
+    assert result.data["rows"][1]["remedy"] == "pip install absent"
+    table = snmem("doctor")
+    assert table.code == code
+    assert "pip install absent" in table.out
+
+
+def test_chips_lists_every_profile(snmem: Callable[..., Result]) -> None:
+    names = [chip["name"] for chip in snmem("chips", "--json").data["chips"]]
+    assert {"loihi1-davies2018", "loihi1-nahuku"} <= set(names)
+    assert all(name in snmem("chips").out for name in names)
+
+
+def test_an_unknown_benchmark_lists_the_known_ones(snmem: Callable[..., Result]) -> None:
+    assert "use one of engine" in snmem("bench", "nothing").error()
+
+
+def test_lava_install_says_what_is_there(snmem: Callable[..., Result]) -> None:
+    assert snmem("lava", "install", "--json").data["lava-nc"] == "0.10.0"
+    assert "lava-nc 0.10.0 is already installed" in snmem("lava", "install").out
+
+
+def test_lava_that_cannot_be_installed_is_one_line(
+    snmem: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snmem.lava.shim.installed_version", lambda: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    monkeypatch.setattr("snmem.lava.shim.LAVA_VERSION", "0.0.0")
+    assert "run by hand: pip install" in snmem("lava", "install").error()
