@@ -40,14 +40,6 @@ def test_help_lists_every_verb_and_is_quick() -> None:
     assert "chips" in done.stdout
 
 
-def test_import_stays_light() -> None:
-    code = (
-        "import sys, snmem.cli.app; print([m for m in ('numpy', 'scipy', 'numba', 'matplotlib') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 @pytest.mark.parametrize("args", [["nonsense"], ["chips", "--nonsense"], ["chips", "surplus"]])
 def test_wrong_usage_is_one_line_and_exit_code_2(snmem: Callable[..., Result], args: list[str]) -> None:
     result = snmem(*args)
