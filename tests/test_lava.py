@@ -141,20 +141,36 @@ def test_sparse_and_dense_condition_weights_alike(session, sign):
     plan = make_plan(job, "lava_fixed")
     for dense in (True, False):
         connection = dataclasses.replace(plan.connections[0], dense=dense)
-        u = session.run(dataclasses.replace(plan, connections=(connection,))).traces["p", "u"]
+        u = session.run(dataclasses.replace(plan, connections=(connection,))).traces[0, "u"]
         assert (u[1] == 64 * condition_weights(values)).all()
 
 
-def test_dense_is_chosen_for_full_matrices_unless_the_order_of_summation_shows():
-    def kind(weights):
-        network = two_layers(first={"weights": weights})
-        return make_plan(Job(network, {"in": Spikes.from_raster(np.zeros((1, 3)))}, 1), "lava_float").connections[0]
+def plan_of(network, steps=1):
+    inputs = {p.name: Spikes.from_events([], [], steps, p.size) for p in network.inputs}
+    return make_plan(Job(network, inputs, steps), "lava_float" if network.arithmetic == "float" else "lava_fixed")
 
-    assert kind(np.full((5, 3), 0.125)).dense
-    assert not kind(np.full((5, 3), 0.1)).dense
-    assert not kind(np.eye(5, 3) * 0.125 * [[1], [1], [0], [0], [0]]).dense
+
+def test_dense_is_chosen_for_full_matrices_unless_the_order_of_summation_shows():
+    def dense(weights):
+        populations = Input("in", 3), Population("p", 5, LIF())
+        return plan_of(Network(populations, (Projection("in", "p", weights),))).connections[0].dense
+
+    assert dense(np.full((5, 3), 0.125))
+    assert not dense(np.full((5, 3), 0.1))
+    assert not dense(np.eye(5, 3) * 0.125)
     assert order_free([0.5, -1024.25])
     assert not order_free([1e300])
+
+
+def test_a_network_becomes_few_processes():
+    network = two_layers()
+    plan = plan_of(network)
+    assert [p.name for p in plan.neurons] == ["a, b"]
+    assert [c.name for c in plan.connections] == ["in->a, a->b"]
+    assert plan.processes == 4  # inputs, neurons, connection, sink
+    a, b = network.neurons
+    cleared = dataclasses.replace(network, populations=(*network.inputs, a, dataclasses.replace(b, clear_every=7)))
+    assert [(p.name, p.clear) for p in plan_of(cleared).neurons] == [("a", None), ("b", (7, 1))]
 
 
 LEARNING = {"first": {"plasticity": Instar(0.5)}}
@@ -238,9 +254,8 @@ def test_progress_is_reported_up_to_the_last_step():
 # ---- when things go wrong ------------------------------------------------------------------------------------------
 
 
-def long_plan(steps=100_000):
-    silent = {"in": Spikes.from_events([], [], steps, 3)}
-    return make_plan(Job(two_layers(), silent, steps), "lava_float")
+def long_plan():
+    return plan_of(two_layers(), 100_000)
 
 
 def family(pid):
@@ -296,7 +311,7 @@ def raise_keyboard_interrupt(_):
 )
 def test_nothing_is_left_when_a_run_ends_early(monkeypatch, action, error, words):
     if words and TIMEOUT in words:
-        monkeypatch.setenv(TIMEOUT, "12")
+        monkeypatch.setenv(TIMEOUT, "8")
     watched = Watched(action)
     start = time.monotonic()
     with pytest.raises(error, match=words):
@@ -310,9 +325,9 @@ def test_nothing_is_left_when_a_run_ends_early(monkeypatch, action, error, words
 def test_an_exception_in_a_process_model_is_reported_and_the_session_goes_on(session):
     plan = make_plan(Job(two_layers(), {"in": Spikes.from_raster(drive(50)["in"])}, 50), "lava_float")
     good = session.run(plan)
-    size, indptr, neuron = plan.inputs["in"]
-    broken = dataclasses.replace(plan, inputs={"in": (size, indptr, np.where(np.arange(len(neuron)) < 20, neuron, 77))})
-    with pytest.raises(BackendError, match="Lava failed in process 'in': IndexError: index 77") as caught:
+    size, bounds, neuron = plan.inputs
+    broken = dataclasses.replace(plan, inputs=(size, bounds, np.where(np.arange(len(neuron)) < 20, neuron, 77)))
+    with pytest.raises(BackendError, match="Lava failed in process 'inputs': IndexError: index 77") as caught:
         session.run(broken)
     assert "run_spk" in caught.value.__notes__[0]
     assert (session.run(plan).bits == good.bits).all()

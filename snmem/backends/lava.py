@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..lava.overflow import check_overflow
-from ..lava.plan import Result, make_plan
+from ..lava.plan import Plan, Result, make_plan
 from ..lava.session import run_plan
 from ..lava.shim import require_lava
 from ..simulation import Job, make_recording
@@ -53,29 +53,32 @@ def run_fixed(job: Job) -> Recording:
 
 def _run(job: Job, backend: str) -> Recording:
     require_lava()
-    result = run_plan(make_plan(job, backend), job.progress)
-    spikes = _spikes(job, result)
+    plan = make_plan(job, backend)
+    result = run_plan(plan, job.progress)
+    spikes = _spikes(job, plan, result)
     if backend == "lava_fixed":
         check_overflow(job.network, spikes)
-    kind = np.float64 if backend == "lava_float" else np.int64
-    names = zip(job.record, job.traces(), strict=True)
-    traces = {name: result.traces[key].astype(kind) for name, key in names}
+    traces = {}
+    for name, (population, var) in zip(job.record, job.traces(), strict=True):
+        process, first, size = plan.places[population]
+        rows = result.traces[process, var][:, first : first + size]
+        traces[name] = rows.astype(np.float64 if backend == "lava_float" else np.int64)
     return make_recording(job, backend, spikes, traces=traces)
 
 
-def _spikes(job: Job, result: Result) -> dict[str, Spikes]:
+def _spikes(job: Job, plan: Plan, result: Result) -> dict[str, Spikes]:
     """Bits to events; inputs as they were given."""
-    size = sum(p.size for p in job.network.neurons)
-    rows = max(1, _CHUNK // size)
+    starts = np.cumsum([0, *(p.size for p in plan.neurons)])
+    rows = max(1, _CHUNK // int(starts[-1]))
     found = []
     for first in range(0, job.steps, rows):
-        step, neuron = np.nonzero(np.unpackbits(result.bits[first : first + rows], axis=1, count=size))
+        step, neuron = np.nonzero(np.unpackbits(result.bits[first : first + rows], axis=1, count=int(starts[-1])))
         found.append((step + first, neuron))
     step, neuron = (np.concatenate(parts) for parts in zip(*found, strict=True))
     out: dict[str, Any] = dict(job.inputs)
-    start = 0
     for p in job.network.neurons:
-        mine = (neuron >= start) & (neuron < start + p.size)
-        out[p.name] = Spikes(step[mine], neuron[mine] - start, job.steps, p.size)
-        start += p.size
+        process, first, size = plan.places[p.name]
+        local = neuron - (starts[process] + first)
+        mine = (local >= 0) & (local < size)
+        out[p.name] = Spikes(step[mine], local[mine], job.steps, size)
     return {p.name: out[p.name] for p in job.network.populations}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import mmap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import BackendError
-from .plan import Connection, Neurons, Plan, Result
+from .plan import INPUTS, Connection, Neurons, Plan, Result
 from .shim import lava_imports
 
 with lava_imports():
@@ -61,29 +61,30 @@ def _shared(shape: tuple[int, ...], kind: Any) -> Any:
 
 @dataclass
 class Built:
-    """Lava processes of a plan, and the shared arrays that they fill."""
+    """Lava processes of a plan, those of the neurons first, and the shared arrays that they fill."""
 
-    neurons: dict[str, Any]
+    processes: list[Any]
     bits: Any
-    traces: dict[tuple[str, str], Any]
+    traces: dict[tuple[int, str], Any]
     done: Any
-    processes: list[Any] = field(default_factory=list)
 
 
 def build(plan: Plan) -> Built:
     """Make and connect all processes of ``plan``."""
-    neurons = {p.name: _neurons(p) for p in plan.neurons}
-    inputs = {name: io.SpikeSource(*given, name=name) for name, given in plan.inputs.items()}
-    ports = {(name, 0): process.s_out for name, process in (neurons | inputs).items()}
-    lines = []
-    for pre, steps in sorted(plan.delay_lines):
-        line = io.DelayLine(ports[pre, 0].shape[0], steps, f"{pre} {steps} later")
-        ports[pre, 0].connect(line.s_in)
-        ports[pre, steps] = line.s_out
-        lines.append(line)
-    connections = [_connection(c, neurons, ports) for c in plan.connections]
-    sinks, built = _sinks(plan, neurons)
-    built.processes = [*neurons.values(), *inputs.values(), *lines, *connections, *sinks]
+    neurons = [_neurons(p) for p in plan.neurons]
+    ports = {(number, 0): process.s_out for number, process in enumerate(neurons)}
+    others = []
+    if plan.inputs is not None:
+        others.append(io.SpikeSource(*plan.inputs))
+        ports[INPUTS, 0] = others[0].s_out
+    for number, steps in sorted(plan.delay_lines):
+        line = io.DelayLine(ports[number, 0].shape[0], steps)
+        ports[number, 0].connect(line.s_in)
+        ports[number, steps] = line.s_out
+        others.append(line)
+    others += [_connection(c, neurons, ports) for c in plan.connections]
+    built = _sinks(plan, neurons)
+    built.processes[:0] = [*neurons, *others]
     return built
 
 
@@ -94,39 +95,34 @@ def _neurons(p: Neurons) -> Any:
     return LIFReset(shape=(p.size,), name=p.name, reset_interval=interval, reset_offset=offset, **p.parameters)
 
 
-def _connection(c: Connection, neurons: dict[str, Any], ports: dict[tuple[str, int], Any]) -> Any:
+def _connection(c: Connection, neurons: list[Any], ports: dict[tuple[int, int], Any]) -> Any:
     options = {"name": c.name, "weight_exp": c.exponent, "sign_mode": SignMode[c.sign]}
     if c.dense:
         process = Dense(weights=c.weights.toarray(), **options)
     else:  # message bits make Lava multiply the whole matrix, which is faster than picking columns, and adds in order
         process = Sparse(weights=c.weights, num_message_bits=1, **options)
     for source in c.sources:
-        io.connect_slot(ports[source.pre, source.held], process.s_in, source.starts)
+        io.connect_pieces(ports[source.process, source.held], process.s_in, source.pieces)
     process.a_out.connect(neurons[c.post].a_in)
     return process
 
 
-def _sinks(plan: Plan, neurons: dict[str, Any]) -> tuple[list[Any], Built]:
+def _sinks(plan: Plan, neurons: list[Any]) -> Built:
+    """Sinks for the spikes of all neurons and for each trace."""
     size = sum(p.size for p in plan.neurons)
-    built = Built(
-        neurons,
-        bits=_shared((plan.steps, (size + 7) // 8), np.uint8),
-        traces={
-            (name, var): _shared((plan.steps, *neurons[name].v.shape), float if plan.tag == "floating_pt" else np.int32)
-            for name, var in plan.traces
-        },
-        done=_shared((1 + len(plan.traces),), np.int64),
-    )
-    sink = io.SpikeSink(size, built.bits, built.done[:1])
+    kind = np.float64 if plan.tag == "floating_pt" else np.int32
+    bits = _shared((plan.steps, (size + 7) // 8), np.uint8)
+    traces = {key: _shared((plan.steps, plan.neurons[key[0]].size), kind) for key in plan.traces}
+    done = _shared((1 + len(traces),), np.int64)
+    sink = io.SpikeSink(size, bits, done[:1])
     start = 0
-    for p in plan.neurons:
-        io.connect_slot(neurons[p.name].s_out, sink.s_in, (start,))
+    for process, p in zip(neurons, plan.neurons, strict=True):
+        io.connect_pieces(process.s_out, sink.s_in, ((0, p.size, start),))
         start += p.size
-    traces = [
-        io.TraceSink(getattr(neurons[name], var), rows, built.done[i + 1 : i + 2], f"trace of {name}.{var}")
-        for i, ((name, var), rows) in enumerate(built.traces.items())
-    ]
-    return [sink, *traces], built
+    sinks = [sink]
+    for i, ((number, var), rows) in enumerate(traces.items(), 1):
+        sinks.append(io.TraceSink(getattr(neurons[number], var), rows, done[i : i + 1]))
+    return Built(sinks, bits, traces, done)
 
 
 def run(plan: Plan, look: Callable[[int], None]) -> Iterator[Result]:

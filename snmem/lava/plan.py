@@ -1,9 +1,10 @@
 """What to build in Lava for a job: plain data, worked out without Lava, or a refusal that names what is in the way.
 
-All projections onto a population share one connection process, in Loihi arithmetic one per sign mode and exponent.
-Its input is the concatenation of their presynaptic spikes. That is fewer Lava processes, hence less time per step, and
-a sparse float connection then adds its weights in the order of the reference: declared order of the projections,
-ascending presynaptic neuron. Results are equal bit for bit, also for weights off a dyadic grid.
+Lava spends about half a millisecond per process and step on messages, so processes are few: all inputs are one source;
+populations with the same timed clears lie side by side in one LIF process with parameters per neuron; all projections
+onto it share one connection process, in Loihi arithmetic one per sign mode and exponent, so that Lava conditions every
+weight as on its own. A sparse float connection then adds the weights of a neuron in the order of the reference:
+declared order of the projections, ascending presynaptic neuron. Results are equal bit for bit, on any weights.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from ..simulation import Job
 #: Share of synapses from which a connection becomes a Dense instead of a Sparse: then the full matrix is the smaller.
 DENSE_FROM = 0.5
 TAGS = {"lava_float": "floating_pt", "lava_fixed": "fixed_pt"}
+#: Number of the process that emits the input spikes; those of neurons count from 0.
+INPUTS = -1
 
 
 @dataclass(frozen=True)
 class Neurons:
-    """A population: Lava's LIF, or LIFReset where ``clear`` gives (reset_interval, reset_offset) in Lava's steps."""
+    """Populations in one LIF, or LIFReset where ``clear`` gives (reset_interval, reset_offset) in Lava's steps."""
 
     name: str
     size: int
@@ -37,19 +40,19 @@ class Neurons:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a connection's input comes from: population, steps it is held back, first columns it fills."""
+    """Spikes of a process, ``held`` steps back; ``pieces``: (first, last + 1, first column of the connection)."""
 
-    pre: str
+    process: int
     held: int
-    starts: tuple[int, ...]
+    pieces: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)
 class Connection:
-    """One Dense or Sparse. ``sign``: "MIXED", "EXCITATORY" or "INHIBITORY", as Lava's SignMode."""
+    """One Dense or Sparse onto process ``post``. ``sign``: name of Lava's SignMode."""
 
     name: str
-    post: str
+    post: int
     sources: tuple[Source, ...]
     weights: Any
     sign: str
@@ -59,14 +62,20 @@ class Connection:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything the child needs. ``inputs``: name -> (size, indptr over steps, neurons)."""
+    """Everything the child needs.
+
+    inputs : (size, bounds per step, neurons) of the input spikes, or None.
+    places : population or input -> (process, first neuron in it, size).
+    traces : (process, "u" or "v") to record.
+    """
 
     backend: str
     steps: int
-    inputs: dict[str, tuple[int, Any, Any]]
+    inputs: tuple[int, Any, Any] | None
     neurons: tuple[Neurons, ...]
     connections: tuple[Connection, ...]
-    traces: tuple[tuple[str, str], ...]
+    places: dict[str, tuple[int, int, int]]
+    traces: tuple[tuple[int, str], ...]
 
     @property
     def tag(self) -> str:
@@ -74,46 +83,52 @@ class Plan:
         return TAGS[self.backend]
 
     @property
-    def delay_lines(self) -> set[tuple[str, int]]:
-        """(population, steps) of the spikes that are held back."""
-        return {(s.pre, s.held) for c in self.connections for s in c.sources if s.held}
+    def delay_lines(self) -> set[tuple[int, int]]:
+        """(process, steps) of the spikes that are held back."""
+        return {(s.process, s.held) for c in self.connections for s in c.sources if s.held}
 
     @property
     def processes(self) -> int:
         """Number of Lava processes."""
-        parts = (self.inputs, self.neurons, self.connections, self.traces, self.delay_lines)
-        return 1 + sum(map(len, parts))
+        return (
+            1
+            + (self.inputs is not None)
+            + sum(map(len, (self.neurons, self.connections, self.delay_lines, self.traces)))
+        )
 
     @property
     def seconds(self) -> float:
         """Time after which a run must be stuck: about 20 times what two busy cores need."""
         weights = sum(c.weights.size for c in self.connections)
         width = sum(p.size for p in self.neurons)
-        per_step = 0.01 * self.processes + 1e-7 * weights + 1e-6 * width * (1 + len(self.traces))
+        per_step = 0.01 * self.processes + 1e-7 * weights + 2e-6 * width * (1 + len(self.traces))
         return 60 + 0.5 * self.processes + 1e-6 * weights + per_step * self.steps
 
 
 @dataclass(frozen=True)
 class Result:
-    """What comes back: spikes packed to bits, a row per step, populations side by side; traces by (name, variable)."""
+    """What comes back: spikes packed to bits, a row per step, processes side by side; traces as asked for."""
 
     bits: Any
-    traces: dict[tuple[str, str], Any]
+    traces: dict[tuple[int, str], Any]
 
 
 def make_plan(job: Job, backend: str) -> Plan:
     """The plan for ``job``; BackendError names the population or projection that Lava cannot run, and the remedy."""
     network = job.network
     _refuse(job, backend)
-    connections = tuple(_connections(network, backend))
-    used = {s.pre for c in connections for s in c.sources}
-    inputs = {}
-    for name, spikes in job.inputs.items():
-        if name in used:
-            indptr = np.searchsorted(spikes.step, np.arange(job.steps + 1))
-            inputs[name] = (spikes.size, indptr, spikes.neuron)
-    neurons = tuple(_neurons(p, backend) for p in network.neurons)
-    return Plan(backend, job.steps, inputs, neurons, connections, tuple(dict.fromkeys(job.traces())))
+    groups: dict[Any, list[Population]] = {}
+    for p in network.neurons:
+        groups.setdefault((p.clear_every, p.clear_offset), []).append(p)
+    neurons = tuple(_neurons(members, backend) for members in groups.values())
+    used = {q.pre for q in network.projections if q.synapses}
+    inputs = [p for p in network.inputs if p.name in used]
+    places = dict(_places(INPUTS, inputs))
+    for number, members in enumerate(groups.values()):
+        places |= _places(number, members)
+    connections = tuple(_connections(network, backend, places, neurons))
+    traces = tuple(dict.fromkeys((places[name][0], var) for name, var in job.traces()))
+    return Plan(backend, job.steps, _inputs(job, places), neurons, connections, places, traces)
 
 
 def _refuse(job: Job, backend: str) -> None:
@@ -137,18 +152,46 @@ def _refuse(job: Job, backend: str) -> None:
             )
 
 
-def _neurons(p: Population, backend: str) -> Neurons:
+def _places(process: int, members: list[Any]) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    first = 0
+    for p in members:
+        yield p.name, (process, first, p.size)
+        first += p.size
+
+
+def _inputs(job: Job, places: dict[str, tuple[int, int, int]]) -> tuple[int, Any, Any] | None:
+    """Spikes of all inputs in use as one list, ordered by step."""
+    used = [(places[name], spikes) for name, spikes in job.inputs.items() if name in places]
+    if not used:
+        return None
+    step = np.concatenate([s.step for _, s in used])
+    neuron = np.concatenate([s.neuron + first for (_, first, _), s in used])
+    order = np.argsort(step, kind="stable")
+    bounds = np.searchsorted(step[order], np.arange(job.steps + 1))
+    return sum(s.size for _, s in used), bounds, neuron[order]
+
+
+def _title(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _neurons(members: list[Population], backend: str) -> Neurons:
+    p = members[0]
     clear = (p.clear_every, (p.clear_offset + 1) % p.clear_every) if p.clear_every else None  # Lava counts from 1
+    each = [_parameters(p, backend) for p in members]
+    sizes = [p.size for p in members]
+    parameters = {}
+    for name in each[0]:
+        values = np.concatenate([np.broadcast_to(given[name], n) for given, n in zip(each, sizes, strict=True)])
+        parameters[name] = values[0].item() if (values == values[0]).all() else values
+    return Neurons(_title([p.name for p in members]), sum(sizes), parameters, clear)
+
+
+def _parameters(p: Population, backend: str) -> dict[str, Any]:
+    neuron = p.neuron
+    if isinstance(neuron, LoihiLIF):
+        return {name: getattr(neuron, name) for name in neuron.limits}
     owner = f"backend {backend!r}: population {p.name!r}"
-    parameters = _float_parameters(p.neuron, owner) if isinstance(p.neuron, LIF) else _fixed_parameters(p.neuron)
-    return Neurons(p.name, p.size, parameters, clear)
-
-
-def _fixed_parameters(neuron: LoihiLIF) -> dict[str, Any]:
-    return {name: getattr(neuron, name) for name in neuron.limits}
-
-
-def _float_parameters(neuron: LIF, owner: str) -> dict[str, Any]:
     if neuron.reset != "zero":
         raise BackendError(f"{owner} has reset={neuron.reset!r}; Lava's LIF resets v to zero only: use reset='zero'")
     if np.any(neuron.v_reset):
@@ -157,28 +200,28 @@ def _float_parameters(neuron: LIF, owner: str) -> dict[str, Any]:
             f"{owner} has v_reset={value:g}; Lava's LIF resets v to zero only: shift v, theta and bias so that it is 0"
         )
     return {
-        "du": _complement(neuron.alpha, "alpha", owner),
-        "dv": _complement(neuron.beta, "beta", owner),
+        "du": _complement(neuron, "alpha", owner),
+        "dv": _complement(neuron, "beta", owner),
         "vth": neuron.theta,
         "bias_mant": neuron.bias,
     }
 
 
-def _complement(factor: Any, name: str, owner: str) -> Any:
+def _complement(neuron: LIF, name: str, owner: str) -> Any:
     """Lava's decay d for a factor kept per step, such that Lava's 1 - d is that factor bit for bit.
 
     1 - d is exact for factors >= 1/2; smaller ones must be multiples of 2**-53.
     """
-    decay = 1 - np.asarray(factor)
-    kept = 1 - decay
-    wrong = np.atleast_1d(kept != factor)
+    factor = np.asarray(getattr(neuron, name))
+    decay = 1 - factor
+    wrong = 1 - decay != factor
     if wrong.any():
-        value, near = np.atleast_1d(factor)[wrong][0], np.atleast_1d(kept)[wrong][0]
+        value, near = float(factor[wrong][0]), float((1 - decay)[wrong][0])
         raise BackendError(
-            f"{owner} has {name}={float(value)!r}; Lava stores 1 - {name}, which cannot hold this number exactly: "
-            f"use {float(near)!r}, or round to a multiple of 2**-53"
+            f"{owner} has {name}={value!r}; Lava stores 1 - {name}, which cannot hold this number exactly: "
+            f"use {near!r}, or round to a multiple of 2**-53"
         )
-    return decay[()] if decay.ndim else float(decay)
+    return decay
 
 
 def sign_of(weights: Any) -> str:
@@ -189,29 +232,45 @@ def sign_of(weights: Any) -> str:
     return "INHIBITORY" if data.max() <= 0 else "MIXED"
 
 
-def _connections(network: Network, backend: str) -> Iterator[Connection]:
-    groups: dict[tuple[str, str, int], list[Projection]] = {}
+def _connections(
+    network: Network, backend: str, places: dict[str, tuple[int, int, int]], neurons: tuple[Neurons, ...]
+) -> Iterator[Connection]:
+    groups: dict[tuple[int, str, int], list[Projection]] = {}
     for q in network.projections:
         if q.synapses:
             sign = "MIXED" if backend == "lava_float" else sign_of(q.weights)
-            groups.setdefault((q.post, sign, q.exponent), []).append(q)
+            groups.setdefault((places[q.post][0], sign, q.exponent), []).append(q)
     for (post, sign, exponent), members in groups.items():
-        kind = np.float64 if backend == "lava_float" else np.int32
-        weights: Any = sp.csr_matrix(sp.hstack([q.weights for q in members], format="csr").astype(kind))
+        weights = _blocks(members, places, neurons[post].size, np.float64 if backend == "lava_float" else np.int32)
         full = weights.nnz >= DENSE_FROM * weights.shape[0] * weights.shape[1]
         dense = full and (backend == "lava_fixed" or order_free(weights.data))
-        name = " + ".join(q.name for q in members)
-        yield Connection(name, post, _sources(members), weights, sign, exponent, dense)
+        name = _title([q.name for q in members])
+        yield Connection(name, post, _sources(members, places), weights, sign, exponent, dense)
 
 
-def _sources(members: list[Projection]) -> tuple[Source, ...]:
-    """Who fills which columns; one entry per population and delay, as Lava knows sources by their port."""
-    starts: dict[tuple[str, int], list[int]] = {}
+def _blocks(members: list[Projection], places: dict[str, tuple[int, int, int]], rows: int, kind: Any) -> Any:
+    """One matrix: a block of columns for each projection, in declared order; rows of its postsynaptic population."""
+    parts = []
     column = 0
     for q in members:
-        starts.setdefault((q.pre, q.delay - 1), []).append(column)
+        part: Any = q.weights.tocoo()
+        parts.append((part.data.astype(kind), part.row + places[q.post][1], part.col + column))
         column += q.weights.shape[1]
-    return tuple(Source(pre, held, tuple(first)) for (pre, held), first in starts.items())
+    data, row, col = (np.concatenate(x) for x in zip(*parts, strict=True))
+    matrix = sp.csr_matrix((data, (row, col)), shape=(rows, column))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _sources(members: list[Projection], places: dict[str, tuple[int, int, int]]) -> tuple[Source, ...]:
+    """Who fills which columns; one entry per process and delay, as Lava knows sources by their port."""
+    pieces: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+    column = 0
+    for q in members:
+        process, first, size = places[q.pre]
+        pieces.setdefault((process, q.delay - 1), []).append((first, first + size, column))
+        column += size
+    return tuple(Source(process, held, tuple(given)) for (process, held), given in pieces.items())
 
 
 def order_free(data: Any) -> bool:

@@ -22,45 +22,47 @@ from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
+Pieces = tuple[tuple[int, int, int], ...]
 
-def _place(data: Any, size: int, starts: tuple[int, ...]) -> Any:
+
+def _place(data: Any, size: int, pieces: Pieces) -> Any:
     out = np.zeros(size, data.dtype)
-    for start in starts:
-        out[start : start + data.size] = data
+    for first, last, start in pieces:
+        out[start : start + last - first] = data[first:last]
     return out
 
 
-class Slot(AbstractVirtualPort):
-    """Virtual port that puts a vector into places ``starts`` of a longer vector of zeros.
+class PiecesPort(AbstractVirtualPort):
+    """Virtual port: places ``start`` on of a longer vector of zeros receive entries ``first`` to ``last - 1``.
 
-    Several sources, each with its slot, make one concatenated input (Lava's own ConcatPort does not run).
+    Several sources, each with its pieces, make one concatenated input (Lava's own ConcatPort does not run).
     """
 
-    def __init__(self, size: int, starts: tuple[int, ...]) -> None:
+    def __init__(self, size: int, pieces: Pieces) -> None:
         super().__init__((size,))
-        self.starts = starts
+        self.pieces = pieces
 
     def get_transform_func_fwd(self) -> Any:
         """Function applied to the data on the way in."""
-        return functools.partial(_place, size=self.shape[0], starts=self.starts)
+        return functools.partial(_place, size=self.shape[0], pieces=self.pieces)
 
     def get_transform_func_bwd(self) -> Any:
         """Spikes never travel backwards."""
         raise NotImplementedError
 
 
-def connect_slot(source: Any, target: Any, starts: tuple[int, ...]) -> None:
-    """Connect OutPort ``source`` to InPort ``target`` such that it fills the places from each of ``starts`` on."""
-    slot = Slot(target.shape[0], starts)
-    source._connect_forward([slot], AbstractPort, [None], assert_same_shape=False)
-    slot.connect(target)
+def connect_pieces(source: Any, target: Any, pieces: Pieces) -> None:
+    """Connect OutPort ``source`` to InPort ``target``; ``pieces``: (first, last + 1, first place in the target)."""
+    port = PiecesPort(target.shape[0], pieces)
+    source._connect_forward([port], AbstractPort, [None], assert_same_shape=False)
+    port.connect(target)
 
 
 class SpikeSource(AbstractProcess):
-    """Emits given spikes: in Lava's step t (from 1), those of ``neuron[indptr[t - 1] : indptr[t]]``."""
+    """Emits given spikes: in Lava's step t (from 1), those of ``neuron[bounds[t - 1] : bounds[t]]``."""
 
-    def __init__(self, size: int, indptr: Any, neuron: Any, name: str) -> None:
-        super().__init__(size=size, indptr=indptr, neuron=neuron, name=name)
+    def __init__(self, size: int, bounds: Any, neuron: Any) -> None:
+        super().__init__(size=size, bounds=bounds, neuron=neuron, name="inputs")
         self.s_out = OutPort((size,))
 
 
@@ -76,15 +78,15 @@ class PySpikeSource(PyLoihiProcessModel):
         """Send the spikes of this step."""
         p = self.proc_params
         spikes = np.zeros(p["size"], bool)
-        spikes[p["neuron"][p["indptr"][self.time_step - 1] : p["indptr"][self.time_step]]] = True
+        spikes[p["neuron"][p["bounds"][self.time_step - 1] : p["bounds"][self.time_step]]] = True
         self.s_out.send(spikes)
 
 
 class DelayLine(AbstractProcess):
     """Passes spikes on ``steps`` steps later."""
 
-    def __init__(self, size: int, steps: int, name: str) -> None:
-        super().__init__(size=size, steps=steps, name=name)
+    def __init__(self, size: int, steps: int) -> None:
+        super().__init__(size=size, steps=steps, name=f"delay of {steps} steps")
         self.s_in = InPort((size,))
         self.s_out = OutPort((size,))
 
@@ -134,8 +136,8 @@ class PySpikeSink(PyLoihiProcessModel):
 class TraceSink(AbstractProcess):
     """Writes a state variable, as it is after step t, into row t of ``rows``; ``done[0]`` counts the steps."""
 
-    def __init__(self, variable: Var, rows: Any, done: Any, name: str) -> None:
-        super().__init__(rows=rows, done=done, name=name)
+    def __init__(self, variable: Var, rows: Any, done: Any) -> None:
+        super().__init__(rows=rows, done=done, name=f"sink of {variable.name}")
         self.state = RefPort(variable.shape)
         self._post_init()
         self.state.connect_var(variable)
