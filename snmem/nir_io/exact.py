@@ -122,7 +122,7 @@ def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> 
     if entry["kind"] == "input":
         return Input(entry["name"], _node(graph, entry["node"], ("Input",)).shape_in)
     node = _node(graph, entry["node"], tuple(NEURONS))
-    metadata = node.metadata()
+    metadata = node.metadata
     values = {f.name: metadata.get(f.name) for f in fields(model)}
     if "reset" in values:
         values["reset"] = str(values["reset"])
@@ -142,7 +142,7 @@ def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> 
 
 def _check_agreement(node: Node, neuron: LIF, dt: float) -> None:
     """The plain values, read with Euler, must give the parameters of the metadata (up to float32)."""
-    plain = read_neuron(node, dt, "euler", "pulse", "r")
+    plain = read_neuron(node, dt)
     for name in ("alpha", "beta", "theta", "bias", "v_reset", "gain"):
         if name in DEFAULTS and name not in node.members:
             continue
@@ -178,7 +178,7 @@ def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
 
 def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:
     """Add the synapses of weight 0 that the metadata list by their position in the dense matrix."""
-    zeros = node.metadata().get("explicit_zeros")
+    zeros = node.metadata.get("explicit_zeros")
     if zeros is None:
         return matrix
     zeros, rows, columns = np.atleast_1d(zeros), *node.shape_out, *node.shape_in

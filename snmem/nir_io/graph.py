@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import h5py
@@ -96,6 +97,7 @@ class Node:
             return None
         return str(self.store.texts(item, self.owner(key)).reshape(-1)[0])
 
+    @cached_property
     def metadata(self) -> dict[str, Any]:
         """The node's metadata; nested groups become nested dicts."""
         return read_metadata(self.store, self.members.get("metadata"), self.owner("metadata"))
@@ -256,7 +258,7 @@ def read_graph(store: Store) -> Graph:
     collector.graph(root, 1)
     version = store.texts(top["version"], "version").reshape(-1) if "version" in top else np.array(["unknown"])
     graph = Graph(
-        store, collector.nodes, collector.edges, root.metadata(), str(version[0]) if version.size else "unknown"
+        store, collector.nodes, collector.edges, root.metadata, str(version[0]) if version.size else "unknown"
     )
     for pre, post in graph.edges:
         if graph.nodes[post].type == "Input":

@@ -87,7 +87,8 @@ def _rows_to_csr(node: Node, data: Any, lead: tuple[int, ...] = ()) -> sp.csr_ar
     """A dense dataset (or its part at ``lead``) as CSR, read in blocks of rows; zeros are no synapses."""
     rows, columns = data.shape[-2:]
     kind = data.dtype if data.dtype in (np.float32, np.int8, np.int16, np.int32) else np.dtype(np.float64)
-    stored = data.id.get_storage_size() > 0 or np.any(data.fillvalue != 0)
+    with node.store.guard(node.owner("weight")):
+        stored = data.id.get_storage_size() > 0 or np.any(data.fillvalue != 0)
     step = max(1, _BLOCK // columns)
     if data.chunks and step > data.chunks[-2]:
         step -= step % data.chunks[-2]

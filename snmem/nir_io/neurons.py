@@ -62,23 +62,33 @@ def parameters(node: Node) -> dict[str, Array]:
     return found
 
 
-def read_neuron(node: Node, dt: float, scheme: str, spike: str, if_gain: str) -> Reading:
+def read_neuron(node: Node, dt: float, scheme: str = "euler", spike: str = "pulse", if_gain: str = "r") -> Reading:
     """Read a NIR neuron with time step dt (equations in the module docstring).
 
     scheme : "euler" or "exp".    spike : "pulse", "dirac" or "unit" (gain 1 whatever r and w_in say).
-    if_gain : "r" or "r*dt", for I and IF. FileError where Euler's decay is negative (tau < dt).
+    if_gain : "r", "r*dt" or "1", for I and IF whatever ``spike`` is.
+    FileError where the decay of Euler would be negative (tau < dt).
     """
-    p = parameters(node)
+    with np.errstate(all="ignore"):  # what overflows is refused below
+        reading = _read(node, parameters(node), dt, scheme, spike, if_gain)
+    for name in ("bias", "gain", "bias_gain"):
+        value = getattr(reading, name)
+        if not np.isfinite(value).all():
+            raise node.error(
+                f"its parameters give {name} = {value[~np.isfinite(value)][0]} with dt = {dt:g}; correct them"
+            )
+    return reading
+
+
+def _read(node: Node, p: dict[str, Array], dt: float, scheme: str, spike: str, if_gain: str) -> Reading:
     one = np.ones(len(next(iter(p.values()))))
     zero = one * 0
     if node.type == "Threshold":
         return Reading(zero, zero, p["threshold"], zero, zero, one, one)
     theta, v_reset = p.get("v_threshold", one * np.inf), p.get("v_reset", zero)
     if node.type in ("I", "IF"):
-        gain = p["r"] * (dt if if_gain == "r*dt" and spike != "dirac" else 1.0)
-        bias_gain = p["r"] * (dt if if_gain == "r*dt" else 1.0)
-        gain, bias_gain = (one, one) if spike == "unit" else (gain, bias_gain)
-        return Reading(zero, one, theta, zero, v_reset, gain, bias_gain)
+        gain = {"r": p["r"], "r*dt": p["r"] * dt, "1": one}[if_gain]
+        return Reading(zero, one, theta, zero, v_reset, gain, gain)
     membrane = "tau_mem" if "tau_mem" in p else "tau"
     beta, x_mem = _decay(node, membrane, p[membrane], dt, scheme)
     alpha = zero

@@ -3,24 +3,105 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from ..errors import FileError, NetworkError
+from ..errors import FileError, InputError, NetworkError
 from ..network import Network
+from .choices import Choice, Settings
 from .exact import is_exact, read_exact
 from .graph import check_types, read_graph
 from .hdf5 import Limits, open_store
+from .plain import read_plain
 from .shapes import infer_shapes
 
 
-def read_nir(path: str | os.PathLike[str], dt: float | None = None, *, limits: Limits | None = None) -> Network:
-    """Read a NIR file as a Network."""
+def read_nir(
+    path: str | os.PathLike[str],
+    dt: float | None = None,
+    *,
+    metadata: bool = True,
+    time_unit: str | None = None,
+    discretization: str | None = None,
+    spike: str | None = None,
+    if_gain: str | None = None,
+    reset: str | None = None,
+    semantics: str | None = None,
+    threshold: str | None = None,
+    feedforward_delay: int | None = None,
+    delay_rounding: str | None = None,
+    feedback: Iterable[tuple[str, str]] | None = None,
+    limits: Limits | None = None,
+    report: Callable[[Choice], Any] | None = None,
+) -> Network:
+    """Read a NIR file as a Network.
+
+    A file that :func:`write_nir` wrote comes back equal. Any other file is read by its plain values; what NIR leaves
+    open is settled by the options below: by what is given here, else by an entry of the same name in the metadata of
+    the node or the graph, else by the default (the first value named). Each choice made is passed to ``report``.
+
+    Parameters
+    ----------
+    path : the file.
+    dt : time step in the file's time unit; by default the metadata's, else 1e-4 (as in the NIR paper and snnTorch).
+    metadata : False reads the plain values of a file of snmem's too, as a tool that knows NIR only would.
+    time_unit : "s", "ms" or "us".
+    discretization : "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in :mod:`snmem.nir_io.neurons`.
+    spike : "pulse" (a current of 1 for one dt), "dirac" (of area 1), or "unit" (adds W as it is; r and w_in unused).
+    if_gain : "r" (a spike adds r W to an IF or I, as published importers do), "r*dt" (Euler of v' = r I) or "1".
+    reset : "zero" (to v_reset) or "subtract" (of v_threshold).
+    semantics : "u_then_v" (v uses the new synaptic current) or "v_then_u" (the old one: explicit Euler).
+    threshold : ">" or ">=" (as Sinabs and Rockpool; then theta is the next smaller number).
+    feedforward_delay : 0 or 1, steps of a connection that closes no cycle.
+    delay_rounding : "round", "floor", "ceil", or "exact" (refuse delays that are no multiple of dt).
+    feedback : (pre, post) names of the connections that take the step of a cycle; by default deduced: those on a cycle
+        that lead to a population no farther from the inputs than their source.
+    limits : what the file may ask for; see :class:`Limits`.
+    report : called with each :class:`Choice` that was made, for example ``choices.append``.
+
+    Raises
+    ------
+    FileError
+        if the file is missing, damaged, too large, or says what a Network cannot; names file, node, limit and value.
+    InputError
+        for options that are unknown, or of no use because the file itself says it.
+    """
+    given = {
+        "time_unit": time_unit,
+        "discretization": discretization,
+        "spike": spike,
+        "if_gain": if_gain,
+        "reset": reset,
+        "semantics": semantics,
+        "threshold": threshold,
+        "feedforward_delay": feedforward_delay,
+        "delay_rounding": delay_rounding,
+    }
+    if dt is not None and not 0 < dt < float("inf"):
+        raise InputError(f"read_nir: dt must be a positive number, got {dt!r}")
     with open_store(path, limits or Limits()) as store:
         graph = read_graph(store)
         check_types(graph)
         infer_shapes(graph)
+        settings = Settings(given, graph.metadata if metadata else None)
         try:
-            if is_exact(graph):
+            if metadata and is_exact(graph):
+                _refuse_options(store.path.name, graph.metadata, dt, {**given, "feedback": feedback})
                 return read_exact(graph)
+            network = read_plain(graph, settings, dt, feedback)
         except NetworkError as error:
-            raise FileError(f"{store.path}: {error}") from None
-        raise NotImplementedError
+            raise FileError(f"{store.path.name}: {error}") from None
+    settings.report(report or (lambda choice: None))
+    return network
+
+
+def _refuse_options(name: str, metadata: dict[str, Any], dt: float | None, given: dict[str, Any]) -> None:
+    """Options cannot change what snmem itself has written down."""
+    useless = [key for key, value in given.items() if value is not None]
+    if dt is not None and dt != metadata.get("dt"):
+        useless.append("dt")
+    if useless:
+        raise InputError(
+            f"read_nir: {useless[0]} has no use for {name}, which states everything (dt = {metadata.get('dt')}); "
+            "leave it out, or take the plain values with metadata=False"
+        )

@@ -1,0 +1,309 @@
+"""A NIR graph of any origin as a Network, from its plain values and the settings that fill what NIR leaves open.
+
+* Input nodes become Inputs; neurons and Thresholds become Populations under their own names; chains of linear nodes
+  become one Projection per source, target and delay.
+* A constant (bias of Affine or Conv) into neurons with alpha = 0 becomes their ``bias``. Into neurons with a synaptic
+  current it would have to be added to u, so a population "bias" of one neuron that fires in every step drives it.
+* LI, CubaLI and I never spike (theta = inf): their v is the output. A Threshold on such a node becomes a neuron
+  without reset: it loses theta at a spike and gets it back one step later by a projection to itself.
+* An Output fed by weights, a sum or a constant becomes a population with alpha = beta = 0 and theta = inf, whose v is
+  the value of the output in each step.
+* A connection takes as many steps as its Delay nodes say. Where that leaves a cycle without delay, every connection
+  on the cycle that leads to a population no farther from the inputs than its source takes one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import InputError
+from ..network import Input, Network, Population, Projection
+from ..neuron import LIF
+from .choices import DEFAULT_DT, UNITS, Choice, Settings
+from .feedback import depths, feedback_edges
+from .fuse import Array, Path, Signal, incoming
+from .graph import GRADED, NEURONS, Graph, Node
+from .linear import check_synapses
+from .neurons import Reading, read_neuron
+
+_ROUND = {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "exact": np.rint}
+
+
+def read_plain(
+    graph: Graph, settings: Settings, dt: float | None, feedback: Iterable[tuple[str, str]] | None
+) -> Network:
+    """Build the Network; ``dt`` in the file's time unit, ``feedback`` the connections that take the step of a cycle."""
+    _add_inputs(graph)
+    step, unit = _time_step(graph, settings, dt), UNITS[settings.use("time_unit")]
+    signals = incoming(graph, lambda node: delay_steps(node, step, settings))
+    return _Builder(graph, settings, step, signals).network(step * unit, feedback)
+
+
+def _add_inputs(graph: Graph) -> None:
+    """As nir does: in a graph without Input nodes, one in front of every node that nothing feeds."""
+    if any(node.type == "Input" for node in graph.nodes.values()):
+        return
+    fed = {post for _, post in graph.edges}
+    for name in [n for n in graph.nodes if n not in fed]:
+        new = f"input_{name}"
+        while new in graph.nodes:
+            new += "_"
+        shape = graph.nodes[name].shape_in
+        graph.nodes[new] = Node(graph.store, new, "Input", {}, shape, shape)
+        graph.edges.append((new, name))
+
+
+def _time_step(graph: Graph, settings: Settings, dt: float | None) -> float:
+    """The time step from the caller, the metadata, or the default, with a hint where the file suggests another one."""
+    found = graph.metadata.get("dt")
+    if dt is not None:
+        source = "option"
+    elif isinstance(found, (int, float, np.integer, np.floating)) and 0 < found < np.inf:
+        dt, source = float(found), "metadata"
+    else:
+        dt, source = DEFAULT_DT / UNITS[settings.use("time_unit")], "default"
+    hint = "" if source == "metadata" else _hint(graph, dt)
+    settings.add(Choice("dt", dt, source, f"time step in the file's unit{hint}"))
+    return dt
+
+
+def _hint(graph: Graph, dt: float) -> str:
+    """What the time constants say about the time step."""
+    implied, shortest = set(), np.inf
+    for node in graph.nodes.values():
+        key = "tau_mem" if "tau_mem" in node.members else "tau"
+        if node.type in NEURONS and key in node.members and "r" in node.members:
+            tau, r = node.numbers(key), node.numbers("r")
+            shortest = min(shortest, float(tau.min()))
+            if (r > 0).all():
+                implied |= {float(f"{x:.3g}") for x in np.unique(tau / r) if len(implied) < 3}
+    if len(implied) == 1 and implied != {float(f"{dt:.3g}")} and implied != {float(f"{shortest:.3g}")}:
+        return f"; tau/r is {implied.pop():g} in every neuron, which exporters that set r = tau/dt would make dt"
+    if np.isfinite(shortest) and shortest > 1e4 * dt:
+        return f"; the shortest time constant is {shortest / dt:.0f} steps: is the file in another time unit?"
+    return ""
+
+
+def delay_steps(node: Node, dt: float, settings: Settings) -> Any:
+    """Steps of each element of a Delay node."""
+    delay = np.broadcast_to(node.numbers("delay"), node.shape_in).reshape(-1)
+    if (delay < 0).any():
+        raise node.error(f"must be >= 0, got {delay[delay < 0][0]:g}", "delay")
+    exact, limit = delay / dt, node.store.limits.delay
+    if exact.max() > limit:
+        raise node.error(
+            f"{delay.max():g} is {exact.max():.3g} steps of {dt:g}, the limit is {limit}; check unit and dt"
+        )
+    steps = np.rint(exact)
+    if (np.abs(exact - steps) > 1e-6 * np.maximum(steps, 1)).any():
+        rule = settings.use("delay_rounding", node)
+        if rule == "exact":
+            worst = delay[np.argmax(np.abs(exact - steps))]
+            raise node.error(f"{worst:g} is no multiple of dt = {dt:g}; choose another dt or delay_rounding", "delay")
+        steps = _ROUND[rule](exact)
+    return steps.astype(np.int64)
+
+
+class _Builder:
+    """Collects populations and projections."""
+
+    def __init__(self, graph: Graph, settings: Settings, dt: float, signals: dict[str, Signal]) -> None:
+        self.graph, self.settings, self.dt, self.signals = graph, settings, dt, signals
+        self.hop = settings.use("feedforward_delay")
+        self.populations: list[Input | Population] = []
+        self.projections: list[_Draft] = []
+        self.outputs: list[str] = []
+        self.bias = ""  # name of the population that drives constants, once there is one
+
+    def network(self, dt_seconds: float, feedback: Iterable[tuple[str, str]] | None) -> Network:
+        """The whole network; populations ordered by their distance from the inputs."""
+        kept = self._graded_in_use()
+        for name in self.signals:
+            node = self.graph.nodes[name]
+            if node.type == "Input":
+                self.populations.append(Input(name, node.shape_out))
+            elif node.type == "Output":
+                self._output(node)
+            elif node.type not in GRADED or name in kept:
+                self._neurons(node)
+        drafts = sorted(self.projections, key=lambda draft: draft.order)
+        edges = [(d.pre, d.post) for d in drafts if d.pre != self.bias]
+        near = depths(
+            [p.name for p in self.populations], edges, [p.name for p in self.populations if isinstance(p, Input)]
+        )
+        self._close_cycles(drafts, near, feedback)
+        seen = {name: i for i, name in enumerate(dict.fromkeys(n for edge in self.graph.edges for n in edge))}
+        self.populations.sort(key=lambda p: (isinstance(p, Population), near[p.name], seen.get(p.name, len(seen))))
+        return Network(tuple(self.populations), self._named(drafts), tuple(self.outputs), dt_seconds)
+
+    def _graded_in_use(self) -> set[str]:
+        """Non-spiking integrators that are populations of their own: all but those that only Thresholds look at."""
+        looked_at = {name: self._integrator(self.graph.nodes[name]) for name in self.signals}
+        used = {p.source for name, s in self.signals.items() for p in s.paths if not looked_at[name]}
+        hidden = set(looked_at.values()) - used
+        return {n for n, node in self.graph.nodes.items() if node.type in GRADED and n not in hidden}
+
+    def _integrator(self, node: Node) -> str | None:
+        """The LI, CubaLI or I node that a Threshold looks at directly, if it is one that does."""
+        signal = self.signals[node.name]
+        if node.type != "Threshold" or len(signal.paths) != 1 or signal.constant is not None:
+            return None
+        path = signal.paths[0]
+        direct = path.matrix is None and path.delay == 0 and self.graph.nodes[path.source].type in GRADED
+        return path.source if direct else None
+
+    # --- nodes ---
+
+    def _neurons(self, node: Node) -> None:
+        """The population of a neuron node, or of a Threshold with what it looks at."""
+        integrator = self._integrator(node)
+        source = self.graph.nodes[integrator] if integrator else node
+        reading = self._read(source)
+        theta = read_neuron(node, self.dt).theta if integrator else reading.theta
+        if node.type not in GRADED and self.settings.use("threshold", node) == ">=":
+            theta = np.nextafter(theta, -np.inf)
+        reset = "subtract" if integrator else "zero"
+        if node.type in ("IF", "LIF", "CubaLIF"):
+            reset = self.settings.use("reset", node)
+            if reset == "subtract" and reading.v_reset.any():
+                raise node.error(
+                    f"{reading.v_reset[reading.v_reset != 0][0]:g} has no meaning with reset='subtract'", "v_reset"
+                )
+        late = source.type.startswith("Cuba") and self.settings.use("semantics", source) == "v_then_u"
+        reading = replace(reading, theta=theta)
+        self._populate(node, self.signals[source.name], reading, reset, int(late))
+        if integrator:
+            # the threshold taken off at a spike comes back one step later; what that leaves in u, two steps later
+            for delay, weight in ((1, reading.beta * theta), (2, -reading.alpha * reading.beta * theta)):
+                if weight.any():
+                    self._draft(
+                        node.name,
+                        node.name,
+                        sp.csr_array(sp.diags_array(weight)),
+                        delay,
+                        f"{node.name} no reset {delay}",
+                    )
+
+    def _read(self, node: Node) -> Reading:
+        use = self.settings.use
+        if not any(key.startswith("tau") for key in NEURONS[node.type]):
+            if_gain = use("if_gain", node) if node.type in ("I", "IF") else "r"
+            return read_neuron(node, self.dt, if_gain=if_gain)
+        return read_neuron(node, self.dt, use("discretization", node), use("spike", node))
+
+    def _output(self, node: Node) -> None:
+        """An output that shows one population as it is, or a population of its own that computes it."""
+        signal = self.signals[node.name]
+        if not signal.paths and signal.constant is None:
+            raise node.error("nothing feeds it; connect it or take it out")
+        if len(signal.paths) == 1 and signal.constant is None:
+            path = signal.paths[0]
+            if path.matrix is None and path.delay == 0:
+                self.outputs.append(path.source)
+                return
+        size = prod(node.shape_in)
+        one, zero = np.ones(size), np.zeros(size)
+        self._populate(node, signal, Reading(zero, zero, one * np.inf, zero, zero, one, one), "zero", 0)
+        self.outputs.append(node.name)
+        what = "computed by a population whose v is the value of the output"
+        self.settings.add(Choice("readout", node.name, "deduced", what, (node.name,)))
+
+    def _populate(self, node: Node, signal: Signal, reading: Reading, reset: str, late: int) -> None:
+        """Add a population, its projections, and the constant that it receives."""
+        bias = reading.bias
+        if signal.constant is not None:
+            constant = signal.constant * reading.bias_gain
+            on_current = np.where(reading.alpha != 0, constant, 0.0)
+            bias = bias + (constant - on_current)
+            if on_current.any():
+                self._drive(node, on_current, late)
+        neuron = LIF(reading.alpha, reading.beta, reading.theta, bias, reading.v_reset, reset)
+        self.populations.append(Population(node.name, node.shape_in, neuron))
+        for path in signal.paths:
+            self._connect(path, node, reading.gain, late)
+
+    def _drive(self, node: Node, constant: Array, late: int) -> None:
+        """A constant on the current, from a neuron that fires in every step."""
+        if not self.bias:
+            self.bias = "bias"
+            while self.bias in self.graph.nodes:
+                self.bias += "_"
+            self.populations.append(Population(self.bias, 1, LIF(beta=0.0, theta=0.5, bias=1.0)))
+        what = "its bias acts on the current, through a neuron that fires in every step"
+        self.settings.add(Choice("bias", self.bias, "deduced", what, (node.name,)))
+        self._draft(self.bias, node.name, sp.csr_array(constant[:, None]), late, f"{self.bias}->{node.name}")
+
+    def _connect(self, path: Path, node: Node, gain: Array, late: int) -> None:
+        source = self.graph.nodes[path.source]
+        if source.type in GRADED:
+            raise source.error(
+                f"feeds {node.name!r} with its membrane potential, but populations exchange spikes; "
+                "end the graph there or put a Threshold between"
+            )
+        matrix = (
+            path.matrix if path.matrix is not None else sp.csr_array(sp.eye_array(prod(node.shape_in), format="csr"))
+        )
+        if (gain != 1).any():
+            data = matrix.data * np.repeat(gain, np.diff(matrix.indptr))
+            matrix = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        draft = self._draft(path.source, node.name, matrix, path.delay + self.hop, path.label)
+        draft.order, draft.late = path.order, late
+        draft.closable = True
+
+    # --- projections ---
+
+    def _draft(self, pre: str, post: str, matrix: sp.csr_array, delay: int, name: str) -> _Draft:
+        draft = _Draft(pre, post, matrix, delay, name, len(self.graph.edges))
+        self.projections.append(draft)
+        return draft
+
+    def _close_cycles(
+        self, drafts: list[_Draft], near: dict[str, int], feedback: Iterable[tuple[str, str]] | None
+    ) -> None:
+        """Give the connections that close a cycle their step."""
+        edges = [(d.pre, d.post) for d in drafts if d.closable and d.delay == 0]
+        chosen = feedback_edges(edges, near) if feedback is None else set(map(tuple, feedback))
+        if not chosen <= set(edges):
+            raise InputError(
+                f"read_nir: feedback {min(chosen - set(edges))} is no connection without delay of this graph"
+            )
+        for draft in drafts:
+            draft.delay += ((draft.pre, draft.post) in chosen and draft.closable and draft.delay == 0) + draft.late
+        if chosen:
+            what = "connections that close a cycle and take one step"
+            source = "deduced" if feedback is None else "option"
+            self.settings.add(Choice("feedback", [list(edge) for edge in sorted(chosen)], source, what))
+
+    def _named(self, drafts: list[_Draft]) -> tuple[Projection, ...]:
+        """Projections under the name of the one node that holds their weights, or "pre->post"."""
+        out, taken = [], set()
+        synapses = 0
+        for d in drafts:
+            synapses += d.matrix.nnz
+            check_synapses(self.graph.nodes[d.post], synapses)
+            arrow = f"{d.pre}->{d.post}"
+            names = (n for n in (d.name, arrow, f"{arrow} after {d.delay}") if n)
+            name = next((n for n in names if n not in taken), f"{arrow} {len(out)}")
+            taken.add(name)
+            out.append(Projection(d.pre, d.post, d.matrix, d.delay, name=name))
+        return tuple(out)
+
+
+@dataclass(eq=False)
+class _Draft:
+    """A projection in the making. closable: its delay of 0 may become 1 to close a cycle; late: steps added on top."""
+
+    pre: str
+    post: str
+    matrix: sp.csr_array
+    delay: int
+    name: str
+    order: int
+    late: int = 0
+    closable: bool = False
