@@ -28,6 +28,11 @@ docs:
 	@.ci/setup dev
 	$(BIN)/mkdocs build --strict
 
+notebooks/%.ipynb: notebooks/%.py
+	@.ci/setup dev
+	$(BIN)/jupytext --quiet --to ipynb --output $@ $<
+	$(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False $@
+
 clean:
 	rm -rf .venv site build dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
