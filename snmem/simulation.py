@@ -21,6 +21,11 @@ BACKENDS = {
     "loihi": "snmem.backends.loihi:run",
     "lava_float": "snmem.backends.lava:run_float",
     "lava_fixed": "snmem.backends.lava:run_fixed",
+    "brian2": "snmem.backends.brian2:run_numpy",
+    "brian2_cython": "snmem.backends.brian2:run_cython",
+    "brian2_cpp": "snmem.backends.brian2:run_cpp",
+    "snntorch": "snmem.backends.snntorch:run_float64",
+    "snntorch_float32": "snmem.backends.snntorch:run_float32",
 }
 ENTRY_POINTS = "snmem.backends"
 
@@ -81,7 +86,7 @@ def simulate(
     ----------
     inputs : input name -> spikes: a Spikes, a pair of vectors (step, neuron), or a 0/1 array (steps, neurons)
         (fewer steps than simulated: silence follows). Inputs left out are silent.
-    backend : "reference", "event", "loihi", "lava_float", "lava_fixed", or a registered one.
+    backend : a name of ``backend_names()``: one of BACKENDS or a registered one.
     record : traces to keep, such as "hidden.v"; each costs steps x neurons x 8 bytes.
     counters : also count updated and changed neurons (needed for the bill).
     state : ``Recording.state`` of an earlier run to continue; step numbers then go on counting for timed clears.

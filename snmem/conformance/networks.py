@@ -28,11 +28,12 @@ FEATURES = {
     "long_delays": "delays of 2 to 5 steps",
     "cycles": "recurrent projections and loops through several populations",
     "zero_weights": "synapses of weight 0",
+    "fine_decays": "decays other than 0, 1/2 and 1; their tails soon need more than float32's 24 bits (float only)",
     "off_grid": "weights and parameters that are no multiples of 1/16: the order of summation shows (float only)",
     "plasticity": "Instar and Outstar rules with gates, signals and traces (float only)",
     "exponent": "weight exponents from -8 to 7, with saturation and wrapping (Loihi only)",
 }
-_FLOAT_ONLY = {"subtract", "v_reset", "off_grid", "plasticity"}
+_FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"}
 
 
 def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str]:
@@ -53,6 +54,7 @@ def random_network(
     density: float | None = None,
     features: Collection[str] | None = None,
     max_size: int = 24,
+    max_populations: int = 4,
 ) -> Network:
     """Return a random network.
 
@@ -60,18 +62,18 @@ def random_network(
     ----------
     seed : of the generator; everything left out below is drawn from it too.
     arithmetic : "float" (LIF) or "loihi" (LoihiLIF).
-    sizes, inputs : neurons of each population (1-4 populations), lines of each input (1-3).
+    sizes, inputs : neurons of each population, lines of each input.
     density : probability of a synapse within a projection.
     features : what the network may hold (keys of FEATURES); each is then used in about two networks of three.
         Default: all of the arithmetic.
-    max_size : limit of the sizes drawn.
+    max_size, max_populations : limits of the sizes, and of the number of populations and of inputs plus one, drawn.
     """
     rng = np.random.default_rng(seed)
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
     used = {name for name in sorted(allowed) if rng.random() < 2 / 3}
     pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
-    sizes = tuple(sizes or rng.choice(pool, rng.integers(1, 5)))
-    inputs = tuple(inputs or rng.choice(pool, rng.integers(1, 4)))
+    sizes = tuple(sizes or rng.choice(pool, rng.integers(1, max_populations + 1)))
+    inputs = tuple(inputs or rng.choice(pool, rng.integers(1, max_populations)))
     sources = [Input(f"in{i}", int(n)) for i, n in enumerate(inputs)]
     make = _lif if arithmetic == "float" else _loihi_lif
     neurons = [_population(rng, used, f"pop{i}", int(n), make(rng, used, int(n))) for i, n in enumerate(sizes)]
@@ -101,9 +103,10 @@ def _grid(rng: np.random.Generator, used: set[str], low: float, high: float, n: 
 
 
 def _decays(rng: np.random.Generator, used: set[str], n: int) -> Any:
+    count = n if "per_neuron" in used and rng.random() < 0.5 else None
     if "off_grid" in used and rng.random() < 0.7:
-        return rng.uniform(0, 1, n if "per_neuron" in used and rng.random() < 0.5 else None)
-    return rng.choice([0, 0.25, 0.5, 0.75, 1], n if "per_neuron" in used and rng.random() < 0.5 else None)
+        return rng.uniform(0, 1, count)
+    return rng.choice([0, 0.25, 0.5, 0.75, 1] if "fine_decays" in used else [0, 0.5, 1], count)
 
 
 def _lif(rng: np.random.Generator, used: set[str], n: int) -> LIF:

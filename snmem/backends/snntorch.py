@@ -1,0 +1,337 @@
+"""snnTorch as a backend, and networks as torch modules to train.
+
+:func:`to_torch` builds a ``torch.nn.Module`` whose neurons are ``snntorch.Leaky`` (alpha = 0) or ``snntorch.Synaptic``
+cells. The cells run with ``reset_mechanism="none"``; bias, comparison and reset follow in the module, because none of
+snnTorch 1.0.0's own resets is the definition of :mod:`snmem.neuron` in all cases: a delayed "zero" of ``Synaptic``
+throws the input of that step away, and an immediate "subtract" stays silent for ever once ``v`` exceeds twice theta.
+
+In float64 the backend is bit-identical to the reference. In float32 spikes are equal where weights, biases and decays
+are multiples of a coarse power of two. Refused: LoihiLIF populations and plasticity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import BackendError, InputError, MissingDependencyError
+from ..network import Network, Population, Projection
+from ..neuron import LIF
+from ..simulation import Job, make_recording
+from ..spikes import Recording, Spikes
+
+try:
+    import torch
+    from torch import Tensor, nn
+
+    snn: Any = import_module("snntorch")
+except ImportError:
+    raise MissingDependencyError("backend 'snntorch': a package is absent; pip install 'snmem[snntorch]'") from None
+
+#: Above this share of existing synapses a trainable projection is a masked matrix product.
+DENSE = 0.2
+PARAMETERS = ("weights", "alpha", "beta", "theta", "bias")
+
+
+@dataclass(frozen=True)
+class TorchState:
+    """What the next step depends on: u and v (batch, neurons) by population, spikes of the last steps (newest last)."""
+
+    step: int
+    u: Mapping[str, Tensor]
+    v: Mapping[str, Tensor]
+    history: tuple[Mapping[str, Tensor], ...] = ()
+    network: Network | None = field(default=None, repr=False)
+
+
+class Neurons(nn.Module):
+    """One population: an snnTorch cell, then bias, comparison and reset.
+
+    ``forward(current, u, v) -> (u, v, spikes)``, all of shape (batch, neurons).
+    """
+
+    def __init__(self, p: Population, dtype: Any, spike: Callable[[Tensor], Tensor], learn: Collection[str]) -> None:
+        super().__init__()
+        lif = p.neuron
+        assert isinstance(lif, LIF)
+
+        def value(name: str) -> Tensor:
+            return torch.tensor(getattr(lif, name), dtype=dtype)
+
+        def fire(distance: Tensor) -> Tensor:
+            return spike(distance).to(distance.dtype)
+
+        common: dict[str, Any] = {
+            "beta": value("beta"),
+            "threshold": value("theta"),
+            "spike_grad": fire,
+            "reset_mechanism": "none",
+            "learn_beta": "beta" in learn,
+            "learn_threshold": "theta" in learn,
+        }
+        # Leaky has no memory of its input; an alpha to be learned needs one
+        self.synaptic = "alpha" in learn or bool(np.any(lif.alpha))
+        if self.synaptic:
+            self.cell: Any = snn.Synaptic(value("alpha"), learn_alpha="alpha" in learn, **common)
+        else:
+            self.cell = snn.Leaky(**common)
+        snn.SpikingNeuron.instances.remove(self.cell)  # a list that would keep every module alive
+        self.bias = nn.Parameter(value("bias"), requires_grad="bias" in learn)
+        self.register_buffer("v_reset", value("v_reset"))
+        self.subtract = lif.reset == "subtract"
+
+    def forward(self, current: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One step; the reset passes no gradient, as in snnTorch."""
+        if self.synaptic:
+            _, u, v = self.cell(current, u, v)
+        else:
+            u = current
+            _, v = self.cell(current, v)
+        v = v + self.bias
+        spikes = self.cell.fire(v)
+        fired = spikes.detach()
+        if self.subtract:  # where(), not a product: theta may be infinite
+            v = torch.where(fired > 0, v - self.cell.threshold, v)
+        else:
+            v = torch.where(fired > 0, self.v_reset, v)
+        return u, v, spikes
+
+    def description(self, lif: LIF) -> LIF:
+        """``lif`` with the values that this module holds now."""
+        values = {"beta": self.cell.beta.clamp(0, 1), "theta": self.cell.threshold, "bias": self.bias}
+        if self.synaptic:
+            values["alpha"] = self.cell.alpha.clamp(0, 1)
+        return replace(lif, **{name: x.detach().cpu().double().numpy() for name, x in values.items()})
+
+
+class Synapses(nn.Module):
+    """One projection. ``forward(current, spikes)`` adds its input to ``current`` (batch, post).
+
+    Synapses are kept sorted by target, then source, and added in this order to what is there already, which is the
+    order of the reference; a projection of more than ``DENSE`` existing synapses is a matrix product unless ``exact``.
+    """
+
+    def __init__(self, q: Projection, dtype: Any, learn: bool, exact: bool) -> None:
+        super().__init__()
+        post, pre = self.shape = q.weights.shape
+        self.dense = not exact and q.synapses >= DENSE * post * pre
+        rows, columns = np.repeat(np.arange(post), np.diff(q.weights.indptr)), q.weights.indices
+        self.register_buffer("index", torch.tensor(np.array([rows, columns]), dtype=torch.int64))
+        values = torch.tensor(q.weights.data, dtype=dtype)
+        if self.dense:
+            present = torch.zeros(post, pre, dtype=torch.bool)
+            present[self.index[0], self.index[1]] = True
+            self.register_buffer("present", present)
+            values = torch.zeros(post, pre, dtype=dtype).index_put((self.index[0], self.index[1]), values)
+        self.weight = nn.Parameter(values, requires_grad=learn)
+
+    def forward(self, current: Tensor, spikes: Tensor) -> Tensor:
+        """``current`` plus the weights of the spiking sources."""
+        if self.dense:
+            return current + spikes @ (self.weight * self.present).T
+        matrix = torch.sparse_coo_tensor(self.index, self.weight, self.shape, is_coalesced=True, check_invariants=False)
+        return torch.sparse.addmm(current.T, matrix, spikes.T).T
+
+    def matrix(self) -> sp.csr_array:
+        """The weights as they are now, as CSR (post, pre)."""
+        rows, columns = self.index.cpu().numpy()
+        values = self.weight[self.index[0], self.index[1]] if self.dense else self.weight
+        return sp.csr_array((values.detach().cpu().double().numpy(), (rows, columns)), shape=self.shape)
+
+
+class TorchNetwork(nn.Module):
+    """A :class:`~snmem.network.Network` as a torch module (made by :func:`to_torch`).
+
+    ``outputs, state = module({"input": x})`` with x of shape (steps, batch, lines) runs it; ``outputs`` maps the names
+    of the network's outputs, or of ``record``, to tensors (steps, batch, neurons). States are values: pass ``state``
+    to go on.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        dtype: Any,
+        spike: Callable[[Tensor], Tensor],
+        learn: Collection[str],
+        exact: bool,
+    ) -> None:
+        super().__init__()
+        self.network, self.dtype = network, dtype
+        self.neurons = nn.ModuleList(Neurons(p, dtype, spike, learn) for p in network.neurons)
+        self.synapses = nn.ModuleList(Synapses(q, dtype, "weights" in learn, exact) for q in network.projections)
+        self._neurons = {p.name: m for p, m in zip(network.neurons, self.neurons, strict=True)}
+        pairs = list(zip(network.projections, self.synapses, strict=True))
+        late = [(q, s) for q, s in pairs if q.delay > 0]
+        self._into = {p.name: [(q, s) for q, s in late if q.post == p.name] for p in network.neurons}
+        for q, s in pairs:
+            if q.delay == 0:
+                self._into[q.post].append((q, s))
+
+    def initial_state(self, batch: int = 1) -> TorchState:
+        """Everything zero."""
+        device = next(self.parameters()).device
+        zeros = {p.name: torch.zeros(batch, p.size, dtype=self.dtype, device=device) for p in self.network.neurons}
+        return TorchState(0, zeros, dict(zeros), network=self.network)
+
+    def step(
+        self, inputs: Mapping[str, Tensor], state: TorchState, observe: Callable[..., None] | None = None
+    ) -> tuple[dict[str, Tensor], TorchState]:
+        """One step: spikes of all populations (batch, neurons) and the next state.
+
+        ``inputs`` holds a tensor (batch, lines) for every input of the network; ``observe`` is called for every
+        population with (name, u and v before the update, input current, v after it).
+        """
+        spikes = dict(inputs)
+        u, v = dict(state.u), dict(state.v)
+        for name in self.network.update_order:
+            p = self.network[name]
+            if p.clear_every and state.step % p.clear_every == p.clear_offset:
+                u[name], v[name] = torch.zeros_like(u[name]), torch.zeros_like(v[name])
+            current = torch.zeros_like(v[name])
+            for q, synapses in self._into[name]:
+                if q.delay == 0:
+                    current = synapses(current, spikes[q.pre])
+                elif q.delay <= len(state.history):
+                    current = synapses(current, state.history[-q.delay][q.pre])
+            before = u[name], v[name]
+            u[name], v[name], spikes[name] = self._neurons[name](current, *before)
+            if observe:
+                observe(name, *before, current, v[name])
+        history = (*state.history, spikes)[-max(self.network.max_delay, 1) :]
+        return spikes, TorchState(state.step + 1, u, v, history, self.network)
+
+    def forward(
+        self, inputs: Mapping[str, Tensor], state: TorchState | None = None, record: Iterable[str] = ()
+    ) -> tuple[dict[str, Tensor], TorchState]:
+        """Run as many steps as the inputs hold (shape (steps, batch, lines) each, all inputs of the network).
+
+        ``record``: what to return: population names (spikes), or "population.u" / ".v". Default: the outputs.
+        """
+        known = {p.name for p in self.network.inputs}
+        if set(inputs) != known:
+            raise InputError(f"TorchNetwork: inputs are {sorted(inputs)}, the network needs {sorted(known)}")
+        wanted = tuple(record) or self.network.outputs or tuple(self._neurons)
+        if not known:
+            raise InputError("TorchNetwork: the network has no input to take the number of steps from; use step()")
+        steps, batch = next(iter(inputs.values())).shape[:2]
+        state = state or self.initial_state(batch)
+        kept: dict[str, list[Tensor]] = {name: [] for name in wanted}
+        for t in range(steps):
+            spikes, state = self.step({name: x[t] for name, x in inputs.items()}, state)
+            for name, rows in kept.items():
+                rows.append(self._pick(name, spikes, state))
+        return {name: torch.stack(rows) for name, rows in kept.items()}, state
+
+    @staticmethod
+    def _pick(name: str, spikes: Mapping[str, Tensor], state: TorchState) -> Tensor:
+        if name in spikes:
+            return spikes[name]
+        population, _, variable = name.rpartition(".")
+        if population in state.v and variable in ("u", "v"):
+            return getattr(state, variable)[population]
+        raise InputError(f'TorchNetwork: cannot record {name!r}; write a population, or "population.u" or ".v"')
+
+    def to_network(self) -> Network:
+        """The network with the weights and parameters that the module holds now (after training)."""
+        learned = {
+            q.name: s.matrix()  # type: ignore[operator]
+            for q, s in zip(self.network.projections, self.synapses, strict=True)
+        }
+        populations = tuple(
+            replace(p, neuron=self._neurons[p.name].description(p.neuron)) if isinstance(p, Population) else p
+            for p in self.network.populations
+        )
+        return replace(self.network.with_weights(learned), populations=populations)
+
+
+def to_torch(
+    network: Network,
+    dtype: Any = torch.float32,
+    spike: Callable[[Tensor], Tensor] | None = None,
+    learn: Collection[str] = ("weights",),
+    exact: bool = False,
+) -> TorchNetwork:
+    """Build a trainable torch module of snnTorch cells out of a network.
+
+    Parameters
+    ----------
+    dtype : torch.float32 or torch.float64.
+    spike : function of v - theta with a surrogate gradient, such as ``snntorch.surrogate.fast_sigmoid()``;
+        default ``snntorch.surrogate.atan()``.
+    learn : what becomes trainable: any of "weights", "alpha", "beta", "theta", "bias". Only existing synapses learn.
+    exact : add weights one by one in the order of the reference, also where a matrix product would be faster.
+
+    Raises
+    ------
+    BackendError
+        for LoihiLIF populations and plastic projections.    InputError : for an unknown name in ``learn``.
+    """
+    for p in network.neurons:
+        if not isinstance(p.neuron, LIF):
+            raise BackendError(
+                f"backend 'snntorch': population {p.name!r} has Loihi's integer arithmetic; use backend 'loihi'"
+            )
+    for q in network.projections:
+        if q.plasticity is not None:
+            raise BackendError(
+                f"backend 'snntorch': projection {q.name!r} is plastic; freeze it (Network.freeze) or use 'event'"
+            )
+    unknown = set(learn) - set(PARAMETERS)
+    if unknown:
+        raise InputError(f"to_torch: cannot learn {sorted(unknown)[0]!r}; choose among {', '.join(PARAMETERS)}")
+    return TorchNetwork(network, dtype, spike or snn.surrogate.atan(), learn, exact)
+
+
+def run(job: Job, dtype: Any, backend: str) -> Recording:
+    """Run on snnTorch cells, one sample, synaptic input summed in the order of the reference."""
+    module = to_torch(job.network, dtype, learn=(), exact=True)
+    state = _start(job, module, backend)
+    raster = {p.name: np.zeros((job.steps, p.size), bool) for p in job.network.neurons}
+    traces = {name: np.empty((job.steps, job.network[pop].size)) for name, (pop, _) in _pairs(job)}
+    updated, changed = ({p.name: 0 for p in job.network.neurons} for _ in range(2))
+    driven = {p.name: torch.tensor(p.neuron.vector("bias", p.size)) != 0 for p in job.network.neurons}
+
+    def observe(name: str, u: Tensor, v: Tensor, current: Tensor, after: Tensor) -> None:
+        updated[name] += int(((u != 0) | (v != 0) | (current != 0) | driven[name]).sum())
+        changed[name] += int((v != after).sum())
+
+    with torch.no_grad():
+        for t in range(job.steps):
+            inputs = {name: _row(s, t, dtype) for name, s in job.inputs.items()}
+            spikes, state = module.step(inputs, state, observe if job.counters else None)
+            for name, rows in raster.items():
+                rows[t] = spikes[name][0].numpy() > 0
+            for name, (pop, var) in _pairs(job):
+                traces[name][t] = getattr(state, var)[pop][0].numpy()
+            if job.progress:
+                job.progress(t + 1)
+    found = {name: Spikes.from_raster(rows) for name, rows in raster.items()} | dict(job.inputs)
+    return make_recording(job, backend, found, traces=traces, updated=updated, changed=changed, state=state)
+
+
+def _pairs(job: Job) -> list[tuple[str, tuple[str, str]]]:
+    return list(zip(job.record, job.traces(), strict=True))
+
+
+def _row(s: Spikes, t: int, dtype: Any) -> Tensor:
+    row = torch.zeros(1, s.size, dtype=dtype)
+    row[0, s.neuron[slice(*np.searchsorted(s.step, (t, t + 1)))]] = 1
+    return row
+
+
+def _start(job: Job, module: TorchNetwork, backend: str) -> TorchState:
+    if job.state is None:
+        return module.initial_state()
+    if not isinstance(job.state, TorchState) or job.state.network != job.network:
+        raise InputError(f"simulate: state is not one of a run of this network on backend {backend!r}")
+    return job.state
+
+
+run_float64 = partial(run, dtype=torch.float64, backend="snntorch")
+run_float32 = partial(run, dtype=torch.float32, backend="snntorch_float32")
