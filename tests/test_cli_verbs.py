@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import psutil
 import pytest
 from conftest import SNMEM, Result
 
+from snmem import LIF, Input, Network, Population, Projection
 from snmem.doctor import Row
+from snmem.nir_io import write_nir
 
 LINES = "The cat sat on the mat.\nA dog barked all night.\nRain fell on the old town.\nNobody saw the thief leave.\n"
 
@@ -136,3 +139,61 @@ def test_lava_that_cannot_be_installed_is_one_line(
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setattr("snmem.lava.shim.LAVA_VERSION", "0.0.0")
     assert "run by hand: pip install" in snmem("lava", "install").error()
+
+
+@pytest.fixture
+def nir_file(tmp_path: Path) -> Path:
+    """A small network as a NIR file."""
+    lif = LIF(beta=0.5, theta=0.75)
+    network = Network(
+        (Input("in", 3), Population("out", 2, lif)), (Projection("in", "out", np.ones((2, 3))),), ("out",)
+    )
+    write_nir(network, tmp_path / "net.nir")
+    return tmp_path / "net.nir"
+
+
+def test_cost_bills_a_nir_file(snmem: Callable[..., Result], nir_file: Path) -> None:
+    np.save(nir_file.with_name("in.npy"), [[1, 1, 1], [0, 0, 0], [1, 1, 1]])
+    result = snmem("cost", nir_file, "--chip", "loihi1-nahuku", "--input", nir_file.with_name("in.npy"), "--json")
+    assert result.code == 0
+    data = result.data
+    assert data["steps"] == 3
+    assert data["counters"]["synaptic_events"] == 12
+    assert data["energy"]["dynamic"]["total"] > 0
+    table = snmem("cost", nir_file, "--chip", "loihi1-nahuku", "--steps", 10)
+    assert "Bill on loihi1-nahuku: 10 steps" in table.out
+
+
+def _rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(change(path.read_bytes()))
+
+
+def _unknown_node(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["node/nodes/out/type"][()] = "Quantum"
+
+
+BAD_NIR: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "missing": (lambda path: path.unlink(), "no such file"),
+    "empty": (lambda path: path.write_bytes(b""), ""),
+    "truncated": (lambda path: _rewrite(path, lambda data: data[: len(data) // 2]), ""),
+    "random bytes": (lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)), ""),
+    "zeroed middle": (lambda path: _rewrite(path, lambda data: data[:200] + bytes(4000) + data[4200:]), ""),
+    "unknown node": (_unknown_node, "Quantum"),
+}
+
+
+@pytest.mark.parametrize("damage", BAD_NIR)
+def test_a_bad_nir_file_is_one_line(damage: str, snmem: Callable[..., Result], nir_file: Path) -> None:
+    change, reason = BAD_NIR[damage]
+    change(nir_file)
+    result = snmem("cost", nir_file, "--chip", "loihi1-nahuku", "--out", nir_file.with_name("out"))
+    message = result.error()
+    assert nir_file.name in message
+    assert reason in message
+    assert "unexpected" not in message
+    assert not nir_file.with_name("out").exists()
+
+
+def test_an_unknown_chip_lists_the_known_ones(snmem: Callable[..., Result], nir_file: Path) -> None:
+    assert "loihi1-davies2018" in snmem("cost", nir_file, "--chip", "abacus").error()

@@ -10,6 +10,7 @@ from .. import __version__
 from .bench import bench
 from .chips import chips
 from .contract import add_verb
+from .cost import cost
 from .demo import demo
 from .doctor import doctor
 from .lava import lava
@@ -42,6 +43,7 @@ def _start(
 
 
 add_verb(app, "demo", demo, out="snmem-demo")
+add_verb(app, "cost", cost)
 add_verb(app, "chips", chips)
 add_verb(app, "bench", bench)
 app.add_typer(lava, name="lava")

@@ -1,13 +1,13 @@
 """``snmem bench``: timings beside peers, from the scripts in ``benchmarks``."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Argument, Option
 
 from .contract import Report
 from .progress import stages
+from .rows import rows_table
 
 
 def bench(
@@ -23,18 +23,3 @@ def bench(
     with stages() as say:
         data = run(quick=quick, report=say)
     return Report(data, [rows_table(f"bench {name}", data["rows"])], data["ok"])
-
-
-def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Rows with name, value, target (or published and tolerance), unit and ok as a table."""
-    from rich.table import Table
-
-    table = Table("", "value", "target", "unit", "ok", title=title, title_justify="left")
-    for row in rows:
-        wanted = _number(row["target"]) if "target" in row else f"{_number(row['published'])} ± {row['tolerance']}"
-        table.add_row(row["name"], _number(row["value"]), wanted, row["unit"], "yes" if row["ok"] else "NO")
-    return table
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)

@@ -1,0 +1,44 @@
+"""``snmem cost``: the bill of a NIR file on a chip."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from .contract import Report
+from .progress import say
+
+
+def cost(
+    file: Annotated[Path, Argument(metavar="FILE.nir", help="The network.")],
+    chip: Annotated[str, Option(help="A name that `snmem chips` lists, or a profile of your own (.toml).")],
+    steps: Annotated[int | None, Option(min=1, help="Steps to run; default: length of the input, else 100.")] = None,
+    inputs: Annotated[
+        Path | None, Option("--input", help="Input spikes: .npy raster, or .npz by input name; default: random.")
+    ] = None,
+    rate: Annotated[float, Option(help="Random input: spikes per neuron and step.")] = 0.05,
+    seed: Annotated[int, Option(min=0, help="Random input: its seed.")] = 0,
+    items: Annotated[int, Option(min=1, help="Recalls or inferences in the run, for the cost of one.")] = 1,
+    step_time: Annotated[
+        float | None, Option(help="Seconds per step in real time; default: the file's dt.", min=1e-12)
+    ] = None,
+    allow_oversize: Annotated[
+        bool, Option("--allow-oversize", help="Bill a network that breaks limits of the chip, and list them.")
+    ] = False,
+    *,
+    out: Path | None,
+) -> Report:
+    """Run a network and price its spikes, synaptic events, packets and time on a chip."""
+    from ..aer import bill
+    from ..inputs import load_inputs, random_inputs
+    from ..nir_io import read_nir
+    from ..simulation import simulate
+
+    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"))
+    spikes = load_inputs(inputs, network, steps) if inputs else random_inputs(network, steps or 100, rate, seed)
+    length = next((s.steps for s in spikes.values()), steps or 100)
+    recording = simulate(network, spikes, length, counters=True)
+    limits = "report" if allow_oversize else "error"
+    made = bill(network, recording, chip, items=items, step_time=step_time, limits=limits)
+    stimulus = {"file": inputs} if inputs else {"rate": rate, "seed": seed}
+    return Report({**made.to_dict(), "network": network.digest(), "input": stimulus}, [made])

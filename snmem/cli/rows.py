@@ -1,0 +1,26 @@
+"""Rows that judge a figure: a target, or a published value with its tolerance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows with name, value, target (or published and tolerance), unit and ok as a table."""
+    from rich.table import Table
+
+    table = Table("", "value", "wanted", "unit", "ok", title=title, title_justify="left")
+    for row in rows:
+        table.add_row(row["name"], _number(row["value"]), _wanted(row), row["unit"], "yes" if row["ok"] else "NO")
+    return table
+
+
+def _wanted(row: Mapping[str, Any]) -> str:
+    if "target" in row:
+        return _number(row["target"])
+    tolerance = row["tolerance"]
+    published = _number(row["published"])
+    return published if isinstance(tolerance, str) else f"{published} ± {_number(tolerance)}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)
