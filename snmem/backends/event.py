@@ -113,9 +113,9 @@ class _Layout:
             subtract = isinstance(p.neuron, LIF) and p.neuron.reset == "subtract"
             flags[i] = p.neuron.arithmetic == "loihi", subtract, p.clear_every or 0, p.clear_offset
         order = [self.index[name] for name in network.update_order]
-        proj, colptr, target, self.weight = self._synapses()
+        proj, shift, ptr, target, code, palette, self.weight = self._synapses()
         delays = proj[:, 2]
-        rule, rate, lptr, lpos, lother = self._rules(proj, colptr, target)
+        rule, rate, lptr, lpos, lother = self._rules(proj, shift, ptr, target)
         self.net = Net(
             par=tiles,
             uniform=(tiles == tiles[:, :, :1]).all(axis=(1, 2)).astype(np.uint8),
@@ -127,10 +127,13 @@ class _Layout:
             order=np.array(order),
             in_pops=np.arange(len(network.neurons), len(pops)),
             proj=proj,
+            shift=shift,
             proj_in0=np.array([q for p in order for q in np.flatnonzero((delays == 0) & (proj[:, 1] == p))], np.int64),
             proj_late=np.flatnonzero(delays > 0),
-            colptr=colptr,
+            ptr=ptr,
             target=target,
+            code=code,
+            palette=palette,
             rule=rule,
             rate=rate,
             lptr=lptr,
@@ -139,38 +142,41 @@ class _Layout:
             traces=np.zeros((0, 4), np.int64),
         )
 
-    def _synapses(self) -> tuple[Any, Any, Any, Any]:
-        """Per projection: table row, offsets by presynaptic neuron, padded target indices and weights."""
+    def _synapses(self) -> tuple[Any, ...]:
+        """Per projection: table row, offsets by presynaptic neuron, padded target indices, weights or codes of them."""
         queue = self.network.projections
-        proj = np.zeros((len(queue), 6), np.int64)
-        total = sum(q.synapses for q in queue)
+        proj, shift = np.zeros((len(queue), 8), np.int64), np.zeros(len(queue), np.int64)
         narrow = self.first[-1] <= np.iinfo(np.uint16).max
-        target = np.empty(total, np.uint16 if narrow else np.uint32)
-        weight = np.empty(total, self._weight_type())
-        pointers, at, row = [], 0, 0
+        target = np.empty(sum(q.synapses for q in queue), np.uint16 if narrow else np.uint32)
+        palette = np.zeros((len(queue), 256))
+        pointers, codes, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)], []
+        at = row = at_code = at_weight = 0
         for i, q in enumerate(queue):
             pre, post = self.index[q.pre], self.index[q.post]
             columns: Any = q.by_pre
             n_blocks = self.pop_blk[post + 1] - self.pop_blk[post]
-            dense = q.synapses >= 2 * n_blocks * columns.shape[1]
-            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, dense
+            mark_all = q.synapses >= 2 * n_blocks * columns.shape[1]
+            values = columns.data
+            if self.network.arithmetic == "loihi":
+                values = condition_weights(values) * 2.0 ** max(q.exponent, 0)
+            coded = None if q.plasticity else _codes(values)
+            if coded is None:
+                shift[i], at_weight = at_weight - at, at_weight + q.synapses
+                weights.append(values)
+            else:
+                shift[i], at_code = at_code - at, at_code + q.synapses
+                palette[i, : len(coded[0])] = coded[0]
+                codes.append(coded[1])
+            ranges, offsets = _ranges(q, columns)
+            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, coded is not None, ranges
             target[at : at + q.synapses] = columns.indices
             target[at : at + q.synapses] += target.dtype.type(self.first[post])
-            weight[at : at + q.synapses] = _engine_weights(q, columns.data, self.network.arithmetic)
-            pointers.append(columns.indptr.astype(np.int64) + at)
-            at += q.synapses
-            row += columns.shape[1] + 1
-        return proj, np.concatenate([np.zeros(0, np.int64), *pointers]), target, weight
+            pointers.append(offsets + at)
+            at, row = at + q.synapses, row + len(offsets)
+        plastic = any(q.plasticity for q in queue)
+        return proj, shift, np.concatenate(pointers), target, np.concatenate(codes), palette, _joined(weights, plastic)
 
-    def _weight_type(self) -> Any:
-        """float32 where it holds every weight exactly and no weight changes; else float64."""
-        for q in self.network.projections:
-            w = q.weights.data
-            if q.plasticity or (w.dtype != np.float32 and not np.array_equal(w.astype(np.float32), w)):
-                return np.float64
-        return np.float32
-
-    def _rules(self, proj: Any, colptr: Any, target: Any) -> tuple[Any, Any, Any, Any, Any]:
+    def _rules(self, proj: Any, shift: Any, ptr: Any, target: Any) -> tuple[Any, Any, Any, Any, Any]:
         """Per plastic projection: the synapses of every gate neuron and the signal neuron each moves towards."""
         table, rates, pointers, positions, others = [], [], [], [], []
         at = row = x0 = 0
@@ -182,12 +188,12 @@ class _Layout:
             gate = self.index[rule.gate or (q.post if instar else q.pre)]
             signal = self.index[rule.signal or (q.pre if instar else q.post)]
             n_pre = q.weights.shape[1]
-            start = colptr[proj[i, 4] : proj[i, 4] + n_pre + 1]
+            start = ptr[proj[i, 4] : proj[i, 4] + n_pre + 1]
             post = target[start[0] : start[-1]].astype(np.int64) - self.first[proj[i, 1]]
             pre = np.repeat(np.arange(n_pre), np.diff(start))
             owner, other = (post, pre) if instar else (pre, post)
             by_gate = np.argsort(owner, kind="stable")
-            positions.append(start[0] + by_gate)
+            positions.append(start[0] + shift[i] + by_gate)
             others.append(other[by_gate])
             counts = np.bincount(owner, minlength=self.sizes[gate])
             pointers.append(at + np.concatenate(([0], np.cumsum(counts))))
@@ -227,10 +233,34 @@ class _Layout:
         )
 
 
-def _engine_weights(q: Projection, data: Any, arithmetic: str) -> Any:
-    if arithmetic == "float":
-        return data
-    return condition_weights(data) * 2.0 ** max(q.exponent, 0)
+def _ranges(q: Projection, columns: Any) -> tuple[int, Any]:
+    """Number of ranges of targets to deliver to one after the other, and where each presynaptic neuron's begin.
+
+    One range, unless the synapses of a neuron would still come in long rows.
+    """
+    post, pre = columns.shape
+    ranges = -(-post // kernels.RANGE)
+    if q.plasticity or q.synapses < 2 * kernels.STRIDE * ranges * pre:
+        return 1, columns.indptr.astype(np.int64)
+    key = np.repeat(np.arange(pre) * ranges, np.diff(columns.indptr)) + columns.indices // kernels.RANGE
+    return ranges, np.concatenate(([0], np.cumsum(np.bincount(key, minlength=pre * ranges))))
+
+
+def _codes(values: Any) -> tuple[Any, Any] | None:
+    """At most 256 different weights and the number of each synapse's among them, or None if there are more."""
+    sample = values[:: max(1, len(values) // 4096)]
+    if len(np.unique(sample)) > 256:
+        return None
+    different, code = np.unique(values, return_inverse=True)
+    return (different, code.astype(np.uint8)) if len(different) <= 256 else None
+
+
+def _joined(weights: list[Any], plastic: bool) -> Any:
+    """All weights in one array: float32 where that holds every one exactly and none changes, else float64."""
+    exact = all(w.dtype == np.float32 or np.array_equal(w.astype(np.float32), w) for w in weights)
+    return np.concatenate([np.zeros(0), *weights]).astype(
+        np.float32 if weights and exact and not plastic else np.float64
+    )
 
 
 def layout(network: Network) -> _Layout:
@@ -312,6 +342,8 @@ def _input_events(job: Job, made: _Layout, offset: int) -> tuple[Any, Any]:
     when = [s.step + offset for s in job.inputs.values()]
     none = np.zeros(0, np.int64)
     all_ids, all_steps = np.concatenate([none, *ids]), np.concatenate([none, *when])
+    if len(ids) == 1:  # sorted already
+        return all_ids, all_steps
     order = np.lexsort((all_ids, all_steps))
     return all_ids[order], all_steps[order]
 
@@ -353,6 +385,7 @@ def _recording(job: Job, made: _Layout, final: EventState, events: Any, out: Any
 
 
 def _learned_weights(made: _Layout, q: Projection, weight: Any) -> sp.csr_array:
-    at = made.net.colptr[made.net.proj[made.network.projections.index(q), 4]]
+    i = made.network.projections.index(q)
+    at = made.net.ptr[made.net.proj[i, 4]] + made.net.shift[i]
     c = q.by_pre
     return sp.csc_array((weight[at : at + q.synapses].copy(), c.indices, c.indptr), shape=c.shape).tocsr()

@@ -10,10 +10,17 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 #: Neurons per block: the unit of updating, sleeping and waking.
 BLOCK = 256
+#: Targets whose input is summed at a time: what fits the first-level cache together with the synapses streaming by.
+RANGE = 2048
+#: Synapses between two prefetched places; rows whose beginnings are prefetched together.
+STRIDE, AHEAD = 32, 16
 #: Rows of ``Net.par``: decay of u, decay of v, bias, threshold, reset value, bound factor, bound of the bias.
 ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE = range(7)
 
@@ -30,11 +37,14 @@ class Net(NamedTuple):
     pop_flags: Any  # (pops, 4): Loihi arithmetic, subtractive reset, clear_every (0 = never), clear_offset
     order: Any  # neuron populations in update order
     in_pops: Any  # input populations
-    proj: Any  # (projections, 6): pre, post, delay, exponent, offset into colptr, mark all blocks
+    proj: Any  # (projections, 8): pre, post, delay, exponent, offset into ptr, mark all blocks, uses codes, ranges
+    shift: Any  # (projections,) from a synapse's index in target to its index in code, or in State.weight
     proj_in0: Any  # projections of delay 0, in the update order of their targets
     proj_late: Any  # projections with delay >= 1, in declared order
-    colptr: Any  # per projection (pre + 1) offsets into target / weight
+    ptr: Any  # per projection (pre * ranges + 1) offsets into target: synapses by presynaptic neuron, then range
     target: Any  # padded neuron index of each synapse
+    code: Any  # uint8: weights of projections with at most 256 different ones, as numbers into palette
+    palette: Any  # (projections, 256)
     rule: Any  # (plastic, 6): projection, gate pop, signal pop, offset into lptr, offset into x, signal size
     rate: Any  # (plastic, 2): rate, decay
     lptr: Any  # synapses of each gate neuron: offsets into lpos / lother
@@ -51,7 +61,7 @@ class State(NamedTuple):
     touched: Any  # (blocks,) 1 where cur may be nonzero
     awake: Any  # (blocks,) 1 where a neuron may spike without further input
     upto: Any  # (blocks,) steps done
-    weight: Any  # synapses of all projections
+    weight: Any  # weights of all other projections
     x: Any  # traces of the learning rules
     ring: Any  # (depth, pops, 2) ranges of the spike buffer, by step modulo depth
     counts: Any  # (pops, 2): updated, changed
@@ -165,36 +175,73 @@ def _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, start, stop,
     cur[b * BLOCK : (b + 1) * BLOCK] = saved
 
 
-@njit(cache=True)
+@intrinsic
+def _prefetch(typing, array, index):
+    """Ask the processor to fetch ``array[index]`` into its cache."""
+
+    def generate(context, builder, signature, arguments):
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        i32 = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, i32, i32, i32])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(fetch, [place, i32(0), i32(3), i32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate
+
+
+@njit(cache=True, inline="always")  # no counting of references to net and state
 def _deliver(net, state, scratch, q, lo, hi, spk):
-    """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets."""
-    pre, post, exponent, base, mark = net.proj[q, 0], net.proj[q, 1], net.proj[q, 3], net.proj[q, 4], net.proj[q, 5]
-    first = net.pop_first[pre]
-    target, weight, cur, touched = net.target, state.weight, state.cur, state.touched
+    """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets.
+
+    One range of targets after the other, so that their sums stay in cache; within a range spike after spike, so that
+    every sum is taken in ascending order of the presynaptic neurons.
+    """
+    pre, post, exponent, ranges = net.proj[q, 0], net.proj[q, 1], net.proj[q, 3], net.proj[q, 7]
+    mark, coded, first = net.proj[q, 5] != 0, net.proj[q, 6] != 0, net.pop_first[pre]
+    shift = np.uint64(net.shift[q])  # unsigned indices need no look at their sign; sums wrap around as they should
+    target, code, palette, weight, ptr = net.target, net.code, net.palette[q], state.weight, net.ptr
+    start, stop = net.pop_first[post], net.pop_blk[post + 1] * BLOCK
+    into, touched = state.cur, state.touched
     if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
-        start = net.pop_first[post]
-        stop = net.pop_blk[post + 1] * BLOCK
-        scratch[start:stop] = 0.0
+        into = scratch
+        into[start:stop] = 0.0
+        mark = True
+    base = net.proj[q, 4] - first * ranges
+    if ranges > 1:  # long rows, out of cache: ask for the first of each at once
+        for j in range(lo, min(hi, lo + AHEAD)):
+            k = np.uint64(ptr[spk[j] * ranges + base])
+            _prefetch(target, k)  # pyright: ignore[reportCallIssue]
+            _prefetch(target, k + np.uint64(STRIDE))  # pyright: ignore[reportCallIssue]
+            if coded:
+                _prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
+            else:
+                _prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+    for r in range(base, base + ranges):
         for j in range(lo, hi):
-            k0 = base + spk[j] - first
-            for k in range(net.colptr[k0], net.colptr[k0 + 1]):
-                scratch[target[k]] += weight[k]
+            low, high = np.uint64(ptr[spk[j] * ranges + r]), np.uint64(ptr[spk[j] * ranges + r + 1])
+            if ranges > 1 and j + 1 < hi:
+                after = spk[j + 1] * ranges + r
+                for k in range(np.uint64(ptr[after]), np.uint64(ptr[after + 1]), np.uint64(STRIDE)):
+                    _prefetch(target, k)  # pyright: ignore[reportCallIssue]
+                    if coded:
+                        _prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
+                    else:
+                        _prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+            if coded:
+                for k in range(low, high):
+                    into[target[k]] += palette[code[k + shift]]
+            else:
+                for k in range(low, high):
+                    into[target[k]] += weight[k + shift]
+            if not mark:
+                for k in range(low, high):
+                    touched[target[k] // np.uint64(BLOCK)] = 1
+    if exponent < 0:
         scale = 2.0**exponent
         for i in range(start, stop):
-            cur[i] += math.floor(scratch[i] * scale)
-        mark = 1
-    elif mark:
-        for j in range(lo, hi):
-            k0 = base + spk[j] - first
-            for k in range(net.colptr[k0], net.colptr[k0 + 1]):
-                cur[target[k]] += weight[k]
-    else:
-        for j in range(lo, hi):
-            k0 = base + spk[j] - first
-            for k in range(net.colptr[k0], net.colptr[k0 + 1]):
-                i = target[k]
-                cur[i] += weight[k]
-                touched[i // BLOCK] = 1
+            state.cur[i] += math.floor(scratch[i] * scale)
     if mark:
         touched[net.pop_blk[post] : net.pop_blk[post + 1]] = 1
 
@@ -224,7 +271,7 @@ def _learn(net, state, r, spk, slot):
             state.x[x0 + spk[j] - net.pop_first[signal]] = 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")  # no counting of references to net and state
 def _step_population(net, state, old, p, t, spk, spk_step, n, dense, counting):
     """Step t of population p; appends its spikes and returns the new length of the spike buffer."""
     uv, cur, par, touched, awake, upto, counts = (
