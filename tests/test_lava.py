@@ -114,6 +114,16 @@ def test_several_projections_between_the_same_populations():
     check(dataclasses.replace(network, projections=(*network.projections, *extra)), drive(60), 60)
 
 
+def test_each_projection_is_rounded_down_on_its_own():
+    """3 * 2**-1 + 3 * 2**-1 = 1 + 1 in Loihi, although the sum is 3."""
+    network = Network(
+        (Input("in", 1), Population("p", 1, LoihiLIF(vth=131071))),
+        tuple(Projection("in", "p", [[3]], name=f"half{k}", exponent=-1) for k in range(2)),
+    )
+    lava = check(network, {"in": [[1], [0], [0]]}, 3, ["p.u"])
+    assert lava.traces["p.u"][:, 0].tolist() == [0, 2 * 64, 0]
+
+
 def test_a_population_without_input_and_a_threshold_out_of_reach():
     network = Network(
         (

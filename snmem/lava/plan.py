@@ -2,13 +2,14 @@
 
 Lava spends about half a millisecond per process and step on messages, so processes are few: all inputs are one source;
 populations with the same timed clears lie side by side in one LIF process with parameters per neuron; all projections
-onto it share one connection process, in Loihi arithmetic one per sign mode and exponent, so that Lava conditions every
-weight as on its own. A sparse float connection then adds the weights of a neuron in the order of the reference:
+onto it share one connection process, in Loihi arithmetic one per sign mode and exponent, so that Lava conditions and
+rounds as it would each alone. A sparse float connection then adds up a neuron's weights in the order of the reference:
 declared order of the projections, ascending presynaptic neuron. Results are equal bit for bit, on any weights.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -235,12 +236,15 @@ def sign_of(weights: Any) -> str:
 def _connections(
     network: Network, backend: str, places: dict[str, tuple[int, int, int]], neurons: tuple[Neurons, ...]
 ) -> Iterator[Connection]:
-    groups: dict[tuple[int, str, int], list[Projection]] = {}
+    groups: dict[tuple[int, str, int, int], list[Projection]] = {}
+    rounded = Counter()  # a negative exponent rounds the sum of each projection down: two onto one neuron stay apart
     for q in network.projections:
         if q.synapses:
             sign = "MIXED" if backend == "lava_float" else sign_of(q.weights)
-            groups.setdefault((places[q.post][0], sign, q.exponent), []).append(q)
-    for (post, sign, exponent), members in groups.items():
+            repeat = rounded[q.post, sign, q.exponent]
+            groups.setdefault((places[q.post][0], sign, q.exponent, repeat), []).append(q)
+            rounded[q.post, sign, q.exponent] += q.exponent < 0
+    for (post, sign, exponent, _), members in groups.items():
         weights = _blocks(members, places, neurons[post].size, np.float64 if backend == "lava_float" else np.int32)
         full = weights.nnz >= DENSE_FROM * weights.shape[0] * weights.shape[1]
         dense = full and (backend == "lava_fixed" or order_free(weights.data))
