@@ -75,17 +75,19 @@ def _time_step(graph: Graph, settings: Settings, dt: float | None) -> float:
 
 def _hint(graph: Graph, dt: float) -> str:
     """What the time constants say about the time step."""
-    implied, shortest = set(), np.inf
+    implied: set[str] = set()
+    shortest = np.inf
     for node in graph.nodes.values():
         key = "tau_mem" if "tau_mem" in node.members else "tau"
         if node.type in NEURONS and key in node.members and "r" in node.members:
             tau, r = node.numbers(key), node.numbers("r")
-            shortest = min(shortest, float(tau.min()))
-            if (r > 0).all():
-                implied |= {float(f"{x:.3g}") for x in np.unique(tau / r) if len(implied) < 3}
-    if len(implied) == 1 and implied != {float(f"{dt:.3g}")} and implied != {float(f"{shortest:.3g}")}:
-        return f"; tau/r is {implied.pop():g} in every neuron, which exporters that set r = tau/dt would make dt"
-    if np.isfinite(shortest) and shortest > 1e4 * dt:
+            shortest = min(shortest, tau.min(initial=np.inf))
+            with np.errstate(all="ignore"):
+                implied |= {f"{x:.3e}" for x in np.unique(tau / r)[:2]}
+    # exporters that set r = tau/dt leave their dt behind: a round number, shorter than every time constant
+    if len(implied) == 1 and (text := implied.pop())[1:5] == ".000" and dt != float(text) < shortest:
+        return f"; tau/r is {float(text):g} in every neuron, which exporters that set r = tau/dt would make dt"
+    if dt * 1e4 < shortest < np.inf:
         return f"; the shortest time constant is {shortest / dt:.0f} steps: is the file in another time unit?"
     return ""
 
