@@ -7,7 +7,8 @@ import pytest
 from aer_reference import L1, R1, random_network, recurrent_network
 
 from snmem import LIF, Input, Network, Population, Projection, simulate
-from snmem.aer import Placement, bill, load_chip, place_in_order
+from snmem.aer import Placement, bill, load_chip, measure, place_in_order
+from snmem.aer.activity import traces_needed
 from snmem.errors import InputError
 
 NAHUKU = "loihi1-nahuku"
@@ -28,18 +29,22 @@ def test_r1_counters_energy_and_time_equal_sanafe(r1):
     assert counted == [*(R1[n] for n in ("fired", "updated", "packets", "synaptic_events", "hops")), 0]
     for unit in ("total", "synapse", "soma", "network"):
         assert b.dynamic[unit] == pytest.approx(R1[unit], rel=1e-12)
-    assert b.seconds["free_running"] == pytest.approx(R1["simple"], rel=1e-12)
+    assert b.seconds["simple"] == pytest.approx(R1["simple"], rel=1e-12)
+    assert b.seconds["detailed"] == pytest.approx(R1["cycle"], rel=0.01)
+    assert b.seconds["detailed"] == pytest.approx(R1["detailed"], rel=0.03)
 
 
-def test_l1_traffic_equals_sanafe():
+def test_l1_counters_energy_and_time_equal_sanafe():
     network = recurrent_network(16, 64, 32, seed=11)
-    recording = simulate(network, {}, 1000, backend="reference", counters=True)
-    b = bill(network, recording, NAHUKU, placement=place_in_order(network, load_chip(NAHUKU), 64))
+    placement = place_in_order(network, load_chip(NAHUKU), neurons_per_core=64)
+    b = measure(network, {}, 1000, NAHUKU, placement=placement)
     c = b.counters
-    counted = [c[n] for n in ("spikes", "packets", "synaptic_events", "hops_ns")]
-    assert counted == [L1[n] for n in ("fired", "packets", "synaptic_events", "hops")]
-    for unit in ("synapse", "network"):
+    counted = [c[n] for n in ("spikes", "updated", "packets", "synaptic_events", "hops_ns", "hops_ew")]
+    assert counted == [*(L1[n] for n in ("fired", "updated", "packets", "synaptic_events", "hops")), 0]
+    for unit in ("total", "synapse", "soma", "network"):
         assert b.dynamic[unit] == pytest.approx(L1[unit], rel=1e-12)
+    assert b.seconds["simple"] == pytest.approx(L1["simple"], rel=1e-12)
+    assert b.seconds["detailed"] == pytest.approx(L1["detailed"], rel=0.03)
 
 
 def test_static_power_has_its_own_lines(r1):
@@ -52,6 +57,38 @@ def test_static_power_has_its_own_lines(r1):
     assert item["joules_per_item"] == pytest.approx((b.dynamic["total"] + b.static["free_running"]) / 4)
     assert item["seconds_per_item"] == pytest.approx(free / 4)
     assert b.per_item(8)["dynamic_joules_per_item"] == pytest.approx(b.dynamic["total"] / 8)
+
+
+def test_layers_and_cores_add_up_to_the_bill(r1):
+    _, _, b = r1
+    layers, cores = b.layers.values(), b.cores
+    for unit in ("soma", "synapse", "network"):
+        assert sum(x["joules"][unit] for x in layers) == pytest.approx(b.dynamic[unit], rel=1e-12)
+        assert sum(cores[unit]) == pytest.approx(b.dynamic[unit], rel=1e-12)
+    assert sum(cores["synaptic_events"]) == b.counters["synaptic_events"]
+    assert sum(cores["packets"]) == b.counters["packets"]
+
+
+def test_measuring_in_chunks_changes_nothing(monkeypatch):
+    network = Network(
+        (
+            Input("in", 4),
+            Population("a", 6, LIF(alpha=0.5, beta=0.9, theta=2.0), clear_every=7),
+            Population("b", 5, LIF()),
+        ),
+        (
+            Projection("in", "a", np.full((6, 4), 1.25), delay=1),
+            Projection("a", "b", np.full((5, 6), 0.5), delay=3),
+            Projection("b", "a", np.full((6, 5), -0.5), delay=2),
+        ),
+    )
+    spikes = np.random.default_rng(0).random((60, 4)) < 0.3
+    whole = measure(network, {"in": spikes}, 60, NAHUKU)
+    run = simulate(network, {"in": spikes}, 60, record=traces_needed(network), counters=True)
+    monkeypatch.setattr("snmem.aer.streaming.CHUNK_VALUES", 11 * 7)
+    parts = measure(network, {"in": spikes}, 60, NAHUKU)
+    assert parts.counters == whole.counters == bill(network, run, NAHUKU).counters
+    assert parts.seconds == pytest.approx(whole.seconds, rel=1e-12)
 
 
 def test_the_bill_is_plain_json_and_prints(r1):

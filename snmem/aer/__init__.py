@@ -6,5 +6,6 @@
 from .bill import Bill, bill
 from .chip import Chip, chips, load_chip
 from .placement import Placement, place_in_order
+from .streaming import measure
 
-__all__ = ["Bill", "Chip", "Placement", "bill", "chips", "load_chip", "place_in_order"]
+__all__ = ["Bill", "Chip", "Placement", "bill", "chips", "load_chip", "measure", "place_in_order"]

@@ -1,4 +1,4 @@
-"""The bill: what a recorded run costs on a chip. Counts first, prices second."""
+"""The bill: what a run costs on a chip. Counts first, prices second."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 from ..errors import InputError
 from ..network import Network
 from ..spikes import Recording
+from .activity import Activity, traces_needed
 from .chip import Chip, load_chip
-from .meter import SYNAPSES, Meter
+from .meter import Meter
 from .placement import (
     Placement,
     check_fit,
@@ -23,52 +24,27 @@ from .placement import (
     utilisation,
     violations,
 )
+from .pricing import UNITS, Line, Totals, by_core, by_layer, counters, price, require_prices, synapse_formats, untimed
+from .timing import STAGES, StepTimes
 
-STAGES = ("send", "receive")
-#: Unit of the bill each constant belongs to.
-UNIT_OF = {
-    "neuron_access": "soma",
-    "neuron_update": "soma",
-    "neuron_spike": "soma",
-    "synaptic_event": "synapse",
-    "synaptic_event_sparse": "synapse",
-    "synaptic_event_conv": "synapse",
-    "packet": "network",
-    "packet_receive": "network",
-    "input_packet": "network",
-    "hop_ew": "network",
-    "hop_ns": "network",
-    "synapse_update": "learning",
-}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the bill: ``count`` events of ``name`` at ``price`` J each (None: no public price)."""
-
-    name: str
-    unit: str
-    count: int
-    price: float | None
-    kind: str
-    source: str
-    note: str = ""
-
-    @property
-    def joules(self) -> float | None:
-        """count * price, None if there is no price."""
-        return None if self.price is None else self.count * self.price
+MODES = ("free_running", "throttled")
 
 
 @dataclass(frozen=True)
 class Bill:
     """What a run costs on a chip. Energies in joules, times in seconds.
 
-    counters : spikes, synaptic events, neurons accessed / updated / changed, packets, hops.
+    Attributes
+    ----------
+    counters : spikes, synaptic events, neurons accessed / updated / changed, packets, hops (docs/cost.md).
     lines : the dynamic energy, one priced count each.    dynamic : the same by unit, with ``total``.
-    static, host : power x time of the chips in use, ``free_running`` and ``throttled``; None where unknown.
-    seconds : ``free_running`` (as fast as the chip goes, None if unknown) and ``throttled`` to ``step_time`` a step.
-    pace : the core and stage that were slowest in most steps.    mapping : placement, use of limits, broken limits.
+    static, host : power x time of the chips in use, by mode; None where unknown.
+    seconds : ``simple`` and ``detailed`` model (None if unknown or not asked for), ``free_running`` (the better of
+        them) and ``throttled`` to ``step_time`` a step.
+    interval : low and high of dynamic, static and total energy (free-running), as far as the profile gives them.
+    pace : the core and stage that were last in most steps, spread of the step times, load of the cores.
+    layers, cores : counts and joules by population and by core.
+    mapping : placement, use of limits, broken limits.
     unpriced : events that happened and have no public price, so ``dynamic`` is a lower bound; ``untimed`` likewise.
     """
 
@@ -81,7 +57,10 @@ class Bill:
     static: Mapping[str, float | None]
     host: Mapping[str, float | None]
     seconds: Mapping[str, float | None]
+    interval: Mapping[str, Any]
     pace: Mapping[str, Any]
+    layers: Mapping[str, Any]
+    cores: Mapping[str, Any]
     mapping: Mapping[str, Any]
     unpriced: tuple[str, ...]
     untimed: tuple[str, ...]
@@ -94,6 +73,14 @@ class Bill:
         """True if some events have no public price."""
         return bool(self.unpriced)
 
+    @property
+    def total(self) -> dict[str, float | None]:
+        """Dynamic, static and host energy together, by mode; None where static power is unknown."""
+        return {
+            m: None if self.static[m] is None else self.dynamic["total"] + (self.static[m] or 0) + (self.host[m] or 0)
+            for m in MODES
+        }
+
     def per_item(self, items: int | None = None) -> dict[str, float | None]:
         """Cost of one of ``items`` equal parts of the run (recalls, inferences); default: ``self.items``.
 
@@ -104,7 +91,7 @@ class Bill:
         if n < 1:
             raise InputError(f"bill.per_item: items must be at least 1, got {n}")
         out: dict[str, float | None] = {"dynamic_joules_per_item": self.dynamic["total"] / n}
-        for mode, prefix in (("free_running", ""), ("throttled", "throttled_")):
+        for mode, prefix in zip(MODES, ("", "throttled_"), strict=True):
             static, host, seconds = self.static[mode], self.host[mode], self.seconds[mode]
             joules = None if static is None else (self.dynamic["total"] + static) / n
             out[f"{prefix}joules_per_item"] = joules
@@ -116,13 +103,9 @@ class Bill:
 
     def to_dict(self) -> dict[str, Any]:
         """The bill as plain numbers, texts, lists and dictionaries."""
-        lines = [
-            {"name": x.name, "unit": x.unit, "count": x.count, "price": x.price, "joules": x.joules}
-            | {"kind": x.kind, "source": x.source, "note": x.note}
-            for x in self.lines
-        ]
-        energy = {"dynamic": dict(self.dynamic), "static": dict(self.static), "host": dict(self.host), "lines": lines}
-        energy |= {"lower_bound": self.lower_bound, "unpriced": list(self.unpriced)}
+        energy = {"dynamic": dict(self.dynamic), "static": dict(self.static), "host": dict(self.host)}
+        energy |= {"total": self.total, "interval": dict(self.interval), "lower_bound": self.lower_bound}
+        energy |= {"unpriced": list(self.unpriced), "lines": [x.to_dict() for x in self.lines]}
         time = dict(self.seconds) | {"step_time": self.step_time, "untimed": list(self.untimed)} | dict(self.pace)
         return {
             "chip": self.chip,
@@ -132,6 +115,8 @@ class Bill:
             "energy": energy,
             "time": time,
             "per_item": self.per_item(),
+            "layers": dict(self.layers),
+            "cores": dict(self.cores),
             "mapping": dict(self.mapping),
             "not_modelled": list(self.not_modelled),
             "provenance": dict(self.provenance),
@@ -141,6 +126,46 @@ class Bill:
         from .terminal import bill_table
 
         return bill_table(self)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to bill and how; see :func:`bill`. Already checked."""
+
+    network: Network
+    chip: Chip
+    placement: Placement
+    formats: Mapping[str, str]
+    step_time: float
+    items: int
+
+
+def prepare(
+    network: Network,
+    chip: str | Path | Chip,
+    placement: Placement | None = None,
+    synapses: str | Mapping[str, str] = "dense",
+    step_time: float | None = None,
+    items: int = 1,
+    limits: str = "error",
+) -> Order:
+    """Check the arguments that :func:`bill` and :func:`snmem.aer.measure` share."""
+    profile = load_chip(chip)
+    formats = synapse_formats(network, profile, synapses)
+    require_prices(profile)
+    if limits not in ("error", "report"):
+        raise InputError(f'bill: limits must be "error" or "report", got {limits!r}')
+    if isinstance(items, bool) or not isinstance(items, (int, np.integer)) or items < 1:
+        raise InputError(f"bill: items must be a whole number >= 1, got {items!r}")
+    step = network.dt if step_time is None else step_time
+    if not (np.isfinite(step) and step > 0):
+        raise InputError(f"bill: step_time must be a positive number of seconds, got {step_time!r}")
+    if placement is None:
+        placement = place_in_order(network, profile)
+    check_placement(network, placement)
+    if limits == "error":
+        check_fit(network, placement, profile)
+    return Order(network, profile, placement, formats, float(step), int(items))
 
 
 def bill(
@@ -154,20 +179,25 @@ def bill(
     step_time: float | None = None,
     items: int = 1,
     limits: str = "error",
+    detailed: bool = True,
 ) -> Bill:
     """Price a recorded run on a chip.
 
     Parameters
     ----------
-    network, recording : the network and what :func:`snmem.simulate` returned for it with ``counters=True``.
+    network, recording : the network and what :func:`snmem.simulate` returned for it, from step 0, with
+        ``counters=True``. If it also holds the traces of :func:`snmem.aer.activity.traces_needed`, neurons updated are
+        placed in their steps and cores exactly; else the totals are spread evenly (this moves times a little, and
+        joules not at all). :func:`snmem.aer.measure` simulates and bills in one go, exactly and in little memory.
     chip : profile name, path of a profile, or Chip.
     placement : neurons on cores; default :func:`place_in_order`.
     synapses : format of the synapses, "dense", "sparse" or "conv", for all or by projection name; it sets the price
         of a synaptic event where the chip distinguishes them.
-    updated : "counted" takes ``recording.counters.updated``; "all" charges every neuron with an update in every step.
+    updated : "counted"; or "all" charges every neuron with an update in every step.
     step_time : seconds of a step when throttled to real time; default ``network.dt``.
     items : number of recalls or inferences in the run, for :meth:`Bill.per_item`.
     limits : "error" refuses a network that does not fit the chip; "report" bills it and lists the broken limits.
+    detailed : also run the detailed timing model.
 
     Notes
     -----
@@ -182,182 +212,141 @@ def bill(
         for a recording without counters, a network that does not fit, unknown formats, or a chip without public
         energy per synaptic event.
     """
-    profile = load_chip(chip)
-    formats = _formats(network, profile, synapses)
-    require_prices(profile)
+    order = prepare(network, chip, placement, synapses, step_time, items, limits)
     if updated not in ("counted", "all"):
         raise InputError(f'bill: updated must be "counted" or "all", got {updated!r}')
-    if limits not in ("error", "report"):
-        raise InputError(f'bill: limits must be "error" or "report", got {limits!r}')
-    if updated == "counted" and recording.counters.updated is None:
-        raise InputError("bill: the recording holds no count of updated neurons; call simulate(..., counters=True)")
-    if placement is None:
-        placement = place_in_order(network, profile)
-    check_placement(network, placement)
-    if limits == "error":
-        check_fit(network, placement, profile)
-    meter = Meter(network, placement, profile, formats)
     counts = recording.counters
-    by_pop = counts.accessed if updated == "all" else counts.updated or {}
-    meter.add(recording.spikes, _mean_updates(network, placement, by_pop, recording.steps), recording.steps)
-    totals = {"updated": by_pop, "changed": counts.changed, "weight_updates": counts.weight_updates}
-    return make_bill(network, placement, profile, meter, formats, totals, step_time, items)
+    meter = Meter(network, order.placement, order.chip, order.formats, detailed)
+    if updated == "all":
+        totals = Totals(counts.accessed, counts.changed, counts.weight_updates)
+        meter.add(recording.spikes, recording.steps)
+    elif all(name in recording.traces for name in traces_needed(network)):
+        active = Activity(network).chunk(recording.spikes, recording.traces, recording.steps)
+        totals = Totals(active.updated, active.changed, counts.weight_updates)
+        meter.add(recording.spikes, recording.steps, active.neurons)
+    elif counts.updated is None:
+        raise InputError("bill: the recording holds no count of updated neurons; call simulate(..., counters=True)")
+    else:
+        totals = Totals(counts.updated, counts.changed, counts.weight_updates)
+        share = [np.full(p.size, counts.updated[p.name] / (p.size * recording.steps)) for p in network.neurons]
+        meter.add(recording.spikes, recording.steps, share=np.concatenate(share))
+    return make_bill(order, meter, totals)
 
 
-def require_prices(chip: Chip) -> None:
-    """InputError with the reason, if the chip has no public energy per synaptic event."""
-    constant = chip.constant("energy", "synaptic_event")
-    if constant.value is None:
-        reason = constant.note or "no public figure"
-        raise InputError(f"chip {chip.name}: gives no joules, energy.synaptic_event is unknown ({reason})")
-
-
-def _formats(network: Network, chip: Chip, synapses: str | Mapping[str, str]) -> dict[str, str]:
-    names = [q.name for q in network.projections]
-    formats = (
-        dict.fromkeys(names, synapses) if isinstance(synapses, str) else {**dict.fromkeys(names, "dense"), **synapses}
-    )
-    for name, kind in formats.items():
-        if name not in names:
-            raise InputError(f"bill: synapses names projection {name!r}; the network has {', '.join(names)}")
-        if kind not in SYNAPSES:
-            raise InputError(f"bill: synapses of {name!r} must be one of {', '.join(SYNAPSES)}, got {kind!r}")
-    # a chip without a price of its own for a format charges the plain one
-    return {n: k if chip.energy(SYNAPSES[k]) is not None else "dense" for n, k in formats.items()}
-
-
-def _mean_updates(network: Network, placement: Placement, by_pop: Mapping[str, int], steps: int) -> Any:
-    """Mean number of updated neurons per core and step, if updates are spread evenly over each population."""
-    cores = placement.cores
-    out = np.zeros(len(cores))
-    for p in network.neurons:
-        share = by_pop[p.name] / (p.size * steps)
-        out += share * np.bincount(np.searchsorted(cores, placement.core[p.name]), minlength=len(cores))
-    return out
-
-
-def make_bill(
-    network: Network,
-    placement: Placement,
-    chip: Chip,
-    meter: Meter,
-    formats: Mapping[str, str],
-    totals: Mapping[str, Any],
-    step_time: float | None,
-    items: int,
-) -> Bill:
-    """Price what a meter has counted. ``totals``: updated, changed and weight_updates by name."""
-    counters = _counters(network, meter, totals)
-    lines, unpriced = _lines(chip, meter, formats, counters)
-    dynamic = dict.fromkeys(dict.fromkeys(UNIT_OF.values()), 0.0)
+def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
+    """Price what a meter has counted."""
+    network, chip, placement = order.network, order.chip, order.placement
+    counts = counters(network, meter, totals)
+    lines, unpriced = price(chip, meter, order.formats, counts)
+    dynamic = dict.fromkeys(UNITS, 0.0)
     for line in lines:
         dynamic[line.unit] += line.joules or 0.0
-    times = meter.times()
-    step_time = network.dt if step_time is None else step_time
-    timed = chip.time("neuron_access") is not None and chip.time("synaptic_event") is not None
-    free = float(times.seconds.sum()) if timed else None
-    throttled = float(np.maximum(times.seconds, step_time).sum()) if timed else meter.steps * step_time
-    seconds = {"free_running": free, "throttled": throttled}
+    dynamic["total"] = sum(dynamic.values())
+    seconds, times = _seconds(order, meter, totals)
     chips = chips_used(chip, placement)
     power = {
-        name: {mode: None if w is None or s is None else w * chips * s for mode, s in seconds.items()}
-        for name, w in (("static", chip.power("static_chip")), ("host", chip.power("host_chip")))
+        name: {mode: _energy(chip.power(f"{name}_chip"), chips, seconds[mode]) for mode in MODES}
+        for name in ("static", "host")
     }
     return Bill(
         chip=chip.name,
         steps=meter.steps,
-        step_time=step_time,
-        counters=counters,
+        step_time=order.step_time,
+        counters=counts,
         lines=lines,
-        dynamic=dynamic | {"total": sum(dynamic.values())},
+        dynamic=dynamic,
         static=power["static"],
         host=power["host"],
         seconds=seconds,
-        pace=_pace(times) if timed else {},
+        interval=_interval(chip, dynamic["total"], bool(unpriced), chips, seconds["free_running"]),
+        pace=_pace(times, meter) if times else {},
+        layers=by_layer(network, chip, meter, order.formats, totals),
+        cores=by_core(chip, meter, dynamic["synapse"] / max(counts["synaptic_events"], 1)),
         mapping={
             "strategy": placement.strategy,
             "cores": len(meter.cores),
             "tiles": meter.tiles,
             "chips": chips,
+            "packets_off_core": counts["packets"] - meter.own_packets,
+            "mean_hops": (counts["hops_ew"] + counts["hops_ns"]) / max(meter.total("packets"), 1),
             "utilisation": utilisation(network, placement, chip),
             "violations": violations(network, placement, chip),
         },
         unpriced=unpriced,
-        untimed=_untimed(chip, counters),
+        untimed=untimed(chip, counts),
         not_modelled=chip.not_modelled,
-        items=items,
+        items=order.items,
         provenance={"network": network.digest(), "mapping": placement.digest(), "chip": chip.digest},
     )
 
 
-def _counters(network: Network, meter: Meter, totals: Mapping[str, Any]) -> dict[str, Any]:
-    neurons = {p.name for p in network.neurons}
-    sums = {name: None if totals[name] is None else sum(totals[name].values()) for name in totals}
-    return {
-        "neurons": sum(p.size for p in network.neurons),
-        "synapses": sum(q.synapses for q in network.projections),
-        "spikes": sum(n for name, n in meter.spikes.items() if name in neurons),
-        "input_spikes": sum(n for name, n in meter.spikes.items() if name not in neurons),
-        "synaptic_events": sum(meter.synaptic_events.values()),
-        "accessed": sum(p.size for p in network.neurons) * meter.steps,
-        **sums,
-        "packets": meter.packets - meter.injected,
-        "input_packets": meter.injected,
-        "hops_ew": meter.hops_ew,
-        "hops_ns": meter.hops_ns,
-        "spikes_by_population": dict(meter.spikes),
-        "synaptic_events_by_projection": dict(meter.synaptic_events),
-    }
+def _energy(watts: float | None, chips: int, seconds: float | None) -> float | None:
+    return None if watts is None or seconds is None else watts * chips * seconds
 
 
-def _lines(
-    chip: Chip, meter: Meter, formats: Mapping[str, str], counters: Mapping[str, Any]
-) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    counts = {
-        "neuron_access": counters["accessed"],
-        "neuron_update": counters["updated"],
-        "neuron_spike": counters["spikes"],
-        "packet": counters["packets"],
-        "packet_receive": counters["packets"] + counters["input_packets"],
-        "input_packet": counters["input_packets"],
-        "hop_ew": counters["hops_ew"],
-        "hop_ns": counters["hops_ns"],
-        "synapse_update": counters["weight_updates"],
-    } | dict.fromkeys((SYNAPSES[k] for k in formats.values()), 0)
-    for name, kind in formats.items():
-        counts[SYNAPSES[kind]] += meter.synaptic_events[name]
-    lines, unpriced = [], []
-    for name, count in counts.items():
-        c = chip.constant("energy", name)
-        if c.within or not count:
-            continue
-        if c.unknown:
-            unpriced.append(f"{count} x {name}: {c.note or 'no public figure'}")
-        lines.append(Line(name, UNIT_OF[name], count, c.value, c.kind, chip.sources.get(c.source, ""), c.note))
-    return tuple(lines), tuple(unpriced)
+def _seconds(order: Order, meter: Meter, totals: Totals) -> tuple[dict[str, float | None], StepTimes | None]:
+    """Seconds by model and mode, and the step times behind ``free_running``; learning adds to every model."""
+    chip, tick = order.chip, order.chip.time("tick")
+    untimed: dict[str, float | None] = {"simple": None, "detailed": None, "learning": None}
+    if tick is not None:  # the chip goes no faster than real time
+        span = meter.steps * max(tick, order.step_time)
+        return untimed | {"free_running": meter.steps * tick, "throttled": span}, None
+    if any(chip.time(name) is None for name in ("neuron_access", "synaptic_event")):
+        return untimed | {"free_running": None, "throttled": meter.steps * order.step_time}, None
+    learning = _learning_seconds(order, totals)
+    simple, times = meter.simple, meter.simple
+    out: dict[str, float | None] = {"simple": float(simple.seconds.sum()) + learning, "detailed": None}
+    if meter.timer:
+        times = meter.detailed
+        out["detailed"] = float(times.seconds.sum()) + learning
+    free = float(times.seconds.sum()) + learning
+    per_step = times.seconds + learning / meter.steps
+    throttled = float(np.maximum(per_step, order.step_time).sum())
+    return out | {"learning": learning, "free_running": free, "throttled": throttled}, times
 
 
-def _untimed(chip: Chip, counters: Mapping[str, Any]) -> tuple[str, ...]:
-    happened = {
-        "neuron_update": counters["updated"],
-        "neuron_spike": counters["spikes"],
-        "packet": counters["packets"],
-        "packet_receive": counters["packets"] + counters["input_packets"],
-        "synapse_update": counters["weight_updates"],
-    }
-    return tuple(n for n, count in happened.items() if count and chip.constant("time", n).unknown)
+def _learning_seconds(order: Order, totals: Totals) -> float:
+    """Weight updates on the busiest core, spread over the cores of the targets by their synapses."""
+    each = order.chip.time("synapse_update")
+    if not each:
+        return 0.0
+    load: Any = np.zeros(int(order.placement.cores[-1]) + 1)
+    for name, count in totals.weight_updates.items():
+        q = order.network[name]
+        share = np.diff(q.weights.indptr) / max(q.synapses, 1)
+        load += count * np.bincount(order.placement.core[q.post], share, minlength=len(load))
+    return float(load.max() * each)
 
 
-def _pace(times: Any) -> dict[str, Any]:
-    """Spread of the step times, and the core and stage that were the slowest in most steps."""
+def _interval(chip: Chip, dynamic: float, bound: bool, chips: int, seconds: float | None) -> dict[str, Any]:
+    """Low and high energies: the profile's accuracy for the dynamic part, the range of figures for the static."""
+    error = chip.constant("accuracy", "energy").value
+    static = chip.constant("power", "static_chip")
+    low = dynamic if bound or error is None else dynamic * (1 - error)
+    high = None if bound or error is None else dynamic * (1 + error)
+    out: dict[str, Any] = {"dynamic": [low, high], "static": [None, None], "total": [low, None]}
+    if static.value is not None and seconds is not None:
+        ends = [w * chips * seconds for w in (static.low or static.value, static.high or static.value)]
+        out["static"] = ends
+        out["total"] = [low + ends[0], None if high is None else high + ends[1]]
+    return out
+
+
+def _pace(times: StepTimes, meter: Meter) -> dict[str, Any]:
+    """Spread of the step times, who was last in most steps, and how unevenly the cores are loaded."""
     pairs, often = np.unique(np.stack([times.core, times.stage], 1), axis=0, return_counts=True)
     core, stage = pairs[often.argmax()]
     p50, p99 = np.percentile(times.seconds, [50, 99])
+    events = meter.by_core[:-1, 1]
     return {
-        "critical_core": int(core),
+        "critical_core": int(meter.cores[core]) if core < len(meter.cores) else None,
         "critical_stage": STAGES[int(stage)],
         "critical_share": float(often.max() / often.sum()),
+        "stages": {name: float(np.mean(times.stage == i)) for i, name in enumerate(STAGES)},
         "step_p50": float(p50),
         "step_p99": float(p99),
         "step_max": float(times.seconds.max()),
+        "barrier": meter.barrier,
+        "load_imbalance": float(events.max() / events.mean()) if events.any() else None,
+        "packets_held_up": int(meter.timer.waits) if meter.timer else None,
     }

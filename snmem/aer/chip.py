@@ -50,7 +50,7 @@ _EVENTS = (
 #: Constants each table may hold, and what they measure. docs/cost.md says what each one is charged for.
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "energy": ("energy", (*_EVENTS, "barrier", "reset")),
-    "time": ("time", (*_EVENTS, "barrier", "tick")),
+    "time": ("time", (*_EVENTS, "link", "barrier", "tick")),
     "power": ("power", ("static_chip", "host_chip")),
     "limits": (
         "count",
@@ -79,7 +79,8 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "accuracy": ("count", ("energy", "time")),
 }
-_HEADER = ("title", "vendor", "node", "voltage", "summary", "not_modelled")
+_HEADER = ("title", "family", "vendor", "node", "voltage", "summary", "routing", "not_modelled")
+ROUTINGS = ("unicast", "multicast")
 _FIELDS = {"value", "unit", "kind", "source", "note", "low", "high", "within", "lookup"}
 
 
@@ -138,16 +139,22 @@ class Constant:
 
 @dataclass(frozen=True)
 class Chip:
-    """A chip profile. ``chip.energy("packet")`` etc. are in SI units, None where unknown or included elsewhere."""
+    """A chip profile. ``chip.energy("packet")`` etc. are in SI units, None where unknown or included elsewhere.
+
+    family : profiles of one chip share it; their bills together make an interval.
+    routing : "unicast" (one packet per destination core) or "multicast" (one packet that branches on its way).
+    """
 
     name: str
     title: str
     tables: Mapping[str, Mapping[str, Constant]]
     sources: Mapping[str, str]
+    family: str = ""
     vendor: str = ""
     node: str = ""
     voltage: str = ""
     summary: str = ""
+    routing: str = "unicast"
     not_modelled: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
 
@@ -189,7 +196,7 @@ class Chip:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in the profile, constants in their printed units."""
-        head = {k: getattr(self, k) for k in ("name", "title", "vendor", "node", "voltage", "summary")}
+        head = {k: getattr(self, k) for k in ("name", *_HEADER[:-1])}
         tables = {t: {n: c.to_dict() for n, c in rows.items()} for t, rows in self.tables.items()}
         return head | tables | {"not_modelled": list(self.not_modelled), "sources": dict(self.sources)}
 
@@ -253,7 +260,9 @@ def parse_chip(data: Mapping[str, Any], name: str, digest: str = "") -> Chip:
     for size in ("tiles_x", "tiles_y", "cores_per_tile"):
         if tables["geometry"].get(size, Constant(size, None)).value is None:
             raise FileError(f"{where}: geometry.{size} is missing; without it neurons cannot be placed")
-    head = {k: data[k] for k in ("title", "vendor", "node", "voltage", "summary") if k in data}
+    head = {k: data[k] for k in _HEADER[:-1] if k in data}
+    if head.get("routing", "unicast") not in ROUTINGS:
+        raise FileError(f"{where}: routing must be one of {', '.join(ROUTINGS)}, got {head['routing']!r}")
     return Chip(
         name=name,
         tables=tables,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
@@ -15,8 +16,11 @@ def count_packets(
     seconds,
     core,
     layer,
+    tree,
     x,
     y,
+    width,
+    height,
     sent,
     received,
     reading,
@@ -26,32 +30,64 @@ def count_packets(
 ):
     """Turn spikes (step, source) into packets and add them up.
 
-    x, y : tile position by core, the entry of injected spikes last.
+    x, y : tile position by core, the entry of injected spikes last.    width, height : tiles of one chip.
+    tree : (sources, 3) hops along x, y and between chips of one multicast packet; no rows: unicast.
     sent, received : int (steps, cores);  reading : float (steps, cores), seconds of synapse reading.
-    by_core : int (cores + 1, 4), by_layer : int (layers, 4), by_step : int (steps, 4); the four columns are packets,
-    synaptic events, hops along x, hops along y. In by_core packets and hops count at the sender (inputs in the last
-    row), synaptic events at the receiver.
+    by_core : int (cores + 1, 5), by_layer : int (layers, 5), by_step : int (steps, 5); the columns are packets,
+    synaptic events, hops along x, along y, between chips. In by_core packets and hops count at the sender (inputs in
+    the last row), synaptic events at the receiver.
     """
     entry = by_core.shape[0] - 1
     for i in range(step.size):
         t, s = step[i], source[i]
+        if start[s] == start[s + 1]:
+            continue
         home = core[s] if core[s] >= 0 else entry
+        packets, events, along_x, along_y, chips = start[s + 1] - start[s], 0, 0, 0, 0
         for r in range(start[s], start[s + 1]):
             c = target[r]
-            ew, ns = abs(x[c] - x[home]), abs(y[c] - y[home])
-            if home != entry:
-                sent[t, home] += 1
+            along_x += abs(x[c] - x[home])
+            along_y += abs(y[c] - y[home])
+            chips += abs(x[c] // width - x[home] // width) + abs(y[c] // height - y[home] // height)
             received[t, c] += 1
             reading[t, c] += seconds[r]
-            by_core[home, 0] += 1
             by_core[c, 1] += synapses[r]
-            by_core[home, 2] += ew
-            by_core[home, 3] += ns
-            for row in (by_layer[layer[s]], by_step[t]):
-                row[0] += 1
-                row[1] += synapses[r]
-                row[2] += ew
-                row[3] += ns
+            events += synapses[r]
+        if tree.shape[0] > 0:
+            packets, along_x, along_y, chips = 1, tree[s, 0], tree[s, 1], tree[s, 2]
+        if home != entry:
+            sent[t, home] += packets
+        by_core[home, 0] += packets
+        by_core[home, 2] += along_x
+        by_core[home, 3] += along_y
+        by_core[home, 4] += chips
+        for row in (by_layer[layer[s]], by_step[t]):
+            row[0] += packets
+            row[1] += events
+            row[2] += along_x
+            row[3] += along_y
+            row[4] += chips
+
+
+@njit(cache=True)
+def tree_hops(start, target, core, x, y, width, height, out):
+    """Hops of one packet of each source along its multicast tree: along x first, then up and down each column."""
+    entry = x.size - 1
+    low, high = np.zeros(x.max() + 1, np.int64), np.zeros(x.max() + 1, np.int64)
+    for s in range(start.size - 1):
+        home = core[s] if core[s] >= 0 else entry
+        x0, y0 = x[home], y[home]
+        left, right = x0, x0
+        low[:], high[:] = y0, y0
+        for r in range(start[s], start[s + 1]):
+            c = target[r]
+            left, right = min(left, x[c]), max(right, x[c])
+            low[x[c]], high[x[c]] = min(low[x[c]], y[c]), max(high[x[c]], y[c])
+        out[s, 0] = right - left
+        out[s, 2] = right // width - left // width
+        for column in range(left, right + 1):
+            out[s, 1] += high[column] - low[column]
+            out[s, 2] += high[column] // height - low[column] // height
 
 
 @njit(cache=True)
@@ -59,3 +95,48 @@ def count_by_core(step, neuron, core, out):
     """Add one to ``out[step, core of neuron]`` for each event."""
     for i in range(step.size):
         out[step[i], core[neuron[i]]] += 1
+
+
+@njit(cache=True)
+def mark_arrivals(step, source, start, target, first, delay, arrived):
+    """Set ``arrived[step + delay, first + target]`` for every synapse of every spike, as far as there are rows."""
+    for i in range(step.size):
+        t = step[i] + delay
+        if t < arrived.shape[0]:
+            row = arrived[t]
+            for k in range(start[source[i]], start[source[i] + 1]):
+                row[first + target[k]] = 1
+
+
+@njit(cache=True)
+def count_active(active, core, out):
+    """Add the marked neurons of each step to ``out[step, core]``."""
+    for t in range(active.shape[0]):
+        for i in range(active.shape[1]):
+            out[t, core[i]] += active[t, i]
+
+
+@njit(cache=True)
+def mark_active(v, u, before_v, before_u, has_u, driven, every, offset, step, first, active):
+    """Mark the updated neurons of one population; returns (updated, changed).
+
+    v, u : traces (steps, neurons), u with no rows if there are none;  before_v, before_u : state before the first step,
+    replaced by that after the last.    driven : neurons with a bias.    every, offset : timed clear (0 = never).
+    active : (steps, all neurons), holds 1 where input arrived or the neuron spiked; becomes 1 where it is updated.
+    """
+    updated = changed = 0
+    size = v.shape[1]
+    for t in range(v.shape[0]):
+        if every > 0 and (step + t) % every == offset:
+            before_v[:] = 0.0
+            before_u[:] = 0.0
+        row = active[t]
+        for i in range(size):
+            on = row[first + i] or before_v[i] != 0.0 or driven[i] or (has_u[i] and before_u[i] != 0.0)
+            row[first + i] = on
+            updated += on
+            changed += v[t, i] != before_v[i]
+            before_v[i] = v[t, i]
+        if u.shape[0] > 0:
+            before_u[:] = u[t]
+    return updated, changed

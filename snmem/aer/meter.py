@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,122 +12,148 @@ from ..network import Network
 from ..spikes import Spikes
 from .chip import Chip
 from .placement import Placement, chips_used, tile_position
-from .wiring import wire
+from .timing import DetailedTimer, StepTimes, join, simple_times
+from .wiring import Wiring, sources, wire
 
 Array = NDArray[Any]
 #: Cells (steps x cores) counted at once.
-CHUNK_CELLS = 2**21
+CHUNK_CELLS = 2**20
 #: Unit prices of a synaptic event, by the format of the synapses.
 SYNAPSES = {"dense": "synaptic_event", "sparse": "synaptic_event_sparse", "conv": "synaptic_event_conv"}
-
-
-@dataclass(frozen=True, eq=False)
-class StepTimes:
-    """Times of the steps in seconds, shape (steps,), and who set the pace.
-
-    seconds : duration with the barrier.    core : the slowest core.    stage : 0 = sending, 1 = receiving.
-    """
-
-    seconds: Array
-    core: Array
-    stage: Array
+#: Columns of the tables ``by_core`` and ``by_layer``.
+COLUMNS = ("packets", "synaptic_events", "hops_ew", "hops_ns", "hops_chip")
 
 
 class Meter:
     """Counts of a run on a placed network; feed it chunks of steps with :meth:`add`.
 
-    After the last chunk: ``packets``, ``injected`` (packets of input lines), ``hops_ew``, ``hops_ns``, ``spikes``
-    and ``synaptic_events`` by name, ``by_core`` and ``by_layer`` tables, and :meth:`times`.
+    Attributes
+    ----------
+    spikes, synaptic_events, nonzero_events : by population and projection name.
+    by_core : (used cores + 1, 5) COLUMNS at the sender (synaptic events at the receiver), inputs in the last row.
+    by_layer : (populations, 5) COLUMNS at the sender, neurons first, then inputs.
+    own_packets : packets from a core to itself.
+    core_spikes, core_updated : by used core.    simple, detailed : StepTimes of the chunks so far.
     """
 
-    def __init__(self, network: Network, placement: Placement, chip: Chip, synapses: Mapping[str, str]) -> None:
+    def __init__(
+        self, network: Network, placement: Placement, chip: Chip, synapses: Mapping[str, str], detailed: bool = True
+    ) -> None:
+        from .kernels import tree_hops
+
         self.network, self.chip = network, chip
         self.cores = placement.cores
-        self.neurons = np.bincount(
-            np.searchsorted(self.cores, np.concatenate(list(placement.core.values()))), minlength=len(self.cores)
-        )
+        n = len(self.cores)
         local = {name: np.searchsorted(self.cores, core) for name, core in placement.core.items()}
+        self.core_of = np.concatenate([local[p.name] for p in network.neurons])
+        self.neurons = np.bincount(self.core_of, minlength=n)
         reading = {q.name: chip.time(SYNAPSES[synapses[q.name]]) for q in network.projections}
-        self.wiring = wire(network, local, len(self.cores), reading)
+        self.wiring = wire(network, local, n, reading)
         x, y, tile = tile_position(chip, np.append(self.cores, 0), chips_used(chip, placement))
         self.x, self.y, self.tiles = x.astype(np.int64), y.astype(np.int64), len(np.unique(tile[:-1]))
-        self.layer = np.repeat(np.arange(len(network.populations)), [p.size for p in network.populations])
+        barrier = chip.constant("time", "barrier").at(self.tiles) or 0.0
+        self.barrier = barrier
+        self.size = chip.geometry("tiles_x"), chip.geometry("tiles_y")
+        self.layer = np.repeat(np.arange(len(network.populations)), [p.size for p in sources(network)])
+        self.tree = np.zeros((len(self.layer) if chip.routing == "multicast" else 0, 3), np.int64)
+        if len(self.tree):
+            w = self.wiring
+            tree_hops(w.start, w.target, w.core, self.x, self.y, *self.size, self.tree)
         self.steps = 0
         self.spikes = {p.name: 0 for p in network.populations}
         self.synaptic_events = {q.name: 0 for q in network.projections}
-        self.by_core = np.zeros((len(self.cores) + 1, 4), np.int64)
-        self.by_layer = np.zeros((len(network.populations), 4), np.int64)
-        self.core_spikes = np.zeros(len(self.cores), np.int64)
-        self._times: list[StepTimes] = []
+        self.nonzero_events = {q.name: 0 for q in network.projections}
+        self._nonzero = {q.name: _nonzero_fan_out(q) for q in network.projections}
+        self.by_core = np.zeros((n + 1, len(COLUMNS)), np.int64)
+        self.by_layer = np.zeros((len(network.populations), len(COLUMNS)), np.int64)
+        self.own_packets = 0
+        self._to_own_core = _to_own_core(self.wiring)
+        self.core_spikes = np.zeros(n, np.int64)
+        self.core_updated = np.zeros(n)
+        self.timer = DetailedTimer(chip, self.wiring, self.x, self.y, self.neurons, barrier) if detailed else None
+        self._simple: list[StepTimes] = []
+        self._detailed: list[StepTimes] = []
 
-    def add(self, spikes: Mapping[str, Spikes], updated: Array | None, steps: int) -> None:
+    def add(
+        self, spikes: Mapping[str, Spikes], steps: int, active: Array | None = None, share: Array | None = None
+    ) -> None:
         """Count ``steps`` more steps.
 
         spikes : by population and input, with steps counted from 0.
-        updated : neurons updated, (steps, cores) or (cores,) if the same in every step; None = every neuron.
+        active : uint8 (steps, neurons), who is updated in each step; or
+        share : (neurons,), the part of the steps in which each neuron is updated.
         """
         chunk = max(1, CHUNK_CELLS // max(len(self.cores), 1))
+        share = np.ones(len(self.core_of)) if share is None else share
         for low in range(0, steps, chunk):
             high = min(low + chunk, steps)
-            part = {name: s.between(low, high) for name, s in spikes.items()}
-            rows = updated[low:high] if updated is not None and updated.ndim == 2 else updated
-            self._add(part, rows, high - low)
+            part = spikes if (low, high) == (0, steps) else {n: s.between(low, high) for n, s in spikes.items()}
+            rows = np.zeros((0, 0), np.uint8) if active is None else active[low:high]
+            self._add(part, high - low, rows, share)
 
-    def _add(self, spikes: Mapping[str, Spikes], updated: Array | None, steps: int) -> None:
-        from .kernels import count_by_core, count_packets
+    def _add(self, spikes: Mapping[str, Spikes], steps: int, active: Array, share: Array) -> None:
+        from .kernels import count_active, count_by_core, count_packets
 
         w, n = self.wiring, len(self.cores)
         sent, received, fired = (np.zeros((steps, n), np.int64) for _ in range(3))
-        reading, by_step = np.zeros((steps, n)), np.zeros((steps, 4), np.int64)
-        for name, s in spikes.items():
-            source = s.neuron + w.offset[name]
-            count_packets(
-                s.step, source, w.start, w.target, w.synapses, w.seconds, w.core, self.layer, self.x, self.y,
-                sent, received, reading, self.by_core, self.by_layer, by_step,
-            )  # fmt: skip
-            if w.core[w.offset[name]] >= 0:
-                count_by_core(s.step, source, w.core, fired)
-            self.spikes[name] += len(s)
+        reading, by_step = np.zeros((steps, n)), np.zeros((steps, len(COLUMNS)), np.int64)
+        step = np.concatenate([spikes[p.name].step for p in sources(self.network)])
+        source = np.concatenate([spikes[p.name].neuron + w.offset[p.name] for p in sources(self.network)])
+        count_packets(
+            step, source, w.start, w.target, w.synapses, w.seconds, w.core, self.layer, self.tree, self.x, self.y,
+            *self.size, sent, received, reading, self.by_core, self.by_layer, by_step,
+        )  # fmt: skip
+        placed = source < len(self.core_of)
+        count_by_core(step[placed], source[placed], self.core_of, fired)
+        for p in self.network.populations:
+            self.spikes[p.name] += len(spikes[p.name])
         for q in self.network.projections:
-            self.synaptic_events[q.name] += int(q.fan_out[spikes[q.pre].neuron].sum())
+            neuron = spikes[q.pre].neuron
+            self.synaptic_events[q.name] += int(q.fan_out[neuron].sum())
+            self.nonzero_events[q.name] += int(self._nonzero[q.name][neuron].sum())
+        self.own_packets += int(self._to_own_core[source].sum())
+        updated = np.bincount(self.core_of, share, minlength=n)
+        if len(active):
+            updated = np.zeros((steps, n), np.int64)
+            count_active(active, self.core_of, updated)
         self.core_spikes += fired.sum(0)
+        self.core_updated += updated.sum(0) if len(active) else updated * steps
         self.steps += steps
-        self._times.append(self._simple(fired, self.neurons if updated is None else updated, sent, received, reading))
-
-    def _simple(self, fired: Array, updated: Array, sent: Array, received: Array, reading: Array) -> StepTimes:
-        """Slowest core, sending or receiving, plus the barrier."""
-        cost = lambda name: self.chip.time(name) or 0.0  # noqa: E731
-        send = self.neurons * cost("neuron_access") + updated * cost("neuron_update")
-        send = send + fired * cost("neuron_spike") + sent * cost("packet")
-        receive = received * cost("packet_receive") + reading
-        both = np.stack([send, receive])
-        slowest = both.max(0).argmax(1)
-        rows = np.arange(len(fired))
-        stage = both[:, rows, slowest].argmax(0)
-        seconds = both[stage, rows, slowest] + (self.chip.constant("time", "barrier").at(self.tiles) or 0.0)
-        return StepTimes(seconds, self.cores[slowest], stage)
-
-    def times(self) -> StepTimes:
-        """Times of all steps so far."""
-        parts = [[getattr(t, name) for t in self._times] for name in ("seconds", "core", "stage")]
-        return StepTimes(*(np.concatenate(p) if p else np.zeros(0) for p in parts))
+        self._simple.append(
+            simple_times(self.chip, self.neurons, fired, updated, sent, received, reading, self.barrier)
+        )
+        if self.timer:
+            self._detailed.append(self.timer.add(step, source, received.sum(1), active, share))
 
     @property
-    def packets(self) -> int:
-        """Packets, those of the input lines included."""
-        return int(self.by_core[:, 0].sum())
+    def simple(self) -> StepTimes:
+        """Step times by the simple model."""
+        return join(self._simple)
+
+    @property
+    def detailed(self) -> StepTimes:
+        """Step times by the detailed model; empty if it was not asked for."""
+        return join(self._detailed)
+
+    def total(self, column: str) -> int:
+        """Sum of one of COLUMNS over all senders, inputs included."""
+        return int(self.by_core[:, COLUMNS.index(column)].sum())
 
     @property
     def injected(self) -> int:
         """Packets of the input lines."""
         return int(self.by_core[-1, 0])
 
-    @property
-    def hops_ew(self) -> int:
-        """Hops along x."""
-        return int(self.by_core[:, 2].sum())
 
-    @property
-    def hops_ns(self) -> int:
-        """Hops along y."""
-        return int(self.by_core[:, 3].sum())
+def _nonzero_fan_out(q: Any) -> Array:
+    """Synapses of weight other than 0 of each presynaptic neuron."""
+    w = q.weights
+    return np.bincount(w.indices[w.data != 0], minlength=w.shape[1]) if (w.data == 0).any() else q.fan_out
+
+
+def _to_own_core(wiring: Wiring) -> Array:
+    """For each source, whether it has targets on its own core."""
+    source = np.repeat(np.arange(len(wiring.core)), np.diff(wiring.start))
+    out = np.zeros(len(wiring.core), bool)
+    out[source[wiring.target == wiring.core[source]]] = True
+    return out

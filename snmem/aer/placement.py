@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..network import Network
 from .chip import Chip
-from .wiring import fan_out_to, offsets
+from .wiring import fan_out_to, offsets, sources
 
 Array = NDArray[Any]
 
@@ -133,7 +133,7 @@ def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, 
     cores = placement.cores
     compact = {name: np.searchsorted(cores, core) for name, core in placement.core.items()}
     first, n = offsets(network), len(cores)
-    place = np.concatenate([compact.get(p.name, np.full(p.size, -1)) for p in network.populations])
+    place = np.concatenate([compact.get(p.name, np.full(p.size, -1)) for p in sources(network)])
     word, head = chip.geometry("synapse_word_bits"), chip.geometry("synapse_list_bits", 0)
     loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_in", "axons_out", "synapses", "memory")}
     for core in compact.values():

@@ -10,14 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..network import Input, Network
+from ..network import Input, Network, Population
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Wiring:
-    """Routes of a placed network. Sources are all populations, inputs too, numbered through in network order.
+    """Routes of a placed network. Sources are its neurons, then its input lines, numbered through.
 
     core : (sources,) core of each source; -1 for input lines, whose spikes enter at tile 0.
     start : (sources + 1,) and target, synapses, seconds : (routes,): source i sends one packet to each of the cores
@@ -33,10 +33,15 @@ class Wiring:
     offset: Mapping[str, int]
 
 
+def sources(network: Network) -> tuple[Input | Population, ...]:
+    """Populations in the order in which sources are numbered: neurons, then inputs."""
+    return (*network.neurons, *network.inputs)
+
+
 def offsets(network: Network) -> dict[str, int]:
-    """Number of the first source of each population, inputs included, and their sum under ``""``."""
-    sizes = [p.size for p in network.populations]
-    return dict(zip([*(p.name for p in network.populations), ""], np.cumsum([0, *sizes]).tolist(), strict=True))
+    """Number of the first source of each population and input."""
+    sizes = [p.size for p in sources(network)]
+    return dict(zip([p.name for p in sources(network)], np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
 
 
 def fan_out_to(network: Network, group: Array, groups: int) -> list[sp.csr_array]:
@@ -59,7 +64,7 @@ def wire(
 ) -> Wiring:
     """Routes of ``network`` with its neurons on ``core``; ``synapse_seconds``: reading time by projection name."""
     place = np.concatenate(
-        [np.full(p.size, -1) if isinstance(p, Input) else core[p.name] for p in network.populations]
+        [np.full(p.size, -1) if isinstance(p, Input) else core[p.name] for p in sources(network)]
     ).astype(np.int32)
     first = offsets(network)
     parts: list[tuple[Array, ...]] = [(np.zeros(0, np.int64),) * 4]

@@ -1,0 +1,87 @@
+"""Which neurons are updated in which step: from the traces of a run, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network import Network, Population
+from ..neuron import LIF
+from ..spikes import Spikes
+
+Array = NDArray[Any]
+
+
+def keeps_current(p: Population) -> Array:
+    """For each neuron, whether its synaptic current outlives the step (alpha != 0; on Loihi du != 4095)."""
+    if isinstance(p.neuron, LIF):
+        return p.neuron.vector("alpha", p.size) != 0
+    return p.neuron.vector("du", p.size) != 4095
+
+
+def traces_needed(network: Network) -> list[str]:
+    """Traces that :class:`Activity` needs: v of every population, u of those whose current outlives the step."""
+    names = [f"{p.name}.v" for p in network.neurons]
+    return names + [f"{p.name}.u" for p in network.neurons if keeps_current(p).any()]
+
+
+@dataclass(frozen=True, eq=False)
+class Active:
+    """Updated neurons of a chunk.
+
+    neurons : uint8 (steps, neurons of all populations).
+    updated, changed : neuron-steps by population.
+    """
+
+    neurons: Array
+    updated: Mapping[str, int]
+    changed: Mapping[str, int]
+
+
+class Activity:
+    """Follows a run from its start; :meth:`chunk` takes the next steps.
+
+    A neuron is updated in a step if before it v is not 0 or u lives on, if it has a bias, if the spike of at least one
+    presynaptic neuron arrives (whatever its weight), or if it spikes.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.step = 0
+        self.state = {p.name: (np.zeros(p.size), np.zeros(p.size)) for p in network.neurons}
+        sizes = [p.size for p in network.neurons]
+        self.first = dict(zip([p.name for p in network.neurons], np.cumsum([0, *sizes]).tolist(), strict=False))
+        self.pending = np.zeros((network.max_delay, sum(sizes)), np.uint8)
+        self.columns = [(q.by_pre.indptr.astype(np.int64), q.by_pre.indices) for q in network.projections]
+
+    def chunk(self, spikes: Mapping[str, Spikes], traces: Mapping[str, Array], steps: int) -> Active:
+        """The next ``steps`` steps, from their spikes and traces."""
+        from .kernels import mark_active, mark_arrivals
+
+        late = len(self.pending)
+        rows = np.zeros((steps + late, self.pending.shape[1]), np.uint8)
+        rows[:late] = self.pending
+        for q, (start, target) in zip(self.network.projections, self.columns, strict=True):
+            s = spikes[q.pre]
+            mark_arrivals(s.step, s.neuron, start, target, self.first[q.post], q.delay, rows)
+        for p in self.network.neurons:
+            s = spikes[p.name]
+            rows[s.step, s.neuron + self.first[p.name]] = 1
+        counts = {}
+        for p in self.network.neurons:
+            v, u = (traces.get(f"{p.name}.{x}", np.zeros((0, p.size))).astype(np.float64, copy=False) for x in "vu")
+            counts[p.name] = mark_active(
+                v, u, *self.state[p.name], keeps_current(p), np.broadcast_to(p.neuron.bias, p.size) != 0,
+                p.clear_every or 0, p.clear_offset, self.step, self.first[p.name], rows,
+            )  # fmt: skip
+        self.pending = rows[steps:].copy()
+        self.step += steps
+        return Active(
+            neurons=rows[:steps],
+            updated={name: int(n) for name, (n, _) in counts.items()},
+            changed={name: int(n) for name, (_, n) in counts.items()},
+        )

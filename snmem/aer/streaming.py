@@ -1,0 +1,92 @@
+"""Simulate and bill in one go: chunk by chunk, in memory that does not grow with the activity of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..network import Network
+from ..simulation import simulate
+from ..spikes import Recording, Spikes
+from .activity import Activity, traces_needed
+from .bill import Bill, make_bill, prepare
+from .chip import Chip
+from .meter import Meter
+from .placement import Placement
+from .pricing import Totals
+
+#: Trace values (steps x neurons) kept at once.
+CHUNK_VALUES = 2**20
+
+
+def measure(
+    network: Network,
+    inputs: Mapping[str, Any] | None,
+    steps: int,
+    chip: str | Path | Chip,
+    *,
+    backend: str = "event",
+    placement: Placement | None = None,
+    synapses: str | Mapping[str, str] = "dense",
+    updated: str = "counted",
+    step_time: float | None = None,
+    items: int = 1,
+    limits: str = "error",
+    detailed: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Bill:
+    """Simulate ``network`` for ``steps`` steps and return the bill; no recording is kept.
+
+    Parameters as in :func:`snmem.simulate` and :func:`snmem.aer.bill`. Neurons updated are counted exactly, by step and
+    core. Memory holds a chunk of steps at a time, and 48 bytes per step for the step times.
+
+    Raises
+    ------
+    InputError
+        for what :func:`snmem.simulate` and :func:`snmem.aer.bill` refuse.
+    """
+    order = prepare(network, chip, placement, synapses, step_time, items, limits)
+    meter = Meter(network, order.placement, order.chip, order.formats, detailed)
+    activity = Activity(network)
+    names = traces_needed(network) if updated == "counted" else []
+    given = {name: _spikes(network, name, value, steps) for name, value in (inputs or {}).items()}
+    sums = {p.name: np.zeros(2, np.int64) for p in network.neurons}
+    learned = {q.name: 0 for q in network.projections if q.plasticity}
+    chunk = max(1, min(1024, CHUNK_VALUES // sum(p.size for p in network.neurons)))
+    state = None
+    for low in range(0, max(steps, 1), chunk):
+        high = min(low + chunk, steps)
+        part = {name: s.between(low, high) if isinstance(s, Spikes) else s for name, s in given.items()}
+        run = simulate(network, part, high - low, backend, record=names, counters=updated != "counted", state=state)
+        state = run.state
+        _add(meter, activity, run, updated, sums)
+        for name, n in run.counters.weight_updates.items():
+            learned[name] += n
+        if progress:
+            progress(high)
+    counts = [{name: int(s[i]) for name, s in sums.items()} for i in range(2)]
+    return make_bill(order, meter, Totals(counts[0], counts[1], learned))
+
+
+def _spikes(network: Network, name: str, value: Any, steps: int) -> Any:
+    """The input as Spikes of ``steps`` steps; what is not an input of the network is left for simulate to refuse."""
+    if name not in {p.name for p in network.inputs}:
+        return value
+    if isinstance(value, tuple) and len(value) == 2:
+        return Spikes.from_events(*value, steps=steps, size=network[name].size, name=f"input {name!r}")
+    return value if isinstance(value, Spikes) else Spikes.from_raster(value, name=f"input {name!r}")
+
+
+def _add(meter: Meter, activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:
+    if updated == "counted":
+        active = activity.chunk(run.spikes, run.traces, run.steps)
+        meter.add(run.spikes, run.steps, active.neurons)
+        for name, s in sums.items():
+            s += active.updated[name], active.changed[name]
+        return
+    meter.add(run.spikes, run.steps)
+    for name, s in sums.items():
+        s += run.counters.accessed[name], (run.counters.changed or {}).get(name, 0)
