@@ -2,7 +2,8 @@
 
 from .choices import OPTIONS, Choice
 from .hdf5 import Limits
+from .inspect import inspect_nir, render, tables
 from .read import read_nir
 from .write import write_nir
 
-__all__ = ["OPTIONS", "Choice", "Limits", "read_nir", "write_nir"]
+__all__ = ["OPTIONS", "Choice", "Limits", "inspect_nir", "read_nir", "render", "tables", "write_nir"]

@@ -1,0 +1,135 @@
+r"""Give every projection at least one step, without changing what the network computes.
+
+Let population p run L(p) steps late, inputs 0. A projection with delay d from p to q then needs the delay
+
+.. math:: d' = d + L(q) - L(p) \ge 1
+
+so L is the longest path in a graph whose edges weigh 1 - d. It exists exactly if no cycle has fewer steps of delay than
+projections. Every spike of p then comes L(p) steps later than before, and none is lost or added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .errors import NetworkError
+from .network import Input, Network, Population
+from .neuron import LIF, step_lif, step_loihi
+from .plasticity import Instar
+
+#: A timed clear that happens once: no run has that many steps.
+_ONCE = 2**62
+
+
+@dataclass(frozen=True)
+class Retimed:
+    """What :func:`retime` returns.
+
+    network : the network with every delay >= 1.    late : population name -> steps by which its spikes are late.
+    """
+
+    network: Network
+    late: Mapping[str, int]
+
+
+def retime(network: Network) -> Retimed:
+    """Turn a network with same-step projections (delay 0) into one in which every projection takes at least one step.
+
+    Needed for Lava, where each connection costs one step. A population that runs late and does not rest by itself (it
+    has a bias) is cleared once at the step at which it would have begun; timed clears move with their population. The
+    order of summation stays: projections that had delay 0 come last.
+
+    Raises
+    ------
+    NetworkError
+        if a cycle has fewer steps of delay than projections; if populations tied together by a plastic projection
+        would run late by different numbers of steps; if a late population spikes or cannot be cleared before its start.
+    """
+    late = _lateness(network)
+    populations = tuple(p if isinstance(p, Input) else _started_later(p, late[p.name]) for p in network.populations)
+    order = sorted(network.projections, key=lambda q: q.delay == 0)  # same-step projections are summed last
+    projections = tuple(replace(q, delay=q.delay + late[q.post] - late[q.pre]) for q in order)
+    return Retimed(replace(network, populations=populations, projections=projections), late)
+
+
+def _constraints(network: Network) -> list[tuple[str, str, int, str]]:
+    """(a, b, w, why): L(b) >= L(a) + w."""
+    found = []
+    for q in network.projections:
+        found.append((q.pre, q.post, 1 - q.delay, f"projection {q.name!r} (delay {q.delay})"))
+        rule = q.plasticity
+        if rule is not None:
+            like = (q.post, q.pre) if isinstance(rule, Instar) else (q.pre, q.post)
+            tied = dict.fromkeys((q.pre, q.post, rule.gate or like[0], rule.signal or like[1]))
+            why = f"learning of {q.name!r}"
+            found += [(a, b, 0, why) for a in tied for b in tied if a != b]
+    return found
+
+
+def _lateness(network: Network) -> dict[str, int]:
+    """The least L that fulfils all constraints (Bellman-Ford); inputs cannot be late."""
+    late = {p.name: 0 for p in network.populations}
+    cause: dict[str, tuple[str, str]] = {}
+    constraints = _constraints(network)
+    inputs = {p.name for p in network.inputs}
+    changed = ""
+    for _ in range(len(late) + 1):
+        changed = ""
+        for a, b, weight, why in constraints:
+            if late[b] < late[a] + weight:
+                late[b], cause[b], changed = late[a] + weight, (a, why), b
+                if b in inputs:
+                    raise NetworkError(f"retime: {why} ties the input {b!r} to {a!r}, which runs {late[a]} steps late")
+        if not changed:
+            return late
+    raise NetworkError(f"retime: {_cycle(changed, cause)}; add delay to the cycle")
+
+
+def _cycle(start: str, cause: dict[str, tuple[str, str]]) -> str:
+    """The cycle of causes that lets lateness grow without end."""
+    for _ in cause:  # after as many steps back as there are populations, one is on the cycle
+        start = cause[start][0]
+    reasons, name = [], start
+    while not reasons or name != start:
+        name, why = cause[name]
+        reasons.append(why)
+    return f"a cycle has less delay than projections: {', '.join(reversed(reasons))}"
+
+
+def _started_later(p: Population, late: int) -> Population:
+    """The population with its clock moved by ``late`` steps: at rest until then."""
+    if late == 0:
+        return p
+    owner = f"retime: population {p.name!r} runs {late} steps late"
+    every, offset = p.clear_every, p.clear_offset
+    moved = p if every is None else replace(p, clear_offset=(offset + late) % every)
+    spikes, at_rest = _alone(moved, late)
+    if spikes:
+        raise NetworkError(f"{owner} but spikes by itself before that; give what reaches it a delay of at least 1 step")
+    if at_rest:
+        return moved
+    if every is None:
+        return replace(p, clear_every=_ONCE, clear_offset=late)
+    if (late - moved.clear_offset) % every:
+        raise NetworkError(
+            f"{owner}, has a bias, and its clears do not fall on its start; delay what reaches it instead"
+        )
+    return moved
+
+
+def _alone(p: Population, steps: int) -> tuple[bool, bool]:
+    """Whether a population without input spikes within ``steps`` steps, and whether its state then is still zero."""
+    kind = np.float64 if isinstance(p.neuron, LIF) else np.int64
+    u = v = current = np.zeros(p.size, kind)
+    step: Any = step_lif if isinstance(p.neuron, LIF) else step_loihi
+    for t in range(steps):
+        if p.clear_every and t % p.clear_every == p.clear_offset:
+            u = v = np.zeros(p.size, kind)
+        u, v, s = step(p.neuron, u, v, current)
+        if s.any():
+            return True, False
+    return False, not (u.any() or v.any())

@@ -1,0 +1,88 @@
+"""Networks without same-step projections: the same spikes, late by what is reported."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
+from snmem.conformance.strategies import Case, cases
+from snmem.errors import NetworkError
+from snmem.retime import Retimed, retime
+
+
+def check(network: Network, inputs: dict, steps: int) -> Retimed:
+    """Every population spikes as before, ``late`` steps later, and not before that; weights learn the same."""
+    found = retime(network)
+    assert all(q.delay >= 1 for q in found.network.projections)
+    extra = max(found.late.values())
+    before = simulate(network, inputs, steps, "reference")
+    padded = {k: (s.step, s.neuron) for k, s in inputs.items()}
+    after = simulate(found.network, padded, steps + extra, "reference")
+    for p in network.populations:
+        late = found.late[p.name]
+        assert after.spikes[p.name].between(late, late + steps) == before.spikes[p.name]
+        assert not len(after.spikes[p.name].between(0, late))
+    return found
+
+
+@settings(max_examples=80)
+@given(case=st.one_of(cases("float", max_steps=30), cases("loihi", max_steps=30)))
+def test_random_networks_keep_their_spikes(case: Case) -> None:
+    with suppress(NetworkError):
+        retime(case.network)
+        check(case.network, case.inputs, case.steps)
+        return
+    reject()
+
+
+def layers(delays: list[int], **neuron: float) -> Network:
+    populations = [Input("in", 3), *(Population(f"p{i}", 3, LIF(theta=0.5, **neuron)) for i in range(len(delays)))]
+    pairs = zip(populations, populations[1:], delays, strict=False)
+    return Network(tuple(populations), tuple(Projection(a.name, b.name, np.eye(3), d) for a, b, d in pairs))
+
+
+def spikes(network: Network) -> dict:
+    return simulate(network, {"in": np.tile(np.eye(3), (3, 1))}, 9, "reference").spikes
+
+
+def test_a_chain_is_late_by_its_depth() -> None:
+    network = layers([0, 0, 2, 0])
+    found = check(network, {"in": spikes(network)["in"]}, 9)
+    assert found.late == {"in": 0, "p0": 1, "p1": 2, "p2": 1, "p3": 2}
+    assert [q.delay for q in found.network.projections] == [1, 1, 1, 1]
+    assert retime(found.network) == Retimed(found.network, dict.fromkeys(found.late, 0))
+
+
+def test_a_biased_population_starts_late_too() -> None:
+    network = layers([0, 0], bias=0.1)
+    found = check(network, {"in": spikes(network)["in"]}, 9)
+    assert [p.clear_offset for p in found.network.neurons] == [1, 2]
+    assert retime(network).network["p1"].clear_every > 10**9
+
+
+def test_impossible_networks_say_why() -> None:
+    loop = Network(
+        tuple(Population(n, 2, LIF()) for n in "ab"),
+        (Projection("a", "b", np.eye(2), 0), Projection("b", "a", np.eye(2), 1)),
+    )
+    with pytest.raises(NetworkError, match=r"projection 'a->b' \(delay 0\).*'b->a' \(delay 1\)|'b->a'.*'a->b'"):
+        retime(loop)
+    with pytest.raises(NetworkError, match="population 'p0' runs 1 steps late but spikes by itself"):
+        retime(layers([0], bias=1.0))
+    plastic = Network(
+        (Input("in", 2), Population("a", 2, LIF()), Population("b", 2, LIF())),
+        (Projection("in", "a", np.eye(2), 0), Projection("in", "b", np.eye(2), 1, Instar(0.5, gate="a"))),
+    )
+    with pytest.raises(NetworkError, match="learning of 'in->b' ties the input 'in'"):
+        retime(plastic)
+    clears = layers([0], bias=0.1)
+    clears = Network(
+        (clears["in"], Population("p0", 3, clears["p0"].neuron, clear_every=5, clear_offset=2)), clears.projections
+    )
+    with pytest.raises(NetworkError, match="clears do not fall on its start"):
+        retime(clears)
