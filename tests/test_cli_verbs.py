@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import nir
 import numpy as np
 import psutil
 import pytest
@@ -197,3 +198,36 @@ def test_a_bad_nir_file_is_one_line(damage: str, snmem: Callable[..., Result], n
 
 def test_an_unknown_chip_lists_the_known_ones(snmem: Callable[..., Result], nir_file: Path) -> None:
     assert "loihi1-davies2018" in snmem("cost", nir_file, "--chip", "abacus").error()
+
+
+def test_inspect_shows_nodes_and_network(snmem: Callable[..., Result], nir_file: Path) -> None:
+    data = snmem("inspect", nir_file, "--json").data
+    assert data["network"]["neurons"] == 2
+    assert data["network"]["synapses"] == 6
+    assert "in->out" in snmem("inspect", nir_file).out
+
+
+def test_inspect_shows_a_file_that_cannot_be_simulated(snmem: Callable[..., Result], nir_file: Path) -> None:
+    _unknown_node(nir_file)
+    result = snmem("inspect", nir_file)
+    assert result.code == 0
+    assert "Quantum (unknown)" in result.out
+
+
+def test_what_a_file_leaves_open_is_set_by_name(snmem: Callable[..., Result], tmp_path: Path) -> None:
+    one = np.ones(1)
+    nodes = {
+        "input": nir.Input({"input": one}),
+        "linear": nir.Linear(one[:, None]),
+        "lif": nir.LIF(tau=one * 0.01, r=one, v_leak=one * 0, v_threshold=one),
+        "output": nir.Output({"output": one}),
+    }
+    chain = [("input", "linear"), ("linear", "lif"), ("lif", "output")]
+    path = tmp_path / "foreign.nir"
+    nir.write(path, nir.NIRGraph(nodes, chain))
+    data = snmem("inspect", path, "--dt", 1e-3, "--set", "discretization=exp", "--json").data
+    assert data["network"]["dt"] == 1e-3
+    assert {c["name"]: (c["value"], c["source"]) for c in data["choices"]}["discretization"] == ("exp", "option")
+    assert "discretization = euler (default)" in snmem("cost", path, "--chip", "loihi1-nahuku").err
+    assert "euler, exp" in snmem("inspect", path, "--set", "discretization=magic").error()
+    assert "discretization" in snmem("cost", path, "--chip", "loihi1-nahuku", "--set", "magic=1").error()

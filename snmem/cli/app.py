@@ -14,6 +14,7 @@ from .cost import cost
 from .demo import demo
 from .doctor import doctor
 from .lava import lava
+from .nir import inspect
 
 app = typer.Typer(
     help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",
@@ -43,6 +44,7 @@ def _start(
 
 
 add_verb(app, "demo", demo, out="snmem-demo")
+add_verb(app, "inspect", inspect)
 add_verb(app, "cost", cost)
 add_verb(app, "chips", chips)
 add_verb(app, "bench", bench)

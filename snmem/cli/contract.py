@@ -32,7 +32,7 @@ from ..errors import SnmemError
 class Report:
     """What a verb hands back.
 
-    data : the JSON object.    tables : what a terminal shows: texts and objects of rich.
+    data : the JSON object.    tables : what a terminal shows: texts in rich's markup, and objects of rich.
     ok : False ends in exit code 1.
     """
 
@@ -115,6 +115,8 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
     """Run the verb, with a result folder if it was asked for one."""
     if "out" not in values:
         return function(**values)
+    from rich.markup import escape
+
     from ..report_io import plain, result_folder, versions, write_json
 
     out, force = values.pop("out"), values.pop("force")
@@ -129,7 +131,7 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
         run = {"verb": name, "config": plain(values), "seed": values.get("seed", data.get("seed"))}
         run |= {"versions": versions(), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))}
         folder.publish({**run, "seconds": round(time.time() - start, 3)})
-        return Report(data, [*report.tables, f"Files in {folder.target}"], report.ok)
+        return Report(data, [*report.tables, f"Files in {escape(str(folder.target))}"], report.ok)
 
 
 @contextmanager
@@ -162,7 +164,7 @@ def _print(report: Report, as_json: bool) -> None:
 
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
         for table in report.tables:
-            console.print(table, markup=False)
+            console.print(table, soft_wrap=isinstance(table, str))
     sys.stdout.flush()
 
 

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Option
 
 from .contract import Report
+from .nir import Dt, NirFile, Settings, reading_options
 from .progress import say
 
 
 def cost(
-    file: Annotated[Path, Argument(metavar="FILE.nir", help="The network.")],
+    file: NirFile,
     chip: Annotated[str, Option(help="A name that `snmem chips` lists, or a profile of your own (.toml).")],
     steps: Annotated[int | None, Option(min=1, help="Steps to run; default: length of the input, else 100.")] = None,
     inputs: Annotated[
@@ -25,6 +26,8 @@ def cost(
     allow_oversize: Annotated[
         bool, Option("--allow-oversize", help="Bill a network that breaks limits of the chip, and list them.")
     ] = False,
+    dt: Dt = None,
+    settings: Settings = None,
     *,
     out: Path | None,
 ) -> Report:
@@ -34,7 +37,8 @@ def cost(
     from ..nir_io import read_nir
     from ..simulation import simulate
 
-    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"))
+    options = reading_options(dt, settings)
+    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
     spikes = load_inputs(inputs, network, steps) if inputs else random_inputs(network, steps or 100, rate, seed)
     length = next((s.steps for s in spikes.values()), steps or 100)
     recording = simulate(network, spikes, length, counters=True)

@@ -6,11 +6,13 @@ from typing import Any
 
 def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
     """Rows with name, value, target (or published and tolerance), unit and ok as a table."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("", "value", "wanted", "unit", "ok", title=title, title_justify="left")
     for row in rows:
-        table.add_row(row["name"], _number(row["value"]), _wanted(row), row["unit"], "yes" if row["ok"] else "NO")
+        cells = (row["name"], _number(row["value"]), _wanted(row), row["unit"], "yes" if row["ok"] else "NO")
+        table.add_row(*map(escape, cells))
     return table
 
 

@@ -1,0 +1,43 @@
+"""Options of verbs that read a NIR file, and ``snmem inspect``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from .contract import Report
+
+NirFile = Annotated[Path, Argument(metavar="FILE.nir", help="The network.")]
+Dt = Annotated[
+    float | None, Option("--dt", min=0, help="Time step in the file's time unit; default: the file's, else 1e-4.")
+]
+Settings = Annotated[
+    list[str] | None,
+    Option("--set", metavar="NAME=VALUE", help="Settle what the file leaves open; a wrong name lists the choices."),
+]
+
+
+def reading_options(dt: float | None, settings: list[str] | None) -> dict[str, Any]:
+    """Return the keyword arguments of ``read_nir`` that ``--dt`` and ``--set`` stand for."""
+    from ..errors import InputError
+    from ..nir_io import OPTIONS
+
+    given: dict[str, Any] = {"dt": dt}
+    for setting in settings or []:
+        name, _, text = setting.partition("=")
+        allowed = {str(value): value for value in OPTIONS[name].allowed} if name in OPTIONS else {}
+        if text not in allowed:
+            known = allowed or OPTIONS
+            raise InputError(
+                f"--set {setting}: no such {'value' if allowed else 'name'}; use one of {', '.join(known)}"
+            )
+        given[name] = allowed[text]
+    return given
+
+
+def inspect(file: NirFile, dt: Dt = None, settings: Settings = None) -> Report:
+    """Show what is in a NIR file, of whatever origin, and what it leaves open."""
+    from ..nir_io import inspect_nir, tables
+
+    summary = inspect_nir(file, **reading_options(dt, settings))
+    return Report(summary, tables(summary))
