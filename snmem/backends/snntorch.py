@@ -11,7 +11,8 @@ are multiples of a coarse power of two. Refused: LoihiLIF populations and plasti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
@@ -301,7 +302,7 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
         updated[name] += int(((u != 0) | (v != 0) | (current != 0) | driven[name]).sum())
         changed[name] += int((v != after).sum())
 
-    with torch.no_grad():
+    with torch.no_grad(), _one_thread():
         for t in range(job.steps):
             inputs = {name: _row(s, t, dtype) for name, s in job.inputs.items()}
             spikes, state = module.step(inputs, state, observe if job.counters else None)
@@ -313,6 +314,17 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
                 job.progress(t + 1)
     found = {name: Spikes.from_raster(rows) for name, rows in raster.items()} | dict(job.inputs)
     return make_recording(job, backend, found, traces=traces, updated=updated, changed=changed, state=state)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For one sample, threads cost more than they bring."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _pairs(job: Job) -> list[tuple[str, tuple[str, str]]]:
