@@ -32,17 +32,15 @@ def cost(
     out: Path | None,
 ) -> Report:
     """Run a network and price its spikes, synaptic events, packets and time on a chip."""
-    from ..aer import bill
+    from ..aer import measure
     from ..inputs import load_inputs, random_inputs
     from ..nir_io import read_nir
-    from ..simulation import simulate
 
     options = reading_options(dt, settings)
     network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
     spikes = load_inputs(inputs, network, steps) if inputs else random_inputs(network, steps or 100, rate, seed)
     length = next((s.steps for s in spikes.values()), steps or 100)
-    recording = simulate(network, spikes, length, counters=True)
     limits = "report" if allow_oversize else "error"
-    made = bill(network, recording, chip, items=items, step_time=step_time, limits=limits)
+    made = measure(network, spikes, length, chip, items=items, step_time=step_time, limits=limits)
     stimulus = {"file": inputs} if inputs else {"rate": rate, "seed": seed}
     return Report({**made.to_dict(), "network": network.digest(), "input": stimulus}, [made])
