@@ -1,0 +1,47 @@
+"""Rows that set a number of ours beside a published one."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def row(name: str, value: float, published: float, tolerance: float, unit: str = "") -> dict[str, Any]:
+    """Return a row; it is ok if ``value`` lies within ``tolerance`` of ``published``."""
+    ok = bool(math.isfinite(value) and abs(value - published) <= tolerance)
+    return {
+        "name": name,
+        "value": float(value),
+        "published": float(published),
+        "tolerance": float(tolerance),
+        "unit": unit,
+        "ok": ok,
+    }
+
+
+def verdict(name: str, value: str, published: str) -> dict[str, Any]:
+    """Return a row for a finding in words; it is ok if both are the same."""
+    return {
+        "name": name,
+        "value": value,
+        "published": published,
+        "tolerance": "same",
+        "unit": "",
+        "ok": value == published,
+    }
+
+
+def result(
+    rows: Sequence[Mapping[str, Any]], raw: Mapping[str, Any], files: Sequence[str], seed: int, began: float
+) -> dict[str, Any]:
+    """Return what a recipe hands back; ``began`` is ``time.perf_counter()`` at its start."""
+    return {
+        "ok": all(r["ok"] for r in rows),
+        "rows": list(rows),
+        "raw": dict(raw),
+        "files": list(files),
+        "seed": seed,
+        "seconds": round(time.perf_counter() - began, 2),
+    }
