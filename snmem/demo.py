@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 from . import encode
 from .circuits import Race
 from .errors import InputError
+from .lava import LavaSession
+from .lava.shim import require_lava
 from .loihi.quantization import quantize
 from .memory.kwinner import KWinnerMemory
 from .memory.spiking import SpikingKWinnerMemory
 from .network import Network
 from .nir_io import read_nir, write_nir
+from .patterns import partial_cues
 from .simulation import simulate
 
 CHIPS = ("loihi1-davies2018", "loihi1-nahuku")
@@ -58,15 +61,6 @@ class Task:
     def newest(self) -> int:
         """Number of items recalled, the last ones stored."""
         return len(self.cues)
-
-
-def drop_ones(patterns: NDArray[np.bool_], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Cues: each pattern with ``share`` of its ones kept, the others set to zero."""
-    cues = np.zeros_like(patterns)
-    for cue, pattern in zip(cues, patterns, strict=True):
-        ones = np.flatnonzero(pattern)
-        cue[rng.choice(ones, max(1, round(share * len(ones))), replace=False)] = True
-    return cues
 
 
 def prepare(data: str | Path, seed: int) -> Task:
@@ -103,8 +97,8 @@ def _text_task(lines: list[str], rng: np.random.Generator) -> Task:
 def _numeric_task(kind: str, items: Any, other: Any, rng: np.random.Generator) -> Task:
     encoder = encode.default_encoder(kind, items)
     patterns, never = encoder.encode(items), encoder.encode(other)
-    cues = drop_ones(patterns[-NEWEST:], KEPT, rng)
-    return Task(kind, items, encoder, patterns, None, cues, never, drop_ones(never, KEPT, rng))
+    cues, never_cues = (partial_cues(x, KEPT, rng) for x in (patterns[-NEWEST:], never))
+    return Task(kind, items, encoder, patterns, None, cues, never, never_cues)
 
 
 def recovered(recalled: NDArray[Any], patterns: NDArray[Any]) -> float:
@@ -196,8 +190,6 @@ def demo(
     """
     began = time.perf_counter()
     if lava:
-        from .lava.shim import require_lava
-
         require_lava()
     say(f"reading and encoding {data}")
     task = prepare(data, seed)
@@ -227,7 +219,8 @@ def demo(
         nir_bytes = path.stat().st_size
     integer = quantize(network).network
     inputs, steps = spiking.recall_inputs(task.cues[-COMPARED:])
-    conformance = compare_runtimes(network, integer, inputs, steps, lava, say)
+    with LavaSession() if lava else nullcontext():
+        conformance = compare_runtimes(network, integer, inputs, steps, lava, say)
     say(f"billing {task.newest} recalls")
     bills = cost(integer, *spiking.recall_inputs(task.cues), task.newest)
     files = {}
