@@ -34,9 +34,9 @@ def reach(config: KWinnerConfig, seed: int) -> float:
     rng = np.random.default_rng(seed)
     memory = KWinnerMemory(config, rng)
     memory.store(random_patterns(1000, config.visible, config.active, rng))
-    connected = memory.forward_weights != 0
+    inputs = memory.forward_weights.indices.reshape(config.hidden, config.fan_in)
     winners = memory.winners(random_patterns(200, config.visible, config.active, rng))
-    return float(np.mean([len(np.unique(connected[row].indices)) / config.visible for row in winners]))
+    return float(np.mean([len(np.unique(inputs[row])) / config.visible for row in winners]))
 
 
 def fan_in_rows(found: dict[Key, Retention]) -> list[dict[str, Any]]:
