@@ -127,6 +127,17 @@ def test_memory_completes_short_lines():
     assert np.mean([a == b for a, b in zip(found, words[-50:], strict=True)]) >= 0.9
 
 
+def test_memory_completes_lines_that_are_much_alike():
+    lines = [
+        f"2026-11-{i % 28 + 1:02d},sensor {i % 7},{i * 7919 % 1000 / 10:.1f},{i * 104729 % 977}" for i in range(200)
+    ]
+    encoder = default_encoder("text", lines)
+    memory = KWinnerMemory(recommended_config("text"), 0)
+    memory.store(encoder.encode(lines))
+    found = encoder.decode(memory.recall(encoder.encode(replace_characters(lines[-50:], 0.2, 0))))
+    assert np.mean([a == b for a, b in zip(found, lines[-50:], strict=True)]) >= 0.94
+
+
 def test_text_patterns_follow_the_text():
     encoder = TextEncoder()
     base, shifted, other, case = encoder.encode(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +20,8 @@ from .base import Encoder, k_hot
 
 _START, _END = "\x02", "\x03"
 _UNITS = 16
+#: Rarity of a feature that no fitted line has.
+_UNSEEN = 0.25
 
 
 class TextEncoder(Encoder):
@@ -29,15 +33,17 @@ class TextEncoder(Encoder):
 
     .. math:: p = \mathrm{kWTA}_{\mathrm{active}}\Big(\sum_f w_f v_f\Big)
 
-    N-grams survive inserted and deleted characters, places tell lines made of the same words apart. The hash (BLAKE2b)
-    is the same on every machine and in every run. ``decode`` returns, of the lines the encoder is fitted to, the one
-    whose pattern overlaps most.
+    N-grams survive inserted and deleted characters, places tell lines made of the same words apart. A fitted encoder
+    multiplies :math:`w_f` by the rarity :math:`\ln((N+1)/n_f) / \ln(N+1)` of a feature in :math:`n_f` of the N fitted
+    lines, or by 1/4 for one in none of them (most likely an error), so that what lines have in common does not make
+    their patterns alike. The hash (BLAKE2b) is the same on every machine and in every run. ``decode`` returns, of the
+    fitted lines, the one whose pattern overlaps most.
 
     Parameters
     ----------
     size, active : bits and ones of a pattern.
-    grams : lengths n of the n-grams, each of weight 1.
-    place_weight : weight of (place, character) features; 0 leaves them out.
+    grams : lengths n of the n-grams, each of weight w = 1.
+    place_weight : weight w of (place, character) features; 0 leaves them out.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class TextEncoder(Encoder):
             raise InputError(f"TextEncoder.place_weight: must be at least 0, got {place_weight!r}")
         self.grams, self.place_weight = tuple(grams), float(place_weight)
         self._lines: list[str] = []
+        self._rarity: dict[str, float] = {}
 
     def _features(self, line: str) -> Iterator[tuple[str, float]]:
         text = unicodedata.normalize("NFC", line.casefold())
@@ -70,7 +77,8 @@ class TextEncoder(Encoder):
         # The high half of hash x size is the unit, the low half the value.
         product = np.frombuffer(digests, "<u4").astype(np.uint64) * np.uint64(self.size)
         values = (product & np.uint64(0xFFFFFFFF)) / 2.0**31 - 1.0
-        values *= np.repeat([weight for _, weight in features], _UNITS)
+        unseen = _UNSEEN if self._rarity else 1.0
+        values *= np.repeat([weight * self._rarity.get(name, unseen) for name, weight in features], _UNITS)
         sums = np.bincount((product >> np.uint64(32)).astype(np.int64), values, minlength=self.size)
         # Units that no feature names tie at 0: very short lines need an order of their own for them.
         key = hashlib.blake2b(line.encode(errors="surrogatepass"), digest_size=8).digest()
@@ -78,10 +86,24 @@ class TextEncoder(Encoder):
         return sums + noise / 2.0**64 * 1e-6
 
     def fit(self, items: Sequence[str]) -> Self:
-        """Remember the lines that ``decode`` chooses from."""
-        self._patterns = self.encode(items)
-        self._lines = list(items)
+        """Take in how rare each feature is, and remember the lines that ``decode`` chooses from."""
+        self._check(items)
+        lines = list(dict.fromkeys(items))
+        counts = Counter(name for line in lines for name in {name for name, _ in self._features(line)})
+        scale = math.log(len(lines) + 1)
+        self._rarity = {name: math.log((len(lines) + 1) / count) / scale for name, count in counts.items()}
+        self._lines, self._patterns = lines, self.encode(lines)
         return self
+
+    @staticmethod
+    def _check(items: Sequence[str]) -> None:
+        if isinstance(items, str):
+            raise InputError("lines: got one text instead of a list of lines; use text.splitlines()")
+        if not len(items):
+            raise InputError("lines: is empty; give at least one line")
+        for i, line in enumerate(items):
+            if not isinstance(line, str) or not line:
+                raise InputError(f"lines: item {i} is {line!r}, expected a text of at least 1 character")
 
     def encode(self, items: Sequence[str]) -> NDArray[np.bool_]:
         """Return the patterns of the lines, shape (n, size).
@@ -91,13 +113,7 @@ class TextEncoder(Encoder):
         InputError
             if ``items`` is one text instead of a list of lines, is empty, or holds an empty line or something else.
         """
-        if isinstance(items, str):
-            raise InputError("lines: got one text instead of a list of lines; use text.splitlines()")
-        if not len(items):
-            raise InputError("lines: is empty; give at least one line")
-        for i, line in enumerate(items):
-            if not isinstance(line, str) or not line:
-                raise InputError(f"lines: item {i} is {line!r}, expected a text of at least 1 character")
+        self._check(items)
         return k_hot(np.array([self._sums(line) for line in items]), self.active)
 
     def decode(self, patterns: ArrayLike) -> list[str]:
