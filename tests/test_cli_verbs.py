@@ -231,3 +231,7 @@ def test_what_a_file_leaves_open_is_set_by_name(snmem: Callable[..., Result], tm
     assert "discretization = euler (default)" in snmem("cost", path, "--chip", "loihi1-nahuku").err
     assert "euler, exp" in snmem("inspect", path, "--set", "discretization=magic").error()
     assert "discretization" in snmem("cost", path, "--chip", "loihi1-nahuku", "--set", "magic=1").error()
+
+
+def test_an_unknown_recipe_lists_the_known_ones(snmem: Callable[..., Result]) -> None:
+    assert "kwinner-retention" in snmem("reproduce", "nothing").error()

@@ -15,6 +15,7 @@ from .demo import demo
 from .doctor import doctor
 from .lava import lava
 from .nir import inspect
+from .reproduce import reproduce
 
 app = typer.Typer(
     help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",
@@ -47,6 +48,7 @@ add_verb(app, "demo", demo, out="snmem-demo")
 add_verb(app, "inspect", inspect)
 add_verb(app, "cost", cost)
 add_verb(app, "chips", chips)
+add_verb(app, "reproduce", reproduce)
 add_verb(app, "bench", bench)
 app.add_typer(lava, name="lava")
 add_verb(app, "doctor", doctor)
