@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from snmem import LIF, Input, Network, Population, Projection
 from snmem.aer import load_chip, place_in_order
-from snmem.aer.placement import check_fit, core_loads, tile_position, utilisation, violations
+from snmem.aer.placement import check_fit, core_loads, fit, tile_position
 from snmem.errors import InputError
 
 CHIP = load_chip("loihi1-nahuku")
@@ -56,11 +56,16 @@ def test_loads_count_axons_by_core():
 def test_the_default_splits_until_axons_fit():
     network = sparse_network([10, 1500, 1500], 10, seed=0)
     placement = place_in_order(network, CHIP)
-    assert violations(network, placement, CHIP) == []
+    assert fit(network, placement, CHIP).violations == ()
     wide = sparse_network([10, 1024, 4096], 100, seed=0)  # 1024 neurons, each with targets on at least 8 cores
     placement = place_in_order(wide, CHIP)
-    assert utilisation(wide, placement, CHIP)["neurons_per_core"]["max"] < 1024
-    assert violations(wide, placement, CHIP) == []
+    assert fit(wide, placement, CHIP).utilisation["neurons_per_core"]["max"] < 1024
+    assert fit(wide, placement, CHIP).violations == ()
+
+
+def check(network, per_core=None):
+    placement = place_in_order(network, CHIP, per_core)
+    check_fit(fit(network, placement, CHIP), placement, CHIP)
 
 
 def test_what_cannot_fit_is_said():
@@ -68,13 +73,13 @@ def test_what_cannot_fit_is_said():
         (Population("a", 5000, LIF()), Population("b", 2, LIF())), (Projection("a", "b", np.ones((2, 5000))),)
     )
     with pytest.raises(InputError, match=r"does not fit loihi1-nahuku \(in_order\): limit axons_in_per_core is 4096"):
-        check_fit(full, place_in_order(full, CHIP), CHIP)
+        check(full)
     late = Network((Population("a", 2, LIF()),), (Projection("a", "a", np.eye(2), delay=63),))
     with pytest.raises(InputError, match="delay is 62 steps, projection 'a->a' has 63"):
-        check_fit(late, place_in_order(late, CHIP), CHIP)
+        check(late)
     many = Network((Population("a", 128 * 32 + 1, LIF()),))
     with pytest.raises(InputError, match="limit chips is 32, the placement needs 33"):
-        check_fit(many, place_in_order(many, CHIP, 1), CHIP)
+        check(many, 1)
     with pytest.raises(InputError, match=r"neurons_per_core must lie in 1..1024 .*, got 0"):
         place_in_order(late, CHIP, 0)
 

@@ -15,15 +15,7 @@ from ..spikes import Recording
 from .activity import Activity, traces_needed
 from .chip import Chip, load_chip
 from .meter import Meter
-from .placement import (
-    Placement,
-    check_fit,
-    check_placement,
-    chips_used,
-    place_in_order,
-    utilisation,
-    violations,
-)
+from .placement import Fit, Placement, check_fit, check_placement, chips_used, fit, place_in_order
 from .pricing import UNITS, Line, Totals, by_core, by_layer, counters, price, require_prices, synapse_formats, untimed
 from .timing import STAGES, StepTimes
 
@@ -135,6 +127,7 @@ class Order:
     network: Network
     chip: Chip
     placement: Placement
+    fit: Fit
     formats: Mapping[str, str]
     step_time: float
     items: int
@@ -163,9 +156,10 @@ def prepare(
     if placement is None:
         placement = place_in_order(network, profile)
     check_placement(network, placement)
+    fitted = fit(network, placement, profile)
     if limits == "error":
-        check_fit(network, placement, profile)
-    return Order(network, profile, placement, formats, float(step), int(items))
+        check_fit(fitted, placement, profile)
+    return Order(network, profile, placement, fitted, formats, float(step), int(items))
 
 
 def bill(
@@ -269,8 +263,8 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
             "chips": chips,
             "packets_off_core": counts["packets"] - meter.own_packets,
             "mean_hops": (counts["hops_ew"] + counts["hops_ns"]) / max(meter.total("packets"), 1),
-            "utilisation": utilisation(network, placement, chip),
-            "violations": violations(network, placement, chip),
+            "utilisation": dict(order.fit.utilisation),
+            "violations": list(order.fit.violations),
         },
         unpriced=unpriced,
         untimed=untimed(chip, counts),

@@ -123,7 +123,7 @@ class Meter:
             simple_times(self.chip, self.neurons, fired, updated, sent, received, reading, self.barrier)
         )
         if self.timer:
-            self._detailed.append(self.timer.add(step, source, received.sum(1), active, share))
+            self._detailed.append(self.timer.add(step, source, received.sum(1), active, share, updated))
 
     @property
     def simple(self) -> StepTimes:

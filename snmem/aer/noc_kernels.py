@@ -23,12 +23,15 @@ SEND, RECEIVE, LINK = range(3)
 class Mesh(NamedTuple):
     """What does not change: tile of every core and of every sender, and the chip's constants.
 
-    x, y : int (senders,), cores first.    links : 4 * tiles of the mesh, which is ``height`` tiles high.
+    x, y : int (senders,), cores first.    end_x, end_y : (links,) tile that a link leads to.
+    links : 4 * tiles of the mesh, which is ``height`` tiles high.
     hop_ew, hop_ns, occupancy : seconds.    capacity : packets a queue holds.
     """
 
     x: Any
     y: Any
+    end_x: Any
+    end_y: Any
     height: int
     links: int
     cores: int
@@ -52,8 +55,14 @@ class Work(NamedTuple):
     following: Any  # by packet: the one behind it in the queue
     goes_to: Any  # by packet: place it is on its way to
     sent: Any  # by packet: when it left its sender
-    when: Any  # binary heap of (time, event)
+    when: Any  # binary heap of (time, mover): senders that are ready, cores that have read
     what: Any
+    ew_when: Any  # lines of (time, packet or link), in order of time by themselves since each adds one constant to now:
+    ew_what: Any  # packets crossing along x, along y, links ready for their next packet; rings of a power of two
+    ns_when: Any
+    ns_what: Any
+    ready_when: Any
+    ready_what: Any
 
 
 def make_work(mesh: Mesh, packets: int) -> Work:
@@ -63,11 +72,13 @@ def make_work(mesh: Mesh, packets: int) -> Work:
     def none(n: int) -> Any:
         return np.full(n, -1, np.int64)
 
-    room = places + senders + packets + 1
+    room = places + senders + 1
+    ring = 1 << (max(packets, mesh.links) + 1).bit_length()
     return Work(
         none(places), none(places), np.zeros(places, np.int64), none(places), none(places), none(places + senders),
         np.zeros(mesh.links), none(senders), none(packets), none(packets), np.zeros(packets),
         np.zeros(room), none(room),
+        np.zeros(ring), none(ring), np.zeros(ring), none(ring), np.zeros(ring), none(ring),
     )  # fmt: skip
 
 
@@ -116,29 +127,51 @@ def run_step(mesh, work, start, target, gap, service, tail):
     tail : sender's time after its last packet.
 
     Returns (seconds, core, stage, waits): when the slowest core has finished and the network has drained. Draining
-    takes as long after the last core has finished as the packet sent last took from its sending to its reading.
+    takes as long after that core has finished as it took after the last packet was sent until all were read.
 
     One long function on purpose: compiled calls that pass this many arrays cost more than the work they would do.
     """
-    to_x, to_y, height, links, cores, hop_ew, hop_ns, occupancy, capacity = mesh
+    to_x, to_y, end_x, end_y, height, links, cores, hop_ew, hop_ns, occupancy, capacity = mesh
     (
-        head, last, count, waiting, waiting_last, waits_behind, free, position, following, goes_to, sent, when, what
+        head, last, count, waiting, waiting_last, waits_behind, free, position, following, goes_to, sent, when, what,
+        ew_when, ew_what, ns_when, ns_what, ready_when, ready_what,
     ) = work  # fmt: skip
     senders = to_x.size
     places = links + cores
-    flying = places + senders
+    mask = ew_when.size - 1
+    ew_out = ew_in = ns_out = ns_in = ready_out = ready_in = 0
     n, waits = 0, 0
     free[:] = 0.0
-    done, last_sent, last_read = 0.0, -1.0, 0.0
+    done, last_sent = 0.0, 0.0
     for s in range(senders):
         position[s] = start[s]
         if start[s] < start[s + 1]:
             n = _push(when, what, n, gap[start[s]], places + s)
-    while n > 0:
-        now, m = when[0], what[0]
-        n = _pop(when, what, n)
-        if m >= flying:  # a packet has crossed its link
-            p = m - flying
+    while True:
+        now = when[0] if n > 0 else np.inf
+        line = 0
+        if ew_out < ew_in and ew_when[ew_out & mask] < now:
+            now, line = ew_when[ew_out & mask], 1
+        if ns_out < ns_in and ns_when[ns_out & mask] < now:
+            now, line = ns_when[ns_out & mask], 2
+        if ready_out < ready_in and ready_when[ready_out & mask] < now:
+            now, line = ready_when[ready_out & mask], 3
+        if now == np.inf:
+            break
+        p = m = -1
+        if line == 0:
+            m = what[0]
+            n = _pop(when, what, n)
+        elif line == 1:
+            p = ew_what[ew_out & mask]
+            ew_out += 1
+        elif line == 2:
+            p = ns_what[ns_out & mask]
+            ns_out += 1
+        else:
+            m = ready_what[ready_out & mask]
+            ready_out += 1
+        if p >= 0:  # a packet has crossed its link
             q = goes_to[p]
             following[p] = -1
             m = -1
@@ -159,15 +192,12 @@ def run_step(mesh, work, start, target, gap, service, tail):
             if head[q] >= 0:
                 n = _push(when, what, n, now + service[head[q]], q)
             done = now
-            if sent[p] > last_sent:
-                last_sent, last_read = sent[p], now
             m = waiting[q]
             if m >= 0:
                 waiting[q] = waits_behind[m]
                 if waiting[q] < 0:
                     waiting_last[q] = -1
         while m >= 0:  # mover m sends its first packet on, then those that this makes room for
-            way = 0
             if m >= places:
                 p = position[m - places]
                 x, y = to_x[m - places], to_y[m - places]
@@ -176,10 +206,7 @@ def run_step(mesh, work, start, target, gap, service, tail):
                     n = _push(when, what, n, free[m], m)
                     break
                 p = head[m]
-                tile, way = m >> 2, m & 3
-                x = tile // height
-                y = tile - x * height + (way == 2) - (way == 3)
-                x += (way == 0) - (way == 1)
+                x, y = end_x[m], end_y[m]
             c = target[p]
             q = links + c
             if to_x[c] != x:
@@ -198,7 +225,7 @@ def run_step(mesh, work, start, target, gap, service, tail):
             count[q] += 1
             if m >= places:
                 s = m - places
-                sent[p] = now
+                sent[p] = last_sent = now
                 position[s] = p + 1
                 if p + 1 < start[s + 1]:
                     n = _push(when, what, n, now + gap[p + 1], m)
@@ -218,23 +245,31 @@ def run_step(mesh, work, start, target, gap, service, tail):
                 count[m] -= 1
                 free[m] = now + occupancy
                 goes_to[p] = q
-                n = _push(when, what, n, now + (hop_ew if way < 2 else hop_ns), flying + p)
+                if m & 2:
+                    ns_when[ns_in & mask] = now + hop_ns
+                    ns_what[ns_in & mask] = p
+                    ns_in += 1
+                else:
+                    ew_when[ew_in & mask] = now + hop_ew
+                    ew_what[ew_in & mask] = p
+                    ew_in += 1
                 if head[m] >= 0:
-                    n = _push(when, what, n, free[m], m)
+                    ready_when[ready_in & mask] = free[m]
+                    ready_what[ready_in & mask] = m
+                    ready_in += 1
                 link = m
                 m = waiting[link]
                 if m >= 0:
                     waiting[link] = waits_behind[m]
                     if waiting[link] < 0:
                         waiting_last[link] = -1
-    drain = last_read - last_sent if last_sent >= 0.0 else 0.0
-    seconds, core, stage = _close(cores, start, target, gap, service, tail, sent, done, drain)
+    seconds, core, stage = _close(cores, start, target, gap, service, tail, sent, done - last_sent)
     return seconds, core, stage, waits
 
 
 @njit(cache=True)
-def _close(cores, start, target, gap, service, tail, sent, done, drain):
-    """(seconds, core, stage) of the step, from when its last packet was read and how long the last one sent took.
+def _close(cores, start, target, gap, service, tail, sent, drain):
+    """(seconds, core, stage) of the step; ``drain``: from the sending of the last packet until all were read.
 
     The pace is set by the sender or the receiver with the most work of its own; where neither is busy for half of the
     step, packets spent it on their way.
@@ -250,7 +285,7 @@ def _close(cores, start, target, gap, service, tail, sent, done, drain):
             sending, sender = busy, s
         end = max(end, tail[s] + (sent[start[s + 1] - 1] if start[s + 1] > start[s] else 0.0))
     receiver = load.argmax()
-    seconds = max(done, end + drain)
+    seconds = end + drain
     if seconds > 2.0 * max(sending, load[receiver]):
         return seconds, receiver, LINK
     if sending >= load[receiver]:

@@ -86,7 +86,7 @@ def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = 
 
     A core takes up to ``neurons_per_core`` neurons (default: the chip's limit) and no more synapses than fit its
     memory. Without ``neurons_per_core``, that number is halved as long as a limit of axons or synapse memory is
-    broken and more cores help; whether the result fits is for :func:`violations` to say.
+    broken and more cores help; whether the result fits is for :func:`fit` to say.
 
     Raises
     ------
@@ -101,31 +101,49 @@ def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = 
             )
         return _fill(network, int(neurons_per_core), chip)
     per_core = limit or 2**31
-    best = _fill(network, per_core, chip)
-    while violations(network, best, chip) and per_core > 1:
-        per_core = min(per_core, int(max(np.bincount(np.concatenate(list(best.core.values())))))) // 2
-        finer = _fill(network, max(per_core, 1), chip)
-        if len(finer.cores) > chip.cores * (chip.limit("chips") or 1):
-            break
-        best = finer
-    return best if not violations(network, best, chip) else _fill(network, limit or 2**31, chip)
+    first = placement = _fill(network, per_core, chip)
+    while fit(network, placement, chip).violations:
+        per_core = min(per_core, int(np.bincount(np.concatenate(list(placement.core.values()))).max())) // 2
+        if not per_core:
+            return first
+        placement = _fill(network, per_core, chip)
+        if len(placement.cores) > chip.cores * (chip.limit("chips") or 1):
+            return first
+    return placement
 
 
-def utilisation(network: Network, placement: Placement, chip: Chip) -> dict[str, dict[str, float | int | None]]:
-    """Largest use of each per-core limit, its core, the limit (None: unknown), and the mean over used cores."""
+@dataclass(frozen=True)
+class Fit:
+    """How a placed network fits a chip.
+
+    utilisation : by limit, the largest load, its core, the mean over used cores, the limit (None: unknown), and the
+    used part of it.    violations : one sentence for each broken limit.
+    """
+
+    utilisation: Mapping[str, Mapping[str, float | int | None]]
+    violations: tuple[str, ...]
+
+
+def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
+    """Compare the loads of the cores, the number of chips and the delays with the chip's limits."""
     rows, cores = core_loads(network, placement, chip), placement.cores
-    out: dict[str, dict[str, float | int | None]] = {}
+    use: dict[str, dict[str, float | int | None]] = {}
+    broken = []
     for name, load in rows.items():
-        worst = int(np.argmax(load))
-        limit = chip.limit(name)
-        out[name] = {
-            "max": int(load[worst]),
-            "core": int(cores[worst]),
-            "mean": float(np.mean(load)),
-            "limit": limit,
-            "used": float(load[worst] / limit) if limit else None,
-        }
-    return out
+        worst, limit = int(np.argmax(load)), chip.limit(name)
+        most, core = int(load[worst]), int(cores[worst])
+        use[name] = {"max": most, "core": core, "mean": float(np.mean(load)), "limit": limit}
+        use[name]["used"] = most / limit if limit else None
+        if limit and most > limit:
+            broken.append(f"{name} is {limit}, core {core} needs {most}")
+    chips, most_chips = chips_used(chip, placement), chip.limit("chips")
+    if most_chips and chips > most_chips:
+        broken.append(f"chips is {most_chips}, the placement needs {chips} ({chip.cores} cores each)")
+    delay = chip.limit("delay")
+    if delay and network.max_delay > delay:
+        late = max(network.projections, key=lambda q: q.delay)
+        broken.append(f"delay is {delay} steps, projection {late.name!r} has {late.delay}")
+    return Fit(use, tuple(broken))
 
 
 def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, Array]:
@@ -155,29 +173,12 @@ def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, 
     return {keys.get(name, f"{name}_per_core"): load for name, load in loads.items()}
 
 
-def violations(network: Network, placement: Placement, chip: Chip) -> list[str]:
-    """One sentence for each limit of the chip that the placed network breaks; empty if it fits."""
-    broken = []
-    for name, row in utilisation(network, placement, chip).items():
-        if row["limit"] and row["max"] > row["limit"]:  # type: ignore[operator]
-            broken.append(f"{name} is {row['limit']}, core {row['core']} needs {row['max']}")
-    chips, most = chips_used(chip, placement), chip.limit("chips")
-    if most and chips > most:
-        broken.append(f"chips is {most}, the placement needs {chips} ({chip.cores} cores each)")
-    delay = chip.limit("delay")
-    if delay and network.max_delay > delay:
-        worst = max(network.projections, key=lambda q: q.delay)
-        broken.append(f"delay is {delay} steps, projection {worst.name!r} has {worst.delay}")
-    return broken
-
-
-def check_fit(network: Network, placement: Placement, chip: Chip) -> None:
+def check_fit(fitted: Fit, placement: Placement, chip: Chip) -> None:
     """InputError naming every broken limit, if the placed network does not fit the chip."""
-    broken = violations(network, placement, chip)
-    if broken:
+    if fitted.violations:
         raise InputError(
-            f"network does not fit {chip.name} ({placement.strategy}): limit {'; limit '.join(broken)}. Use a "
-            'smaller or sparser network, another placement, or limits="report" to bill it all the same'
+            f"network does not fit {chip.name} ({placement.strategy}): limit {'; limit '.join(fitted.violations)}. Use "
+            'a smaller or sparser network, another placement, or limits="report" to bill it all the same'
         )
 
 

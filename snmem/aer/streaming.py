@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..network import Network
 from ..simulation import simulate
 from ..spikes import Recording, Spikes
@@ -50,6 +51,21 @@ def measure(
     """
     order = prepare(network, chip, placement, synapses, step_time, items, limits)
     meter = Meter(network, order.placement, order.chip, order.formats, detailed)
+    return make_bill(order, meter, run_metered(meter, inputs, steps, backend, updated, progress))
+
+
+def run_metered(
+    meter: Meter,
+    inputs: Mapping[str, Any] | None,
+    steps: int,
+    backend: str = "event",
+    updated: str = "counted",
+    progress: Callable[[int], None] | None = None,
+) -> Totals:
+    """Simulate ``steps`` steps of the meter's network under the meter; returns the totals that it does not keep."""
+    if updated not in ("counted", "all"):
+        raise InputError(f'measure: updated must be "counted" or "all", got {updated!r}')
+    network = meter.network
     activity = Activity(network)
     names = traces_needed(network) if updated == "counted" else []
     given = {name: _spikes(network, name, value, steps) for name, value in (inputs or {}).items()}
@@ -68,7 +84,7 @@ def measure(
         if progress:
             progress(high)
     counts = [{name: int(s[i]) for name, s in sums.items()} for i in range(2)]
-    return make_bill(order, meter, Totals(counts[0], counts[1], learned))
+    return Totals(counts[0], counts[1], learned)
 
 
 def _spikes(network: Network, name: str, value: Any, steps: int) -> Any:

@@ -86,12 +86,15 @@ class DetailedTimer:
         self._make = make_work, make_packets
         self.barrier = barrier
         self.waits = 0
-        height = int(y.max()) + 1
+        height, width = int(y.max()) + 1, int(x.max()) + 1
+        tile, way = np.divmod(np.arange(4 * width * height), 4)
         self.mesh = Mesh(
             x=x,
             y=y,
+            end_x=tile // height + (way == 0) - (way == 1),
+            end_y=tile % height + (way == 2) - (way == 3),
             height=height,
-            links=4 * height * (int(x.max()) + 1),
+            links=4 * width * height,
             cores=len(neurons),
             hop_ew=cost("hop_ew"),
             hop_ns=cost("hop_ns"),
@@ -113,16 +116,18 @@ class DetailedTimer:
             start=wiring.start,
             target=wiring.target,
             seconds=wiring.seconds,
+            core=wiring.core,
             order=np.argsort(placed, kind="stable"),
             core_start=np.concatenate([[0], np.cumsum(neurons)]),
         )
         self.room = 0
 
-    def add(self, step: Array, source: Array, packets: Array, active: Array, share: Array) -> StepTimes:
+    def add(self, step: Array, source: Array, packets: Array, active: Array, share: Array, updated: Array) -> StepTimes:
         """Time the steps of a chunk.
 
         step, source : its spikes;  packets : (steps,) deliveries of each step;  active : uint8 (steps, neurons) who is
-        updated, or without rows: then ``share`` (neurons,) is the part of steps in which each neuron is.
+        updated, or without rows: then ``share`` (neurons,) is the part of steps in which each neuron is;
+        updated : (steps, cores) or (cores,) neurons updated.
         """
         from .timing_kernels import time_steps
 
@@ -136,6 +141,6 @@ class DetailedTimer:
         seconds, core, stage = np.zeros(steps), np.zeros(steps, np.int64), np.zeros(steps, np.int64)
         self.waits += time_steps(
             self.mesh, self.work, self.routes, self.packets, self.costs, step_start, source[order], active, share,
-            seconds, core, stage,
+            np.atleast_2d(updated).astype(np.float64), seconds, core, stage,
         )  # fmt: skip
         return _with_barrier(seconds, core, stage, self.barrier)

@@ -27,6 +27,7 @@ class Routes(NamedTuple):
     start: Any
     target: Any
     seconds: Any
+    core: Any
     order: Any  # neurons by core
     core_start: Any  # (cores + 1,) where each core begins in ``order``
 
@@ -49,17 +50,25 @@ def make_packets(senders: int, room: int) -> Packets:
 
 
 @njit(cache=True)
-def _lay_out(routes, packets, costs, spikes, fired, active, share):
-    """Fill ``packets`` with those of a step. ``fired``: scratch by neuron; ``active`` or ``share``: who is updated."""
-    start, targets, seconds, order, core_start = routes
+def _lay_out(routes, packets, costs, spikes, fired, busy, active, share, updated):
+    """Fill ``packets`` with those of a step.
+
+    fired, busy : scratch by neuron and by core;  active or share : who is updated;  updated : how many by core.
+    """
+    start, targets, seconds, core, order, core_start = routes
     first, target, gap, service, tail = packets
     neurons, cores = order.size, core_start.size - 1
     for s in spikes:
         if s < neurons:
             fired[s] = 1
+            busy[core[s]] = 1
     n = 0
     for c in range(cores):
         first[c] = n
+        if not busy[c]:
+            tail[c] = costs.access * (core_start[c + 1] - core_start[c]) + costs.update * updated[c]
+            continue
+        busy[c] = 0
         wait = 0.0
         for k in range(core_start[c], core_start[c + 1]):
             i = order[k]
@@ -113,15 +122,15 @@ def _digest(spikes, active):
 
 
 @njit(cache=True)
-def time_steps(mesh, work, routes, packets, costs, step_start, source, active, share, seconds, core, stage):
+def time_steps(mesh, work, routes, packets, costs, step_start, source, active, share, updated, seconds, core, stage):
     """Time every step of a chunk; returns the number of times a packet had to wait for room.
 
     source : spikes of step t at step_start[t] : step_start[t + 1].
-    active : (steps, neurons), or empty and ``share`` counts.
+    active : (steps, neurons), or empty and ``share`` counts.    updated : (steps or 1, cores) neurons updated.
     A step equal to an earlier one of the chunk takes its result.
     """
     steps = step_start.size - 1
-    fired = np.zeros(routes.order.size, np.uint8)
+    fired, busy = np.zeros(routes.order.size, np.uint8), np.zeros(routes.core_start.size - 1, np.uint8)
     table = np.full(4 * steps + 1, -1, np.int64)
     waits = np.zeros(steps, np.int64)
     nobody = np.zeros(0, np.uint8)
@@ -137,7 +146,8 @@ def time_steps(mesh, work, routes, packets, costs, step_start, source, active, s
             seconds[t], core[t], stage[t], waits[t] = seconds[old], core[old], stage[old], waits[old]
         else:
             table[slot] = t
-            _lay_out(routes, packets, costs, spikes, fired, row, share)
+            counts = updated[t] if updated.shape[0] > 1 else updated[0]
+            _lay_out(routes, packets, costs, spikes, fired, busy, row, share, counts)
             seconds[t], core[t], stage[t], waits[t] = run_step(
                 mesh, work, packets.start, packets.target, packets.gap, packets.service, packets.tail
             )
