@@ -72,33 +72,31 @@ class State(NamedTuple):
 def _advance(uv, cur, par, b, tile, uniform, loihi):
     """u and v of block b, one step further, without resets; returns how many neurons are above threshold."""
     above = 0
-    s = uv[b]
-    p = par[tile]
-    c = cur[b * BLOCK : (b + 1) * BLOCK]
+    first = b * BLOCK
     if loihi:
         for i in range(BLOCK):
-            u = math.trunc(p[ALPHA, i] * s[0, i]) + 64.0 * c[i]
+            u = math.trunc(par[tile, ALPHA, i] * uv[b, 0, i]) + 64.0 * cur[first + i]
             u = u - 16777216.0 if u > 8388608.0 else (u + 16777216.0 if u <= -8388608.0 else u)
-            v = math.trunc(p[BETA, i] * s[1, i]) + u + p[BIAS, i]
+            v = math.trunc(par[tile, BETA, i] * uv[b, 1, i]) + u + par[tile, BIAS, i]
             v = min(max(v, -8388607.0), 8388607.0)
-            s[0, i] = u
-            s[1, i] = v
-            above += v > p[THETA, i]
+            uv[b, 0, i] = u
+            uv[b, 1, i] = v
+            above += v > par[tile, THETA, i]
     elif uniform:
-        alpha, beta, bias, theta = p[ALPHA, 0], p[BETA, 0], p[BIAS, 0], p[THETA, 0]
+        alpha, beta, bias, theta = par[tile, ALPHA, 0], par[tile, BETA, 0], par[tile, BIAS, 0], par[tile, THETA, 0]
         for i in range(BLOCK):
-            u = alpha * s[0, i] + c[i]
-            v = beta * s[1, i] + u + bias
-            s[0, i] = u
-            s[1, i] = v
+            u = alpha * uv[b, 0, i] + cur[first + i]
+            v = beta * uv[b, 1, i] + u + bias
+            uv[b, 0, i] = u
+            uv[b, 1, i] = v
             above += v > theta
     else:
         for i in range(BLOCK):
-            u = p[ALPHA, i] * s[0, i] + c[i]
-            v = p[BETA, i] * s[1, i] + u + p[BIAS, i]
-            s[0, i] = u
-            s[1, i] = v
-            above += v > p[THETA, i]
+            u = par[tile, ALPHA, i] * uv[b, 0, i] + cur[first + i]
+            v = par[tile, BETA, i] * uv[b, 1, i] + u + par[tile, BIAS, i]
+            uv[b, 0, i] = u
+            uv[b, 1, i] = v
+            above += v > par[tile, THETA, i]
     return above
 
 
@@ -118,14 +116,12 @@ def _fire(uv, par, b, tile, subtract, t, spk, spk_step, n):
 @njit(cache=True)
 def _can_spike(uv, par, b, tile):
     """Whether a neuron of block b may still spike without input: an upper bound on every later v against theta."""
-    s = uv[b]
-    p = par[tile]
     bad = 0
     for i in range(BLOCK):
-        v = s[1, i]
-        rise = p[GAIN, i] * max(s[0, i], 0.0) + p[DRIVE, i]
+        v = uv[b, 1, i]
+        rise = par[tile, GAIN, i] * max(uv[b, 0, i], 0.0) + par[tile, DRIVE, i]
         top = max(v, 0.0)
-        theta = p[THETA, i]
+        theta = par[tile, THETA, i]
         if rise > 0.0:
             bad += top + rise + 1e-9 * abs(v) > theta - 1e-6 * abs(theta)
         else:
@@ -191,24 +187,25 @@ def _prefetch(typing, array, index):
     return types.void(array, index), generate
 
 
-@njit(cache=True, inline="always")  # no counting of references to net and state
-def _deliver(net, state, scratch, q, lo, hi, spk):
+@njit(cache=True)
+def _deliver(
+    proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi
+):  # fmt: skip
     """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets.
 
     One range of targets after the other, so that their sums stay in cache; within a range spike after spike, so that
     every sum is taken in ascending order of the presynaptic neurons.
     """
-    pre, post, exponent, ranges = net.proj[q, 0], net.proj[q, 1], net.proj[q, 3], net.proj[q, 7]
-    mark, coded, first = net.proj[q, 5] != 0, net.proj[q, 6] != 0, net.pop_first[pre]
-    shift = np.uint64(net.shift[q])  # unsigned indices need no look at their sign; sums wrap around as they should
-    target, code, palette, weight, ptr = net.target, net.code, net.palette[q], state.weight, net.ptr
-    start, stop = net.pop_first[post], net.pop_blk[post + 1] * BLOCK
-    into, touched = state.cur, state.touched
+    pre, post, exponent, ranges = proj[q, 0], proj[q, 1], proj[q, 3], proj[q, 7]
+    mark, coded, first = proj[q, 5] != 0, proj[q, 6] != 0, pop_first[pre]
+    shift = np.uint64(shifts[q])  # unsigned indices need no look at their sign; sums wrap around as they should
+    start, stop = pop_first[post], pop_blk[post + 1] * BLOCK
+    into = cur
     if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
         into = scratch
         into[start:stop] = 0.0
         mark = True
-    base = net.proj[q, 4] - first * ranges
+    base = proj[q, 4] - first * ranges
     if ranges > 1:  # long rows, out of cache: ask for the first of each at once
         for j in range(lo, min(hi, lo + AHEAD)):
             k = np.uint64(ptr[spk[j] * ranges + base])
@@ -231,7 +228,7 @@ def _deliver(net, state, scratch, q, lo, hi, spk):
                         _prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
             if coded:
                 for k in range(low, high):
-                    into[target[k]] += palette[code[k + shift]]
+                    into[target[k]] += palette[q, code[k + shift]]
             else:
                 for k in range(low, high):
                     into[target[k]] += weight[k + shift]
@@ -241,9 +238,10 @@ def _deliver(net, state, scratch, q, lo, hi, spk):
     if exponent < 0:
         scale = 2.0**exponent
         for i in range(start, stop):
-            state.cur[i] += math.floor(scratch[i] * scale)
+            cur[i] += math.floor(scratch[i] * scale)
     if mark:
-        touched[net.pop_blk[post] : net.pop_blk[post + 1]] = 1
+        for b in range(pop_blk[post], pop_blk[post + 1]):
+            touched[b] = 1
 
 
 @njit(cache=True)
@@ -271,20 +269,20 @@ def _learn(net, state, r, spk, slot):
             state.x[x0 + spk[j] - net.pop_first[signal]] = 0.0
 
 
-@njit(cache=True, inline="always")  # no counting of references to net and state
-def _step_population(net, state, old, p, t, spk, spk_step, n, dense, counting):
+@njit(cache=True)
+def _step_population(
+    pop_flags, pop_blk, blk_tile, uniform_tile, par, uv, cur, touched, awake, upto, counts, old, spk, spk_step, p, t, n,
+    dense, counting,
+):  # fmt: skip
     """Step t of population p; appends its spikes and returns the new length of the spike buffer."""
-    uv, cur, par, touched, awake, upto, counts = (
-        state.uv, state.cur, net.par, state.touched, state.awake, state.upto, state.counts,
-    )  # fmt: skip
-    loihi, subtract = net.pop_flags[p, 0] != 0, net.pop_flags[p, 1] != 0
-    every, offset = net.pop_flags[p, 2], net.pop_flags[p, 3]
+    loihi, subtract = pop_flags[p, 0] != 0, pop_flags[p, 1] != 0
+    every, offset = pop_flags[p, 2], pop_flags[p, 3]
     clear = every > 0 and t % every == offset
-    for b in range(net.pop_blk[p], net.pop_blk[p + 1]):
+    for b in range(pop_blk[p], pop_blk[p + 1]):
         if not (touched[b] or awake[b] or dense):
             continue
-        tile = net.blk_tile[b]
-        uniform = net.uniform[tile] != 0
+        tile = blk_tile[b]
+        uniform = uniform_tile[tile] != 0
         if upto[b] < t:
             _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, upto[b], t, counts, p, counting)
         if clear:
@@ -299,7 +297,8 @@ def _step_population(net, state, old, p, t, spk, spk_step, n, dense, counting):
             counts[p, 1] += _changed(old, uv, b)
         upto[b] = t + 1
         if touched[b]:
-            cur[b * BLOCK : (b + 1) * BLOCK] = 0.0
+            for i in range(b * BLOCK, (b + 1) * BLOCK):
+                cur[i] = 0.0
             touched[b] = 0
             awake[b] = 1
         else:
@@ -308,12 +307,12 @@ def _step_population(net, state, old, p, t, spk, spk_step, n, dense, counting):
 
 
 @njit(cache=True)
-def _idle(net, state, t, last, depth):
+def _idle(awake, touched, t, last, depth):
     """Whether nothing can happen before the next input: all blocks asleep, no spike on its way."""
     if last >= 0 and t - last < depth:
         return False
-    for b in range(state.awake.size):  # noqa: SIM110 (a compiled loop)
-        if state.awake[b] or state.touched[b]:
+    for b in range(awake.size):  # noqa: SIM110 (a compiled loop)
+        if awake[b] or touched[b]:
             return False
     return True
 
@@ -326,52 +325,84 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
     last: step of the latest spike, or -1.    out: (steps, columns) of traces, filled from row 0.
     """
     old = np.zeros((2, BLOCK))
-    depth = state.ring.shape[0]
+    # Taken out of the tuples once: every access in the loop would count references.
+    proj, shift, first, blk, ptr, target = net.proj, net.shift, net.pop_first, net.pop_blk, net.ptr, net.target
+    code, palette, flags, blk_tile, uniform, par = (
+        net.code, net.palette, net.pop_flags, net.blk_tile, net.uniform, net.par,
+    )  # fmt: skip
+    size, in_pops, order, in0, late, traces = (
+        net.pop_size, net.in_pops, net.order, net.proj_in0, net.proj_late, net.traces,
+    )  # fmt: skip
+    uv, cur, touched, awake, upto, weight = (
+        state.uv, state.cur, state.touched, state.awake, state.upto, state.weight,
+    )  # fmt: skip
+    ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
+    depth = ring.shape[0]
     may_skip = not dense
-    for r in range(net.rule.shape[0]):
+    for r in range(rules):
         may_skip = may_skip and net.rate[r, 1] == 0.0
     start = t
     while t < stop and n + room <= spk.size:
-        if may_skip and _idle(net, state, t, last, depth):
+        if may_skip and _idle(awake, touched, t, last, depth):
             after = event_step[e] if e < events.size else stop
             if after > t:
                 t = min(after, stop)
-                for d in range(depth):
-                    state.ring[d] = 0
+                ring[:] = 0
                 continue
         slot = t % depth
         before = n
-        for p in net.in_pops:
-            state.ring[slot, p, 0] = n
-            first = net.pop_first[p]
-            size = net.pop_size[p]
-            while e < events.size and event_step[e] == t and first <= events[e] < first + size:
+        for p in in_pops:
+            ring[slot, p, 0] = n
+            while e < events.size and event_step[e] == t and first[p] <= events[e] < first[p] + size[p]:
                 spk[n] = events[e]
                 spk_step[n] = t
                 n += 1
                 e += 1
-            state.ring[slot, p, 1] = n
+            ring[slot, p, 1] = n
         k = 0
-        for p in net.order:
-            while k < net.proj_in0.size and net.proj[net.proj_in0[k], 1] == p:
-                q = net.proj_in0[k]
-                lo, hi = state.ring[slot, net.proj[q, 0]]
+        for p in order:
+            while k < in0.size and proj[in0[k], 1] == p:
+                q = in0[k]
+                lo, hi = ring[slot, proj[q, 0], 0], ring[slot, proj[q, 0], 1]
                 if hi > lo:
-                    _deliver(net, state, scratch, q, lo, hi, spk)
+                    _deliver(
+                        proj,
+                        shift,
+                        first,
+                        blk,
+                        ptr,
+                        target,
+                        code,
+                        palette,
+                        weight,
+                        cur,
+                        touched,
+                        scratch,
+                        spk,
+                        q,
+                        lo,
+                        hi,
+                    )
                 k += 1
-            state.ring[slot, p, 0] = n
-            n = _step_population(net, state, old, p, t, spk, spk_step, n, dense, counting)
-            state.ring[slot, p, 1] = n
-        for q in net.proj_late:
-            lo, hi = state.ring[(t + 1 - net.proj[q, 2]) % depth, net.proj[q, 0]]
-            if hi > lo and t + 1 >= net.proj[q, 2]:
-                _deliver(net, state, scratch, q, lo, hi, spk)
-        for r in range(net.rule.shape[0]):
+            ring[slot, p, 0] = n
+            n = _step_population(
+                flags, blk, blk_tile, uniform, par, uv, cur, touched, awake, upto, counts, old, spk, spk_step, p, t, n,
+                dense, counting,
+            )  # fmt: skip
+            ring[slot, p, 1] = n
+        for q in late:
+            then = (t + 1 - proj[q, 2]) % depth
+            lo, hi = ring[then, proj[q, 0], 0], ring[then, proj[q, 0], 1]
+            if hi > lo and t + 1 >= proj[q, 2]:
+                _deliver(
+                    proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi
+                )
+        for r in range(rules):
             _learn(net, state, r, spk, slot)
-        for r in range(net.traces.shape[0]):
-            b, size, row, column = net.traces[r]
-            for i in range(size):
-                out[t - start, column + i] = state.uv[b + i // BLOCK, row, i % BLOCK]
+        for r in range(traces.shape[0]):
+            b, neurons, row, column = traces[r, 0], traces[r, 1], traces[r, 2], traces[r, 3]
+            for i in range(neurons):
+                out[t - start, column + i] = uv[b + i // BLOCK, row, i % BLOCK]
         if n > before:
             last = t
         t += 1
