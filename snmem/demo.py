@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from . import encode
 from .circuits import Race
-from .errors import InputError
+from .errors import FileError
 from .lava import LavaSession
 from .lava.shim import require_lava
 from .loihi.quantization import quantize
@@ -199,34 +199,20 @@ def demo(
     stored = spiking.store(task.patterns)
     algorithm.store(task.patterns)
     say(f"recalling the newest {task.newest} from damaged cues")
-    recalled, by_algorithm = spiking.recall(task.cues), algorithm.recall(task.cues)
-    newest = task.patterns[-task.newest :]
-    recall = {
-        "spiking": recovered(recalled, newest),
-        "algorithm": recovered(by_algorithm, newest),
-        "never_stored": recovered(spiking.recall(task.never_cues), task.never),
-        "identified": identified(recalled, task.patterns),
-        "identified_algorithm": identified(by_algorithm, task.patterns),
-    }
+    recalled = spiking.recall(task.cues)
+    recall = _scores(task, recalled, algorithm.recall(task.cues), spiking.recall(task.never_cues))
     kwta = {m.kwta.name: m.kwta_report(task.cues) for m in (spiking, spiking.with_kwta(Race()))}
-    with nullcontext(out) if out else TemporaryDirectory(prefix="snmem-") as folder:
-        path = Path(folder) / "memory.nir"
-        say("writing the frozen memory as NIR and reading it back")
-        write_nir(spiking.recall_network, path)
-        network = read_nir(path)
-        if network != spiking.recall_network:
-            raise InputError(f"{path}: reads back as another network; this is a defect of snmem, please report it")
-        nir_bytes = path.stat().st_size
+    say("writing the frozen memory as NIR and reading it back")
+    network, files, nir_bytes = _through_nir(spiking.recall_network, out)
     integer = quantize(network).network
     inputs, steps = spiking.recall_inputs(task.cues[-COMPARED:])
     with LavaSession() if lava else nullcontext():
         conformance = compare_runtimes(network, integer, inputs, steps, lava, say)
     say(f"billing {task.newest} recalls")
     bills = cost(integer, *spiking.recall_inputs(task.cues), task.newest)
-    files = {}
     if out:
         say("drawing pictures")
-        files = {"nir": str(path), **draw(task, recalled, spiking, out)}
+        files |= draw(task, recalled, spiking, out)
     return {
         "data": {"source": str(data), "kind": task.kind, "stored": len(task.patterns), "recalled": task.newest},
         "recall": recall,
@@ -246,6 +232,28 @@ def demo(
         "seconds": time.perf_counter() - began,
         "ok": all(c["differing"] == 0 for c in conformance.values()),
     }
+
+
+def _scores(task: Task, recalled: Any, by_algorithm: Any, never: Any) -> dict[str, float]:
+    newest = task.patterns[-task.newest :]
+    return {
+        "spiking": recovered(recalled, newest),
+        "algorithm": recovered(by_algorithm, newest),
+        "never_stored": recovered(never, task.never),
+        "identified": identified(recalled, task.patterns),
+        "identified_algorithm": identified(by_algorithm, task.patterns),
+    }
+
+
+def _through_nir(network: Network, out: Path | None) -> tuple[Network, dict[str, str], int]:
+    """The network as read back from a NIR file, the file if it is kept, and its size in bytes."""
+    with nullcontext(out) if out else TemporaryDirectory(prefix="snmem-") as folder:
+        path = Path(folder) / "memory.nir"
+        write_nir(network, path)
+        again = read_nir(path)
+        if again != network:
+            raise FileError(f"{path}: reads back as another network; this is a defect of snmem, please report it")
+        return again, {"nir": str(path)} if out else {}, path.stat().st_size
 
 
 def draw(task: Task, recalled: NDArray[Any], memory: SpikingKWinnerMemory, out: Path) -> dict[str, str]:
