@@ -16,7 +16,7 @@ from conftest import SNMEM, Result
 
 from snmem import LIF, Input, Network, Population, Projection
 from snmem.doctor import Row
-from snmem.nir_io import write_nir
+from snmem.nir_io import read_nir, write_nir
 
 LINES = "The cat sat on the mat.\nA dog barked all night.\nRain fell on the old town.\nNobody saw the thief leave.\n"
 
@@ -235,3 +235,34 @@ def test_what_a_file_leaves_open_is_set_by_name(snmem: Callable[..., Result], tm
 
 def test_an_unknown_recipe_lists_the_known_ones(snmem: Callable[..., Result]) -> None:
     assert "kwinner-retention" in snmem("reproduce", "nothing").error()
+
+
+def test_verify_agrees_and_says_so(snmem: Callable[..., Result], nir_file: Path) -> None:
+    result = snmem("verify", nir_file, "--backends", "event,lava_float", "--steps", 20, "--json")
+    assert (result.code, result.data["agree"]) == (0, True)
+    for backend in result.data["backends"].values():
+        assert backend["populations"]["out"]["cells"] == 40
+        assert backend["populations"]["out"]["differing"] == 0
+    np.save(nir_file.with_name("in.npy"), np.eye(3, dtype=int)[[0, 1, 2, 0]])
+    result = snmem("verify", nir_file, "--backends", "event", "--input", nir_file.with_name("in.npy"))
+    assert "4 steps" in result.out
+    assert "All agree." in result.out
+
+
+def test_verify_fails_where_spikes_differ(snmem: Callable[..., Result], nir_file: Path, tmp_path: Path) -> None:
+    golden = tmp_path / "golden.h5"
+    assert snmem("verify", nir_file, "--backends", "event", "--save-golden", golden).code == 0
+    network = read_nir(nir_file)
+    write_nir(network.with_weights({"in->out": np.zeros((2, 3))}), nir_file)
+    result = snmem("verify", nir_file, "--backends", "event", "--golden", golden, "--json")
+    assert (result.code, result.data["agree"]) == (1, False)
+    assert result.data["golden"]["populations"]["out"]["differing"] > 0
+
+
+def test_verify_without_lava_names_the_remedy(
+    snmem: Callable[..., Result], nir_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snmem.lava.shim.installed_version", lambda: None)
+    result = snmem("verify", nir_file, "--backends", "lava_float", "--json")
+    assert result.code == 1
+    assert "snmem lava install" in result.data["backends"]["lava_float"]["reason"]

@@ -16,6 +16,7 @@ from .doctor import doctor
 from .lava import lava
 from .nir import inspect
 from .reproduce import reproduce
+from .verify import verify
 
 app = typer.Typer(
     help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",
@@ -46,6 +47,7 @@ def _start(
 
 add_verb(app, "demo", demo, out="snmem-demo")
 add_verb(app, "inspect", inspect)
+add_verb(app, "verify", verify)
 add_verb(app, "cost", cost)
 add_verb(app, "chips", chips)
 add_verb(app, "reproduce", reproduce)

@@ -6,19 +6,17 @@ from typing import Annotated
 from typer import Option
 
 from .contract import Report
-from .nir import Dt, NirFile, Settings, reading_options
+from .nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
 from .progress import say
 
 
 def cost(
     file: NirFile,
     chip: Annotated[str, Option(help="A name that `snmem chips` lists, or a profile of your own (.toml).")],
-    steps: Annotated[int | None, Option(min=1, help="Steps to run; default: length of the input, else 100.")] = None,
-    inputs: Annotated[
-        Path | None, Option("--input", help="Input spikes: .npy raster, or .npz by input name; default: random.")
-    ] = None,
-    rate: Annotated[float, Option(help="Random input: spikes per neuron and step.")] = 0.05,
-    seed: Annotated[int, Option(min=0, help="Random input: its seed.")] = 0,
+    steps: Steps = None,
+    inputs: InputFile = None,
+    rate: Rate = 0.1,
+    seed: Seed = 0,
     items: Annotated[int, Option(min=1, help="Recalls or inferences in the run, for the cost of one.")] = 1,
     step_time: Annotated[
         float | None, Option(help="Seconds per step in real time; default: the file's dt.", min=1e-12)
@@ -33,13 +31,17 @@ def cost(
 ) -> Report:
     """Run a network and price its spikes, synaptic events, packets and time on a chip."""
     from ..aer import measure
-    from ..inputs import load_inputs, random_inputs
+    from ..inputs import load_inputs
     from ..nir_io import read_nir
+    from ..verify import poisson
 
     options = reading_options(dt, settings)
     network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
-    spikes = load_inputs(inputs, network, steps) if inputs else random_inputs(network, steps or 100, rate, seed)
-    length = next((s.steps for s in spikes.values()), steps or 100)
+    if inputs:
+        spikes, length = load_inputs(inputs, network, steps)
+    else:
+        length = steps or 100
+        spikes = poisson(network, length, seed, rate)
     limits = "report" if allow_oversize else "error"
     made = measure(network, spikes, length, chip, items=items, step_time=step_time, limits=limits)
     stimulus = {"file": inputs} if inputs else {"rate": rate, "seed": seed}

@@ -15,6 +15,13 @@ Settings = Annotated[
     list[str] | None,
     Option("--set", metavar="NAME=VALUE", help="Settle what the file leaves open; a wrong name lists the choices."),
 ]
+Steps = Annotated[int | None, Option("--steps", min=1, help="Steps to run; default: length of the input, else 100.")]
+InputFile = Annotated[
+    Path | None,
+    Option("--input", metavar="FILE", help="Input spikes: .npy, .npz by input name, or .h5; default: random."),
+]
+Rate = Annotated[float, Option("--rate", min=0, help="Random input: spikes per line and step (Poisson).")]
+Seed = Annotated[int, Option("--seed", min=0, help="Random input: its seed.")]
 
 
 def reading_options(dt: float | None, settings: list[str] | None) -> dict[str, Any]:
