@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from snmem.demo import demo
+
 ROOT = Path(__file__).parent.parent
 #: Pages whose Python blocks are whole programs.
 PAGES = ["README.md", "docs/first-memory.md"]
@@ -25,3 +27,18 @@ def test_python_of_a_page_runs(page: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
     exec(compile("\n".join(blocks), page, "exec"), {"__name__": page})
+
+
+def test_figures_of_the_readme_are_those_of_the_demo() -> None:
+    """Lava left out, whose cells and differing cells have tests of their own."""
+    found = demo(lava=False, say=lambda message: None)
+    text = (ROOT / "README.md").read_text()
+    recall, event = found["recall"], found["conformance"]["event"]
+    bits = " | ".join(f"{recall[name]:.3f}" for name in ("spiking", "algorithm", "never_stored"))
+    assert f"| active bits recovered | {bits} |" in text
+    right = " | ".join(f"{recall[name]:.0%}".replace("%", " %") for name in ("identified", "identified_algorithm"))
+    assert f"| right item nearest | {right} | |" in text
+    assert f"{event['cells']:,} cells" in text
+    assert all(found["conformance"][name]["differing"] == 0 for name in ("event", "loihi"))
+    joules = found["cost"]["loihi1-nahuku"]["dynamic_joules_per_recall"]
+    assert f"One recall costs {1e6 * joules:.0f} uJ of dynamic energy" in " ".join(text.split())
