@@ -25,6 +25,7 @@ from .lava.shim import require_lava
 from .loihi.quantization import quantize
 from .memory.kwinner import KWinnerMemory
 from .memory.spiking import SpikingKWinnerMemory
+from .metrics import accuracy, identified
 from .network import Network
 from .nir_io import read_nir, write_nir
 from .patterns import partial_cues
@@ -99,18 +100,6 @@ def _numeric_task(kind: str, items: Any, other: Any, rng: np.random.Generator) -
     patterns, never = encoder.encode(items), encoder.encode(other)
     cues, never_cues = (partial_cues(x, KEPT, rng) for x in (patterns[-NEWEST:], never))
     return Task(kind, items, encoder, patterns, None, cues, never, never_cues)
-
-
-def recovered(recalled: NDArray[Any], patterns: NDArray[Any]) -> float:
-    """Fraction of the active bits of ``patterns`` that are also active in ``recalled``."""
-    return float((recalled & patterns).sum() / patterns.sum())
-
-
-def identified(recalled: NDArray[Any], patterns: NDArray[Any]) -> float:
-    """Fraction of recalled rows whose nearest stored pattern (largest overlap) is the right one of the last rows."""
-    overlap = recalled.astype(np.float32) @ patterns.T.astype(np.float32)
-    right = np.arange(len(patterns) - len(recalled), len(patterns))
-    return float((overlap.argmax(1) == right).mean())
 
 
 def compare_runtimes(
@@ -235,13 +224,14 @@ def demo(
 
 
 def _scores(task: Task, recalled: Any, by_algorithm: Any, never: Any) -> dict[str, float]:
-    newest = task.patterns[-task.newest :]
+    right = np.arange(len(task.patterns))[-task.newest :]
+    newest = task.patterns[right]
     return {
-        "spiking": recovered(recalled, newest),
-        "algorithm": recovered(by_algorithm, newest),
-        "never_stored": recovered(never, task.never),
-        "identified": identified(recalled, task.patterns),
-        "identified_algorithm": identified(by_algorithm, task.patterns),
+        "spiking": float(accuracy(recalled, newest).mean()),
+        "algorithm": float(accuracy(by_algorithm, newest).mean()),
+        "never_stored": float(accuracy(never, task.never).mean()),
+        "identified": identified(recalled, task.patterns, right),
+        "identified_algorithm": identified(by_algorithm, task.patterns, right),
     }
 
 

@@ -3,12 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-_HOME = {"KWinnerConfig": "config", "KWinnerMemory": "kwinner"}
-__all__ = ["KWinnerConfig", "KWinnerMemory"]
+_HOME = {"KWinnerConfig": "config", "KWinnerMemory": "kwinner", "SpikingKWinnerMemory": "spiking"}
+__all__ = ["KWinnerConfig", "KWinnerMemory", "SpikingKWinnerMemory"]
 
 if TYPE_CHECKING:
     from .config import KWinnerConfig
     from .kwinner import KWinnerMemory
+    from .spiking import SpikingKWinnerMemory
 
 
 def __getattr__(name: str) -> Any:

@@ -178,13 +178,14 @@ class SpikingKWinnerMemory:
             outputs=(visible.winners,),
         )
 
-    def store(self, patterns: ArrayLike, targets: ArrayLike | None = None) -> Recording:
+    def store(self, patterns: ArrayLike, targets: ArrayLike | None = None, **options: Any) -> Recording:
         """Present patterns one after another to the learning network, once each.
 
         Parameters
         ----------
         patterns : bool (n, visible) or (visible,), ``active`` ones in each row.
         targets : patterns to recall instead (hetero-association), same shape.
+        options : go to :func:`snmem.simulate` (``counters``, ``record``, ...).
 
         Returns
         -------
@@ -199,7 +200,7 @@ class SpikingKWinnerMemory:
         wanted = cues if targets is None else self._check(targets, "targets", self.config.active)
         if len(wanted) != len(cues):
             raise InputError(f"store: {len(cues)} patterns but {len(wanted)} targets; give one target for each pattern")
-        return self._learn(cues, cues, wanted)
+        return self._learn(cues, cues, wanted, **options)
 
     def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 1) -> Recording:
         """Overwrite patterns: the units that win for each of them learn a random pattern instead, ``times`` times
@@ -214,7 +215,7 @@ class SpikingKWinnerMemory:
             row[rng.choice(self.config.visible, self.config.active, replace=False)] = True
         return self._learn(cues, noise, noise)
 
-    def _learn(self, cues: NDArray[Any], printed: NDArray[Any], targets: NDArray[Any]) -> Recording:
+    def _learn(self, cues: NDArray[Any], printed: NDArray[Any], targets: NDArray[Any], **options: Any) -> Recording:
         when, n = self.storing, len(cues)
         starts = np.arange(n) * when.period
         volleys = [_volley(cues, when.period, 0), _volley(printed, when.period, when.latency)]
@@ -224,7 +225,7 @@ class SpikingKWinnerMemory:
             "target": _volley(targets, when.period, when.latency),
         }
         network = self.learning_network
-        recording = simulate(network, inputs, n * when.period, self.backend, state=self._state)
+        recording = simulate(network, inputs, n * when.period, self.backend, state=self._state, **options)
         self._state = recording.state
         self._forward, self._back = (recording.weights[q.name] for q in network.projections if q.plasticity)
         self.__dict__.pop("recall_network", None)
