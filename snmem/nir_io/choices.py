@@ -26,7 +26,9 @@ OPTIONS: dict[str, Option] = {
     "time_unit": Option("s", ("s", "ms", "us"), "unit of the file's times, dt included"),
     "discretization": Option("euler", ("euler", "exp"), "decays are 1 - dt/tau or exp(-dt/tau)"),
     "spike": Option(
-        "pulse", ("pulse", "dirac", "unit"), "a spike is a current of 1 for one dt, of area 1, or adds W as is"
+        "pulse",
+        ("pulse", "dirac", "current", "unit"),
+        "a spike is a current of 1 for one dt, of area 1, adds W to the synaptic current, or adds W to v as is",
     ),
     "if_gain": Option("r", ("r", "r*dt", "1"), "what a spike of weight 1 adds to v of an I or IF neuron"),
     "reset": Option("zero", ("zero", "subtract"), "after a spike v becomes v_reset, or loses v_threshold"),

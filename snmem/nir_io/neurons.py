@@ -65,7 +65,8 @@ def parameters(node: Node) -> dict[str, Array]:
 def read_neuron(node: Node, dt: float, scheme: str = "euler", spike: str = "pulse", if_gain: str = "r") -> Reading:
     """Read a NIR neuron with time step dt (equations in the module docstring).
 
-    scheme : "euler" or "exp".    spike : "pulse", "dirac" or "unit" (gain 1 whatever r and w_in say).
+    scheme : "euler" or "exp".
+    spike : "pulse", "dirac", "current" (u jumps by W; w_in unused) or "unit" (gain 1 whatever r and w_in say).
     if_gain : "r", "r*dt" or "1", for I and IF whatever ``spike`` is.
     FileError where the decay of Euler would be negative (tau < dt).
     """
@@ -99,7 +100,7 @@ def _read(node: Node, p: dict[str, Array], dt: float, scheme: str, spike: str, i
         if scheme == "exp":
             drive = p["r"] * _double_exponential(p["tau_syn"], p["tau_mem"], dt)
         dirac = p["w_in"] / p["tau_syn"] * drive
-        drive = (p["w_in"] * x_syn) * drive
+        drive = drive if spike == "current" else (p["w_in"] * x_syn) * drive
     gain, bias_gain = (dirac if spike == "dirac" else drive), drive
     gain, bias_gain = (one, one) if spike == "unit" else (gain, bias_gain)
     return Reading(alpha, beta, theta, p["v_leak"] * x_mem, v_reset, gain, bias_gain)
