@@ -219,7 +219,7 @@ class _Layout:
             -1,
             State(
                 uv=np.zeros((n, 2, BLOCK)),
-                cur=np.zeros(n * BLOCK),
+                cur=np.zeros((n, BLOCK)),
                 touched=np.zeros(n, np.uint8),
                 awake=np.ones(n, np.uint8),
                 upto=np.zeros(n, np.int64),
@@ -303,7 +303,7 @@ def run(job: Job) -> Recording:
     carried = len(start.spikes)
     buffer = np.empty((2, carried + max(2 * room, 1 << 16)), np.int64)
     buffer[0, :carried] = start.spikes
-    scratch = np.zeros(len(state.cur))
+    scratch = np.zeros(state.cur.size)
     t, n, e, last, kept, size = start.step, carried, 0, start.last, [], 64
     while t < end:
         began, before = time.perf_counter(), t

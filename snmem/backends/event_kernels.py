@@ -57,7 +57,7 @@ class State(NamedTuple):
     """What a step changes."""
 
     uv: Any  # (blocks, 2, BLOCK)
-    cur: Any  # (blocks * BLOCK,) input of the coming step
+    cur: Any  # (blocks, BLOCK) input of the coming step
     touched: Any  # (blocks,) 1 where cur may be nonzero
     awake: Any  # (blocks,) 1 where a neuron may spike without further input
     upto: Any  # (blocks,) steps done
@@ -72,10 +72,9 @@ class State(NamedTuple):
 def _advance(uv, cur, par, b, tile, uniform, loihi):
     """u and v of block b, one step further, without resets; returns how many neurons are above threshold."""
     above = 0
-    first = b * BLOCK
     if loihi:
         for i in range(BLOCK):
-            u = math.trunc(par[tile, ALPHA, i] * uv[b, 0, i]) + 64.0 * cur[first + i]
+            u = math.trunc(par[tile, ALPHA, i] * uv[b, 0, i]) + 64.0 * cur[b, i]
             u = u - 16777216.0 if u > 8388608.0 else (u + 16777216.0 if u <= -8388608.0 else u)
             v = math.trunc(par[tile, BETA, i] * uv[b, 1, i]) + u + par[tile, BIAS, i]
             v = min(max(v, -8388607.0), 8388607.0)
@@ -85,14 +84,14 @@ def _advance(uv, cur, par, b, tile, uniform, loihi):
     elif uniform:
         alpha, beta, bias, theta = par[tile, ALPHA, 0], par[tile, BETA, 0], par[tile, BIAS, 0], par[tile, THETA, 0]
         for i in range(BLOCK):
-            u = alpha * uv[b, 0, i] + cur[first + i]
+            u = alpha * uv[b, 0, i] + cur[b, i]
             v = beta * uv[b, 1, i] + u + bias
             uv[b, 0, i] = u
             uv[b, 1, i] = v
             above += v > theta
     else:
         for i in range(BLOCK):
-            u = par[tile, ALPHA, i] * uv[b, 0, i] + cur[first + i]
+            u = par[tile, ALPHA, i] * uv[b, 0, i] + cur[b, i]
             v = par[tile, BETA, i] * uv[b, 1, i] + u + par[tile, BIAS, i]
             uv[b, 0, i] = u
             uv[b, 1, i] = v
@@ -101,16 +100,23 @@ def _advance(uv, cur, par, b, tile, uniform, loihi):
 
 
 @njit(cache=True)
-def _fire(uv, par, b, tile, subtract, t, spk, spk_step, n):
-    """Reset the neurons of block b that are above threshold and append them to the spikes; returns their new number."""
-    for i in range(BLOCK):
-        theta = par[tile, THETA, i]
-        if uv[b, 1, i] > theta:
-            uv[b, 1, i] = uv[b, 1, i] - theta if subtract else par[tile, RESET, i]
-            spk[n] = b * BLOCK + i
-            spk_step[n] = t
-            n += 1
-    return n
+def _fire(uv, par, b, tile, subtract, t, spk, spk_step, n, above):
+    """Reset the ``above`` neurons of block b that are above threshold and append them to the spikes."""
+    end = n + above
+    for low in range(0, BLOCK, 32):
+        some = 0
+        for i in range(low, low + 32):
+            some += uv[b, 1, i] > par[tile, THETA, i]
+        if some > 0:
+            for i in range(low, low + 32):
+                theta = par[tile, THETA, i]
+                if uv[b, 1, i] > theta:
+                    uv[b, 1, i] = uv[b, 1, i] - theta if subtract else par[tile, RESET, i]
+                    spk[n] = b * BLOCK + i
+                    spk_step[n] = t
+                    n += 1
+            if n == end:
+                return
 
 
 @njit(cache=True)
@@ -134,7 +140,7 @@ def _busy(uv, cur, par, b, tile):
     """Neurons of block b with nonzero state, input or bias."""
     n = 0
     for i in range(BLOCK):
-        n += (uv[b, 0, i] != 0) | (uv[b, 1, i] != 0) | (cur[b * BLOCK + i] != 0) | (par[tile, BIAS, i] != 0)
+        n += (uv[b, 0, i] != 0) | (uv[b, 1, i] != 0) | (cur[b, i] != 0) | (par[tile, BIAS, i] != 0)
     return n
 
 
@@ -151,8 +157,8 @@ def _changed(old, uv, b):
 def _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, start, stop, counts, p, counting):
     """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
     before = np.empty((2, BLOCK))
-    saved = cur[b * BLOCK : (b + 1) * BLOCK].copy()
-    cur[b * BLOCK : (b + 1) * BLOCK] = 0.0
+    saved = cur[b].copy()
+    cur[b] = 0.0
     t = start
     while t < stop:
         if every > 0 and t % every == offset:
@@ -168,7 +174,7 @@ def _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, start, stop,
             still = stop if every == 0 else min(stop, t + (offset - t) % every)
             counts[p, 0] += busy * (still - t)
             t = still
-    cur[b * BLOCK : (b + 1) * BLOCK] = saved
+    cur[b] = saved
 
 
 @intrinsic
@@ -292,13 +298,14 @@ def _step_population(
             old[:] = uv[b]
         above = _advance(uv, cur, par, b, tile, uniform, loihi)
         if above > 0:
-            n = _fire(uv, par, b, tile, subtract, t, spk, spk_step, n)
+            _fire(uv, par, b, tile, subtract, t, spk, spk_step, n, above)
+            n += above
         if counting:
             counts[p, 1] += _changed(old, uv, b)
         upto[b] = t + 1
         if touched[b]:
-            for i in range(b * BLOCK, (b + 1) * BLOCK):
-                cur[i] = 0.0
+            for i in range(BLOCK):
+                cur[b, i] = 0.0
             touched[b] = 0
             awake[b] = 1
         else:
@@ -337,6 +344,7 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
         state.uv, state.cur, state.touched, state.awake, state.upto, state.weight,
     )  # fmt: skip
     ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
+    flat = cur.reshape(cur.size)
     depth = ring.shape[0]
     may_skip = not dense
     for r in range(rules):
@@ -366,23 +374,9 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
                 lo, hi = ring[slot, proj[q, 0], 0], ring[slot, proj[q, 0], 1]
                 if hi > lo:
                     _deliver(
-                        proj,
-                        shift,
-                        first,
-                        blk,
-                        ptr,
-                        target,
-                        code,
-                        palette,
-                        weight,
-                        cur,
-                        touched,
-                        scratch,
-                        spk,
-                        q,
-                        lo,
-                        hi,
-                    )
+                        proj, shift, first, blk, ptr, target, code, palette, weight, flat, touched, scratch, spk,
+                        q, lo, hi,
+                    )  # fmt: skip
                 k += 1
             ring[slot, p, 0] = n
             n = _step_population(
@@ -395,8 +389,8 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
             lo, hi = ring[then, proj[q, 0], 0], ring[then, proj[q, 0], 1]
             if hi > lo and t + 1 >= proj[q, 2]:
                 _deliver(
-                    proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi
-                )
+                    proj, shift, first, blk, ptr, target, code, palette, weight, flat, touched, scratch, spk, q, lo, hi,
+                )  # fmt: skip
         for r in range(rules):
             _learn(net, state, r, spk, slot)
         for r in range(traces.shape[0]):
