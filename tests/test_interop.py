@@ -1,0 +1,184 @@
+"""Files that snnTorch, Norse and Sinabs exported, against the spikes that these frameworks emitted themselves.
+
+Files and rasters: tests/data/interop, made by make.py there. Where a framework computes something that a NIR graph
+cannot say, a few lines here compute the same thing and must give its raster exactly.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snmem import simulate
+from snmem.nir_io import read_nir
+from snmem.verify import verify
+
+DATA = Path(__file__).parent / "data" / "interop"
+STEPS = 200
+#: Norse 1.1 writes time constants times dt (tau * 1e-3), so its step of 1e-3 s is 1e-6 in the file.
+NORSE = {"dt": 1e-6}
+#: Sinabs counts time constants in steps, decays exponentially, fires at the threshold already and subtracts it.
+SINABS = {"dt": 1.0, "discretization": "exp", "threshold": ">=", "reset": "subtract"}
+
+EQUAL = {
+    "snntorch_leaky": {},
+    "snntorch_leaky_subtract": {"reset": "subtract"},
+    "snntorch_synaptic": {},
+    "snntorch_conv": {},
+    "snntorch_rleaky": {},
+    "norse_lif": NORSE,
+    "norse_cuba": {**NORSE, "spike": "current"},
+    "norse_iaf": NORSE,
+    "sinabs_iaf": SINABS,
+    "sinabs_iaf_grid": SINABS,
+    "sinabs_lif": SINABS,
+    "sinabs_lif_sum": {**SINABS, "spike": "unit"},
+    "sinabs_conv": SINABS,
+}
+
+
+def recorded(case):
+    data = np.load(DATA / f"{case}.npz")
+    return data["x"], [data[name] for name in sorted(data.files) if name.startswith("layer")]
+
+
+def spiking(network):
+    return [p for p in network.neurons if np.isfinite(p.neuron.theta).all() and p.name != "bias"]
+
+
+def rasters(network, x, backend="reference"):
+    spikes = simulate(network, {network.inputs[0].name: x}, STEPS, backend).spikes
+    return [spikes[p.name].raster() for p in spiking(network)]
+
+
+@pytest.mark.parametrize("backend", ["reference", "event"])
+@pytest.mark.parametrize("case", EQUAL)
+def test_spikes_equal_those_of_the_exporting_framework(case, backend):
+    network = read_nir(DATA / f"{case}.nir", **EQUAL[case])
+    x, layers = recorded(case)
+    found = rasters(network, x, backend)
+    assert len(found) == len(layers)
+    for ours, theirs in zip(found, layers, strict=True):
+        assert theirs.max() == 1
+        assert 0.02 < theirs.mean() < 0.5
+        assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("case", ["snntorch_rleaky", "norse_cuba", "sinabs_conv"])
+def test_all_backends_agree_on_files_of_other_origin(case):
+    result = verify(DATA / f"{case}.nir", steps=60, **EQUAL[case])
+    assert result["agree"], result["backends"]
+    assert {name for name, found in result["backends"].items() if found["status"] == "ran"} >= {
+        "event",
+        "brian2",
+        "snntorch",
+    }
+
+
+@pytest.mark.parametrize(
+    ("case", "options", "left_out"),
+    [
+        ("sinabs_iaf_grid", SINABS, "threshold"),  # ties at the threshold: > instead of >=
+        ("sinabs_lif", SINABS, "discretization"),
+        ("snntorch_leaky_subtract", {"reset": "subtract"}, "reset"),
+        ("norse_cuba", {**NORSE, "spike": "current"}, "spike"),
+        ("sinabs_lif_sum", {**SINABS, "spike": "unit"}, "spike"),
+    ],
+)
+def test_each_option_is_needed(case, options, left_out):
+    network = read_nir(DATA / f"{case}.nir", **{k: v for k, v in options.items() if k != left_out})
+    x, layers = recorded(case)
+    assert any((ours != theirs).any() for ours, theirs in zip(rasters(network, x), layers, strict=True))
+
+
+def currents(network, x):
+    """Input of the first layer in every step, without recurrence: (steps, neurons)."""
+    p = spiking(network)[0]
+    total = np.zeros((STEPS, p.size))
+    for q in network.projections:
+        if q.post == p.name and q.pre != p.name:
+            source = np.ones((STEPS, 1)) if q.pre == "bias" else x
+            total += source @ q.weights.toarray().T
+    return total + p.neuron.vector("bias", p.size) * (not np.any(p.neuron.alpha))
+
+
+def first_layer(case, **options):
+    network = read_nir(DATA / f"{case}.nir", **options)
+    x, layers = recorded(case)
+    lif = spiking(network)[0].neuron
+    n = layers[0].shape[1]
+    return currents(network, x), *(lif.vector(k, n) for k in ("alpha", "beta", "theta")), layers[0], network, x
+
+
+def test_snntorch_late_subtraction_takes_theta_off_after_the_decay():
+    i, _, beta, theta, theirs, network, x = first_layer("snntorch_leaky_subtract_late", reset="subtract")
+    v, s, found = 0 * theta, 0 * theta, []
+    for t in range(STEPS):
+        v = beta * v + i[t] - s * theta
+        s = (v > theta) * 1
+        found.append(s)
+    assert np.array_equal(found, theirs)
+    assert (rasters(network, x)[0] != theirs).any()
+
+
+def test_snntorch_late_reset_of_synaptic_throws_the_input_of_v_away():
+    i, alpha, beta, theta, theirs, network, x = first_layer("snntorch_synaptic_late")
+    u, v, s, found = 0 * theta, 0 * theta, 0 * theta, []
+    for t in range(STEPS):
+        u = alpha * u + i[t]
+        v = np.where(s > 0, 0, beta * v + u)
+        s = (v > theta) * 1
+        found.append(s)
+    assert np.array_equal(found, theirs)
+    assert (rasters(network, x)[0] != theirs).any()
+
+
+def test_snntorch_rsynaptic_does_so_too():
+    i, alpha, beta, theta, theirs, network, x = first_layer("snntorch_rsynaptic_late")
+    recurrent = next(q for q in network.projections if q.pre == q.post).weights.toarray()
+    u, v, s, found = 0 * theta, 0 * theta, 0 * theta, []
+    for t in range(STEPS):
+        u = alpha * u + i[t] + recurrent @ s
+        v = np.where(s > 0, 0, beta * v + u)
+        s = (v > theta) * 1
+        found.append(s)
+    assert np.array_equal(found, theirs)
+    assert (rasters(network, x)[0] != theirs).any()
+
+
+def test_norse_starts_at_v_leak():
+    i, _, beta, theta, theirs, network, x = first_layer("norse_lif_leak", **NORSE)
+    lif = spiking(network)[0].neuron
+    leak = np.load(DATA / "norse_lif_leak.npz")["v_leak"]
+    v, found = leak.astype(float), []
+    for t in range(STEPS):
+        v = beta * v + i[t]
+        s = v > theta
+        v = np.where(s, lif.v_reset, v)
+        found.append(s)
+    assert np.array_equal(found, theirs)
+    ours = rasters(network, x)[0]
+    assert 0 < (ours != theirs).sum() < 0.05 * theirs.sum()
+
+
+@pytest.mark.parametrize(("case", "lowest"), [("sinabs_multi", -np.inf), ("sinabs_reimported", -1.0)])
+def test_sinabs_emits_several_spikes_in_one_step_by_default(case, lowest):
+    """And its importer of NIR lets v of an IF not fall below -theta."""
+    i, _, _, theta, theirs, network, x = first_layer(case, **SINABS)
+    theta = np.nextafter(theta, np.inf)  # what >= had made smaller
+    v, found = 0 * theta, []
+    for t in range(STEPS):
+        v = v + i[t]
+        s = np.where(v > 0, np.trunc(v / theta), 0)
+        v = np.maximum(v - s * theta, lowest)
+        found.append(s)
+    assert theirs.max() > 1
+    assert np.array_equal(found, theirs)
+    assert (rasters(network, x)[0] != theirs).any()
+
+
+def test_origin_of_the_files_is_written_down():
+    versions = json.loads((DATA / "versions.json").read_text())
+    assert set(versions) == {"torch", "nir", "nirtorch", "snntorch", "norse", "sinabs"}
+    assert {p.stem for p in DATA.glob("*.nir")} == {p.stem for p in DATA.glob("*.npz")}
