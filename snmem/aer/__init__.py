@@ -7,5 +7,6 @@ from .bill import Bill, bill
 from .chip import Chip, chips, load_chip
 from .placement import Placement, place_in_order
 from .streaming import measure
+from .traffic import Placed, place
 
-__all__ = ["Bill", "Chip", "Placement", "bill", "chips", "load_chip", "measure", "place_in_order"]
+__all__ = ["Bill", "Chip", "Placed", "Placement", "bill", "chips", "load_chip", "measure", "place", "place_in_order"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..network import Network
 from .chip import Chip
-from .wiring import fan_out_to, offsets, sources
+from .wiring import Sparse, fan_out_to, offsets, sources, synapses_by_source
 
 Array = NDArray[Any]
 
@@ -59,34 +59,39 @@ def chips_used(chip: Chip, placement: Placement) -> int:
     return int(placement.cores[-1]) // chip.cores + 1
 
 
-def _fill(network: Network, per_core: int, chip: Chip) -> Placement:
-    """Neurons in network order; a new core when the next neuron breaks the neuron limit or the synapse memory."""
-    bits_per, memory = chip.geometry("synapse_bits", 0), chip.limit("synapse_memory_per_core")
-    most = chip.limit("synapses_per_core")
-    fan_in = np.concatenate([_fan_in(network, p.name) for p in network.neurons])
-    room = float(min(x for x in (most, memory // bits_per if memory and bits_per else None, 2**62) if x is not None))
-    total = np.concatenate([[0], np.cumsum(fan_in)])
-    starts, n = [0], len(fan_in)
-    while starts[-1] < n:
-        here = starts[-1]
-        by_synapses = int(np.searchsorted(total, total[here] + room, side="right")) - 1
-        starts.append(max(here + 1, min(here + per_core, by_synapses, n)))
-    core = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+def fill(
+    network: Network, chip: Chip, per_core: int, work: Array | None = None, most_work: float = np.inf
+) -> Placement:
+    """Neurons in network order; a new core where the next neuron would break a limit of the core it would join.
+
+    ``work``: a load of each neuron, of which a core takes at most ``most_work``.
+    """
+    from .traffic_kernels import fill_cores
+
+    into: Sparse = synapses_by_source(network).tocsc()
+    source = np.repeat(into.indices, into.data).astype(np.int32)
+    each = np.concatenate([[0], np.cumsum(into.data)])
+    core = np.zeros(into.shape[1], np.int64)
+    names = ("axons_in_per_core", "synapses_per_core", "synapse_memory_per_core")
+    limits = (per_core, *(chip.limit(name) or 2**62 for name in names))
+    bits = (chip.geometry("synapse_bits", 0), chip.geometry("synapse_list_bits", 0), chip.geometry("synapse_word_bits"))
+    load = np.zeros(len(core)) if work is None else work
+    fill_cores(each[into.indptr], source, into.shape[0], load, most_work, limits, bits, core)
+    return split(network, core, "in_order")
+
+
+def split(network: Network, core: Array, strategy: str) -> Placement:
+    """The Placement that a vector over all neurons describes."""
     parts = np.split(core, np.cumsum([p.size for p in network.neurons])[:-1])
-    return Placement({p.name: part for p, part in zip(network.neurons, parts, strict=True)}, "in_order")
-
-
-def _fan_in(network: Network, name: str) -> Array:
-    into = [np.diff(q.weights.indptr) for q in network.projections if q.post == name]
-    return np.sum(into, axis=0) if into else np.zeros(network[name].size, np.int64)
+    return Placement({p.name: part for p, part in zip(network.neurons, parts, strict=True)}, strategy)
 
 
 def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = None) -> Placement:
     """Fill cores in network order.
 
-    A core takes up to ``neurons_per_core`` neurons (default: the chip's limit) and no more synapses than fit its
-    memory. Without ``neurons_per_core``, that number is halved as long as a limit of axons or synapse memory is
-    broken and more cores help; whether the result fits is for :func:`fit` to say.
+    A core takes up to ``neurons_per_core`` neurons (default: the chip's limit), and no more than keep its limits of
+    axons in, synapses and synapse memory. Without ``neurons_per_core``, that number is halved as long as the limit of
+    axons out is broken and more cores help; whether the result fits is for :func:`fit` to say.
 
     Raises
     ------
@@ -99,14 +104,14 @@ def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = 
             raise InputError(
                 f"placement: neurons_per_core must lie in 1..{limit} on {chip.name}, got {neurons_per_core}"
             )
-        return _fill(network, int(neurons_per_core), chip)
+        return fill(network, chip, int(neurons_per_core))
     per_core = limit or 2**31
-    first = placement = _fill(network, per_core, chip)
+    first = placement = fill(network, chip, per_core)
     while fit(network, placement, chip).violations:
         per_core = min(per_core, int(np.bincount(np.concatenate(list(placement.core.values()))).max())) // 2
         if not per_core:
             return first
-        placement = _fill(network, per_core, chip)
+        placement = fill(network, chip, per_core)
         if len(placement.cores) > chip.cores * (chip.limit("chips") or 1):
             return first
     return placement

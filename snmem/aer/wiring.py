@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ..network import Input, Network, Population
 
 Array = NDArray[Any]
+#: A scipy sparse array; its type stubs are too narrow to be of use.
+Sparse = Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ def offsets(network: Network) -> dict[str, int]:
     return dict(zip([p.name for p in sources(network)], np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
 
 
-def fan_out_to(network: Network, group: Array, groups: int) -> list[sp.csr_array]:
+def fan_out_to(network: Network, group: Array, groups: int) -> list[Sparse]:
     """For each projection, its synapses by (presynaptic neuron, group of the target): arrays (pre, groups).
 
     ``group`` has one entry per source of the network (those of inputs are not used).
@@ -57,6 +59,19 @@ def fan_out_to(network: Network, group: Array, groups: int) -> list[sp.csr_array
         ones = np.ones(q.synapses, np.int64)
         tables.append(sp.csr_array(sp.coo_array((ones, (q.weights.indices, columns)), shape=(sources, groups))))
     return tables
+
+
+def synapses_by_source(network: Network) -> Sparse:
+    """Number of synapses of all projections as one matrix (sources, neurons)."""
+    first = offsets(network)
+    rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for q in network.projections:
+        w: Sparse = q.by_pre
+        rows.append(np.repeat(np.arange(w.shape[1]), np.diff(w.indptr)) + first[q.pre])
+        columns.append(w.indices.astype(np.int64) + first[q.post])
+    where = (np.concatenate(rows), np.concatenate(columns))
+    shape = (sum(p.size for p in network.populations), sum(p.size for p in network.neurons))
+    return sp.csr_array(sp.coo_array((np.ones(len(where[0]), np.int32), where), shape=shape))
 
 
 def wire(

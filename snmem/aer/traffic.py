@@ -1,0 +1,252 @@
+"""Traffic-aware placement: neurons that talk to each other share a core, cores that talk to each other are near.
+
+Three stages, each on the true cost of packets (one per spike and destination core, plus its hops):
+
+1. a multilevel graph partitioner (METIS, through pymetis) cuts the network into as many parts as the placement in order
+   uses cores, weighting each synapse by the spikes that cross it and each neuron by the room it needs on a core;
+2. single neurons move to the core where they save most packets, as long as there is room, until none does;
+3. parts trade places on the mesh while that saves hops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..errors import InputError, MissingDependencyError
+from ..network import Network
+from ..spikes import Spikes
+from .chip import Chip, load_chip
+from .meter import Meter
+from .placement import Placement, chips_used, core_loads, fill, fit, place_in_order, split, tile_position
+from .wiring import Sparse, sources, synapses_by_source
+
+Array = NDArray[Any]
+#: Largest weight of a vertex or edge given to METIS, passes of single moves, trials of seating per part.
+_SCALE, _PASSES, _TRIALS = 1000, 8, 2000
+
+
+def _one_spike_each(network: Network) -> dict[str, Spikes]:
+    """A step in which everything spikes once: the traffic to expect where no run is given."""
+    zeros = {p.name: np.zeros(p.size, np.int64) for p in network.populations}
+    return {p.name: Spikes(zeros[p.name], np.arange(p.size), 1, p.size) for p in network.populations}
+
+
+def _steps(spikes: Mapping[str, Spikes]) -> int:
+    return next(iter(spikes.values())).steps
+
+
+def _room(network: Network, synapses: Sparse, chip: Chip, first: Placement, per_core: int) -> tuple[Array, Array]:
+    """What each neuron takes (neurons, 2) and what a core has (2,): neurons, and synapses.
+
+    How many synapses fit the memory depends on how they share lists; the mean of the placement in order is taken.
+    """
+    fan_in = np.asarray(synapses.sum(axis=0)).reshape(-1).astype(np.int64)
+    loads = core_loads(network, first, chip)
+    limits = [chip.limit("synapses_per_core") or 2**62]
+    memory = chip.limit("synapse_memory_per_core")
+    if memory and "synapse_memory_per_core" in loads:
+        bits = loads["synapse_memory_per_core"].sum() / max(loads["synapses_per_core"].sum(), 1)
+        limits.append(int(memory / max(bits, 1)))
+    return np.stack([np.ones_like(fan_in), fan_in], 1), np.array([per_core, min(limits)])
+
+
+def _partition(synapses: Sparse, rate: Array, weight: Array, parts: int) -> Array:
+    """METIS: the part of every neuron; about equal sums of ``weight``, few spikes across."""
+    try:
+        import pymetis
+    except ImportError:
+        raise MissingDependencyError(
+            "placement 'traffic': package 'pymetis' is absent; pip install 'snmem[mapping]', or place in order"
+        ) from None
+    neurons = len(weight)
+    flow = sp.csr_array(sp.diags_array(rate[:neurons] + rate.max() * 1e-3) @ (synapses[:neurons] > 0))
+    flow = sp.csr_array(flow + flow.T)
+    flow.setdiag(0)
+    flow.eliminate_zeros()
+    edges = np.maximum(np.round(flow.data * (_SCALE / max(flow.data.max(initial=0), 1e-300))), 1)
+    kind = pymetis.zero_copy_dtype()
+    _, part = pymetis.part_graph(
+        parts,
+        adjacency=pymetis.CSRAdjacency(flow.indptr.astype(kind), flow.indices.astype(kind)),
+        eweights=edges.astype(kind),
+        vweights=np.ceil(weight * (_SCALE / weight.max())).astype(kind),
+        recursive=False,
+        options=pymetis.Options(seed=1, ufactor=60, ncuts=8),
+    )
+    return np.asarray(part, np.int64)
+
+
+def _refine(synapses: Sparse, rate: Array, part: Array, parts: int, take: Array, full: Array) -> Array:
+    """Move single neurons while that saves packets or relieves an overfull part."""
+    from .traffic_kernels import move_neurons
+
+    into = sp.csc_array(synapses)
+    neurons = len(part)
+    member = sp.csr_array((np.ones(neurons, np.int32), (np.arange(neurons), part)), shape=(neurons, parts))
+    reach = sp.csr_array(synapses @ member).toarray()
+    room = np.tile(full, (parts, 1))
+    for i in range(2):
+        room[:, i] -= np.bincount(part, take[:, i], minlength=parts).astype(np.int64)
+    rng = np.random.default_rng(0)
+    for _ in range(_PASSES):
+        order = rng.permutation(neurons)
+        if not move_neurons(into.indptr.astype(np.int64), into.indices, rate, part, reach, take, room, order):
+            break
+    return part
+
+
+def _seat(synapses: Sparse, rate: Array, part: Array, chip: Chip, cores: Array) -> Array:
+    """The core of ``cores`` for each part, so that packets make few and cheap hops."""
+    from .traffic_kernels import seat_parts
+
+    parts, neurons = len(cores), len(part)
+    member = sp.csr_array((np.ones(neurons), (np.arange(neurons), part)), shape=(neurons, parts))
+    reach = sp.csr_array(synapses @ member)
+    reach.data = np.ones_like(reach.data)
+    packets = sp.csr_array(sp.diags_array(rate) @ reach)
+    flow = (member.T @ packets[:neurons]).toarray()
+    entry = np.asarray(packets[neurons:].sum(axis=0)).reshape(-1)
+    x, y, _ = tile_position(chip, np.append(cores, 0), int(cores.max()) // chip.cores + 1)
+    ew, ns = (chip.energy(n) or chip.time(n) or 1.0 for n in ("hop_ew", "hop_ns"))
+    away = ew * np.abs(x[:, None] - x) + ns * np.abs(y[:, None] - y)
+    flow = flow + flow.T
+    heat = 0.1 * float(flow.sum()) * float(away.mean()) / parts
+    rng = np.random.default_rng(0)
+    pairs, luck = rng.integers(0, parts, (_TRIALS * parts, 2)), rng.random(_TRIALS * parts)
+    return cores[seat_parts(flow, entry, away[:-1, :-1], away[-1, :-1], pairs, luck, heat)]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A placement and how it came out: ``table`` has a row for each strategy tried, ``strategy`` names the one taken.
+
+    A row: joules of the network and seconds (simple model) of the run, packets, hops, largest share of a core in all
+    synaptic events, broken limits.
+    """
+
+    placement: Placement
+    strategy: str
+    table: Mapping[str, Mapping[str, Any]]
+
+    def gain(self, key: str) -> float:
+        """1 - value / value in order, for "network_joules" or "seconds"."""
+        before = self.table["in_order"][key]
+        return 1 - self.table[self.strategy][key] / before if before else 0.0
+
+
+def place(
+    network: Network,
+    chip: str | Path | Chip,
+    spikes: Mapping[str, Spikes] | None = None,
+    *,
+    strategy: str = "traffic",
+    objective: str = "both",
+    neurons_per_core: int | None = None,
+) -> Placed:
+    """Place a network by the traffic of a run.
+
+    Parameters
+    ----------
+    spikes : spikes by population of a typical run (``Recording.spikes``); None: every source spikes once.
+    strategy : "traffic", or "in_order".
+    objective : what to make small: "energy" (of packets and hops), "time" (simple model), or "both": their product,
+        with neither worse than in order. The placement in order is always a candidate, and none that breaks more
+        limits than it is taken, so the objective never gets worse.
+    neurons_per_core : most neurons on a core; default: the chip's limit.
+
+    Raises
+    ------
+    InputError
+        for unknown strategies and objectives.    MissingDependencyError : without pymetis.
+    """
+    profile = load_chip(chip)
+    if strategy not in ("traffic", "in_order"):
+        raise InputError(f'place: strategy must be "traffic" or "in_order", got {strategy!r}')
+    keys = {"energy": ("network_joules",), "time": ("seconds",), "both": ("network_joules", "seconds")}
+    if objective not in keys:
+        raise InputError(f"place: objective must be one of {', '.join(keys)}, got {objective!r}")
+    first = place_in_order(network, profile, neurons_per_core)
+    candidates = {"in_order": first}
+    spikes = spikes or _one_spike_each(network)
+    if strategy == "traffic" and len(first.cores) > 1:
+        per_core = neurons_per_core or profile.limit("neurons_per_core") or 2**62
+        candidates |= _by_traffic(network, profile, spikes, first, per_core)
+    table = {name: _figures(network, profile, spikes, p) for name, p in candidates.items()}
+    start = table["in_order"]
+    allowed = [n for n, row in table.items() if all(row[k] <= start[k] for k in (*keys[objective], "broken"))]
+    best = min(allowed, key=lambda name: float(np.prod([table[name][k] for k in keys[objective]])))
+    return Placed(candidates[best], best, table)
+
+
+def _by_traffic(
+    network: Network, chip: Chip, spikes: Mapping[str, Spikes], first: Placement, per_core: int
+) -> dict[str, Placement]:
+    """Candidates, each on well chosen seats: in order; in order by work, on more cores; METIS by room and by work."""
+    synapses = synapses_by_source(network)
+    rate = np.concatenate([spikes[p.name].counts().astype(float) for p in sources(network)])
+    if not rate.any():
+        rate[:] = 1.0
+    take, full = _room(network, synapses, chip, first, per_core)
+    work = _work(synapses, rate, chip, _steps(spikes))
+    n = len(first.cores)
+    parts = {"in_order, seated": np.concatenate(list(first.core.values()))}
+    most = chips_used(chip, first) * chip.cores
+    for cores in sorted({n, *(min(most, int(n * x)) for x in (1.25, 1.5, 2))}):
+        parts[f"equal work, {cores} cores"] = _by_work(network, chip, work, per_core, cores)
+    if synapses[: len(work)].nnz == 0 or n >= len(work):  # nothing to cut
+        weights = {}
+    else:
+        weights = {"METIS, equal room": (take / full).max(1), "METIS, equal work": work}
+    for name, weight in weights.items():
+        part = _partition(synapses, rate, weight, n)
+        parts[name] = _refine(synapses, rate, part, n, take, full)
+    out = {}
+    for name, part in parts.items():
+        cores, dense = np.unique(part, return_inverse=True)
+        out[name] = split(network, _seat(synapses, rate, dense, chip, np.arange(len(cores)))[dense], name)
+    return out
+
+
+def _by_work(network: Network, chip: Chip, work: Array, per_core: int, cores: int) -> Array:
+    """Neurons in order on at most about ``cores`` cores of nearly equal work."""
+    low, high = float(work.sum()) / cores, float(work.sum())
+    for _ in range(12):
+        middle = (low + high) / 2
+        used = len(fill(network, chip, per_core, work, middle).cores)
+        low, high = (low, middle) if used <= cores else (middle, high)
+    return np.concatenate(list(fill(network, chip, per_core, work, high).core.values()))
+
+
+def _work(synapses: Sparse, rate: Array, chip: Chip, steps: int) -> Array:
+    """Time each neuron takes its core over the run: its own steps and spikes, and reading its synapses."""
+    neurons = synapses.shape[1]
+    own = (chip.time("neuron_access") or 0.0) + (chip.time("neuron_update") or 0.0)
+    spiking = (chip.time("neuron_spike") or 0.0) + (chip.time("packet") or 0.0)
+    reading = (chip.time("synaptic_event") or 0.0) * (synapses.T @ rate)
+    work = steps * own + spiking * rate[:neurons] + reading
+    return work if work.any() else np.ones(neurons)
+
+
+def _figures(network: Network, chip: Chip, spikes: Mapping[str, Spikes], placement: Placement) -> dict[str, Any]:
+    meter = Meter(network, placement, chip, {q.name: "dense" for q in network.projections}, detailed=False)
+    meter.add(spikes, _steps(spikes))
+    counts = {n: meter.total(n) for n in ("packets", "hops_ew", "hops_ns")}
+    prices = {"packets": "packet", "hops_ew": "hop_ew", "hops_ns": "hop_ns"}
+    events = meter.by_core[:-1, 1]
+    return {
+        "network_joules": sum(n * (chip.energy(prices[k]) or 0.0) for k, n in counts.items()),
+        "seconds": float(meter.simple.seconds.sum()),
+        "packets": counts["packets"],
+        "packets_off_core": counts["packets"] - meter.own_packets,
+        "hops": counts["hops_ew"] + counts["hops_ns"],
+        "cores": len(meter.cores),
+        "load_imbalance": float(events.max() / events.mean()) if events.any() else 1.0,
+        "broken": len(fit(network, placement, chip).violations),
+    }
