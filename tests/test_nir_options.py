@@ -176,7 +176,7 @@ def test_time_step_and_unit_come_from_option_metadata_or_default(tmp_path: Path)
     assert only(read_nir(path, time_unit="ms"))[0].beta == pytest.approx(0.99)
     choice = reported(path)["dt"]
     assert (choice.value, choice.source) == (1e-4, "default")
-    assert "100000 steps: is the file in another time unit?" in choice.decides
+    assert "10, over 10,000 steps: is the file in another time unit?" in choice.decides
 
 
 def test_a_time_step_that_the_file_suggests_is_mentioned(tmp_path: Path) -> None:

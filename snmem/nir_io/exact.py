@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ _RULE = {"rule": str, "rate": float, "decay": float, "gate?": str, "signal?": st
 
 def is_exact(graph: Graph) -> bool:
     """Whether snmem wrote this graph."""
-    return graph.metadata.get("format") == "snmem" and "network" in graph.metadata
+    written = graph.metadata.get("format")
+    return isinstance(written, str) and written == "snmem" and "network" in graph.metadata
 
 
 def read_exact(graph: Graph) -> Network:
@@ -130,9 +132,11 @@ def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> 
         if value is None:
             raise node.error(f"metadata lack {key!r}; {_EDITED}")
     neuron = model(**values)
-    shape = tuple(np.atleast_1d(metadata.get("shape", node.shape_in)).tolist())
-    if any(type(n) is not int for n in shape) or np.prod(shape) != np.prod(node.shape_in):
-        raise node.error(f"metadata give shape {shape}, the node has {node.shape_in}; {_EDITED}")
+    shape, size = np.atleast_1d(metadata.get("shape", node.shape_in)), prod(node.shape_in)
+    if shape.dtype.kind not in "iu" or not 0 < shape.size <= 16 or np.prod(shape, dtype=float) != size:
+        raise node.error(f"metadata 'shape' is not one of {size} neurons; {_EDITED}")
+    shape = tuple(shape.reshape(-1).tolist())
+    neuron.check_size(node.owner("metadata"), size)
     _check_agreement(node, neuron if isinstance(neuron, LIF) else loihi_as_float(neuron), dt)
     clear = metadata.get("clear_every"), metadata.get("clear_offset", 0)
     if any(x is not None and not isinstance(x, (int, np.integer)) for x in clear):

@@ -95,7 +95,10 @@ class Node:
         item = self.member(key)
         if not isinstance(item, h5py.Dataset) or item.dtype.kind in "fiub":
             return None
-        return str(self.store.texts(item, self.owner(key)).reshape(-1)[0])
+        texts = self.store.texts(item, self.owner(key)).reshape(-1)
+        if texts.size != 1:
+            raise self.error(f"must be one text or numbers, got {texts.size} texts", key)
+        return str(texts[0])
 
     @cached_property
     def metadata(self) -> dict[str, Any]:

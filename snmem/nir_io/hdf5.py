@@ -27,6 +27,10 @@ _CHUNK, _TEXT = 2**28, 2**26
 _REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 
 
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a file may ask for, so that a damaged or hostile one cannot exhaust memory.
@@ -95,8 +99,9 @@ class Store:
         self._numbers = 0
 
     def error(self, owner: str, message: str) -> FileError:
-        """A FileError that names the file and the object in it."""
-        return FileError(f"{self.path.name}: {owner}: {message}")
+        """A FileError that names the file and the object in it, in one line of bounded length."""
+        text = f"{self.path.name}: {_shortened(owner, 200)}: {_shortened(message, 500)}"
+        return FileError("".join(c if c.isprintable() else "?" for c in text))
 
     @contextmanager
     def guard(self, owner: str) -> Iterator[None]:
@@ -198,6 +203,8 @@ def open_store(path: str | os.PathLike[str], limits: Limits) -> Iterator[Store]:
             raise FileError(f"{path}: not a NIR file: it {found}, HDF5 files start with {_SIGNATURE!r}")
         try:
             file = h5py.File(path, "r")
+        except BlockingIOError:
+            raise FileError(f"{path}: another program is writing it; wait until that is done") from None
         except Exception as error:
             text = " ".join(str(error).split())[:200]
             raise FileError(f"{path}: damaged or truncated HDF5 file ({text}); copy or write it again") from None

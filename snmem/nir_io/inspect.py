@@ -83,8 +83,8 @@ def _plain(value: Any) -> Any:
     """A value as JSON can hold it; long arrays as their range."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray) and value.size > 16:
-        ends = [_plain(f()) for f in (value.min, value.max)] if value.dtype.kind in "fiu" else []
+    if isinstance(value, np.ndarray) and not 0 < value.size <= 16:
+        ends = [_plain(f()) for f in (value.min, value.max)] if value.size and value.dtype.kind in "fiu" else []
         return {"shape": list(value.shape)} | (dict(zip(("min", "max"), ends, strict=True)) if ends else {})
     if isinstance(value, (np.ndarray, list, tuple)):
         return [_plain(v) for v in value]
@@ -130,7 +130,7 @@ def _dataset(node: Node, key: str, item: Any) -> dict[str, Any]:
     found = {"dtype": str(data.dtype), "shape": list(data.shape), "nonzero": nonzero}
     found |= {"min": _plain(low), "max": _plain(high)} if low <= high else {}
     found |= {"not_finite": int(odd)} if odd else {}
-    return found | ({"values": _plain(data[()])} if data.size <= 4 else {})
+    return found | ({"values": _plain(data[()])} if 0 < data.size <= 4 else {})
 
 
 def _blocks(node: Node, owner: str, data: Any) -> Iterator[Any]:

@@ -88,7 +88,7 @@ def _hint(graph: Graph, dt: float) -> str:
     if len(implied) == 1 and (text := implied.pop())[1:5] == ".000" and dt != float(text) < shortest:
         return f"; tau/r is {float(text):g} in every neuron, which exporters that set r = tau/dt would make dt"
     if dt * 1e4 < shortest < np.inf:
-        return f"; the shortest time constant is {shortest / dt:.0f} steps: is the file in another time unit?"
+        return f"; the shortest time constant is {shortest:g}, over 10,000 steps: is the file in another time unit?"
     return ""
 
 

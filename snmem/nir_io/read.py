@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..errors import FileError, InputError, NetworkError
+from ..errors import InputError, NetworkError
 from ..network import Network
 from .choices import Choice, Settings
 from .exact import is_exact, read_exact
@@ -47,7 +47,8 @@ def read_nir(
     metadata : False reads the plain values of a file of snmem's too, as a tool that knows NIR only would.
     time_unit : "s", "ms" or "us".
     discretization : "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in :mod:`snmem.nir_io.neurons`.
-    spike : "pulse" (a current of 1 for one dt), "dirac" (of area 1), or "unit" (adds W as it is; r and w_in unused).
+    spike : "pulse" (a current of 1 for one dt), "dirac" (of area 1), "current" (adds W to the synaptic current; w_in
+        unused, as Norse's LIFCell), or "unit" (adds W as it is; r and w_in unused).
     if_gain : "r" (a spike adds r W to an IF or I, as published importers do), "r*dt" (Euler of v' = r I) or "1".
     reset : "zero" (to v_reset) or "subtract" (of v_threshold).
     semantics : "u_then_v" (v uses the new synaptic current) or "v_then_u" (the old one: explicit Euler).
@@ -90,7 +91,7 @@ def read_nir(
                 return read_exact(graph)
             network = read_plain(graph, settings, dt, feedback)
         except NetworkError as error:
-            raise FileError(f"{store.path.name}: {error}") from None
+            raise store.error("network", str(error)) from None
     settings.report(report or (lambda choice: None))
     return network
 

@@ -96,10 +96,10 @@ def _output_shape(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
 def _flattened(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
     ends = []
     for key, default in (("start_dim", 1), ("end_dim", -1)):
-        value = node.numbers(key, limit=1).reshape(-1)[0] if key in node.members else default
-        if value != int(value) or not -len(shape) <= value < len(shape):
-            raise node.error(f"must be a dimension of shape {shape}, got {value:g}", key)
-        ends.append(int(value) % len(shape))
+        value = node.whole(key, -len(shape), 1)[0] if key in node.members else default
+        if not -len(shape) <= value < len(shape):
+            raise node.error(f"must be a dimension of shape {shape}, got {value}", key)
+        ends.append(value % len(shape))
     start, end = ends
     if start > end:
         raise node.error(f"start_dim {start} lies behind end_dim {end}")
@@ -108,6 +108,8 @@ def _flattened(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _limited(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
     limit = node.store.limits.neurons
+    if 0 in shape:
+        raise node.error(f"shape {shape} holds no values; give every axis at least one")
     if prod(shape) > limit:
         raise node.error(
             f"shape {shape} means {prod(shape)} values, the limit is {limit}; raise the limit if this is meant"
