@@ -28,9 +28,9 @@ def smooth(curve: ArrayLike, window: int = 21) -> NDArray[np.float64]:
     return np.convolve(array, kernel, "same") / np.convolve(np.ones(array.size), kernel, "same")
 
 
-def crossing_age(ours: ArrayLike, theirs: ArrayLike) -> float:
+def crossing_age(ours: ArrayLike, theirs: ArrayLike, window: int = 21) -> float:
     """Return the first age from which ``ours``, smoothed, is above ``theirs`` for at least 20 ages, or infinity."""
-    above = smooth(ours) > smooth(theirs)
+    above = smooth(ours, window) > smooth(theirs, window)
     for age in range(1, above.size - 18):
         if above[age - 1 : age + 19].all():
             return float(age)
@@ -55,19 +55,27 @@ def accuracy_tolerance(ours: Retention, age: int, published_runs: int) -> float:
 
 
 def bootstrap_error(
-    statistic: Callable[[Retention, Retention], float], ours: Retention, theirs: Retention, draws: int = 100
+    statistic: Callable[[Retention, Retention], float],
+    ours: Retention,
+    theirs: Retention,
+    samples: int | None = None,
+    draws: int = 100,
 ) -> float:
-    """Return the standard error of a statistic of two models, from redrawing their runs with replacement."""
+    """Return the standard error of a statistic of two models, from redrawing their runs with replacement.
+
+    ``samples``: samples of each redrawn experiment, by default as many as there are.
+    """
     rng = np.random.default_rng(0)
-    return float(np.std([statistic(_redrawn(ours, rng), _redrawn(theirs, rng)) for _ in range(draws)]))
+    drawn = ([_redrawn(x, samples or len(x.stored), rng) for x in (ours, theirs)] for _ in range(draws))
+    return float(np.std([statistic(*pair) for pair in drawn]))
 
 
-def _redrawn(given: Retention, rng: np.random.Generator) -> Retention:
-    shape = given.stored.shape
-    chosen = rng.integers(0, shape[0] * shape[1], shape[0] * shape[1])
+def _redrawn(given: Retention, samples: int, rng: np.random.Generator) -> Retention:
+    had, runs, ages = given.stored.shape
+    chosen = rng.integers(0, had * runs, samples * runs)
 
     def take(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return values.reshape(-1, shape[2])[chosen].reshape(shape)
+        return values.reshape(-1, ages)[chosen].reshape(samples, runs, ages)
 
     return Retention(take(given.stored), {kind: take(values) for kind, values in given.never.items()})
 
