@@ -335,14 +335,15 @@ def survive(path: Path, rng: random.Random) -> bool:
     return not message
 
 
+@pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("kind", ["bytes", "content"])
-def test_a_thousand_mutated_files(kind: str, tmp_path: Path) -> None:
+def test_thousands_of_mutated_files(kind: str, part: int, tmp_path: Path) -> None:
     files, path, readable = sources(tmp_path), tmp_path / "m.nir", 0
-    for seed in range(1200):
+    for seed in range(300 * part, 300 * (part + 1)):
         rng = random.Random(seed)
         data = rng.choice(files)
         path.write_bytes(mutate_bytes(data, rng) if kind == "bytes" else data)
         if kind == "content":
             mutate_content(path, rng)
         readable += survive(path, rng)
-    assert 50 < readable < 1150  # the mutations reach both sides
+    assert 10 < readable < 290  # the mutations reach both sides

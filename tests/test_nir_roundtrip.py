@@ -19,7 +19,7 @@ from snmem.conformance.strategies import Case, cases
 from snmem.errors import FileError
 from snmem.nir_io import read_nir, write_nir
 
-ANY_EXAMPLE = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY_EXAMPLE = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def round_trip(network: Network, path: Path, **options: Any) -> Network:

@@ -189,13 +189,12 @@ def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:
     position = np.where(zeros < 0, ~zeros, zeros) if zeros.dtype.kind == "i" else np.zeros(0)
     if not len(position) or position.max() >= rows * columns:
         raise node.error(f"metadata 'explicit_zeros' must be positions in 0..{rows * columns - 1}; {_EDITED}")
-    coo = matrix.tocoo()
-    row = np.concatenate([coo.coords[0], position // columns])
-    column = np.concatenate([coo.coords[1], position % columns])
-    data = np.concatenate([coo.data, np.where(zeros < 0, -0.0, 0.0).astype(coo.dtype)])
-    order = np.lexsort((column, row))  # sorted here: a sum of duplicates would lose the sign of -0.0
-    indptr = np.searchsorted(row[order], np.arange(rows + 1))
-    return sp.csr_array((data[order], column[order], indptr), shape=matrix.shape)
+    filled = np.repeat(np.arange(rows) * columns, np.diff(matrix.indptr)) + matrix.indices
+    place = np.concatenate([filled, position])
+    data = np.concatenate([matrix.data, np.where(zeros < 0, -0.0, 0.0).astype(matrix.dtype)])
+    order = np.argsort(place, kind="stable")  # sorted here: a sum of duplicates would lose the sign of -0.0
+    row, column = np.divmod(place[order], columns)
+    return sp.csr_array((data[order], column, np.searchsorted(row, np.arange(rows + 1))), shape=matrix.shape)
 
 
 def _rule(graph: Graph, entry: dict[str, Any] | None) -> Rule | None:
