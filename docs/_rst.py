@@ -7,12 +7,14 @@ import griffe
 
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|data):`~?\.?([^`]+)`")
 _INLINE = re.compile(r":math:`([^`]+)`")
+_LINE = re.compile(r"^( *)\.\. math:: +(\S.*)$", re.MULTILINE)
 _BLOCK = re.compile(r"^( *)\.\. math::[ \n]+((?:\1 +.*\n?|\n)+)", re.MULTILINE)
 _LITERAL = re.compile(r"::\n\n((?: +.*\n|\n)+)")
 
 
 def to_markdown(text: str) -> str:
     """The docstring ``text`` as Markdown."""
+    text = _LINE.sub(lambda m: f"{m[1]}$$\n{m[1]}{_aligned(m[2])}\n{m[1]}$$\n", text)
     text = _BLOCK.sub(lambda m: f"{m[1]}$$\n{_aligned(textwrap.dedent(m[2]))}\n{m[1]}$$\n\n", text + "\n")
     text = _INLINE.sub(r"\\(\1\\)", text)
     text = _ROLE.sub(r"`\1`", text)
