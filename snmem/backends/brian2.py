@@ -184,11 +184,12 @@ class _Model:
         for p in self.network.populations:
             monitor = self.b2.SpikeMonitor(self.groups[p.name], when="groups", order=last)
             self.monitors[p.name] = self._add(monitor)
-        for name, (pop, var) in zip(self.job.record, self.job.traces(), strict=True):
+        for pop in dict.fromkeys(pop for pop, _ in self.job.traces()):
+            wanted = list(dict.fromkeys(var for p, var in self.job.traces() if p == pop))
             monitor = self.b2.StateMonitor(
-                self.groups[pop], var, record=True, when="groups", order=last, clock=self.clock
+                self.groups[pop], wanted, record=True, when="groups", order=last, clock=self.clock
             )
-            self.traces[name] = self._add(monitor)
+            self.traces[pop] = self._add(monitor)
 
     def _relay(self, p: Input) -> None:
         group = self.groups[p.name]
@@ -287,8 +288,8 @@ class _Model:
             backend,
             spikes,
             traces={
-                name: np.asarray(getattr(monitor, var)).T
-                for (name, monitor), (_, var) in zip(self.traces.items(), job.traces(), strict=True)
+                name: np.asarray(getattr(self.traces[pop], var)).T
+                for name, (pop, var) in zip(job.record, job.traces(), strict=True)
             },
             updated={name: int(np.sum(g.busy[:])) for name, g in count_of.items()},
             changed={name: int(np.sum(g.moved[:])) for name, g in count_of.items()},
