@@ -23,7 +23,7 @@ STRATEGIES = (
     SuccessiveApproximation(10),
     Race(30),
     Race(60),
-    Race(100, anticipate=0.06),
+    Race(100),
 )
 
 

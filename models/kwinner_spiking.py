@@ -23,7 +23,7 @@ from snmem.reproduce.curves import band_mean, draw_curves
 from snmem.reproduce.retention import Protocol, unstructured
 from snmem.reproduce.rows import result, row
 
-STRATEGIES = (SuccessiveApproximation(9), Race(100, anticipate=0.06))
+STRATEGIES = (SuccessiveApproximation(9), Race(100))
 SHARES = (1.0, 0.5)
 #: How far the spiking curve may lie from the algorithm's in any band.
 TOLERANCE = 0.02

@@ -60,8 +60,18 @@ def test_successive_approximation_takes_at_least_k_and_only_ties_more(seed, bits
 
 def test_the_race_is_won_by_the_fastest():
     drives = np.array([0.9, 0.2, 0.8, 0.3, 0.1, 0.7])
-    won, _ = _compete(Race(40, slowest=0.25, anticipate=0), drives, 3, 1.0)
+    won, _ = _compete(Race(40, slowest=0.25), drives, 3, 1.0)
     assert list(np.flatnonzero(won[0])) == [0, 2, 5]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(10, 80))
+def test_the_race_ends_with_the_step_of_the_kth_finisher(seed, k, steps):
+    """The winners are all who finish no later than the k-th, and nobody who is still under way then."""
+    drives = np.random.default_rng(seed).integers(205, 1024, 40) / 1024  # all fast enough to finish
+    won, _ = _compete(Race(steps, slowest=0.125), drives, k, 1.0, "reference")
+    finish = np.floor(0.125 * steps / drives) + 1
+    np.testing.assert_array_equal(won[0], finish <= np.sort(finish)[k - 1])
 
 
 def test_too_slow_units_never_win_the_race():
@@ -116,7 +126,7 @@ def test_report_counts_winners_and_overlap():
     [
         (lambda: SuccessiveApproximation(0), ["bits", "1..24", "0"]),
         (lambda: Race(1), ["steps", "2", "1"]),
-        (lambda: Race(anticipate=1.0), ["anticipate", "1.0"]),
+        (lambda: Race(slowest=1.5), ["slowest", "1.5"]),
         (lambda: SuccessiveApproximation().build("h", 5, 6, START, 1.0, 30, 0), ["k = 6", "5 units", "1..5"]),
         (lambda: Race().build("h", 5, 2, START, -1.0, 90, 0), ["span", "-1.0"]),
         (lambda: kwta_strategy("lottery"), ["'lottery'", "successive_approximation, race"]),

@@ -43,7 +43,7 @@ def test_one_store_moves_exactly_the_weights_that_the_algorithm_moves():
         np.testing.assert_array_equal(getattr(spiking, name).toarray(), getattr(algorithm, name).toarray())
 
 
-@pytest.mark.parametrize("kwta", [SuccessiveApproximation(), Race(100, slowest=0.1, anticipate=0.05)])
+@pytest.mark.parametrize("kwta", [SuccessiveApproximation(), Race(100, slowest=0.1)])
 def test_main_configuration_recalls_like_the_algorithm(kwta):
     """700 random patterns, the newest 100 scored. Their accuracies have a standard deviation of about 0.05, two
     levels with

@@ -8,8 +8,8 @@ Every strategy builds the same three populations and answers by the same protoco
 * ``<name>.winners``: one neuron per candidate; the winners spike together in step ``latency``, the others never.
 
 Every projection has a delay of one step, so spike times agree on every runtime, Lava included. State is cleared by a
-timed
-reset once per presentation, of ``period`` steps. All weights lie on a dyadic grid when the span is a power of two.
+timed reset once per presentation, of ``period`` steps. All weights lie on a dyadic grid when the span is a power of
+two.
 """
 
 from __future__ import annotations
@@ -98,17 +98,6 @@ def _check(strategy: str, size: int, k: int, span: float) -> None:
         raise InputError(f"{strategy}: span must be a positive number, got {span!r}")
 
 
-def _readout(
-    name: str, size: int, control: int, gate: int, beta: float, clear: Mapping[str, int]
-) -> tuple[Any, list[Any]]:
-    """The winners: candidate AND gate. With beta = 1 a candidate's spike is remembered until the gate comes."""
-    winners = Population(f"{name}.winners", size, LIF(alpha=0, beta=beta, theta=1.5), **clear)
-    return winners, [
-        Projection(name, winners.name, sp.eye_array(size, format="csr")),
-        Projection(f"{name}.control", winners.name, _to_all(size, control, {gate: 1.0})),
-    ]
-
-
 @dataclass(frozen=True)
 class SuccessiveApproximation:
     """Search the k-th largest drive bit by bit: probe a threshold, count, keep it or undo it.
@@ -146,7 +135,7 @@ class SuccessiveApproximation:
         candidates = Population(name, size, LIF(alpha=1, beta=0, theta=0), **timing)
         theta = np.where(np.arange(total) < ticks, 0.5, 0.0)
         control = Population(f"{name}.control", total, LIF(alpha=0, beta=0, theta=theta))
-        winners, readout = _readout(name, size, total, tick[ticks - 1], 0.0, {})
+        winners = Population(f"{name}.winners", size, LIF(alpha=0, beta=0, theta=1.5))
         chain = {(tick[s + 1], tick[s]): 1.0 for s in range(1, ticks)}
         check = {(undo[b], tick[2 * b - 1]): float(k) for b in range(1, bits + 1)}
         rise = {tick[2 * b - 2]: -span / 2**b for b in range(2, bits + 1)}
@@ -157,7 +146,8 @@ class SuccessiveApproximation:
             Projection(control.name, control.name, _matrix(total, total, chain | check)),
             Projection(name, control.name, _from_all(size, total, dict.fromkeys(undo.values(), -1.0))),
             Projection(control.name, name, _to_all(size, total, fall), name=f"{name}.undo"),
-            *readout,
+            Projection(name, winners.name, sp.eye_array(size, format="csr")),
+            Projection(control.name, winners.name, _to_all(size, total, {tick[ticks - 1]: 1.0})),
         ]
         if rise:
             projections.insert(4, Projection(control.name, name, _to_all(size, total, rise), name=f"{name}.rise"))
@@ -170,20 +160,21 @@ class Race:
     """Let every candidate integrate its drive; the first k to reach the threshold win.
 
     v of a candidate grows by its drive each step; it spikes once, then inhibits itself. A counter neuron integrates
-    these spikes and, near k, inhibits all candidates two steps later: units as fast as that still get in. Winners
-    remember that they spiked and leave together when the clock gates them. Few spikes, many steps.
+    these spikes and fires one step after the k-th, which stops the candidates. A winner integrates its lead over the
+    counter: u = 1 from its candidate's spike on, less 1 from the counter's on, so that v = t - s + 1 for a candidate
+    that spiked in step s when the k-th did in step t. The gate lets those with a positive lead leave together: all that
+    spiked no later than the k-th, nobody else. Few spikes, many steps.
 
     Parameters
     ----------
-    steps : length of the race.
+    steps : length of the race. The winners are the k largest, plus those that finish in the same step as the k-th,
+        whose drive is d: within d**2 / (slowest * span * steps) of it.
     slowest : share of the span that a candidate needs in order to finish within ``steps``: its threshold is
         slowest * span * steps.
-    anticipate : share of k at which the counter stops the race early, for those who finish before the inhibition lands.
     """
 
     steps: int = 60
     slowest: float = 0.1
-    anticipate: float = 0.1
     name: ClassVar[str] = "race"
 
     def __post_init__(self) -> None:
@@ -191,8 +182,6 @@ class Race:
             raise InputError(f"Race.steps: must be at least 2, got {self.steps}")
         if not 0 < self.slowest <= 1:
             raise InputError(f"Race.slowest: must lie in (0, 1], got {self.slowest}")
-        if not 0 <= self.anticipate < 1:
-            raise InputError(f"Race.anticipate: must lie in [0, 1), got {self.anticipate}")
 
     @property
     def latency(self) -> int:
@@ -206,23 +195,28 @@ class Race:
         tick = {step: step - 1 for step in range(1, ticks + 1)}
         counter, total = ticks, ticks + 1
         timing = {"clear_every": period, "clear_offset": clear}
-        later = {"clear_every": period, "clear_offset": (clear + 1) % period}  # the winners leave in step ``clear``
+        later, last = ({"clear_every": period, "clear_offset": (clear + n) % period} for n in (1, 2))
         theta = self.slowest * span * self.steps
         candidates = Population(name, size, LIF(alpha=1, beta=1, theta=theta), **timing)
-        stop_at = max(1, round(k * (1 - self.anticipate)))
         is_counter = np.arange(total) == counter
-        neuron = LIF(alpha=0, beta=np.where(is_counter, 1.0, 0.0), theta=np.where(is_counter, stop_at - 0.5, 0.5))
+        neuron = LIF(alpha=0, beta=np.where(is_counter, 1.0, 0.0), theta=np.where(is_counter, k - 0.5, 0.5))
         control = Population(f"{name}.control", total, neuron, **later)
-        winners, readout = _readout(name, size, total, tick[ticks - 1], 1.0, later)
+        lead = float(ticks)  # more than any winner can have
+        winners = Population(f"{name}.winners", size, LIF(alpha=1, beta=1, theta=lead - 0.5), **last)
+        gate = {tick[ticks - 1]: lead - 1.0, tick[ticks]: -lead}  # open for one step
         chain = {(tick[s + 1], tick[s]): 1.0 for s in range(1, ticks)}
+        once = _matrix(total, total, {(counter, counter): -float(size)})
         stop = -4.0 * span
         projections = (
             Projection(start.population, control.name, _matrix(total, start.size, {(tick[1], start.index): 1.0})),
             Projection(control.name, control.name, _matrix(total, total, chain)),
+            Projection(control.name, control.name, once, name=f"{name}.once"),
             Projection(name, control.name, _from_all(size, total, {counter: 1.0})),
             Projection(control.name, name, _to_all(size, total, {counter: stop}), name=f"{name}.stop"),
             Projection(name, name, stop * sp.eye_array(size, format="csr")),
-            *readout,
+            Projection(name, winners.name, sp.eye_array(size, format="csr")),
+            Projection(control.name, winners.name, _to_all(size, total, {counter: -1.0}), name=f"{name}.late"),
+            Projection(control.name, winners.name, _to_all(size, total, gate)),
         )
         finish = Line(control.name, total, tick[ticks])
         return Circuit((candidates, control, winners), projections, name, winners.name, ticks, finish)

@@ -2,14 +2,12 @@ r"""The K-winner memory as a network of LIF neurons that learns by itself.
 
 One presentation, in steps from its start, with tau the latency of the k-WTA circuit:
 
-* step 0: the *cue* input spikes once per active bit, the *start* input once. Forward synapses (cue -> hidden) carry
-  it to
-  the candidates of a k-WTA circuit.
+* step 0: the *cue* input spikes once per active bit, the *start* input once. Forward synapses (cue -> hidden) carry it
+  to the candidates of a k-WTA circuit.
 * step tau: the winners spike together. When storing, the cue lines spike again in this step with the pattern to be
-  kept, and
-  both plastic projections learn from what is there: forward by the instar rule (gate: winner, x: cue line), return
-  by the outstar rule
-  (gate: winner, x: cue line). Winners of a known step acting as a "now print" signal is a three-factor rule.
+  kept, and both plastic projections learn from what is there: forward by the instar rule (gate: winner, x: cue line),
+  return by the outstar rule (gate: winner, x: target line, which carries the same pattern, or the one to recall).
+  Winners of a known step acting as a "now print" signal is a three-factor rule.
 * recall network only: the winners reach the *visible* units through the return synapses; a second k-WTA circuit with
   k = active selects the recalled bits, ``visible.winners``, in step tau + tau'.
 
@@ -202,9 +200,19 @@ class SpikingKWinnerMemory:
             raise InputError(f"store: {len(cues)} patterns but {len(wanted)} targets; give one target for each pattern")
         return self._learn(cues, cues, wanted, **options)
 
-    def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 1) -> Recording:
-        """Overwrite patterns: the units that win for each of them learn a random pattern instead, ``times`` times
-        over."""
+    def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 3) -> Recording:
+        """Overwrite patterns, as in :meth:`snmem.memory.kwinner.KWinnerMemory.forget`: their winners learn noise.
+
+        Parameters
+        ----------
+        patterns : bool (n, visible) or (visible,), at least one 1 in each row; they need not have been stored.
+        seed : seed or Generator of the random patterns.
+        times : overwritings in a row, each with a new random pattern.
+
+        Returns
+        -------
+        the Recording of the presentations.
+        """
         rng = np.random.default_rng(seed)
         cues = self._check(patterns, "patterns", None)
         if times < 1:
