@@ -38,6 +38,7 @@ class Bill:
     layers, cores : counts and joules by population and by core.
     mapping : placement, use of limits, broken limits.
     unpriced : events that happened and have no public price, so ``dynamic`` is a lower bound; ``untimed`` likewise.
+    included : constants that another one contains, by name (static power in the synaptic event, for example).
     """
 
     chip: str
@@ -57,6 +58,7 @@ class Bill:
     unpriced: tuple[str, ...]
     untimed: tuple[str, ...]
     not_modelled: tuple[str, ...]
+    included: Mapping[str, str] = field(default_factory=dict)
     items: int = 1
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -97,7 +99,8 @@ class Bill:
         """The bill as plain numbers, texts, lists and dictionaries."""
         energy = {"dynamic": dict(self.dynamic), "static": dict(self.static), "host": dict(self.host)}
         energy |= {"total": self.total, "interval": dict(self.interval), "lower_bound": self.lower_bound}
-        energy |= {"unpriced": list(self.unpriced), "lines": [x.to_dict() for x in self.lines]}
+        energy |= {"unpriced": list(self.unpriced), "included": dict(self.included)}
+        energy |= {"lines": [x.to_dict() for x in self.lines]}
         time = dict(self.seconds) | {"step_time": self.step_time, "untimed": list(self.untimed)} | dict(self.pace)
         return {
             "chip": self.chip,
@@ -252,7 +255,7 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
         static=power["static"],
         host=power["host"],
         seconds=seconds,
-        interval=_interval(chip, dynamic["total"], bool(unpriced), chips, seconds["free_running"]),
+        interval=_interval(chip, lines, chips, seconds["free_running"]),
         pace=_pace(times, meter) if times else {},
         layers=by_layer(network, chip, meter, order.formats, totals),
         cores=by_core(chip, meter, dynamic["synapse"] / max(counts["synaptic_events"], 1)),
@@ -269,6 +272,7 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
         unpriced=unpriced,
         untimed=untimed(chip, counts),
         not_modelled=chip.not_modelled,
+        included={c.name: c.within for t in ("energy", "power") for c in chip.tables[t].values() if c.within},
         items=order.items,
         provenance={"network": network.digest(), "mapping": placement.digest(), "chip": chip.digest},
     )
@@ -312,15 +316,23 @@ def _learning_seconds(order: Order, totals: Totals) -> float:
     return float(load.max() * each)
 
 
-def _interval(chip: Chip, dynamic: float, bound: bool, chips: int, seconds: float | None) -> dict[str, Any]:
-    """Low and high energies: the profile's accuracy for the dynamic part, the range of figures for the static."""
+def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None) -> dict[str, Any]:
+    """Low and high energies (free-running): ranges of the prices, the profile's accuracy, range of the static power.
+
+    The high end is None where events without a price, or no stated accuracy and no range, leave it open.
+    """
+    prices = [chip.constant("energy", x.name) for x in lines]
     error = chip.constant("accuracy", "energy").value
-    static = chip.constant("power", "static_chip")
-    low = dynamic if bound or error is None else dynamic * (1 - error)
-    high = None if bound or error is None else dynamic * (1 + error)
+    known = [(x.count, c) for x, c in zip(lines, prices, strict=True) if c.value is not None]
+    low = sum(n * (c.value if c.low is None else c.low) for n, c in known if c.value is not None) * (1 - (error or 0.0))
+    high = None
+    if len(known) == len(lines) and (error is not None or any(c.high is not None for _, c in known)):
+        high = sum(n * (c.value if c.high is None else c.high) for n, c in known if c.value is not None)
+        high *= 1 + (error or 0.0)
     out: dict[str, Any] = {"dynamic": [low, high], "static": [None, None], "total": [low, None]}
-    if static.value is not None and seconds is not None:
-        ends = [w * chips * seconds for w in (static.low or static.value, static.high or static.value)]
+    watts, static = chip.power("static_chip"), chip.constant("power", "static_chip")
+    if watts is not None and seconds is not None:
+        ends = [w * chips * seconds for w in (static.low or watts, static.high or watts)]
         out["static"] = ends
         out["total"] = [low + ends[0], None if high is None else high + ends[1]]
     return out

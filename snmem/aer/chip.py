@@ -171,8 +171,9 @@ class Chip:
         return self.constant("time", name).value
 
     def power(self, name: str) -> float | None:
-        """Watts per chip."""
-        return self.constant("power", name).value
+        """Watts per chip; 0 where an energy per event already contains them."""
+        constant = self.constant("power", name)
+        return 0.0 if constant.within else constant.value
 
     def limit(self, name: str) -> int | None:
         """A limit as a whole number, None if unknown."""
@@ -254,7 +255,7 @@ def parse_chip(data: Mapping[str, Any], name: str, digest: str = "") -> Chip:
             if key not in names:
                 raise FileError(f"{where}: [{table}] has no constant {key!r}; allowed: {', '.join(names)}")
         tables[table] = {
-            key: _parse_constant(f"{where}: {table}.{key}", key, row, quantity, names, sources)
+            key: parse_constant(f"{where}: {table}.{key}", key, row, quantity, names, sources)
             for key, row in rows.items()
         }
     for size in ("tiles_x", "tiles_y", "cores_per_tile"):
@@ -273,9 +274,10 @@ def parse_chip(data: Mapping[str, Any], name: str, digest: str = "") -> Chip:
     )
 
 
-def _parse_constant(
+def parse_constant(
     where: str, name: str, row: Any, quantity: str, names: tuple[str, ...], sources: Mapping[str, str]
 ) -> Constant:
+    """One row of a profile as a Constant; FileError where it is not valid. ``where`` begins every message."""
     if not isinstance(row, dict) or "value" not in row:
         raise FileError(f"{where}: must be a table with 'value', got {row!r}")
     extra = set(row) - _FIELDS
@@ -290,7 +292,7 @@ def _parse_constant(
     if value == "unknown":
         return Constant(name, None, **texts)
     if value == "included":
-        if row.get("within") not in names:
+        if row.get("within") not in (*names, *_EVENTS):
             raise FileError(f"{where}: 'included' needs within = the constant that contains it")
         return Constant(name, None, within=row["within"], **texts)
     for needed in ("unit", "kind", "source"):

@@ -64,7 +64,7 @@ def fill(
 ) -> Placement:
     """Neurons in network order; a new core where the next neuron would break a limit of the core it would join.
 
-    ``work``: a load of each neuron, of which a core takes at most ``most_work``.
+    ``work``: (neurons, 2) loads of each neuron, of each of which a core takes at most ``most_work``.
     """
     from .traffic_kernels import fill_cores
 
@@ -75,7 +75,7 @@ def fill(
     names = ("axons_in_per_core", "synapses_per_core", "synapse_memory_per_core")
     limits = (per_core, *(chip.limit(name) or 2**62 for name in names))
     bits = (chip.geometry("synapse_bits", 0), chip.geometry("synapse_list_bits", 0), chip.geometry("synapse_word_bits"))
-    load = np.zeros(len(core)) if work is None else work
+    load = np.zeros((len(core), 2)) if work is None else work
     fill_cores(each[into.indptr], source, into.shape[0], load, most_work, limits, bits, core)
     return split(network, core, "in_order")
 
@@ -130,7 +130,7 @@ class Fit:
 
 
 def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
-    """Compare the loads of the cores, the number of chips and the delays with the chip's limits."""
+    """Compare loads of cores, number of chips, delays and (on integer networks) weights with the chip's limits."""
     rows, cores = core_loads(network, placement, chip), placement.cores
     use: dict[str, dict[str, float | int | None]] = {}
     broken = []
@@ -148,6 +148,11 @@ def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
     if delay and network.max_delay > delay:
         late = max(network.projections, key=lambda q: q.delay)
         broken.append(f"delay is {delay} steps, projection {late.name!r} has {late.delay}")
+    bits = chip.limit("weight_bits")
+    for q in network.projections if bits and network.arithmetic == "loihi" else ():
+        needed = 1 + int(np.abs(q.weights.data + (q.weights.data < 0)).max(initial=0)).bit_length()
+        if bits and needed > bits:
+            broken.append(f"weight_bits is {bits}, projection {q.name!r} needs {needed}")
     return Fit(use, tuple(broken))
 
 

@@ -141,7 +141,9 @@ def price(
 
 
 def untimed(chip: Chip, counts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the events that happened and have no public time."""
+    """Names of the events that happened and have no public time; none on a chip that runs in real time."""
+    if chip.time("tick") is not None:
+        return ()
     happened = {
         "neuron_update": counts["updated"],
         "neuron_spike": counts["spikes"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +51,21 @@ def measure(
     """
     order = prepare(network, chip, placement, synapses, step_time, items, limits)
     meter = Meter(network, order.placement, order.chip, order.formats, detailed)
-    return make_bill(order, meter, run_metered(meter, inputs, steps, backend, updated, progress))
+    return make_bill(order, meter, run_metered([meter], inputs, steps, backend, updated, progress))
 
 
 def run_metered(
-    meter: Meter,
+    meters: Sequence[Meter],
     inputs: Mapping[str, Any] | None,
     steps: int,
     backend: str = "event",
     updated: str = "counted",
     progress: Callable[[int], None] | None = None,
 ) -> Totals:
-    """Simulate ``steps`` steps of the meter's network under the meter; returns the totals that it does not keep."""
+    """Simulate ``steps`` steps once, under all meters (of one network); returns the totals they do not keep."""
     if updated not in ("counted", "all"):
         raise InputError(f'measure: updated must be "counted" or "all", got {updated!r}')
-    network = meter.network
+    network = meters[0].network
     activity = Activity(network)
     names = traces_needed(network) if updated == "counted" else []
     given = {name: _spikes(network, name, value, steps) for name, value in (inputs or {}).items()}
@@ -78,7 +78,7 @@ def run_metered(
         part = {name: s.between(low, high) if isinstance(s, Spikes) else s for name, s in given.items()}
         run = simulate(network, part, high - low, backend, record=names, counters=updated != "counted", state=state)
         state = run.state
-        _add(meter, activity, run, updated, sums)
+        _add(meters, activity, run, updated, sums)
         for name, n in run.counters.weight_updates.items():
             learned[name] += n
         if progress:
@@ -96,13 +96,13 @@ def _spikes(network: Network, name: str, value: Any, steps: int) -> Any:
     return value if isinstance(value, Spikes) else Spikes.from_raster(value, name=f"input {name!r}")
 
 
-def _add(meter: Meter, activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:
+def _add(meters: Sequence[Meter], activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:
+    counts = run.counters.accessed, run.counters.changed or dict.fromkeys(sums, 0)
+    neurons = None
     if updated == "counted":
         active = activity.chunk(run.spikes, run.traces, run.steps)
-        meter.add(run.spikes, run.steps, active.neurons)
-        for name, s in sums.items():
-            s += active.updated[name], active.changed[name]
-        return
-    meter.add(run.spikes, run.steps)
+        counts, neurons = (active.updated, active.changed), active.neurons
+    for meter in meters:
+        meter.add(run.spikes, run.steps, neurons)
     for name, s in sums.items():
-        s += run.counters.accessed[name], (run.counters.changed or {}).get(name, 0)
+        s += counts[0][name], counts[1][name]

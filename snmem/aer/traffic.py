@@ -2,10 +2,13 @@
 
 Three stages, each on the true cost of packets (one per spike and destination core, plus its hops):
 
-1. a multilevel graph partitioner (METIS, through pymetis) cuts the network into as many parts as the placement in order
-   uses cores, weighting each synapse by the spikes that cross it and each neuron by the room it needs on a core;
-2. single neurons move to the core where they save most packets, as long as there is room, until none does;
+1. a multilevel graph partitioner (METIS, through pymetis) cuts the network into parts, weighting each synapse by the
+   spikes that cross it and each neuron by the room or the time it needs on a core;
+2. groups of neurons with equal sources, then single neurons, move to the core where they save most packets, as long as
+   there is room, until none does;
 3. parts trade places on the mesh while that saves hops.
+
+It is done for several numbers of cores, and from the order of the network too; the best placement is taken.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from .wiring import Sparse, sources, synapses_by_source
 Array = NDArray[Any]
 #: Largest weight of a vertex or edge given to METIS, passes of single moves, trials of seating per part.
 _SCALE, _PASSES, _TRIALS = 1000, 8, 2000
+#: Groups of equal neurons a core should hold at least; work of the busiest core over that of the mean core.
+_GROUPS, _SLACK = 16, 1.1
 
 
 def _one_spike_each(network: Network) -> dict[str, Spikes]:
@@ -42,13 +47,13 @@ def _steps(spikes: Mapping[str, Spikes]) -> int:
     return next(iter(spikes.values())).steps
 
 
-def _room(network: Network, synapses: Sparse, chip: Chip, first: Placement, per_core: int) -> tuple[Array, Array]:
-    """What each neuron takes (neurons, 2) and what a core has (2,): neurons, and synapses.
+def _room(network: Network, synapses: Sparse, chip: Chip, like: Placement, per_core: int) -> tuple[Array, Array]:
+    """What each neuron takes, (neurons, 2), and what a core has, (2,): neurons and synapses.
 
-    How many synapses fit the memory depends on how they share lists; the mean of the placement in order is taken.
+    How many synapses fit the memory depends on how they share lists; the mean of the placement ``like`` is taken.
     """
     fan_in = np.asarray(synapses.sum(axis=0)).reshape(-1).astype(np.int64)
-    loads = core_loads(network, first, chip)
+    loads = core_loads(network, like, chip)
     limits = [chip.limit("synapses_per_core") or 2**62]
     memory = chip.limit("synapse_memory_per_core")
     if memory and "synapse_memory_per_core" in loads:
@@ -57,19 +62,30 @@ def _room(network: Network, synapses: Sparse, chip: Chip, first: Placement, per_
     return np.stack([np.ones_like(fan_in), fan_in], 1), np.array([per_core, min(limits)])
 
 
-def _partition(synapses: Sparse, rate: Array, weight: Array, parts: int) -> Array:
-    """METIS: the part of every neuron; about equal sums of ``weight``, few spikes across."""
+def _twins(synapses: Sparse, most: int) -> Sparse:
+    """Groups of up to ``most`` neurons with the same sources, as a matrix (neurons, groups) of ones.
+
+    The channels of a convolution at one place are such: moving one of them alone saves no packet.
+    """
+    into = sp.csc_array(synapses)
+    key = np.random.default_rng(0).integers(0, 2**63, synapses.shape[0], dtype=np.uint64)
+    sums = np.concatenate([[np.uint64(0)], np.cumsum(key[into.indices])])
+    same = np.unique(sums[into.indptr[1:]] - sums[into.indptr[:-1]], return_inverse=True)[1]
+    order = np.argsort(same, kind="stable")
+    rank = np.empty(len(same), np.int64)
+    rank[order] = np.arange(len(same)) - np.searchsorted(same[order], same[order])
+    group = np.unique(np.stack([same, rank // most], 1), axis=0, return_inverse=True)[1].reshape(-1)
+    return sp.csr_array((np.ones(len(group), np.int32), (np.arange(len(group)), group)))
+
+
+def _partition(flow: Sparse, weight: Array, parts: int) -> Array:
+    """METIS: a part for each vertex of the graph ``flow``; about equal sums of ``weight``, little flow across."""
     try:
         import pymetis
     except ImportError:
         raise MissingDependencyError(
             "placement 'traffic': package 'pymetis' is absent; pip install 'snmem[mapping]', or place in order"
         ) from None
-    neurons = len(weight)
-    flow = sp.csr_array(sp.diags_array(rate[:neurons] + rate.max() * 1e-3) @ (synapses[:neurons] > 0))
-    flow = sp.csr_array(flow + flow.T)
-    flow.setdiag(0)
-    flow.eliminate_zeros()
     edges = np.maximum(np.round(flow.data * (_SCALE / max(flow.data.max(initial=0), 1e-300))), 1)
     kind = pymetis.zero_copy_dtype()
     _, part = pymetis.part_graph(
@@ -78,22 +94,32 @@ def _partition(synapses: Sparse, rate: Array, weight: Array, parts: int) -> Arra
         eweights=edges.astype(kind),
         vweights=np.ceil(weight * (_SCALE / weight.max())).astype(kind),
         recursive=False,
-        options=pymetis.Options(seed=1, ufactor=60, ncuts=8),
+        options=pymetis.Options(seed=1, ufactor=60, ncuts=4),
     )
-    return np.asarray(part, np.int64)
+    return np.unique(np.asarray(part, np.int64), return_inverse=True)[1]
+
+
+def _flow(synapses: Sparse, rate: Array, twins: Sparse) -> Sparse:
+    """Spikes between groups of neurons: symmetric, without those of a group to itself."""
+    neurons = twins.shape[0]
+    flow = sp.diags_array(rate[:neurons] + rate.max() * 1e-3) @ (synapses[:neurons] > 0)
+    flow = sp.csr_array(twins.T @ flow @ twins)
+    flow = sp.csr_array(flow + flow.T)
+    flow.setdiag(0)
+    flow.eliminate_zeros()
+    return flow
 
 
 def _refine(synapses: Sparse, rate: Array, part: Array, parts: int, take: Array, full: Array) -> Array:
-    """Move single neurons while that saves packets or relieves an overfull part."""
+    """Move single neurons, or groups of them, while that saves packets or relieves an overfull part."""
     from .traffic_kernels import move_neurons
 
     into = sp.csc_array(synapses)
-    neurons = len(part)
+    neurons, part = len(part), part.copy()
     member = sp.csr_array((np.ones(neurons, np.int32), (np.arange(neurons), part)), shape=(neurons, parts))
     reach = sp.csr_array(synapses @ member).toarray()
-    room = np.tile(full, (parts, 1))
-    for i in range(2):
-        room[:, i] -= np.bincount(part, take[:, i], minlength=parts).astype(np.int64)
+    take = take.astype(np.float64)
+    room = full - np.stack([np.bincount(part, column, minlength=parts) for column in take.T], 1)
     rng = np.random.default_rng(0)
     for _ in range(_PASSES):
         order = rng.permutation(neurons)
@@ -193,30 +219,73 @@ def _by_traffic(
     rate = np.concatenate([spikes[p.name].counts().astype(float) for p in sources(network)])
     if not rate.any():
         rate[:] = 1.0
-    take, full = _room(network, synapses, chip, first, per_core)
     work = _work(synapses, rate, chip, _steps(spikes))
     n = len(first.cores)
     parts = {"in_order, seated": np.concatenate(list(first.core.values()))}
     most = chips_used(chip, first) * chip.cores
     for cores in sorted({n, *(min(most, int(n * x)) for x in (1.25, 1.5, 2))}):
         parts[f"equal work, {cores} cores"] = _by_work(network, chip, work, per_core, cores)
-    if synapses[: len(work)].nnz == 0 or n >= len(work):  # nothing to cut
-        weights = {}
-    else:
-        weights = {"METIS, equal room": (take / full).max(1), "METIS, equal work": work}
-    for name, weight in weights.items():
-        part = _partition(synapses, rate, weight, n)
-        parts[name] = _refine(synapses, rate, part, n, take, full)
+    if synapses[: len(work)].nnz and n < len(work):  # there is something to cut
+        for cores in sorted({n, max(2, int(0.85 * n)), min(n, _fewest_cores(synapses, chip, per_core))}):
+            parts |= _cut(network, chip, synapses, rate, work, first, per_core, cores)
     out = {}
     for name, part in parts.items():
         cores, dense = np.unique(part, return_inverse=True)
+        if np.bincount(dense).max() > per_core:  # moves could not mend what METIS made too large
+            continue
         out[name] = split(network, _seat(synapses, rate, dense, chip, np.arange(len(cores)))[dense], name)
     return out
 
 
+def _cut(
+    network: Network,
+    chip: Chip,
+    synapses: Sparse,
+    rate: Array,
+    work: Array,
+    first: Placement,
+    per_core: int,
+    cores: int,
+) -> dict[str, Array]:
+    """Parts of METIS, of equal room or of equal work, and parts in order, all refined by groups and by neurons."""
+    twins = _twins(synapses, max(1, len(work) // (_GROUPS * cores)))
+    group = twins.indices
+    flow, table = _flow(synapses, rate, twins), sp.csr_array(synapses @ twins)
+    take, full = _room(network, synapses, chip, first, per_core)
+    starts = {
+        "METIS, equal room": _partition(flow, twins.T @ (take / full).max(1), cores)[group],
+        "METIS, equal work": _partition(flow, twins.T @ work[:, work.sum(0).argmax()], cores)[group],
+        "in_order, refined": _by_work(network, chip, work, per_core, cores),
+    }
+    out = {}
+    for name, part in starts.items():
+        used = max(cores, int(part.max()) + 1)
+        share = np.maximum(_SLACK * work.sum(0) / used, (twins.T @ work).max(0))
+        take, full = _room(network, synapses, chip, split(network, part, ""), per_core)
+        if "room" not in name:
+            take, full = np.column_stack([take, work]), np.append(full, share)
+        together = np.zeros(twins.shape[1], np.int64)
+        together[group[::-1]] = part[::-1]  # a group is where its first neuron is
+        part = _refine(table, rate, together, used, twins.T @ take, full)[group]
+        out[f"{name}, {used} cores"] = _refine(synapses, rate, part, used, take, full)
+    return out
+
+
+def _fewest_cores(synapses: Sparse, chip: Chip, per_core: int) -> int:
+    """Cores that would do if lists of synapses were well filled, with a fifth to spare."""
+    need = synapses.shape[1] / per_core
+    memory = chip.limit("synapse_memory_per_core")
+    if memory:
+        need = max(need, 1.25 * synapses.sum() * chip.geometry("synapse_bits", 0) / memory)
+    if most := chip.limit("synapses_per_core"):
+        need = max(need, synapses.sum() / most)
+    return max(2, int(np.ceil(1.2 * need)))
+
+
 def _by_work(network: Network, chip: Chip, work: Array, per_core: int, cores: int) -> Array:
     """Neurons in order on at most about ``cores`` cores of nearly equal work."""
-    low, high = float(work.sum()) / cores, float(work.sum())
+    high = float(work.sum(0).max())
+    low = high / cores
     for _ in range(12):
         middle = (low + high) / 2
         used = len(fill(network, chip, per_core, work, middle).cores)
@@ -225,13 +294,13 @@ def _by_work(network: Network, chip: Chip, work: Array, per_core: int, cores: in
 
 
 def _work(synapses: Sparse, rate: Array, chip: Chip, steps: int) -> Array:
-    """Time each neuron takes its core over the run: its own steps and spikes, and reading its synapses."""
+    """Time each neuron takes its core over the run, (neurons, 2): for its own steps and spikes; to read synapses."""
     neurons = synapses.shape[1]
     own = (chip.time("neuron_access") or 0.0) + (chip.time("neuron_update") or 0.0)
     spiking = (chip.time("neuron_spike") or 0.0) + (chip.time("packet") or 0.0)
     reading = (chip.time("synaptic_event") or 0.0) * (synapses.T @ rate)
-    work = steps * own + spiking * rate[:neurons] + reading
-    return work if work.any() else np.ones(neurons)
+    work = np.stack([steps * own + spiking * rate[:neurons], reading], 1)
+    return work if work.any() else np.ones((neurons, 2))
 
 
 def _figures(network: Network, chip: Chip, spikes: Mapping[str, Spikes], placement: Placement) -> dict[str, Any]:

@@ -11,7 +11,7 @@ def fill_cores(start, source, sources, work, most_work, limits, bits, core):
     """Core of every neuron when cores are filled in order, each as far as its limits allow.
 
     start, source : presynaptic sources of neuron j are source[start[j] : start[j + 1]], repeats adjacent or not.
-    work : time each neuron takes its core, of which a core takes at most ``most_work``.
+    work : (neurons, 2) time each neuron takes its core to send and to receive, of each a core takes ``most_work``.
     limits : what a core takes of neurons, axons in, synapses, bits of synapse memory.
     bits : bits of a synapse, of the header of a list of synapses, and of the words that a list fills.
     """
@@ -19,7 +19,7 @@ def fill_cores(start, source, sources, work, most_work, limits, bits, core):
     synapse_bits, list_bits, word_bits = bits
     count, owner = np.zeros(sources, np.int64), np.full(sources, -1, np.int64)
     here = neurons = used_axons = used_synapses = used_bits = 0
-    used_work = 0.0
+    used_work = np.zeros(2)
     j = 0
     while j < core.size:
         more_axons = more_bits = 0
@@ -40,12 +40,12 @@ def fill_cores(start, source, sources, work, most_work, limits, bits, core):
             and used_axons + more_axons <= axons
             and used_synapses + more <= synapses
             and (used_bits + more_bits) * word_bits <= memory
-            and used_work + work[j] <= most_work
+            and (used_work + work[j] <= most_work).all()
         )
         if not fits and neurons > 0:
             here += 1
             neurons = used_axons = used_synapses = used_bits = 0
-            used_work = 0.0
+            used_work[:] = 0.0
             continue
         core[j] = here
         neurons += 1
@@ -63,10 +63,10 @@ def move_neurons(start, source, rate, part, reach, take, room, order):
 
     start, source : presynaptic sources of neuron j are source[start[j] : start[j + 1]];  rate : spikes of each source.
     part : part of each neuron, changed in place;  reach : (sources, parts) synapses of a source in a part.
-    take : (neurons, 2) room a neuron takes;  room : (parts, 2) room left, negative where a part is overfull.
+    take : (neurons, kinds) room a neuron takes;  room : (parts, kinds) room left, negative where a part is overfull.
     order : in which neurons get their turn.
     """
-    parts = reach.shape[1]
+    parts, kinds = room.shape
     cost = np.empty(parts)
     moved = 0
     for j in order:
@@ -80,16 +80,15 @@ def move_neurons(start, source, rate, part, reach, take, room, order):
             for b in range(parts):
                 if reach[s, b] == 0:
                     cost[b] += rate[s]
-        overfull = room[a, 0] < 0 or room[a, 1] < 0
-        best, best_gain = -1, -np.inf if overfull else 1e-9
+        best, best_gain = -1, -np.inf if (room[a] < 0).any() else 1e-9
         for b in range(parts):
-            if b != a and room[b, 0] >= take[j, 0] and room[b, 1] >= take[j, 1] and gain - cost[b] > best_gain:
+            if b != a and gain - cost[b] > best_gain and (room[b] >= take[j]).all():
                 best, best_gain = b, gain - cost[b]
         if best < 0:
             continue
         part[j] = best
         moved += 1
-        for i in range(2):
+        for i in range(kinds):
             room[a, i] += take[j, i]
             room[best, i] -= take[j, i]
         for k in range(start[j], start[j + 1]):
