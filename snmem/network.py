@@ -250,6 +250,11 @@ class Network:
             )
         if self.arithmetic == "loihi":
             self._check_loihi(q, owner)
+            if q.plasticity is not None:
+                raise NetworkError(
+                    f"{owner}: {type(q.plasticity).__name__} learns in float64, the network is in Loihi's integers; "
+                    "freeze the network first (Network.freeze)"
+                )
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
         if q.plasticity is not None:

@@ -5,7 +5,8 @@ Let population p run L(p) steps late, inputs 0. A projection with delay d from p
 .. math:: d' = d + L(q) - L(p) \ge 1
 
 so L is the longest path in a graph whose edges weigh 1 - d. It exists exactly if no cycle has fewer steps of delay than
-projections. Every spike of p then comes L(p) steps later than before, and none is lost or added.
+projections. Every spike of p then comes L(p) steps later than before, and none is lost or added; only a population that
+spikes without input may do so before its step L(p) too, when nothing that follows has begun.
 """
 
 from __future__ import annotations
@@ -30,30 +31,42 @@ class Retimed:
     """What :func:`retime` returns.
 
     network : the network with every delay >= 1.    late : population name -> steps by which its spikes are late.
+    early : populations that also spike by themselves before they begin; leave out their spikes of steps < ``late``.
     """
 
     network: Network
     late: Mapping[str, int]
+    early: tuple[str, ...] = ()
 
 
-def retime(network: Network) -> Retimed:
+def retime(network: Network, start: Mapping[str, Any] | None = None) -> Retimed:
     """Turn a network with same-step projections (delay 0) into one in which every projection takes at least one step.
 
     Needed for Lava, where each connection costs one step. A population that runs late and does not rest by itself (it
     has a bias) is cleared once at the step at which it would have begun; timed clears move with their population. The
     order of summation stays: projections that had delay 0 come last.
 
+    Parameters
+    ----------
+    start : v before the first step by population name, where it is not 0.
+
     Raises
     ------
     NetworkError
         if a cycle has fewer steps of delay than projections; if populations tied together by a plastic projection
-        would run late by different numbers of steps; if a late population spikes or cannot be cleared before its start.
+        would run late by different numbers of steps; if a late population cannot be cleared before its start, or spikes
+        by itself before that and a spike of it would still be on its way when its targets start.
     """
     late = _lateness(network)
-    populations = tuple(p if isinstance(p, Input) else _started_later(p, late[p.name]) for p in network.populations)
+    moved: dict[str, tuple[Population, bool]] = {}
+    for name in network.update_order:  # along the projections of delay 0: what spikes too early disturbs what follows
+        disturbed = any(q.post == name and q.delay == 0 and moved.get(q.pre, (0, 0))[1] for q in network.projections)
+        moved[name] = _started_later(network, network[name], late[name], (start or {}).get(name, 0.0), disturbed)
+    populations = tuple(p if isinstance(p, Input) else moved[p.name][0] for p in network.populations)
     order = sorted(network.projections, key=lambda q: q.delay == 0)  # same-step projections are summed last
     projections = tuple(replace(q, delay=q.delay + late[q.post] - late[q.pre]) for q in order)
-    return Retimed(replace(network, populations=populations, projections=projections), late)
+    early = tuple(name for name, (_, spikes) in moved.items() if spikes)
+    return Retimed(replace(network, populations=populations, projections=projections), late, early)
 
 
 def _constraints(network: Network) -> list[tuple[str, str, int, str]]:
@@ -100,36 +113,49 @@ def _cycle(start: str, cause: dict[str, tuple[str, str]]) -> str:
     return f"a cycle has less delay than projections: {', '.join(reversed(reasons))}"
 
 
-def _started_later(p: Population, late: int) -> Population:
-    """The population with its clock moved by ``late`` steps: at rest until then."""
+def _started_later(network: Network, p: Population, late: int, start: Any, disturbed: bool) -> tuple[Population, bool]:
+    """The population with its clock moved by ``late`` steps, and whether it may spike before that.
+
+    ``disturbed``: spikes reach it before it begins.
+    """
     if late == 0:
-        return p
+        return p, False
     owner = f"retime: population {p.name!r} runs {late} steps late"
     every, offset = p.clear_every, p.clear_offset
     moved = p if every is None else replace(p, clear_offset=(offset + late) % every)
-    spikes, at_rest = _alone(moved, late)
-    if spikes:
-        raise NetworkError(f"{owner} but spikes by itself before that; give what reaches it a delay of at least 1 step")
+    spikes, at_rest = (True, False) if disturbed else _alone(moved, late, start)
+    after = [q for q in network.projections if q.pre == p.name and (q.delay or q.plasticity)]
+    if spikes and after:
+        raise NetworkError(
+            f"{owner} but may spike before that, and projection {after[0].name!r} (delay {after[0].delay}) would "
+            f"carry such a spike into the run; give what reaches {p.name!r} a delay of at least 1 step"
+        )
     if at_rest:
-        return moved
+        return moved, spikes
+    if np.any(start):
+        raise NetworkError(
+            f"{owner}, is not at rest until then, and begins at another v than 0; let it begin at its reset value"
+        )
     if every is None:
-        return replace(p, clear_every=_ONCE, clear_offset=late)
+        return replace(p, clear_every=_ONCE, clear_offset=late), spikes
     if (late - moved.clear_offset) % every:
         raise NetworkError(
-            f"{owner}, has a bias, and its clears do not fall on its start; delay what reaches it instead"
+            f"{owner}, is not at rest until then, and its clears do not fall on its start; delay what reaches it"
         )
-    return moved
+    return moved, spikes
 
 
-def _alone(p: Population, steps: int) -> tuple[bool, bool]:
-    """Whether a population without input spikes within ``steps`` steps, and whether its state then is still zero."""
+def _alone(p: Population, steps: int, start: Any) -> tuple[bool, bool]:
+    """Whether a population without input spikes within ``steps`` steps, and whether its state then is the first one."""
     kind = np.float64 if isinstance(p.neuron, LIF) else np.int64
-    u = v = current = np.zeros(p.size, kind)
+    first = np.broadcast_to(np.asarray(start, kind), p.size)
+    u = current = np.zeros(p.size, kind)
+    v, spikes = first, False
     step: Any = step_lif if isinstance(p.neuron, LIF) else step_loihi
     for t in range(steps):
         if p.clear_every and t % p.clear_every == p.clear_offset:
             u = v = np.zeros(p.size, kind)
         u, v, s = step(p.neuron, u, v, current)
-        if s.any():
-            return True, False
-    return False, not (u.any() or v.any())
+        spikes |= bool(s.any())
+    same = np.abs(v - first) <= 1e-9 * np.abs(first)  # a start other than 0 stays up to the rounding of its decay
+    return spikes, not u.any() and bool(same.all())

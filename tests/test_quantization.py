@@ -99,6 +99,12 @@ def test_explicit_zero_weights_stay_synapses():
     assert sum(made.network[part].synapses for part in made.parts["x->h"]) == 3
 
 
+def test_float_learning_on_a_loihi_network_is_refused():
+    made = quantize(_net([[1.0]])).network
+    with pytest.raises(NetworkError, match=r"'x->h': Instar learns in float64.*freeze"):
+        Network(made.populations, (Projection("x", "h", [[1]], plasticity=Instar(0.5)),))
+
+
 @pytest.mark.parametrize(
     ("net", "words"),
     [

@@ -26,7 +26,7 @@ def check(network: Network, inputs: dict, steps: int) -> Retimed:
     for p in network.populations:
         late = found.late[p.name]
         assert after.spikes[p.name].between(late, late + steps) == before.spikes[p.name]
-        assert not len(after.spikes[p.name].between(0, late))
+        assert p.name in found.early or not len(after.spikes[p.name].between(0, late))
     return found
 
 
@@ -65,6 +65,20 @@ def test_a_biased_population_starts_late_too() -> None:
     assert retime(network).network["p1"].clear_every > 10**9
 
 
+def test_spikes_before_the_start_are_named_and_change_nothing() -> None:
+    network = layers([0, 0, 0], bias=1.0)
+    found = check(network, {"in": spikes(network)["in"]}, 9)
+    assert found.early == ("p0", "p1", "p2")
+    assert [p.clear_offset for p in found.network.neurons] == [0, 2, 3]  # p0 is at rest again by itself
+
+
+def test_a_start_other_than_zero_must_stay() -> None:
+    network = layers([0, 0], beta=0.5, bias=-0.25)
+    assert retime(network, {"p0": -0.5, "p1": -0.5}).network["p1"].clear_every is None
+    with pytest.raises(NetworkError, match=r"population 'p0'.*another v than 0.*reset value"):
+        retime(network, {"p0": -1.0})
+
+
 def test_impossible_networks_say_why() -> None:
     loop = Network(
         tuple(Population(n, 2, LIF()) for n in "ab"),
@@ -72,8 +86,8 @@ def test_impossible_networks_say_why() -> None:
     )
     with pytest.raises(NetworkError, match=r"projection 'a->b' \(delay 0\).*'b->a' \(delay 1\)|'b->a'.*'a->b'"):
         retime(loop)
-    with pytest.raises(NetworkError, match="population 'p0' runs 1 steps late but spikes by itself"):
-        retime(layers([0], bias=1.0))
+    with pytest.raises(NetworkError, match=r"population 'p0' runs 1 steps late but may spike.*'p0->p1' \(delay 1\)"):
+        retime(layers([0, 1], bias=1.0))
     plastic = Network(
         (Input("in", 2), Population("a", 2, LIF()), Population("b", 2, LIF())),
         (Projection("in", "a", np.eye(2), 0), Projection("in", "b", np.eye(2), 1, Instar(0.5, gate="a"))),
