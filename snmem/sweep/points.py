@@ -1,0 +1,147 @@
+"""What a sweep consists of: a function of a model, the values of its parameters, and seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..content import content_names, load_script
+from ..errors import InputError
+
+#: Functions of a model that a sweep takes when none is named, the first that there is.
+FUNCTIONS = ("run", "reproduce")
+#: Parameters that the sweep itself fills in.
+_OWN = {"seed", "report", "out"}
+
+
+def parse_value(text: str) -> Any:
+    """Return a number, true, false or null as in JSON; anything else as the text it is."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, (list, dict)) else value
+
+
+def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
+    """Split ``"name=value,value"`` into the name and its values.
+
+    Raises
+    ------
+    InputError
+        if there is no name or no value.
+    """
+    name, equals, text = setting.partition("=")
+    values = tuple(parse_value(part.strip()) for part in text.split(",")) if text.strip() else ()
+    if not name or not equals or not values:
+        raise InputError(f"setting {setting!r}: must read name=value or name=value,value; e.g. winners=10,50")
+    return name.strip(), values
+
+
+def find_function(target: str) -> Callable[..., Any]:
+    """Return the function that ``"model"`` or ``"model:function"`` names, by default its ``run``, else ``reproduce``.
+
+    Raises
+    ------
+    InputError
+        if there is no such model or function.
+    """
+    model, colon, wanted = target.partition(":")
+    module = load_script("models", model.replace("-", "_"))
+    for name in (wanted,) if colon else FUNCTIONS:
+        function = getattr(module, name, None)
+        if callable(function) and not name.startswith("_"):
+            return function
+    raise InputError(
+        f"model {target!r}: has no function {wanted or ' or '.join(FUNCTIONS)}; use one with a function run"
+    )
+
+
+def sweepable() -> list[str]:
+    """Return the names of the models that have a function ``run``."""
+    return [n.replace("_", "-") for n in content_names("models") if hasattr(load_script("models", n), "run")]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All combinations of the values of ``grid``, each with all ``seeds``.
+
+    target : "model" or "model:function", see :func:`find_function`.
+    grid : parameter -> values.    fixed : parameter -> value, the same for all.    seeds : seeds of the runs.
+
+    Raises
+    ------
+    InputError
+        for a parameter the function does not have, values given twice, or no seeds.
+    """
+
+    target: str
+    grid: Mapping[str, Sequence[Any]]
+    fixed: Mapping[str, Any]
+    seeds: Sequence[int]
+
+    def __post_init__(self) -> None:
+        parameters = inspect.signature(find_function(self.target)).parameters
+        known = [name for name in parameters if name not in _OWN]
+        if "seed" not in parameters:
+            raise InputError(f"model {self.target!r}: takes no seed; a sweep needs a function with a parameter seed")
+        for name in (*self.grid, *self.fixed):
+            if name not in known:
+                raise InputError(f"parameter {name!r}: {self.target} has none of that name; it has {', '.join(known)}")
+            if name in self.grid and name in self.fixed:
+                raise InputError(f"parameter {name!r}: is both in the grid and set to one value; drop one")
+        for name, values in (*self.grid.items(), ("seed", self.seeds)):
+            if not values or len({json.dumps(value) for value in values}) < len(values):
+                raise InputError(f"parameter {name!r}: needs at least 1 value, none twice, got {list(values)}")
+
+    def points(self) -> list[dict[str, Any]]:
+        """Parameters of every run, ``seed`` among them."""
+        names = [*self.grid, "seed"]
+        return [
+            {**self.fixed, **dict(zip(names, values, strict=True))}
+            for values in itertools.product(*self.grid.values(), self.seeds)
+        ]
+
+    def key(self, point: Mapping[str, Any]) -> str:
+        """Name of the run: a hash of the function and its parameters."""
+        text = json.dumps([self.target, dict(point)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def execute(target: str, point: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one point and return its results: name -> (names of dimensions, float64 array)."""
+    function = find_function(target)
+    extra: dict[str, Any] = {"report": lambda text: None} if "report" in inspect.signature(function).parameters else {}
+    return as_variables(function(**point, **extra), target)
+
+
+def as_variables(found: Any, target: str) -> dict[str, Any]:
+    """Return results as float64 arrays with named dimensions.
+
+    Accepts what a recipe returns (its ``rows`` become numbers), or a mapping from names to numbers, arrays, or pairs
+    of (names of dimensions, array). A name that is its own only dimension holds the coordinates of this dimension.
+    """
+    import numpy as np
+
+    if isinstance(found, Mapping) and isinstance(found.get("rows"), (list, tuple)):
+        found = {row["name"]: row["value"] if not isinstance(row["value"], str) else row["ok"] for row in found["rows"]}
+    if not isinstance(found, Mapping):
+        raise InputError(f"{target}: returned a {type(found).__name__}; a sweep needs a mapping from names to numbers")
+    out = {}
+    for name, value in found.items():
+        safe = str(name).replace("/", " per ").strip()
+        dims, values = value if isinstance(value, tuple) else (None, value)
+        try:
+            array = np.asarray(values, np.float64)
+        except (TypeError, ValueError):
+            raise InputError(f"{target}: result {name!r} is no number or array of numbers; leave it out") from None
+        named = (dims,) if isinstance(dims, str) else dims
+        out[safe] = tuple(named or (f"{safe} {n}" for n in range(array.ndim))), array
+        if len(out[safe][0]) != array.ndim:
+            raise InputError(f"{target}: result {name!r} has {array.ndim} dimensions, but names {out[safe][0]}")
+    return out

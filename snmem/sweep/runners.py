@@ -1,0 +1,120 @@
+"""Where the runs of a sweep are carried out: processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import BackendError, MissingDependencyError
+from .points import execute
+from .storage import SweepFolder
+
+Task = tuple[str, Mapping[str, Any]]  # key and parameters of a run
+Outcome = tuple[str, str | None]  # key of a run that ended, and its error or None
+
+#: Threads of numerical libraries in a worker: one, since the workers share the processors.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def on_processes(target: str, tasks: Sequence[Task], folder: SweepFolder, workers: int) -> Iterator[Outcome]:
+    """Carry out the tasks on ``workers`` processes, which keep every run as soon as it is finished.
+
+    The processes end with this one, however it ends.
+    """
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update({name: value for name, value in _ONE_THREAD.items() if before[name] is None})
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _begin, (folder.path,))
+    try:
+        futures = {pool.submit(_run_and_keep, target, key, point, folder.path): key for key, point in tasks}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        raise BackendError(
+            "sweep: a worker process was killed, perhaps for lack of memory; start the sweep again to go on, "
+            "with fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for name in (name for name, value in before.items() if value is None):
+            os.environ.pop(name, None)
+
+
+_held: list[Any] = []
+
+
+def _begin(path: Path) -> None:
+    """Prepare a worker: it leaves Ctrl-C to its parent, dies with it, and shows that it lives by a lock."""
+    import fcntl
+    from multiprocessing import parent_process
+    from threading import Thread
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=follow, daemon=True).start()
+    _held.append(SweepFolder(path).workers_file())
+    fcntl.flock(_held[-1], fcntl.LOCK_SH)
+
+
+def _run_and_keep(target: str, key: str, point: Mapping[str, Any], path: Path) -> str | None:
+    try:
+        variables, seconds = _timed(target, point)
+    except Exception as error:  # of the model
+        return _describe(error)
+    SweepFolder(path).keep(key, point, variables, seconds)
+    return None
+
+
+def _timed(target: str, point: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+    began = time.perf_counter()
+    variables = execute(target, point)
+    return variables, time.perf_counter() - began
+
+
+def _describe(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def on_dask(target: str, tasks: Sequence[Task], folder: SweepFolder, scheduler: str) -> Iterator[Outcome]:
+    """Carry out the tasks on a Dask cluster; this process keeps every run as soon as it arrives.
+
+    Raises
+    ------
+    MissingDependencyError
+        if distributed is not installed.
+    BackendError
+        if the scheduler does not answer, or is lost.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise MissingDependencyError("sweep: --scheduler needs Dask; pip install 'snmem[dask]'") from None
+    try:
+        client = Client(scheduler, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise BackendError(f"sweep: no Dask scheduler answers at {scheduler} ({error}); check the address") from error
+    points = dict(tasks)
+    with client, client.as_current():
+        futures = {client.submit(_timed, target, point, key=f"snmem-{key}"): key for key, point in tasks}
+        for future in as_completed(futures):
+            key = futures[future]
+            if future.status == "cancelled":
+                raise BackendError(f"sweep: the Dask scheduler at {scheduler} is lost; start the sweep again to go on")
+            error = future.exception()
+            if error is None:
+                folder.keep(key, points[key], *future.result())
+            future.release()
+            yield key, None if error is None else _describe(error)

@@ -1,0 +1,95 @@
+"""The folder of a sweep: one small file for every finished run, and the dataset made of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FileError
+from ..files import replace_file
+from ..report_io import write_json
+
+MARK, RUNS, RESULTS = "sweep.json", "runs", "results.nc"
+
+
+class SweepFolder:
+    """Files of a sweep: ``sweep.json`` (what is swept), ``runs/<key>.npz``, ``results.nc`` (the dataset).
+
+    Raises
+    ------
+    FileError
+        if ``path`` is a file, or a folder with files of something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise FileError(f"{path}: is a file, a sweep needs a folder; name another one")
+        foreign = path.is_dir() and any(path.iterdir()) and not (path / MARK).is_file()
+        if foreign and {p.name for p in path.iterdir()} - {RUNS, ".lock", ".workers"}:
+            raise FileError(f"{path}: holds files that no sweep made; name a new or empty folder")
+        try:
+            (path / RUNS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other sweeps out, and wait until no worker of a killed one is left."""
+        import fcntl
+
+        with (self.path / ".lock").open("w") as mine, self.workers_file() as workers:
+            try:
+                fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise FileError(f"{self.path}: another sweep is writing here; wait for it or stop it") from None
+            fcntl.flock(workers, fcntl.LOCK_EX)  # given up by the system when the last worker has ended
+            fcntl.flock(workers, fcntl.LOCK_UN)
+            for draft in (self.path / RUNS).glob(".*.tmp"):
+                draft.unlink(missing_ok=True)
+            yield
+
+    def workers_file(self) -> Any:
+        """Open the file on which every worker holds a shared lock as long as it lives."""
+        return (self.path / ".workers").open("w")
+
+    def describe(self, target: str, description: Mapping[str, Any]) -> None:
+        """Note what is swept; FileError if the folder belongs to a sweep of another function."""
+        mark = self.path / MARK
+        if mark.is_file():
+            try:
+                before = json.loads(mark.read_text(encoding="utf-8"))["target"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise FileError(f"{mark}: is damaged; remove it to go on with the runs in {self.path}") from error
+            if before != target:
+                raise FileError(f"{self.path}: holds a sweep of {before}, not of {target}; name another folder")
+        write_json(mark, {"target": target, **description})
+
+    def finished(self) -> set[str]:
+        """Keys of the runs that are kept."""
+        return {path.stem for path in (self.path / RUNS).glob("[!.]*.npz")}
+
+    def keep(self, key: str, point: Mapping[str, Any], variables: Mapping[str, Any], seconds: float) -> None:
+        """Write a finished run, whole or not at all."""
+        dims = {name: list(dims) for name, (dims, _) in variables.items()}
+        made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        header = {"point": dict(point), "dims": dims, "seconds": round(seconds, 4), "finished": made}
+        arrays = {f"v{number}": array for number, (_, array) in enumerate(variables.values())}
+        with replace_file(self.path / RUNS / f"{key}.npz") as file:
+            np.savez(file, header=np.array(json.dumps(header)), **arrays)
+
+    def read(self, key: str) -> dict[str, Any]:
+        """Return the variables of a kept run: name -> (dims, array)."""
+        path = self.path / RUNS / f"{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                dims = json.loads(str(file["header"]))["dims"]
+                return {name: (tuple(of), file[f"v{n}"]) for n, (name, of) in enumerate(dims.items())}
+        except Exception as error:  # whatever a damaged archive raises
+            raise FileError(f"{path}: is damaged ({error}); remove it and sweep again") from error

@@ -1,0 +1,184 @@
+"""Sweeps: every finished run is kept, whatever happens; results do not depend on how they came about."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import xarray as xr
+from conftest import SNMEM, Result
+
+from snmem.errors import BackendError, FileError, InputError
+from snmem.sweep import parse_setting, sweep, sweepable
+from snmem.sweep.points import as_variables, find_function
+
+TINY = {"synapses": 2000, "visible": 100, "active": 10, "fan_in": 10, "horizon": 60}
+GRID: dict[str, Any] = {"winners": (5, 10), "rate": (0.3, 1.0)}
+
+
+def _quiet(text: str) -> None: ...
+
+
+def _options(folder: Path, seeds: int) -> list[str]:
+    fixed = [part for name, value in TINY.items() for part in ("--set", f"{name}={value}")]
+    grid = [part for name, values in GRID.items() for part in ("--grid", f"{name}={','.join(map(str, values))}")]
+    return ["sweep", "kwinner-map", *grid, *fixed, "--seeds", str(seeds), "--out", str(folder)]
+
+
+def _kept(folder: Path) -> dict[str, int]:
+    """Finished runs and the time at which each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("[!.]*.npz")}
+
+
+def test_ten_kills_at_random_moments_change_nothing(snmem: Callable[..., Result], tmp_path: Path) -> None:
+    """200 runs, killed with SIGKILL ten times: no run is lost, none repeated, and the dataset is the same."""
+    folder, rng = tmp_path / "killed", np.random.default_rng(0)
+    before: dict[str, int] = {}
+    for number in range(10):
+        process = subprocess.Popen([*SNMEM, *_options(folder, 50)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        time.sleep(rng.uniform(0, 1.2) if number % 3 == 0 else 0)  # also while it starts
+        wanted = len(before) + (0 if number % 3 == 0 else rng.integers(1, 25))
+        while len(_kept(folder)) < wanted and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.03))
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+        after = _kept(folder)
+        assert before.items() <= after.items()  # nothing lost, nothing written again
+        before = after
+    assert 20 < len(before) < 200
+    result = snmem(*_options(folder, 50), "--json")
+    assert result.data["kept"] == len(before)
+    assert result.data["kept"] + result.data["done"] == 200
+    assert before.items() <= _kept(folder).items()
+    calm = sweep("kwinner-map", GRID, 50, tmp_path / "calm", TINY, report=_quiet)
+    assert calm.done == 200
+    xr.testing.assert_identical(xr.load_dataset(folder / "results.nc"), xr.load_dataset(calm.path))
+    assert set(_kept(folder)) == set(_kept(tmp_path / "calm"))
+    assert not list((folder / "runs").glob(".*"))
+
+
+def test_dataset_holds_what_the_function_returns(tmp_path: Path) -> None:
+    found = sweep("kwinner-map", GRID, [3, 8], tmp_path / "s", TINY, workers=1, report=_quiet)
+    direct = find_function("kwinner-map")(seed=8, winners=10, rate=1.0, **TINY)
+    point = found.data.sel(winners=10, rate=1.0, seed=8)
+    assert float(point["capacity"]) == direct["capacity"]
+    np.testing.assert_array_equal(point["difference"], direct["difference"][1])
+    np.testing.assert_array_equal(found.data["age"], direct["age"][1])
+    xr.testing.assert_identical(found.data, xr.load_dataset(found.path))
+    more = sweep("kwinner-map", {**GRID, "winners": (5, 10, 20)}, [3, 8], tmp_path / "s", TINY, report=_quiet)
+    assert (more.kept, more.done) == (8, 4)
+
+
+def test_on_a_dask_cluster_the_results_are_the_same(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    here = sweep("kwinner-map", GRID, 2, tmp_path / "here", TINY, workers=1, report=_quiet)
+    options = {"processes": False, "dashboard_address": None, "local_directory": str(tmp_path / "dask")}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
+        address = cluster.scheduler_address
+        there = sweep("kwinner-map", GRID, 2, tmp_path / "there", TINY, scheduler=address, report=_quiet)
+        bad = sweep("kwinner-map", {"fan_in": (5, 500)}, 1, tmp_path / "bad", _but("fan_in"), None, address, _quiet)
+    xr.testing.assert_identical(here.data, there.data)
+    assert [point["fan_in"] for point, _ in bad.failed] == [500]
+    with pytest.raises(BackendError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        sweep("kwinner-map", GRID, 3, tmp_path / "there", TINY, scheduler="tcp://127.0.0.1:1", report=_quiet)
+
+
+def _but(name: str) -> dict[str, Any]:
+    return {key: value for key, value in TINY.items() if key != name}
+
+
+def test_a_failing_run_spares_the_others_and_is_tried_again(snmem: Callable[..., Result], tmp_path: Path) -> None:
+    fixed = [part for name, value in _but("fan_in").items() for part in ("--set", f"{name}={value}")]
+    command = ["sweep", "kwinner-map", "--grid", "fan_in=5,500", *fixed, "--out", tmp_path / "s"]
+    for kept, done in ((0, 1), (1, 0)):
+        result = snmem(*command, "--json")
+        assert (result.code, result.data["ok"]) == (1, False)
+        assert (result.data["kept"], result.data["done"]) == (kept, done)
+        (failed,) = result.data["failed"]
+        assert failed["parameters"]["fan_in"] == 500
+        assert "visible = 100" in failed["error"]
+    data = xr.load_dataset(tmp_path / "s" / "results.nc")
+    assert np.isnan(data["capacity"].sel(fan_in=500)).all()
+    assert np.isfinite(data["capacity"].sel(fan_in=5)).all()
+    assert "FAILED" in snmem(*command).out
+
+
+def test_a_folder_has_one_sweep_at_a_time(tmp_path: Path) -> None:
+    from snmem.sweep.storage import SweepFolder
+
+    with SweepFolder(tmp_path / "s").lock(), pytest.raises(FileError, match="another sweep is writing here"):
+        sweep("kwinner-map", GRID, 1, tmp_path / "s", TINY, report=_quiet)
+
+
+def test_foreign_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(FileError, match="no sweep made"):
+        sweep("kwinner-map", GRID, 1, tmp_path, TINY, report=_quiet)
+    with pytest.raises(FileError, match="is a file"):
+        sweep("kwinner-map", GRID, 1, tmp_path / "thesis.txt", TINY, report=_quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    folder = tmp_path / "s"
+    sweep("kwinner-map", {}, 1, folder, TINY, workers=1, report=_quiet)
+    with pytest.raises(FileError, match="a sweep of kwinner-map, not of kwinner-retention"):
+        sweep("kwinner-retention", {}, 1, folder, report=_quiet)
+    (run,) = (folder / "runs").glob("*.npz")
+    run.write_bytes(run.read_bytes()[:100])
+    with pytest.raises(FileError, match=rf"{run.name}: is damaged"):
+        sweep("kwinner-map", {}, 1, folder, TINY, report=_quiet)
+    (folder / "sweep.json").write_text("{")
+    with pytest.raises(FileError, match=r"sweep\.json: is damaged"):
+        sweep("kwinner-map", {}, 1, folder, TINY, report=_quiet)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["nothing"], ["models/nothing", "kwinner_map"]),
+        (["kwinner-map:nothing"], ["'kwinner-map:nothing'", "no function nothing"]),
+        (["kwinner-map", "--grid", "color=1,2"], ["'color'", "winners, rate"]),
+        (["kwinner-map", "--grid", "winners=1,1"], ["'winners'", "none twice"]),
+        (["kwinner-map", "--grid", "winners"], ["'winners'", "name=value"]),
+        (["kwinner-map", "--set", "winners=1,2"], ["winners", "one value", "--grid"]),
+        (["kwinner-map", "--set", "winners=1", "--grid", "winners=2"], ["both"]),
+        (["kwinner-map:age_bands"], ["takes no seed"]),
+    ],
+)
+def test_bad_input_is_one_line(args: list[str], words: list[str], snmem: Callable[..., Result], tmp_path: Path) -> None:
+    message = snmem("sweep", *args, "--out", tmp_path / "s").error()
+    assert all(word in message for word in words)
+    assert not (tmp_path / "s").exists()
+
+
+def test_settings_and_results_of_functions() -> None:
+    assert parse_setting("a=1,2.5,true,text") == ("a", (1, 2.5, True, "text"))
+    rows = [{"name": "x", "value": 2}, {"name": "in words", "value": "larger", "ok": True}]
+    assert {k: float(v) for k, (_, v) in as_variables({"rows": rows}, "f").items()} == {"x": 2.0, "in words": 1.0}
+    dims, values = as_variables({"m/s": [[1, 2]]}, "f")["m per s"]
+    assert (dims, values.shape) == (("m per s 0", "m per s 1"), (1, 2))
+    for bad in ([1], {"x": "text"}, {"x": (("a", "b"), [1])}):
+        with pytest.raises(InputError):
+            as_variables(bad, "f")
+
+
+def test_models_are_listed_and_run(snmem: Callable[..., Result]) -> None:
+    assert "kwinner-map" in sweepable()
+    listed = {model["name"]: model for model in snmem("models", "--json").data["models"]}
+    assert listed["kwinner-retention"]["verbs"] == ["reproduce"]
+    assert listed["kwinner-map"]["parameters"]["winners"] == 50
+    assert "kwinner-retention" in snmem("models").out
+    fixed = [part for name, value in TINY.items() for part in ("--set", f"{name}={value}")]
+    result = snmem("run", "kwinner-map", *fixed, "--seed", 4, "--json")
+    direct = find_function("kwinner-map")(seed=4, **TINY)
+    assert result.data["results"]["newest"] == json.loads(json.dumps(direct["newest"]))
+    assert "capacity" in snmem("run", "kwinner-map", *fixed).out
