@@ -14,8 +14,10 @@ from .cost import cost
 from .demo import demo
 from .doctor import doctor
 from .lava import lava
+from .models import models, run
 from .nir import inspect
 from .reproduce import reproduce
+from .sweep import sweep
 from .verify import verify
 
 app = typer.Typer(
@@ -46,6 +48,9 @@ def _start(
 
 
 add_verb(app, "demo", demo, out="snmem-demo")
+add_verb(app, "models", models)
+add_verb(app, "run", run)
+add_verb(app, "sweep", sweep)
 add_verb(app, "inspect", inspect)
 add_verb(app, "verify", verify)
 add_verb(app, "cost", cost)
