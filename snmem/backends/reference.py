@@ -10,12 +10,14 @@ the input of step t + 1; then plastic projections learn. Projections of delay 0 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..loihi.arithmetic import condition_weights
+from ..network import Network
 from ..neuron import LIF, step_lif, step_loihi
 from ..plasticity import Instar
 from ..simulation import Job, make_recording
@@ -35,17 +37,19 @@ class State:
     traces: dict[str, Any]
 
 
-def _initial(job: Job) -> State:
-    kind = np.float64 if job.network.arithmetic == "float" else np.int64
-    zeros = {p.name: np.zeros(p.size, kind) for p in job.network.neurons}
+def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State:
+    """The state before step 0: all zero, but for the membrane potentials ``v`` by population name."""
+    kind = np.float64 if network.arithmetic == "float" else np.int64
+    zeros = {p.name: np.zeros(p.size, kind) for p in network.neurons}
+    begin = {p.name: np.zeros(p.size, kind) + np.asarray((v or {}).get(p.name, 0), kind) for p in network.neurons}
     weights = {}
-    for q in job.network.projections:
+    for q in network.projections:
         weights[q.name] = q.weights.astype(np.float64)
         if kind is np.int64:
             weights[q.name] = weights[q.name].astype(np.int64)
             weights[q.name].data = condition_weights(q.weights.data)
-    traces = {q.name: 0.0 for q in job.network.projections if q.plasticity}
-    return State(0, dict(zeros), dict(zeros), {n: z.copy() for n, z in zeros.items()}, [], weights, traces)
+    traces = {q.name: 0.0 for q in network.projections if q.plasticity}
+    return State(0, dict(zeros), begin, {n: z.copy() for n, z in zeros.items()}, [], weights, traces)
 
 
 def _deliver(q: Any, matrix: Any, spiking: Any, current: Any) -> None:
@@ -80,7 +84,7 @@ def _learn(q: Any, state: State, spikes: dict[str, Any]) -> int:
 def run(job: Job) -> Recording:
     """Run ``job`` with the reference equations (both arithmetics)."""
     network = job.network
-    state: State = copy.deepcopy(job.state) if job.state is not None else _initial(job)
+    state: State = copy.deepcopy(job.state) if job.state is not None else initial_state(network)
     columns = {q.name: state.weights[q.name].tocsc() for q in network.projections}
     updated, changed = ({p.name: 0 for p in network.neurons} for _ in range(2))
     learned = {q.name: 0 for q in network.projections if q.plasticity}

@@ -9,6 +9,7 @@ import typer
 from .. import __version__
 from .bench import bench
 from .chips import chips
+from .compile import compile
 from .contract import add_verb
 from .cost import cost
 from .demo import demo
@@ -53,6 +54,7 @@ add_verb(app, "run", run)
 add_verb(app, "sweep", sweep)
 add_verb(app, "inspect", inspect)
 add_verb(app, "verify", verify)
+add_verb(app, "compile", compile, out="snmem-lava")
 add_verb(app, "cost", cost)
 add_verb(app, "chips", chips)
 add_verb(app, "reproduce", reproduce)

@@ -16,6 +16,7 @@ precision.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +48,11 @@ class Quantized:
     weight_error: dict[str, float]
     clipped: dict[str, int]
     parts: dict[str, tuple[str, ...]]
+
+    def start(self, start: Mapping[str, Any]) -> dict[str, Any]:
+        """Membrane potentials of the float network (by population name) in Loihi's units."""
+        units = {name: np.round(LOIHI_SHIFT * self.scale[name] * np.asarray(v)) for name, v in start.items()}
+        return {name: v.astype(np.int64) for name, v in units.items()}
 
 
 def quantize(network: Network, scales: dict[str, float] | None = None) -> Quantized:

@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.event import EventState, layout
-from ..backends.event_kernels import BLOCK
 from ..errors import InputError, NetworkError
 from ..network import Network, Population
 from ..neuron import LIF
@@ -121,16 +119,3 @@ def _representable(p: Population, changes: list[str]) -> Population:
         return p
     changes.append(f"population {p.name!r}: decays rounded by up to {worst:.1g}, to what Lava can hold")
     return replace(p, neuron=replace(neuron, **made))
-
-
-def starting_state(network: Network, start: Mapping[str, Any]) -> EventState:
-    """The state of the event engine before step 0 with v = ``start[population]`` instead of 0."""
-    made = layout(network)
-    state = made.fresh()
-    for name, v in start.items():
-        p = made.index[name]
-        rows = state.arrays.uv[made.pop_blk[p] : made.pop_blk[p + 1], 1]
-        padded = np.zeros(len(rows) * BLOCK)
-        padded[: made.sizes[p]] = v
-        rows[:] = padded.reshape(-1, BLOCK)
-    return state

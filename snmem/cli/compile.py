@@ -1,0 +1,88 @@
+"""``snmem compile``: a NIR file as a Python module for Lava."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from .contract import Report
+from .nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
+from .progress import say, stages
+
+
+def compile(
+    file: NirFile,
+    to: Annotated[str, Option(help='"lava" is the one target.')] = "lava",
+    arithmetic: Annotated[str, Option(help='"fixed" (Loihi\'s integers) or "float".')] = "fixed",
+    chip: Annotated[
+        str | None, Option(help="A chip that `snmem chips` lists, whose limits must hold; default: only report.")
+    ] = None,
+    start: Annotated[
+        str, Option(help='v before the first step where v_reset is not 0: "zero", or "reset" (v_reset).')
+    ] = "zero",
+    steps: Steps = None,
+    inputs: InputFile = None,
+    rate: Rate = 0.1,
+    seed: Seed = 0,
+    run: Annotated[bool, Option("--run/--no-run", help="Run the module on Lava and compare its spikes.")] = True,
+    dt: Dt = None,
+    settings: Settings = None,
+    *,
+    out: Path | None,
+) -> Report:
+    """Write a network as a Python module for Lava, in Loihi's arithmetic, and report what that took."""
+    from ..errors import InputError
+    from ..inputs import load_inputs
+    from ..loihi.compiler import compile
+    from ..nir_io import read_nir
+
+    if to != "lava":
+        raise InputError(f'--to {to}: the one target is "lava"')
+    assert out is not None
+    options = reading_options(dt, settings)
+    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
+    spikes, length = load_inputs(inputs, network, steps) if inputs else (None, steps or 100)
+    with stages() as tell:
+        made = compile(
+            network,
+            out,
+            title=file.name.removesuffix(".nir"),
+            arithmetic=arithmetic,
+            inputs=spikes,
+            steps=length,
+            rate=rate,
+            seed=seed,
+            start=start,
+            chip=chip,
+            lava=run,
+            report=tell,
+        )
+    return Report(made.report, list(_tables(made.report)), made.report["ok"])
+
+
+def _tables(data: dict[str, Any]) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    left: Any = {"title_justify": "left"}
+    table = Table("population", "neurons", "late", "scale", "spikes", "differ from float", title="populations", **left)
+    differ = data["agreement"].get("quantised", data["agreement"].get("prepared", {})).get("by_population", {})
+    for row in data["populations"]:
+        name = row["name"]
+        spikes = data["agreement"]["spikes"][name]
+        cells = (name, f"{row['size']:,}", row["late"], row.get("scale", ""), spikes, differ.get(name, ""))
+        table.add_row(*(escape(str(c)) for c in cells))
+    yield table
+    table = Table("projection", "synapses", "connections", "weight error", "clipped", title="projections", **left)
+    for row in data["projections"]:
+        parts = ", ".join(f"{p['kind']} {p['sign'] or ''} 2^{p['exponent']}" for p in row["parts"])
+        error = f"{row['weight_error']:.2g}" if "weight_error" in row else ""
+        table.add_row(escape(row["name"]), f"{row['synapses']:,}", parts, error, str(row.get("clipped", "")))
+    yield table
+    for limits in data["limits"].values():
+        used = f", {limits['binding']} up to {limits['used']:.0%}" if limits["binding"] else ""
+        broken = "".join(f"; does not fit: {text}" for text in limits["violations"])
+        yield escape(f"{limits['chip']}: {limits['cores']} cores on {limits['chips']} chips{used}{broken}")
+    lava = data["agreement"]["lava"]
+    cells = f"{lava['cells']} differing cells" if lava["ran"] else f"not run ({lava['why']})"
+    yield escape(f"Lava, {data['agreement']['steps']} steps: {cells}")

@@ -1,0 +1,248 @@
+"""From a Network or a NIR file to a Python module for Lava, with a report of everything that was decided.
+
+1. :func:`snmem.loihi.preparation.prepare`: v_reset shifted to 0, every projection at least one step (latency table).
+2. :func:`snmem.loihi.quantization.quantize`, for fixed point.
+3. :mod:`snmem.lava.module`: a module with ``inp`` and ``out`` ports, and its parameters.
+4. :mod:`snmem.loihi.limits`: cores of Loihi 1 and 2, and the limit that binds.
+5. Spikes on given or random input: the float network, its integer twin, and the module itself on Lava.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backends.reference import initial_state
+from ..errors import BackendError, InputError
+from ..lava.module import Written, lava_parameters, never_spikes, write_module
+from ..lava.module_run import run_module
+from ..lava.plan import sign_of
+from ..lava.shim import missing
+from ..network import Network, Population
+from ..retime import retime
+from ..simulation import simulate
+from ..spikes import Spikes
+from .limits import CHIPS, check_limits, core_table
+from .preparation import Prepared, prepare
+from .quantization import Quantized, quantize
+
+ARITHMETICS = ("fixed", "float")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What :func:`compile` returns.
+
+    network : the network that the module runs: LoihiLIF for fixed point.
+    start : population -> v before the first step, where it is not 0.    late : steps by which populations run late.
+    report : plain data: populations, projections, limits, latency, agreement, changes, choices, files, ok.
+    """
+
+    network: Network
+    start: Mapping[str, Any]
+    late: Mapping[str, int]
+    report: dict[str, Any]
+
+
+def compile(
+    source: Network | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    arithmetic: str = "fixed",
+    inputs: Mapping[str, Any] | None = None,
+    steps: int = 100,
+    rate: float = 0.1,
+    seed: int = 0,
+    start: str = "zero",
+    chip: str | None = None,
+    lava: bool = True,
+    report: Callable[[str], None] = lambda message: None,
+    **options: Any,
+) -> Compiled:
+    """Compile a network into the folder ``out``: ``network.py`` and ``parameters.npz``.
+
+    Parameters
+    ----------
+    source : a Network, or a NIR file.    options : of :func:`snmem.nir_io.read_nir`, for a file.
+    title : what the module calls itself; by default the file's name.
+    arithmetic : "fixed" (Loihi's integers) or "float".
+    inputs, steps : spikes to compare on (as for :func:`snmem.simulate`); by default Poisson spikes with ``rate`` per
+        line and step, from ``seed``.
+    start : neurons whose v_reset is shifted begin at v = 0 ("zero") or at v_reset ("reset").
+    chip : a chip profile whose limits must hold; by default limits of Loihi 1 and 2 are reported only.
+    lava : run the module on Lava and compare; without Lava installed the report says so.
+    report : called with what happens.
+
+    Raises
+    ------
+    FileError, InputError, NetworkError
+        naming node, population or projection, the limit, the value, and the remedy.    BackendError : Lava failed.
+    """
+    from ..verify import poisson
+
+    if arithmetic not in ARITHMETICS:
+        raise InputError(f"compile: arithmetic={arithmetic!r}; use one of {', '.join(ARITHMETICS)}")
+    choices: list[Any] = []
+    network = source if isinstance(source, Network) else _read(source, choices, options)
+    title = title or ("network" if isinstance(source, Network) else Path(source).name.removesuffix(".nir"))
+    report("preparing the network")
+    prepared, quantized = _convert(network, arithmetic, start)
+    made = quantized.network if quantized else prepared.network
+    begin = _integer_start(prepared, quantized)
+    limits = _limits(made, chip, report)
+    report("writing the module")
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = write_module(folder, made, title, prepared.late, begin, _summary(arithmetic))
+    if inputs is None:
+        inputs = poisson(network, steps, seed, rate)
+    agreement = _agreement(network, prepared, made, begin, inputs, steps, folder if lava else None, report)
+    data = {
+        "title": title,
+        "arithmetic": arithmetic,
+        "populations": [_population(p, prepared, quantized, begin) for p in made.neurons],
+        "projections": _projections(made, network, quantized, written),
+        "limits": limits,
+        "latency": {p.name: prepared.late[p.name] for p in network.populations},
+        "agreement": agreement,
+        "changes": list(prepared.changes),
+        "choices": [str(c) for c in choices],
+        "files": [str(f) for f in written.files],
+        "ok": agreement["ok"] and all(row["fits"] for row in limits.values() if chip),
+    }
+    return Compiled(made, begin, prepared.late, data)
+
+
+def _summary(arithmetic: str) -> str:
+    twin = 'backend "loihi"' if arithmetic == "fixed" else 'backends "reference" and "event"'
+    return f"Every population spikes as with snmem's {twin}, late by the steps listed below."
+
+
+def _read(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
+    from ..nir_io import read_nir
+
+    return read_nir(path, report=choices.append, **options)
+
+
+def _convert(network: Network, arithmetic: str, start: str) -> tuple[Prepared, Quantized | None]:
+    if network.arithmetic == "loihi":
+        if arithmetic == "float":
+            raise InputError("compile: the network is in Loihi's integers; compile it with arithmetic='fixed'")
+        moved = retime(network)
+        return Prepared(moved.network, {}, moved.late, moved.early, ()), None
+    prepared = prepare(network, start)
+    return prepared, quantize(prepared.network) if arithmetic == "fixed" else None
+
+
+def _integer_start(prepared: Prepared, quantized: Quantized | None) -> dict[str, Any]:
+    if quantized is None:
+        return dict(prepared.start)
+    return quantized.start(prepared.start)
+
+
+def _limits(network: Network, chip: str | None, report: Callable[[str], None]) -> dict[str, Any]:
+    report("placing neurons on cores")
+    if chip:
+        found = check_limits(network, chip)
+        return {found["chip"]: found}
+    return {name: core_table(network, name) for name in CHIPS}
+
+
+def aligned(network: Network, late: Mapping[str, int], inputs: Mapping[str, Any], steps: int, start: Any) -> Any:
+    """Spikes of a retimed network, moved back to the steps of the original."""
+    total = steps + max(late.values())
+    given = {p.name: _events(inputs.get(p.name)) for p in network.inputs}
+    if any(map(np.any, start.values())):  # only the reference begins at any v
+        spikes = simulate(network, given, total, "reference", state=initial_state(network, start)).spikes
+    else:
+        spikes = simulate(network, given, total, "event").spikes
+    return {name: s.between(late[name], late[name] + steps) for name, s in spikes.items()}
+
+
+def _events(value: Any) -> Any:
+    if value is None:
+        return ((), ())
+    return (value.step, value.neuron) if isinstance(value, Spikes) else value
+
+
+def _agreement(
+    network: Network,
+    prepared: Prepared,
+    made: Network,
+    begin: dict[str, Any],
+    inputs: Mapping[str, Any],
+    steps: int,
+    folder: Path | None,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Differing cells: given network against prepared, against integers; integers (or float) against Lava."""
+    report("comparing spikes")
+    original = simulate(network, inputs, steps, "event").spikes
+    given = {p.name: original[p.name] for p in network.inputs}
+    twin = aligned(made, prepared.late, given, steps, begin)
+    found: dict[str, Any] = {"steps": steps, "spikes": {p.name: len(original[p.name]) for p in network.neurons}}
+    if network.arithmetic == "float":
+        same = aligned(prepared.network, prepared.late, given, steps, prepared.start)
+        found["prepared"] = _differing(original, same, network)
+    if made.arithmetic == "loihi" and network.arithmetic == "float":
+        found["quantised"] = _differing(original, twin, network)
+    absent = missing()
+    if folder is None or absent:
+        return {**found, "lava": {"ran": False, "why": absent or "not asked for"}, "ok": True}
+    report("running the module on Lava")
+    try:
+        out = run_module(folder, given, steps, run_seconds(made, steps))
+    except BackendError as error:
+        raise BackendError(f"compile: the module was written, but {error}") from error
+    lava = {p.name: Spikes.from_raster(out[p.name]) for p in made.neurons}
+    found["lava"] = {"ran": True, **_differing(twin, lava, network)}
+    found["ok"] = found["lava"]["cells"] == 0
+    return found
+
+
+def run_seconds(network: Network, steps: int) -> float:
+    """Time after which a run of the module must be stuck: about 20 times what it needs."""
+    processes = len(network.populations) * 2 + len(network.projections)
+    synapses = sum(q.synapses for q in network.projections)
+    return 90 + processes + (0.01 * processes + 1e-7 * synapses) * steps
+
+
+def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
+    by_population = {p.name: a[p.name].differing(b[p.name])[0] for p in network.neurons}
+    return {"cells": sum(by_population.values()), "by_population": by_population}
+
+
+def _population(p: Population, prepared: Prepared, quantized: Quantized | None, begin: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": p.name, "size": p.size, "late": prepared.late[p.name]}
+    row |= {"spiking": not never_spikes(p), "parameters": lava_parameters(p), "start": begin.get(p.name, 0)}
+    row |= {"spikes_before_start": p.name in prepared.early}
+    if quantized:
+        row |= {"scale": quantized.scale[p.name]}
+    return row
+
+
+def _projections(
+    made: Network, network: Network, quantized: Quantized | None, written: Written
+) -> list[dict[str, Any]]:
+    """A row per projection of the network given; its Lava connections under ``parts``."""
+    rows = []
+    for q in network.projections:
+        parts = quantized.parts[q.name] if quantized else (q.name,)
+        row: dict[str, Any] = {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": q.delay}
+        if quantized:
+            row |= {"weight_error": quantized.weight_error[q.name], "clipped": quantized.clipped[q.name]}
+        row["parts"] = [_part(made, name, written) for name in parts if name in written.kinds]
+        rows.append(row)
+    return rows
+
+
+def _part(made: Network, name: str, written: Written) -> dict[str, Any]:
+    q = made[name]
+    sign = sign_of(q.weights) if made.arithmetic == "loihi" else None
+    return {"name": name, "kind": written.kinds[name], "delay": q.delay, "exponent": q.exponent, "sign": sign}
