@@ -218,8 +218,9 @@ class _Layout:
             0,
             -1,
             State(
-                uv=np.zeros((n, 2, BLOCK)),
-                cur=np.zeros((n, BLOCK)),
+                u=np.zeros(n * BLOCK),
+                v=np.zeros(n * BLOCK),
+                cur=np.zeros(n * BLOCK),
                 touched=np.zeros(n, np.uint8),
                 awake=np.ones(n, np.uint8),
                 upto=np.zeros(n, np.int64),

@@ -19,6 +19,8 @@ from numba.np.arrayobj import make_array
 BLOCK = 256
 #: Targets whose input is summed at a time: what fits the first-level cache together with the synapses streaming by.
 RANGE = 2048
+#: Steps of a sleeping block between two looks whether anything still moves in it.
+PATIENCE = 16
 #: Synapses between two prefetched places; rows whose beginnings are prefetched together.
 STRIDE, AHEAD = 32, 16
 #: Rows of ``Net.par``: decay of u, decay of v, bias, threshold, reset value, bound factor, bound of the bias.
@@ -56,8 +58,9 @@ class Net(NamedTuple):
 class State(NamedTuple):
     """What a step changes."""
 
-    uv: Any  # (blocks, 2, BLOCK)
-    cur: Any  # (blocks, BLOCK) input of the coming step
+    u: Any  # (blocks * BLOCK,)
+    v: Any
+    cur: Any  # input of the coming step
     touched: Any  # (blocks,) 1 where cur may be nonzero
     awake: Any  # (blocks,) 1 where a neuron may spike without further input
     upto: Any  # (blocks,) steps done
@@ -69,50 +72,62 @@ class State(NamedTuple):
 
 
 @njit(cache=True)
-def _advance(uv, cur, par, b, tile, uniform, loihi):
-    """u and v of block b, one step further, without resets; returns how many neurons are above threshold."""
-    above = 0
-    if loihi:
-        for i in range(BLOCK):
-            u = math.trunc(par[tile, ALPHA, i] * uv[b, 0, i]) + 64.0 * cur[b, i]
-            u = u - 16777216.0 if u > 8388608.0 else (u + 16777216.0 if u <= -8388608.0 else u)
-            v = math.trunc(par[tile, BETA, i] * uv[b, 1, i]) + u + par[tile, BIAS, i]
-            v = min(max(v, -8388607.0), 8388607.0)
-            uv[b, 0, i] = u
-            uv[b, 1, i] = v
-            above += v > par[tile, THETA, i]
-    elif uniform:
-        alpha, beta, bias, theta = par[tile, ALPHA, 0], par[tile, BETA, 0], par[tile, BIAS, 0], par[tile, THETA, 0]
-        for i in range(BLOCK):
-            u = alpha * uv[b, 0, i] + cur[b, i]
-            v = beta * uv[b, 1, i] + u + bias
-            uv[b, 0, i] = u
-            uv[b, 1, i] = v
-            above += v > theta
-    else:
-        for i in range(BLOCK):
-            u = par[tile, ALPHA, i] * uv[b, 0, i] + cur[b, i]
-            v = par[tile, BETA, i] * uv[b, 1, i] + u + par[tile, BIAS, i]
-            uv[b, 0, i] = u
-            uv[b, 1, i] = v
-            above += v > par[tile, THETA, i]
-    return above
+def _advance(u, v, cur, par, tile, uniform, loihi, b, end, above):
+    """u and v of the blocks b .. end-1, one step further, without resets; takes their input out of ``cur``.
+
+    above[block]: how many of its neurons are over threshold.
+    Unsigned indices need no look at their sign, so the loops vectorise.
+    """
+    alpha, beta, bias, theta = par[tile, ALPHA, 0], par[tile, BETA, 0], par[tile, BIAS, 0], par[tile, THETA, 0]
+    for block in range(b, end):
+        low, n = np.uint64(block * BLOCK), 0
+        high = low + np.uint64(BLOCK)
+        if loihi:
+            for i in range(low, high):
+                j = i - low
+                un = np.trunc(par[tile, ALPHA, j] * u[i]) + 64.0 * cur[i]
+                un = un - 16777216.0 if un > 8388608.0 else (un + 16777216.0 if un <= -8388608.0 else un)
+                vn = np.trunc(par[tile, BETA, j] * v[i]) + un + par[tile, BIAS, j]
+                vn = min(max(vn, -8388607.0), 8388607.0)
+                u[i] = un
+                v[i] = vn
+                cur[i] = 0.0
+                n += vn > par[tile, THETA, j]
+        elif uniform:
+            for i in range(low, high):
+                un = alpha * u[i] + cur[i]
+                vn = beta * v[i] + un + bias
+                u[i] = un
+                v[i] = vn
+                cur[i] = 0.0
+                n += vn > theta
+        else:
+            for i in range(low, high):
+                j = i - low
+                un = par[tile, ALPHA, j] * u[i] + cur[i]
+                vn = par[tile, BETA, j] * v[i] + un + par[tile, BIAS, j]
+                u[i] = un
+                v[i] = vn
+                cur[i] = 0.0
+                n += vn > par[tile, THETA, j]
+        above[block] = n
 
 
 @njit(cache=True)
-def _fire(uv, par, b, tile, subtract, t, spk, spk_step, n, above):
+def _fire(v, par, b, tile, subtract, t, spk, spk_step, n, above):
     """Reset the ``above`` neurons of block b that are above threshold and append them to the spikes."""
     end = n + above
-    for low in range(0, BLOCK, 32):
+    first = np.uint64(b * BLOCK)
+    for low in range(np.uint64(0), np.uint64(BLOCK), np.uint64(32)):
         some = 0
-        for i in range(low, low + 32):
-            some += uv[b, 1, i] > par[tile, THETA, i]
+        for j in range(low, low + np.uint64(32)):
+            some += v[first + j] > par[tile, THETA, j]
         if some > 0:
-            for i in range(low, low + 32):
-                theta = par[tile, THETA, i]
-                if uv[b, 1, i] > theta:
-                    uv[b, 1, i] = uv[b, 1, i] - theta if subtract else par[tile, RESET, i]
-                    spk[n] = b * BLOCK + i
+            for j in range(low, low + np.uint64(32)):
+                theta = par[tile, THETA, j]
+                if v[first + j] > theta:
+                    v[first + j] = v[first + j] - theta if subtract else par[tile, RESET, j]
+                    spk[n] = first + j
                     spk_step[n] = t
                     n += 1
             if n == end:
@@ -120,61 +135,57 @@ def _fire(uv, par, b, tile, subtract, t, spk, spk_step, n, above):
 
 
 @njit(cache=True)
-def _can_spike(uv, par, b, tile):
+def _can_spike(u, v, par, b, tile):
     """Whether a neuron of block b may still spike without input: an upper bound on every later v against theta."""
     bad = 0
-    for i in range(BLOCK):
-        v = uv[b, 1, i]
-        rise = par[tile, GAIN, i] * max(uv[b, 0, i], 0.0) + par[tile, DRIVE, i]
-        top = max(v, 0.0)
-        theta = par[tile, THETA, i]
-        if rise > 0.0:
-            bad += top + rise + 1e-9 * abs(v) > theta - 1e-6 * abs(theta)
-        else:
-            bad += top > theta
+    low = np.uint64(b * BLOCK)
+    for i in range(low, low + np.uint64(BLOCK)):
+        j = i - low
+        rise = par[tile, GAIN, j] * max(u[i], 0.0) + par[tile, DRIVE, j]
+        top = max(v[i], 0.0)
+        theta = par[tile, THETA, j]
+        sure = rise <= 0.0  # v only decays from here: no rounding to allow for
+        bad += (top + rise + (0.0 if sure else 1e-9 * abs(v[i]))) > theta - (0.0 if sure else 1e-6 * abs(theta))
     return bad > 0
 
 
 @njit(cache=True)
-def _busy(uv, cur, par, b, tile):
+def _busy(u, v, cur, par, b, tile):
     """Neurons of block b with nonzero state, input or bias."""
     n = 0
-    for i in range(BLOCK):
-        n += (uv[b, 0, i] != 0) | (uv[b, 1, i] != 0) | (cur[b, i] != 0) | (par[tile, BIAS, i] != 0)
+    for j in range(BLOCK):
+        i = b * BLOCK + j
+        n += (u[i] != 0) | (v[i] != 0) | (cur[i] != 0) | (par[tile, BIAS, j] != 0)
     return n
 
 
 @njit(cache=True)
-def _changed(old, uv, b):
-    """Neurons of block b whose v differs from ``old``."""
-    n = 0
-    for i in range(BLOCK):
-        n += old[1, i] != uv[b, 1, i]
-    return n
-
-
-@njit(cache=True)
-def _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, start, stop, counts, p, counting):
+def _catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, stop, above, counts, p, counting):
     """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
-    before = np.empty((2, BLOCK))
-    saved = cur[b].copy()
-    cur[b] = 0.0
-    t = start
+    low, high = b * BLOCK, (b + 1) * BLOCK
+    saved, before_u, before_v = cur[low:high].copy(), np.empty(BLOCK), np.empty(BLOCK)
+    cur[low:high] = 0.0
+    busy, t = 0, start
     while t < stop:
         if every > 0 and t % every == offset:
-            uv[b] = 0.0
-        before[:] = uv[b]
-        busy = _busy(uv, cur, par, b, tile) if counting else 0
-        _advance(uv, cur, par, b, tile, uniform, loihi)
+            u[low:high] = 0.0
+            v[low:high] = 0.0
+        look = counting or (t - start) % PATIENCE == PATIENCE - 1
+        if look:
+            before_u[:] = u[low:high]
+            before_v[:] = v[low:high]
+        if counting:
+            busy = _busy(u, v, cur, par, b, tile)
+        _advance(u, v, cur, par, tile, uniform, loihi, b, b + 1, above)
         t += 1
         if counting:
             counts[p, 0] += busy
-            counts[p, 1] += _changed(before, uv, b)
-        if (before == uv[b]).all():
+            counts[p, 1] += (before_v != v[low:high]).sum()
+        if look and (before_u == u[low:high]).all() and (before_v == v[low:high]).all():
             still = stop if every == 0 else min(stop, t + (offset - t) % every)
             counts[p, 0] += busy * (still - t)
             t = still
-    cur[b] = saved
+    cur[low:high] = saved
 
 
 @intrinsic
@@ -191,6 +202,26 @@ def _prefetch(typing, array, index):
         return context.get_dummy_value()
 
     return types.void(array, index), generate
+
+
+@intrinsic
+def _four(typing, array, index):
+    """``array[index]`` .. ``array[index + 3]`` of an array of unsigned integers; of short ones by a single load."""
+    bits = array.dtype.bitwidth
+
+    def generate(context, builder, signature, arguments):
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        place, i64 = builder.gep(data, [arguments[1]]), ir.IntType(64)
+        if 4 * bits > 64:
+            items = [builder.load(builder.gep(place, [i64(i)])) for i in range(4)]
+        else:
+            word = ir.IntType(4 * bits)
+            joined = builder.load(builder.bitcast(place, word.as_pointer()), align=bits // 8)
+            items = [builder.trunc(builder.lshr(joined, word(bits * i)), ir.IntType(bits)) for i in range(4)]
+        items = [item if bits == 64 else builder.zext(item, i64) for item in items]
+        return context.make_tuple(builder, signature.return_type, items)
+
+    return types.UniTuple(types.uint64, 4)(array, index), generate
 
 
 @njit(cache=True)
@@ -232,11 +263,25 @@ def _deliver(
                         _prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
                     else:
                         _prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+            fours = low + (high - low) // np.uint64(4) * np.uint64(4)
             if coded:
-                for k in range(low, high):
+                for k in range(low, fours, np.uint64(4)):
+                    i0, i1, i2, i3 = _four(target, k)  # pyright: ignore[reportCallIssue]
+                    w0, w1, w2, w3 = _four(code, k + shift)  # pyright: ignore[reportCallIssue]
+                    into[i0] += palette[q, w0]
+                    into[i1] += palette[q, w1]
+                    into[i2] += palette[q, w2]
+                    into[i3] += palette[q, w3]
+                for k in range(fours, high):
                     into[target[k]] += palette[q, code[k + shift]]
             else:
-                for k in range(low, high):
+                for k in range(low, fours, np.uint64(4)):
+                    i0, i1, i2, i3 = _four(target, k)  # pyright: ignore[reportCallIssue]
+                    into[i0] += weight[k + shift]
+                    into[i1] += weight[k + shift + np.uint64(1)]
+                    into[i2] += weight[k + shift + np.uint64(2)]
+                    into[i3] += weight[k + shift + np.uint64(3)]
+                for k in range(fours, high):
                     into[target[k]] += weight[k + shift]
             if not mark:
                 for k in range(low, high):
@@ -277,39 +322,52 @@ def _learn(net, state, r, spk, slot):
 
 @njit(cache=True)
 def _step_population(
-    pop_flags, pop_blk, blk_tile, uniform_tile, par, uv, cur, touched, awake, upto, counts, old, spk, spk_step, p, t, n,
-    dense, counting,
+    pop_flags, pop_blk, blk_tile, uniform_tile, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p,
+    t, n, dense, counting,
 ):  # fmt: skip
     """Step t of population p; appends its spikes and returns the new length of the spike buffer."""
     loihi, subtract = pop_flags[p, 0] != 0, pop_flags[p, 1] != 0
     every, offset = pop_flags[p, 2], pop_flags[p, 3]
     clear = every > 0 and t % every == offset
-    for b in range(pop_blk[p], pop_blk[p + 1]):
+    stop = pop_blk[p + 1]
+    end = pop_blk[p]
+    while end < stop:
+        b = end
+        end = b + 1
         if not (touched[b] or awake[b] or dense):
             continue
         tile = blk_tile[b]
         uniform = uniform_tile[tile] != 0
-        if upto[b] < t:
-            _catch_up(uv, cur, par, b, tile, uniform, loihi, every, offset, upto[b], t, counts, p, counting)
+        while end < stop and blk_tile[end] == tile and (touched[end] or awake[end] or dense):
+            end += 1  # blocks b .. end-1 are alike and go together
+        for block in range(b, end):
+            if upto[block] < t:
+                _catch_up(
+                    u, v, cur, par, block, tile, uniform, loihi, every, offset, upto[block], t, above, counts, p,
+                    counting,
+                )  # fmt: skip
         if clear:
-            uv[b] = 0.0
+            u[b * BLOCK : end * BLOCK] = 0.0
+            v[b * BLOCK : end * BLOCK] = 0.0
+        old = v[b * BLOCK : end * BLOCK]
         if counting:
-            counts[p, 0] += _busy(uv, cur, par, b, tile)
-            old[:] = uv[b]
-        above = _advance(uv, cur, par, b, tile, uniform, loihi)
-        if above > 0:
-            _fire(uv, par, b, tile, subtract, t, spk, spk_step, n, above)
-            n += above
+            old = old.copy()
+            for block in range(b, end):
+                counts[p, 0] += _busy(u, v, cur, par, block, tile)
+        _advance(u, v, cur, par, tile, uniform, loihi, b, end, above)
+        for block in range(b, end):
+            upto[block] = t + 1
+            if above[block] > 0:
+                _fire(v, par, block, tile, subtract, t, spk, spk_step, n, above[block])
+                n += above[block]
+            if touched[block]:
+                touched[block] = 0
+                awake[block] = 1
+            else:
+                awake[block] = above[block] > 0 or _can_spike(u, v, par, block, tile)
         if counting:
-            counts[p, 1] += _changed(old, uv, b)
-        upto[b] = t + 1
-        if touched[b]:
-            for i in range(BLOCK):
-                cur[b, i] = 0.0
-            touched[b] = 0
-            awake[b] = 1
-        else:
-            awake[b] = above > 0 or _can_spike(uv, par, b, tile)
+            for i in range(b * BLOCK, end * BLOCK):
+                counts[p, 1] += old[i - b * BLOCK] != v[i]
     return n
 
 
@@ -331,7 +389,6 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
     events, event_step: input spikes sorted by step, then population, then neuron; e: the next one.
     last: step of the latest spike, or -1.    out: (steps, columns) of traces, filled from row 0.
     """
-    old = np.zeros((2, BLOCK))
     # Taken out of the tuples once: every access in the loop would count references.
     proj, shift, first, blk, ptr, target = net.proj, net.shift, net.pop_first, net.pop_blk, net.ptr, net.target
     code, palette, flags, blk_tile, uniform, par = (
@@ -340,11 +397,11 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
     size, in_pops, order, in0, late, traces = (
         net.pop_size, net.in_pops, net.order, net.proj_in0, net.proj_late, net.traces,
     )  # fmt: skip
-    uv, cur, touched, awake, upto, weight = (
-        state.uv, state.cur, state.touched, state.awake, state.upto, state.weight,
+    u, v, cur, touched, awake, upto, weight = (
+        state.u, state.v, state.cur, state.touched, state.awake, state.upto, state.weight,
     )  # fmt: skip
+    above = np.zeros(awake.size, np.int64)
     ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
-    flat = cur.reshape(cur.size)
     depth = ring.shape[0]
     may_skip = not dense
     for r in range(rules):
@@ -374,14 +431,14 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
                 lo, hi = ring[slot, proj[q, 0], 0], ring[slot, proj[q, 0], 1]
                 if hi > lo:
                     _deliver(
-                        proj, shift, first, blk, ptr, target, code, palette, weight, flat, touched, scratch, spk,
+                        proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk,
                         q, lo, hi,
                     )  # fmt: skip
                 k += 1
             ring[slot, p, 0] = n
             n = _step_population(
-                flags, blk, blk_tile, uniform, par, uv, cur, touched, awake, upto, counts, old, spk, spk_step, p, t, n,
-                dense, counting,
+                flags, blk, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p, t,
+                n, dense, counting,
             )  # fmt: skip
             ring[slot, p, 1] = n
         for q in late:
@@ -389,14 +446,14 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
             lo, hi = ring[then, proj[q, 0], 0], ring[then, proj[q, 0], 1]
             if hi > lo and t + 1 >= proj[q, 2]:
                 _deliver(
-                    proj, shift, first, blk, ptr, target, code, palette, weight, flat, touched, scratch, spk, q, lo, hi,
+                    proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi,
                 )  # fmt: skip
         for r in range(rules):
             _learn(net, state, r, spk, slot)
         for r in range(traces.shape[0]):
             b, neurons, row, column = traces[r, 0], traces[r, 1], traces[r, 2], traces[r, 3]
             for i in range(neurons):
-                out[t - start, column + i] = uv[b + i // BLOCK, row, i % BLOCK]
+                out[t - start, column + i] = v[b * BLOCK + i] if row else u[b * BLOCK + i]
         if n > before:
             last = t
         t += 1
@@ -406,12 +463,13 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
 @njit(cache=True)
 def settle(net, state, t, counting):
     """Bring every block up to the start of step t."""
+    above = np.zeros(state.awake.size, np.int64)
     for p in net.order:
         flags = net.pop_flags[p]
         for b in range(net.pop_blk[p], net.pop_blk[p + 1]):
             tile = net.blk_tile[b]
             _catch_up(
-                state.uv, state.cur, net.par, b, tile, net.uniform[tile] != 0, flags[0] != 0, flags[2], flags[3],
-                state.upto[b], t, state.counts, p, counting,
+                state.u, state.v, state.cur, net.par, b, tile, net.uniform[tile] != 0, flags[0] != 0, flags[2],
+                flags[3], state.upto[b], t, above, state.counts, p, counting,
             )  # fmt: skip
             state.upto[b] = t
