@@ -85,7 +85,8 @@ def test_measuring_in_chunks_changes_nothing(monkeypatch):
     spikes = np.random.default_rng(0).random((60, 4)) < 0.3
     whole = measure(network, {"in": spikes}, 60, NAHUKU)
     run = simulate(network, {"in": spikes}, 60, record=traces_needed(network), counters=True)
-    monkeypatch.setattr("snmem.aer.streaming.CHUNK_VALUES", 11 * 7)
+    for name in ("CHUNK_VALUES", "MOST_VALUES"):
+        monkeypatch.setattr(f"snmem.aer.streaming.{name}", 11 * 7)
     parts = measure(network, {"in": spikes}, 60, NAHUKU)
     assert parts.counters == whole.counters == bill(network, run, NAHUKU).counters
     assert parts.seconds == pytest.approx(whole.seconds, rel=1e-12)

@@ -72,6 +72,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "tiles_y",
             "cores_per_tile",
             "link_buffer",
+            "core_buffer",
             "synapse_bits",
             "synapse_list_bits",
             "synapse_word_bits",

@@ -25,7 +25,7 @@ class Mesh(NamedTuple):
 
     x, y : int (senders,), cores first.    end_x, end_y : (links,) tile that a link leads to.
     links : 4 * tiles of the mesh, which is ``height`` tiles high.
-    hop_ew, hop_ns, occupancy : seconds.    capacity : packets a queue holds.
+    hop_ew, hop_ns, occupancy : seconds.    capacity, core_capacity : packets the queue of a link and of a core hold.
     """
 
     x: Any
@@ -39,6 +39,7 @@ class Mesh(NamedTuple):
     hop_ns: float
     occupancy: float
     capacity: int
+    core_capacity: int
 
 
 class Work(NamedTuple):
@@ -131,7 +132,7 @@ def run_step(mesh, work, start, target, gap, service, tail):
 
     One long function on purpose: compiled calls that pass this many arrays cost more than the work they would do.
     """
-    to_x, to_y, end_x, end_y, height, links, cores, hop_ew, hop_ns, occupancy, capacity = mesh
+    to_x, to_y, end_x, end_y, height, links, cores, hop_ew, hop_ns, occupancy, capacity, core_capacity = mesh
     (
         head, last, count, waiting, waiting_last, waits_behind, free, position, following, goes_to, sent, when, what,
         ew_when, ew_what, ns_when, ns_what, ready_when, ready_what,
@@ -213,7 +214,7 @@ def run_step(mesh, work, start, target, gap, service, tail):
                 q = 4 * (x * height + y) + (to_x[c] < x)
             elif to_y[c] != y:
                 q = 4 * (x * height + y) + 2 + (to_y[c] < y)
-            if count[q] >= capacity:
+            if count[q] >= (capacity if q < links else core_capacity):
                 waits += 1
                 waits_behind[m] = -1
                 if waiting_last[q] < 0:

@@ -19,8 +19,8 @@ from .meter import Meter
 from .placement import Placement
 from .pricing import Totals
 
-#: Trace values (steps x neurons) kept at once.
-CHUNK_VALUES = 2**20
+#: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 64 steps).
+CHUNK_VALUES, MOST_VALUES = 2**18, 2**22
 
 
 def measure(
@@ -71,7 +71,8 @@ def run_metered(
     given = {name: _spikes(network, name, value, steps) for name, value in (inputs or {}).items()}
     sums = {p.name: np.zeros(2, np.int64) for p in network.neurons}
     learned = {q.name: 0 for q in network.projections if q.plasticity}
-    chunk = max(1, min(1024, CHUNK_VALUES // sum(p.size for p in network.neurons)))
+    neurons = sum(p.size for p in network.neurons)
+    chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(64, MOST_VALUES // neurons))))
     state = None
     for low in range(0, max(steps, 1), chunk):
         high = min(low + chunk, steps)

@@ -100,6 +100,7 @@ class DetailedTimer:
             hop_ns=cost("hop_ns"),
             occupancy=cost("link"),
             capacity=chip.geometry("link_buffer", _UNLIMITED),
+            core_capacity=chip.geometry("core_buffer", _UNLIMITED),
         )
         packet = cost("packet")
         again = packet if chip.routing == "unicast" else 0.0
