@@ -69,7 +69,7 @@ def verify(
         By default Poisson spikes: each line spikes with probability 1 - exp(-rate) per step.
     steps, seed, rate : length of the run; seed and spikes per line and step of the Poisson input.
     backends : names to compare; by default all that are installed, except those of ON_REQUEST.
-    quantize : also compare the float network with its Loihi version.
+    quantize : also compare the float network with its Loihi version, and the runtimes of that arithmetic on it.
     save_golden : write inputs and spikes of the baseline, with their sha256, to this file.
     golden : file so written, whose inputs and steps are used, and whose spikes every backend must reproduce.
     report : told what is being done.
@@ -103,12 +103,14 @@ def verify(
     for name in wanted or ():
         if name not in backend_names():
             get_backend(name)  # raises, naming the known ones
+    later = [name for name in wanted or () if quantize and name in _ONLY["loihi"]]
+    wanted = None if wanted is None else [name for name in wanted if name not in later]
     results = _compare_all(run, wanted, base, report)
     ran = [r for r in results.values() if r["status"] == "ran"]
     missing = [name for name in wanted or () if results[name]["status"] != "ran"]
     failed = [name for name, r in results.items() if r["status"] == "failed"]
     result: dict[str, Any] = {
-        "agree": bool(ran) and all(r["agree"] for r in ran) and not missing and not failed,
+        "agree": bool(ran or later) and all(r["agree"] for r in ran) and not missing and not failed,
         "file": None if isinstance(source, Network) else str(source),
         "arithmetic": network.arithmetic,
         "baseline": base,
@@ -125,7 +127,11 @@ def verify(
         result["agree"] = result["agree"] and result["golden"]["agree"]
     if quantize:
         report("the same network in Loihi's integers")
-        result["quantized"] = _quantized(run)
+        integer = None if wanted is None else [*(n for n in wanted if n not in _ONLY["float"]), *later]
+        result["quantized"] = _quantized(run, integer, report)
+        apart = result["quantized"].get("backends", {})
+        result["agree"] &= all(r["agree"] for r in apart.values() if r["status"] == "ran")
+        result["agree"] &= all(name in apart and apart[name]["status"] == "ran" for name in later)
     if save_golden is not None:
         about = {"network_sha256": network.digest(), "backend": base}
         write_spikes(save_golden, recording.spikes, network.dt, about)
@@ -239,15 +245,15 @@ def _simulate(run: _Run, name: str) -> tuple[Recording, Mapping[str, int]]:
         return replace(found, spikes=back, steps=run.steps), changed.late
 
 
-def _quantized(run: _Run) -> dict[str, Any]:
-    """How far the Loihi version is from the float network."""
+def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None]) -> dict[str, Any]:
+    """How far the Loihi version is from the float network, and whether the runtimes of that arithmetic agree on it."""
     if run.network.arithmetic == "loihi":
         raise InputError("verify: the network is in Loihi's integers already; leave quantize out")
     from .loihi.quantization import quantize
 
     try:
         made = quantize(run.network.freeze())
-        found = simulate(made.network, run.inputs, run.steps, "loihi")
+        found = simulate(made.network, run.inputs, run.steps, BASELINE["loihi"])
     except NetworkError as error:
         return _not_run("refused", str(error))
     populations = {}
@@ -264,6 +270,7 @@ def _quantized(run: _Run) -> dict[str, Any]:
         "weight_error": made.weight_error,
         "clipped": made.clipped,
         "populations": populations,
+        "backends": _compare_all(replace(run, network=made.network, baseline=found), wanted, BASELINE["loihi"], report),
     }
 
 
@@ -297,20 +304,30 @@ def verify_tables(result: Mapping[str, Any]) -> list[Any]:
 
     table = Table("backend", "population", "cells", "differing", "first step", "", title_justify="left")
     table.title = f"against {result['baseline']}, {result['steps']} steps"
-    for name, found in result["backends"].items():
-        if found["status"] != "ran":
-            table.add_row(name, "", "", "", "", escape(f"{found['status']}: {found['reason']}"), style="dim")
-        _add_rows(table, name, found["populations"])
+    _add_backends(table, result["backends"])
     parts: list[Any] = [*(escape(choice) for choice in result["choices"]), table]
-    for key, title in (("golden", "against the golden raster"), ("quantized", "in Loihi's integers")):
+    for key, title in (
+        ("golden", "against the golden raster"),
+        ("quantized", "in Loihi's integers: quantized against the float network, the runtimes against loihi"),
+    ):
         if key in result:
             extra = Table("", "population", "cells", "differing", "first step", "", title=title, title_justify="left")
             _add_rows(extra, key, result[key]["populations"])
             if result[key].get("status", "ran") != "ran":
                 extra.add_row(key, "", "", "", "", escape(result[key]["reason"]))
+            _add_backends(extra, result[key].get("backends", {}))
             parts.append(extra)
     parts.append("[green]All agree.[/]" if result["agree"] else "[red]Not all agree.[/]")
     return parts
+
+
+def _add_backends(table: Any, backends: Mapping[str, Mapping[str, Any]]) -> None:
+    from rich.markup import escape
+
+    for name, found in backends.items():
+        if found["status"] != "ran":
+            table.add_row(name, "", "", "", "", escape(f"{found['status']}: {found['reason']}"), style="dim")
+        _add_rows(table, name, found["populations"])
 
 
 def _add_rows(table: Any, name: str, populations: Mapping[str, Mapping[str, Any]]) -> None:

@@ -283,6 +283,16 @@ def test_quantized_version_is_compared():
     assert "population 'a' resets by subtraction" in refused["reason"]
 
 
+def test_runtimes_of_integer_arithmetic_agree_on_the_quantized_network():
+    network = chain(beta=0.9, weight=0.2781)
+    result = verify(network, steps=60, backends=["event", "lava_fixed"], rate=0.5, quantize=True)
+    assert result["agree"]
+    assert set(result["backends"]) == {"event"}
+    found = result["quantized"]["backends"]
+    assert {name: r["status"] for name, r in found.items()} == {"event": "ran", "lava_fixed": "ran"}
+    assert all(d["differing"] == 0 for r in found.values() for d in r["populations"].values())
+
+
 def test_tables_show_every_difference(fake):
     def silent(job):
         return reference.run(replace(job, inputs={n: s.between(0, 0) for n, s in job.inputs.items()}))
