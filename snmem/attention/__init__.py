@@ -4,17 +4,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
+    "AttentionConfig": "config",
+    "AttentionNetwork": "network",
     "CaseSequenceTask": "case_sequence",
-    "Sequences": "case_sequence",
+    "FastWeightAttention": "fast_weights",
     "MODELS": "transformers",
+    "Sequences": "case_sequence",
+    "SlowWeights": "network",
+    "SpikingTransformer": "spiking",
     "Training": "transformers",
     "TransformerConfig": "transformers",
+    "spiking_transformer": "spiking",
     "train": "transformers",
 }
-__all__ = ["MODELS", "CaseSequenceTask", "Sequences", "Training", "TransformerConfig", "train"]
+__all__ = [
+    "MODELS",
+    "AttentionConfig",
+    "AttentionNetwork",
+    "CaseSequenceTask",
+    "FastWeightAttention",
+    "Sequences",
+    "SlowWeights",
+    "SpikingTransformer",
+    "Training",
+    "TransformerConfig",
+    "spiking_transformer",
+    "train",
+]
 
 if TYPE_CHECKING:
     from .case_sequence import CaseSequenceTask, Sequences
+    from .config import AttentionConfig
+    from .fast_weights import FastWeightAttention
+    from .network import AttentionNetwork, SlowWeights
+    from .spiking import SpikingTransformer, spiking_transformer
     from .transformers import MODELS, Training, TransformerConfig, train
 
 

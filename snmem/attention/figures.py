@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .case_sequence import Sequences
+from .spiking import SpikingTransformer
 from .transformers import PAIRS, Training
 
 
@@ -88,3 +90,28 @@ def half_times(training: Training) -> dict[str, int]:
     """Iteration at which each curve of :func:`stage_curves` first reaches half of its final value."""
     curves = stage_curves(training)
     return {name: int(training.recorded[np.argmax(c >= c[-1] / 2)]) for name, c in curves.items()}
+
+
+def query_raster(model: SpikingTransformer, sequence: Sequences) -> Any:
+    """Raster of one sequence: items are written, the query is answered; red lines: winners of each presentation."""
+    _, run = model.run(sequence)
+    attention, task = model.attention, model.task
+    shown = ("token", "key", "value", "hidden", "hidden.winners", "gate", "key.fast", "value.fast", "output")
+    names = [name for name in shown if name in run.spikes]
+    figure = _figure(10, 8)
+    heights = [max(1.0, np.log2(run.spikes[name].size) / 2) for name in names]
+    axes = figure.subplots(len(names), 1, sharex=True, height_ratios=heights)
+    for name, ax in zip(names, axes, strict=True):
+        s = run.spikes[name]
+        ax.scatter(s.step, s.neuron, s=9, marker="|" if s.size < 200 else ".", color="k", lw=0.9)
+        ax.set_ylim(-0.05 * s.size - 0.5, 1.05 * s.size)
+        ax.set_ylabel(f"{name}\n{len(s):,} spikes", rotation=0, ha="right", va="center", fontsize=8)
+        ax.set_yticks([])
+        for start in range(0, run.steps, attention.period):
+            ax.axvline(start + attention.decision, color="tab:red", lw=0.7, alpha=0.5)
+    tokens = [*sequence.context[0], sequence.query[0]]
+    for i, token in enumerate(tokens):
+        axes[0].text(i * attention.period, 1.1 * task.tokens, task.token_name(token), fontsize=11)
+    answer = ["lower case", "upper case"][int(model.answers(run.spikes["output"])[0])]
+    axes[-1].set_xlabel(f"step (red: the winners spike); answer: {answer}")
+    return figure

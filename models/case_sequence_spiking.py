@@ -1,0 +1,94 @@
+"""The QK-MHN-transformer wholly in spikes: every sequence of the Case Sequence Task, on every runtime.
+
+Slow weights are trained by the local rule of Bhandarkar & McClelland 2025 (arXiv 2511.04593, section 3), then keys,
+queries, values, the choice of the hidden unit, the writing of the fast weights and the answer are spikes of LIF
+neurons. Two forms of the network: fast weights that are plastic synapses, and fast weights that are neurons, for
+runtimes without plasticity. ``raw`` holds steps, spikes, synaptic events and joules of an answer.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snmem.aer import bill
+from snmem.attention import MODELS, SpikingTransformer, spiking_transformer, train
+from snmem.attention.case_sequence import Sequences
+from snmem.attention.figures import query_raster
+from snmem.files import replace_file
+from snmem.loihi.quantization import quantize
+from snmem.reproduce.rows import result, row
+from snmem.simulation import simulate
+from snmem.spikes import Recording
+
+CHIP = "loihi1-nahuku"
+#: Sequences that are billed.
+BILLED = 24
+
+
+def differing(a: Recording, b: Recording) -> int:
+    """Cells of all spike records in which two runs differ."""
+    return sum(a.spikes[name].differing(spikes)[0] for name, spikes in b.spikes.items())
+
+
+def cost(model: SpikingTransformer, sequences: Sequences) -> dict[str, Any]:
+    """Steps, spikes, synaptic events and joules of one answer, context included."""
+    network = quantize(model.network).network
+    inputs, steps = model.inputs(sequences)
+    run = simulate(network, inputs, steps, "loihi", counters=True)
+    made = bill(network, run, CHIP, items=len(sequences), limits="report")
+    per = made.per_item()
+    return {
+        "neurons": sum(p.size for p in network.neurons),
+        "steps": model.steps_per_answer,
+        "spikes": made.counters["spikes"] / len(sequences),
+        "synaptic_events": made.counters["synaptic_events"] / len(sequences),
+        "dynamic_joules": per["dynamic_joules_per_item"],
+        "joules": per["joules_per_item"],
+        "chip": CHIP,
+        "unpriced": list(made.unpriced),
+    }
+
+
+def reproduce(
+    quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Train, answer all 1536 sequences on every runtime, compare spikes; ``quick``: 200 of them on Lava."""
+    began = time.perf_counter()
+    report("training the slow weights")
+    training = train(MODELS["QK, projected"], trials=2 if quick else 10, seed=seed)
+    sequences = training.task.all()
+    right, events = {"plastic": [], "cells": []}, {}
+    for form, scores in right.items():
+        for trial in range(len(training.w_k)):
+            report(f"trial {trial}, fast weights as {form}: {len(sequences)} sequences on the event engine")
+            answers, run = spiking_transformer(training, trial, form).run(sequences)
+            scores.append(float((answers == sequences.upper).mean()))
+        counters = run.counters
+        events[form] = {
+            "spikes": sum(counters.spikes.values()) / len(sequences),
+            "synaptic_events": sum(counters.synaptic_events.values()) / len(sequences),
+            "weight_updates": sum(counters.weight_updates.values()) / len(sequences),
+        }
+    rows = [row(f"event, {form}: share right, worst trial", min(x), 1.0, 0.0) for form, x in right.items()]
+    model = spiking_transformer(training)
+    runs = {}
+    some = np.random.default_rng(seed).choice(len(sequences), 200, replace=False) if quick else slice(None)
+    copies = 50 if quick else 128
+    for backend in ("event", "loihi", "lava_fixed"):
+        report(f"{backend}: {len(sequences[some])} sequences in {copies} networks side by side")
+        answers, runs[backend] = model.run(sequences[some], backend, copies)
+        rows.append(row(f"{backend}: share right", float((answers == sequences[some].upper).mean()), 1.0, 0.0))
+    for backend in ("event", "lava_fixed"):
+        cells = differing(runs[backend], runs["loihi"])
+        rows.append(row(f"{backend} and loihi: spikes that differ", cells, 0, 0, "cells"))
+    raw: dict[str, Any] = {"cost of an answer": cost(model, sequences[:BILLED]), "events of an answer": events}
+    raw["cost of an answer"]["period"] = model.attention.period
+    files = []
+    if out:
+        with replace_file(out / "query.png") as file:
+            query_raster(model, sequences[777:778]).savefig(file, dpi=120, format="png")
+        files.append(str(out / "query.png"))
+    return result(rows, raw, files, seed, began)

@@ -1,0 +1,318 @@
+r"""Attention by fast weights as a network of LIF neurons.
+
+One presentation takes ``period`` P steps. With w = ``decision`` the step of the hidden winners' volley, steps counted
+from its start:
+
+* 1 (cells) or 2 (plastic): the key, or query, spikes. The fast weights F_K turn it into drives of the candidates of a
+  k-WTA circuit in step 3; *start* spikes in step 2. For an item, *fresh* spikes in step 1: it drives the unused units.
+* w: the winners spike together. They read F_V, and its votes make ``output`` spike in step w + 1 (plastic) or w + 2
+  (cells): the answer to a query.
+* For an item, *print* spikes in step w: with it the first of the winners makes the same neuron of ``gate`` spike in
+  step w + 1, in which key and value spikes are given again. A gate spike writes: the fast weights of that unit become
+  these spikes (rate 1), and it counts as used.
+* At the end of a context *erase* makes every gate neuron spike, with keys and values silent: all fast weights become 0.
+
+The fast weights are plastic projections (``form="plastic"``: Instar, Outstar; backends reference and event), or neurons
+(``form="cells"``: :mod:`snmem.attention.cells`; every backend, NIR, Loihi's arithmetic, Lava).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from ..circuits.kwta import Circuit, Line, SuccessiveApproximation
+from ..errors import InputError
+from ..network import Input, Network, Population, Projection
+from ..neuron import LIF
+from ..plasticity import Instar, Outstar
+from ..simulation import simulate
+from ..spikes import Recording, Spikes
+from .cells import PASS, fast_cells, per_line, per_unit
+from .config import AttentionConfig
+
+START, PRINT, ERASE = range(3)
+FORMS = ("cells", "plastic")
+
+
+@dataclass(frozen=True, eq=False)
+class SlowWeights:
+    """Learned projections from one-hot tokens to the neurons of the attention layer.
+
+    keys : (keys, tokens); neurons of keys and queries spike where the weight of the token exceeds ``key_theta``.
+    values : (values, tokens), likewise with ``value_theta``.
+    project : input projection P (hidden, tokens), drives of an item's units, or None.
+    """
+
+    keys: NDArray[np.float64]
+    values: NDArray[np.float64]
+    project: NDArray[np.float64] | None = None
+    key_theta: float = 0.5
+    value_theta: float = 0.5
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens."""
+        return self.keys.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionNetwork:
+    """Spiking attention: contexts are written, queries are answered, all by spikes.
+
+    Parameters
+    ----------
+    config : sizes.
+    form : "cells" or "plastic", see above.
+    slow : slow weights; keys, values and queries are then given as one-hot tokens.
+
+    Raises
+    ------
+    InputError
+        for an unknown form, or slow weights whose shape is not that of the configuration.
+    """
+
+    config: AttentionConfig
+    form: str = "cells"
+    slow: SlowWeights | None = None
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise InputError(f"AttentionNetwork.form: unknown {self.form!r}; use one of {', '.join(FORMS)}")
+        if self.slow is not None:
+            c, tokens = self.config, self.slow.tokens
+            wanted = {"keys": c.keys, "values": c.values} | ({} if self.slow.project is None else {"project": c.hidden})
+            for name, rows in wanted.items():
+                found = np.shape(getattr(self.slow, name))
+                if found != (rows, tokens):
+                    raise InputError(f"SlowWeights.{name}: expected shape {(rows, tokens)}, got {found}")
+
+    @property
+    def kwta(self) -> SuccessiveApproximation:
+        """The k-WTA strategy of the hidden units."""
+        return SuccessiveApproximation(self.config.bits)
+
+    @property
+    def decision(self) -> int:
+        """Step of a presentation in which the winners spike."""
+        return 2 + self.kwta.latency
+
+    @property
+    def answer(self) -> int:
+        """Step of a presentation in which the output spikes."""
+        return self.decision + (2 if self.form == "cells" else 1)
+
+    @property
+    def period(self) -> int:
+        """Steps of a presentation."""
+        return self.decision + 3
+
+    @cached_property
+    def network(self) -> Network:
+        """The network; inputs ``line`` (start, print, erase), ``fresh``, and ``key`` and ``value``, or ``token``."""
+        c = self.config
+        hidden = self.kwta.build("hidden", c.hidden, c.k, Line("line", 3, START), c.span, self.period, 3)
+        populations: list[Any] = [Input("line", 3), Input("fresh", 1), *self._sources()[0], *hidden.populations]
+        populations += [Population("gate", c.hidden, LIF(alpha=0, beta=0, theta=1.5))]
+        output = LIF(alpha=0, beta=0, theta=np.floor(c.share * c.k) + 0.5)
+        weights = self._cells() if self.form == "cells" else self._plastic(hidden)
+        populations += [*weights[0], Population("output", c.values, output)]
+        projections = [*self._sources()[1], *hidden.projections, *self._gate(hidden), *weights[1]]
+        return Network(tuple(populations), tuple(projections), outputs=("output",))
+
+    def _sources(self) -> tuple[list[Any], list[Projection]]:
+        """Where keys and values come from."""
+        c, slow = self.config, self.slow
+        if slow is None:
+            return [Input("key", c.keys), Input("value", c.values)], []
+        populations: list[Any] = [Input("token", slow.tokens)]
+        for name, size, theta in (("key", c.keys, slow.key_theta), ("value", c.values, slow.value_theta)):
+            populations.append(Population(name, size, LIF(alpha=0, beta=0, theta=theta)))
+        projections = [Projection("token", "key", slow.keys), Projection("token", "value", slow.values)]
+        if slow.project is not None:  # arrives with the drives, in step 3
+            delay = 3 if self.form == "cells" else 2
+            projections.append(Projection("token", "hidden", slow.project, delay=delay))
+        return populations, projections
+
+    def _gate(self, hidden: Circuit) -> list[Projection]:
+        """One unit is written: the first winner, if *print* spikes with it; all if *erase* does. And the offset."""
+        n = self.config.hidden
+        first = sp.eye_array(n, format="csr") - sp.csr_array(np.tri(n, k=-1))
+        lines = np.zeros((n, 3))
+        lines[:, PRINT], lines[:, ERASE] = 1.0, 2.0
+        # drives lie half a quantum off the trial thresholds: no runtime has to decide a tie with a threshold
+        offset = np.zeros((n, 3))
+        offset[:, START] = -self.config.quantum / 2
+        return [
+            Projection(hidden.winners, "gate", first),
+            Projection("line", "gate", lines),
+            Projection("line", "hidden", offset, name="hidden.offset"),
+        ]
+
+    def _cells(self) -> tuple[list[Population], list[Projection]]:
+        c = self.config
+        populations, projections = fast_cells("key.fast", "key", c.keys, "gate", c.hidden)
+        projections.append(Projection("key.fast", "hidden", sp.csr_array(per_unit(c.hidden, c.keys).T)))
+        values = fast_cells("value.fast", "hidden.winners", c.values, "gate", c.hidden, "value")
+        projections += [
+            *values[1],
+            Projection("value.fast", "output", sp.csr_array(per_line(c.hidden, c.values).T)),
+        ]
+        populations += values[0]
+        if c.levels:
+            unused = fast_cells("unused", "fresh", 1, "gate", c.hidden)
+            populations += unused[0]
+            projections += [*unused[1], Projection("unused", "hidden", sp.diags_array(c.unused_drive, format="csr"))]
+        return populations, projections
+
+    def _plastic(self, hidden: Circuit) -> tuple[list[Population], list[Projection]]:
+        c = self.config
+        populations: list[Population] = []
+        votes = Outstar(1.0, gate="gate", signal="value")
+        projections = [
+            Projection("key", "hidden", _zeros(c.hidden, c.keys), plasticity=Instar(1.0, gate="gate")),
+            Projection(hidden.winners, "output", _zeros(c.values, c.hidden), plasticity=votes),
+        ]
+        if c.levels:
+            populations.append(Population("unused", c.hidden, PASS))
+            fresh = Instar(1.0, gate="gate")
+            projections += [
+                Projection("fresh", "unused", _zeros(c.hidden, 1), plasticity=fresh),
+                Projection("unused", "hidden", sp.diags_array(c.unused_drive, format="csr")),
+            ]
+        return populations, projections
+
+    def present(
+        self,
+        contexts: Sequence[tuple[ArrayLike, ArrayLike]],
+        queries: Sequence[ArrayLike],
+        backend: str = "event",
+        **options: Any,
+    ) -> Recording:
+        """Write each context and ask its queries, one context after another in one run.
+
+        Parameters
+        ----------
+        contexts : (keys, values) of each: 0/1 arrays (items, keys) and (items, values); or tokens, see :meth:`inputs`.
+        queries : 0/1 array (n, keys) for each context.
+        options : go to :func:`snmem.simulate` (``counters``, ``record``, ...).
+
+        Raises
+        ------
+        InputError
+            for an empty context, no query, k above the number of items, wrong shapes.
+        """
+        inputs, steps = self.inputs(contexts, queries)
+        return simulate(self.network, inputs, steps, backend, **options)
+
+    def inputs(
+        self, contexts: Sequence[tuple[ArrayLike, ArrayLike]], queries: Sequence[ArrayLike]
+    ) -> tuple[dict[str, Any], int]:
+        """Input spikes for :meth:`present`, and the number of steps. With slow weights items are (tokens, tokens)."""
+        if len(contexts) != len(queries):
+            raise InputError(f"present: {len(contexts)} contexts but queries for {len(queries)}; give some for each")
+        if not contexts:
+            raise InputError("present: there is no context; give at least one")
+        script = _Script(self)
+        if self.config.levels:
+            script.erase(0)
+            script.presentations += 1
+        for (keys, values), asked in zip(contexts, queries, strict=True):
+            rows, contents, questions = self._checked(keys, values, asked)
+            for key, value in zip(rows, contents, strict=True):
+                script.item(key, value)
+            for question in questions:
+                script.query(question)
+            script.erase(script.presentations - 1)
+        return script.inputs(), script.presentations * self.period
+
+    def _checked(self, keys: Any, values: Any, queries: Any) -> tuple[Any, Any, Any]:
+        """Items and queries as lists of spiking lines each."""
+        c = self.config
+        if self.slow is None:
+            rows, contents = c.check_items(keys, values)
+            questions = c.check_keys(queries, "queries")
+        else:
+            if np.shape(keys)[:1] == (0,):
+                raise InputError("context: is empty; give at least one item (a key and a value)")
+            named = (keys, "keys"), (values, "values"), (queries, "queries")
+            rows, contents, questions = (c.check(x, name, self.slow.tokens) for x, name in named)
+        if len(questions) == 0:
+            raise InputError("queries: there is none for this context; give at least one")
+        c.check_query(len(rows))
+        return tuple([np.flatnonzero(row) for row in table] for table in (rows, contents, questions))  # type: ignore[return-value]
+
+    def read(self, output: Spikes, items: Sequence[int], queries: Sequence[int]) -> NDArray[np.bool_]:
+        """The answers of a run out of the spikes of ``output``, bool (all queries, values).
+
+        ``items``, ``queries``: their number in each context, as presented.
+        """
+        spikes, period = output, self.period
+        at, out = bool(self.config.levels), []
+        for n, asked in zip(items, queries, strict=True):
+            for query in range(asked):
+                step = (at + n + query) * period + self.answer
+                row = np.zeros(spikes.size, bool)
+                row[spikes.neuron[slice(*np.searchsorted(spikes.step, (step, step + 1)))]] = True
+                out.append(row)
+            at += n + asked
+        return np.array(out)
+
+
+class _Script:
+    """Input spikes in the making."""
+
+    def __init__(self, attention: AttentionNetwork) -> None:
+        self.attention, self.presentations = attention, 0
+        self.events: dict[str, tuple[list[int], list[int]]] = {p.name: ([], []) for p in attention.network.inputs}
+        slow = attention.slow is not None
+        self.names = ("token", "token") if slow else ("key", "value")
+        # tokens come one step before the keys that they make spike
+        self.first = (1 if attention.form == "cells" else 2) - slow
+        self.again = attention.decision + 1 - slow
+
+    def _add(self, name: str, step: int, neurons: Any, presentation: int | None = None) -> None:
+        number = self.presentations if presentation is None else presentation
+        steps, lines = self.events[name]
+        steps.extend([number * self.attention.period + step] * len(neurons))
+        lines.extend(map(int, neurons))
+
+    def item(self, key: Any, value: Any) -> None:
+        w = self.attention.decision
+        self._add(self.names[0], self.first, key)
+        self._add("line", 2, [START])
+        if self.attention.config.levels:
+            self._add("fresh", 1, [0])
+        self._add("line", w, [PRINT])
+        self._add(self.names[0], self.again, key)
+        if self.names[0] != self.names[1]:
+            self._add(self.names[1], self.again, value)
+        self.presentations += 1
+
+    def query(self, key: Any) -> None:
+        self._add(self.names[0], self.first, key)
+        self._add("line", 2, [START])
+        self.presentations += 1
+
+    def erase(self, presentation: int) -> None:
+        """All fast weights become 0, all units unused, at the end of a presentation."""
+        period = self.attention.period
+        self._add("line", period - 2, [ERASE], presentation)
+        if self.attention.config.levels:
+            self._add("fresh", period - 1, [0], presentation)
+
+    def inputs(self) -> dict[str, Any]:
+        return {name: (np.array(s, np.int64), np.array(n, np.int64)) for name, (s, n) in self.events.items()}
+
+
+def _zeros(post: int, pre: int) -> sp.csr_array:
+    """Synapses of weight 0 from everyone to everyone."""
+    pointers = np.arange(post + 1) * pre
+    return sp.csr_array((np.zeros(post * pre), np.tile(np.arange(pre), post), pointers), shape=(post, pre))

@@ -1,0 +1,195 @@
+"""Attention by fast weights: the algorithm, the spiking network in both forms, the spiking transformer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snmem import quantize, simulate
+from snmem.attention import (
+    MODELS,
+    AttentionConfig,
+    AttentionNetwork,
+    FastWeightAttention,
+    SlowWeights,
+    spiking_transformer,
+    train,
+)
+from snmem.errors import InputError
+from snmem.nir_io import read_nir, write_nir
+
+
+def sparse(n, size, active, rng):
+    rows = np.zeros((n, size), bool)
+    for row in rows:
+        row[rng.choice(size, active, replace=False)] = True
+    return rows
+
+
+def differing(a, b):
+    return sum(a.spikes[name].differing(spikes)[0] for name, spikes in b.spikes.items())
+
+
+@st.composite
+def cases(draw):
+    """A small layer, contexts that may overfill it, stored and unknown queries; keys of uneven size; ties."""
+    k, levels = draw(st.integers(1, 3)), draw(st.sampled_from([1, 3, 6]))
+    hidden = draw(st.integers(max(k, levels), 9))
+    config = AttentionConfig(keys=14, values=6, hidden=hidden, k=k, active=5, levels=levels)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    contexts, queries = [], []
+    for _ in range(2):
+        items = draw(st.integers(k, hidden + 2))
+        keys = np.vstack([sparse(1, 14, rng.integers(1, 6), rng) for _ in range(items)])
+        contexts.append((keys, rng.random((items, 6)) < 0.4))
+        queries.append(np.vstack([keys[rng.integers(items, size=2)], sparse(2, 14, 4, rng)]))
+    return config, contexts, queries
+
+
+@settings(max_examples=25)
+@given(cases())
+def test_spikes_compute_what_the_algorithm_says(case):
+    config, contexts, queries = case
+    expected = []
+    algorithm = FastWeightAttention(config)
+    for context, asked in zip(contexts, queries, strict=True):
+        algorithm.clear()
+        algorithm.write(*context)
+        if algorithm.used.sum() < config.k:  # an item replaced another of the same key
+            return
+        expected.append(algorithm.read(asked))
+    sizes = [len(keys) for keys, _ in contexts], [len(q) for q in queries]
+    for form in ("plastic", "cells"):
+        attention = AttentionNetwork(config, form)
+        run = attention.present(contexts, queries)
+        assert np.array_equal(attention.read(run.spikes["output"], *sizes), np.vstack(expected))
+
+
+def test_stored_values_come_back_and_new_keys_find_nothing():
+    rng = np.random.default_rng(0)
+    memory = FastWeightAttention(AttentionConfig(keys=256, values=32, hidden=40, active=12))
+    keys, values = sparse(40, 256, 12, rng), rng.random((40, 32)) < 0.3
+    assert sorted(memory.write(keys, values)) == list(range(40))  # unused units are taken in order
+    assert np.array_equal(memory.read(keys), values)
+    changed = ~values[:5]
+    assert np.array_equal(memory.write(keys[:5], changed), np.arange(5))  # a known key is written again in its place
+    assert np.array_equal(memory.read(keys), np.vstack([changed, values[5:]]))
+    half = keys.copy()
+    for row in half:
+        row[np.flatnonzero(row)[:2]] = False
+    assert np.array_equal(memory.read(half)[5:], values[5:])
+    strange = np.zeros((1, 256), bool)
+    strange[0, np.flatnonzero(~keys.any(0))[:1]] = True
+    assert not memory.winners(strange).any()
+
+
+@pytest.mark.parametrize("form", ["cells", "plastic"])
+def test_every_runtime_gives_the_same_spikes(form, tmp_path):
+    rng = np.random.default_rng(1)
+    config = AttentionConfig(keys=12, values=4, hidden=5, k=2, active=4, levels=2)
+    attention = AttentionNetwork(config, form)
+    keys = sparse(4, 12, 4, rng)
+    inputs, steps = attention.inputs([(keys, rng.random((4, 4)) < 0.5)] * 2, [keys, keys[:2]])
+    expected = simulate(attention.network, inputs, steps, "reference")
+    assert len(expected.spikes["output"])
+    write_nir(attention.network, tmp_path / "attention.nir")
+    again = read_nir(tmp_path / "attention.nir")
+    assert again == attention.network
+    backends = ["event"] if form == "plastic" else ["event", "snntorch", "brian2", "lava_float"]
+    for backend in backends:
+        assert differing(simulate(again, inputs, steps, backend), expected) == 0, backend
+    if form == "cells":
+        integer = quantize(again).network
+        for backend in ("reference", "loihi", "lava_fixed"):
+            assert differing(simulate(integer, inputs, steps, backend), expected) == 0, backend
+
+
+@pytest.fixture(scope="module")
+def training():
+    return train(MODELS["QK, projected"], iterations=2000, trials=2)
+
+
+def test_spiking_transformer_answers_every_sequence(training):
+    sequences = training.task.all()
+    for form in ("plastic", "cells"):
+        answers, run = spiking_transformer(training, 0, form).run(sequences)
+        assert (answers == sequences.upper).all()
+    model = spiking_transformer(training)
+    answers, integer = model.run(sequences, "loihi")
+    assert (answers == sequences.upper).all()
+    assert differing(integer, run) == 0
+    assert run.steps == 1536 * model.steps_per_answer == 1536 * 85
+    assert sum(run.counters.synaptic_events.values()) / 1536 < 25_000
+
+
+def test_spiking_transformer_on_lava(training):
+    model = spiking_transformer(training, 1)
+    some = model.task.all()[np.random.default_rng(3).choice(1536, 200, replace=False)]
+    answers, run = model.run(some, "lava_fixed", copies=50)
+    assert (answers == some.upper).all()
+    assert differing(run, model.run(some, "loihi", copies=50)[1]) == 0
+
+
+def test_copies_side_by_side_answer_like_one_network(training):
+    model = spiking_transformer(training, 0, "plastic")
+    some = model.task.sample(11, 4)
+    alone, _ = model.run(some)
+    together, run = model.run(some, copies=3)
+    assert np.array_equal(alone, together)
+    assert run.steps == 4 * model.steps_per_answer
+    with pytest.raises(InputError, match="run: 12 copies for 11 sequences"):
+        model.run(some, copies=12)
+
+
+def test_spiking_transformer_refuses_other_models(training):
+    unprojected = replace(training, config=MODELS["QK"])
+    with pytest.raises(InputError, match="with input projection"):
+        spiking_transformer(unprojected)
+    with pytest.raises(InputError, match="trial 2 of 2"):
+        spiking_transformer(training, 2)
+
+
+CONFIG = AttentionConfig(keys=10, values=4, hidden=6, k=2, active=3)
+KEYS, VALUES = np.eye(3, 10, dtype=bool), np.eye(3, 4, dtype=bool)
+
+
+@pytest.mark.parametrize(
+    ("context", "queries", "message"),
+    [
+        ((KEYS[:, :9], VALUES), KEYS, r"keys: expected shape \(n, 10\), got \(3, 9\)"),
+        ((KEYS, VALUES[:, :3]), KEYS, r"values: expected shape \(n, 4\), got \(3, 3\)"),
+        ((KEYS, VALUES[:2]), KEYS, "context: 3 keys but 2 values; give one value for each key"),
+        ((KEYS[:0], VALUES[:0]), KEYS, "context: is empty; give at least one item"),
+        ((KEYS[:1], VALUES[:1]), KEYS, "k = 2 winners, but the context holds 1 items; use k <= 1"),
+        ((KEYS, VALUES), KEYS[:0], "queries: there is none"),
+        ((KEYS, VALUES), KEYS[0], r"queries: expected shape \(n, 10\), got \(10,\)"),
+        ((KEYS, VALUES), 2 * KEYS, "queries: must hold 0 and 1 only"),
+        ((KEYS, VALUES), np.ones((1, 10)), "row 0 has 10 spikes; a key has 1 to active = 3"),
+    ],
+)
+def test_what_does_not_fit_gets_one_clear_error(context, queries, message):
+    with pytest.raises(InputError, match=message):
+        AttentionNetwork(CONFIG).present([context], [queries])
+
+
+def test_a_query_before_any_item_and_other_errors():
+    memory = FastWeightAttention(CONFIG)
+    with pytest.raises(InputError, match="query: no item was written yet"):
+        memory.read(KEYS)
+    with pytest.raises(InputError, match="context: is empty"):
+        memory.write(KEYS[:0], VALUES[:0])
+    memory.write(KEYS[:1], VALUES[:1])
+    with pytest.raises(InputError, match="k = 2 winners, but the context holds 1 items"):
+        memory.winners(KEYS)
+    with pytest.raises(InputError, match=r"AttentionConfig\.k: 7 winners of 6 hidden units"):
+        replace(CONFIG, k=7)
+    with pytest.raises(InputError, match=r"AttentionConfig\.active: 11 spikes of 10 keys"):
+        replace(CONFIG, active=11)
+    with pytest.raises(InputError, match="form: unknown 'slots'"):
+        AttentionNetwork(CONFIG, "slots")
+    with pytest.raises(InputError, match=r"SlowWeights\.values: expected shape \(4, 5\), got \(3, 5\)"):
+        AttentionNetwork(CONFIG, slow=SlowWeights(np.ones((10, 5)), np.ones((3, 5))))
+    with pytest.raises(InputError, match="2 contexts but queries for 1"):
+        AttentionNetwork(CONFIG).present([(KEYS, VALUES)] * 2, [KEYS])
