@@ -1,10 +1,13 @@
 """The K-winner memory at algorithm level: against a dense oracle, the paper's numbers, and bad input."""
 
 import json
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -346,3 +349,38 @@ def test_no_patterns_change_nothing():
     memory.store(np.zeros((0, 60), bool))
     assert memory.recall(np.zeros((0, 60), bool)).shape == (0, 60)
     assert np.array_equal(before, memory.forward_weights.toarray())
+
+
+def test_sparse_patterns_are_stored_and_recalled_as_dense_ones():
+    rng = np.random.default_rng(3)
+    patterns = khot(rng, 30, SMALL.visible, SMALL.active)
+    dense, sparse = KWinnerMemory(SMALL, 1), KWinnerMemory(SMALL, 1)
+    dense.store(patterns)
+    sparse.store(sp.csr_array(patterns[:10]))
+    sparse.store(sp.coo_array(patterns[10:].astype(float)))
+    assert (dense.forward_weights != sparse.forward_weights).nnz == 0
+    cues = halves(rng, patterns)
+    found = sparse.recall(sp.csr_array(cues))
+    assert isinstance(found, sp.csr_array)
+    np.testing.assert_array_equal(found.toarray(), dense.recall(cues))
+    np.testing.assert_array_equal(sparse.winners(sp.csr_array(cues)), dense.winners(cues))
+    for bad, words in (
+        (2 * sp.csr_array(patterns), "other than 0 and 1"),
+        (sp.csr_array((3, 60)), "row 0 has no ones"),
+    ):
+        with pytest.raises(InputError, match=words):
+            sparse.recall(bad)
+    with pytest.raises(InputError, match=r"visible = 60\), got \(2, 61\)"):
+        sparse.recall(sp.csr_array((2, 61)))
+
+
+def test_threads_may_recall_from_one_memory():
+    rng = np.random.default_rng(4)
+    patterns = khot(rng, 200, SMALL.visible, SMALL.active)
+    memory = KWinnerMemory(SMALL, 1)
+    memory.store(patterns)
+    expected = memory.recall(patterns)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: memory.recall(patterns), range(24)):
+            np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(memory)).recall(patterns), expected)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +19,7 @@ from ..files import replace_file
 from . import kwinner_kernels as kernels
 from .config import KWinnerConfig
 
+Patterns = ArrayLike | sp.csr_array
 _FORMAT = "snmem K-winner memory 1"
 _CHUNK = 1 << 20
 
@@ -60,6 +63,19 @@ class KWinnerMemory:
         self._post = np.empty(inputs.size, np.uint32)
         self._place = np.empty(inputs.shape, np.uint32 if inputs.size < 2**32 else np.uint64)
         kernels.index_by_visible(inputs, self._start, self._post, self._place)
+        self._idle: list[Any] = []  # working memory, as many as there were calls at a time
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Any]:
+        try:
+            scratch = self._idle.pop()
+        except IndexError:
+            scratch = kernels.make_scratch(self.config.hidden, self.config.visible)
+        yield scratch
+        self._idle.append(scratch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_idle": []}
 
     @property
     def forward_weights(self) -> sp.csr_array:
@@ -76,12 +92,13 @@ class KWinnerMemory:
         shape = (self.config.hidden, self.config.visible)
         return sp.csr_array((values.ravel().copy(), self._inputs.ravel().astype(np.int32), bounds), shape)
 
-    def store(self, patterns: ArrayLike, targets: ArrayLike | None = None) -> None:
+    def store(self, patterns: Patterns, targets: Patterns | None = None) -> None:
         """Learn patterns one-shot, in order.
 
         Parameters
         ----------
-        patterns : (n, visible) or (visible,) of 0 and 1, exactly ``active`` ones in each row.
+        patterns : (n, visible) or (visible,) of 0 and 1, exactly ``active`` ones in each row; or a scipy.sparse array,
+            whose rows cost nothing for their zeros.
         targets : patterns of the same shape to recall instead (hetero-association): ``patterns`` choose the winners and
             shape the forward weights, ``targets`` shape the return weights.
 
@@ -101,7 +118,7 @@ class KWinnerMemory:
             raise InputError(f"store: {len(cues)} patterns but {len(wanted)} targets; give one target for each pattern")
         self._learn(cues, cues, wanted)
 
-    def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 3) -> None:
+    def forget(self, patterns: Patterns, seed: int | np.random.Generator | None = 0, times: int = 3) -> None:
         """Overwrite patterns: the units that win for each of them learn a random pattern instead, ``times`` times over.
 
         Parameters
@@ -120,12 +137,17 @@ class KWinnerMemory:
                 noise = rng.choice(self.config.visible, (1, self.config.active), replace=False)
                 self._learn(cue[None], noise, noise)
 
-    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+    @overload
+    def recall(self, cues: sp.csr_array) -> sp.csr_array: ...
+    @overload
+    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]: ...
+    def recall(self, cues: Any) -> Any:
         """Return the recalled pattern for each cue: booleans in the shape of ``cues``, ``active`` ones in each row.
 
         Parameters
         ----------
-        cues : (n, visible) or (visible,) of 0 and 1, at least one 1 in each row.
+        cues : (n, visible) or (visible,) of 0 and 1, at least one 1 in each row; for a scipy.sparse array the result
+            is one too (CSR).
 
         Raises
         ------
@@ -134,33 +156,40 @@ class KWinnerMemory:
         """
         units, bounds = self._cues(cues)
         c = self.config
-        found = kernels.recall(
-            units, bounds, self._start, self._post, self._inputs, self._place, self._forward, self._back,
-            c.winners, c.active, self._tie_seed,
-        )  # fmt: skip
+        with self._scratch() as scratch:
+            found = kernels.recall(
+                units, bounds, self._start, self._post, self._inputs, self._place, self._forward, self._back,
+                c.winners, c.active, self._tie_seed, scratch,
+            )  # fmt: skip
+        if sp.issparse(cues):
+            found.sort(axis=1)
+            ends = np.arange(len(found) + 1) * c.active
+            return sp.csr_array((np.ones(found.size, bool), found.ravel(), ends), (len(found), c.visible))
         out = np.zeros((len(found), c.visible), bool)
         np.put_along_axis(out, found, True, axis=1)
         return out if np.ndim(cues) == 2 else out[0]
 
-    def winners(self, cues: ArrayLike) -> NDArray[np.int64]:
+    def winners(self, cues: Patterns) -> NDArray[np.int64]:
         """Return the winning hidden units of each cue in increasing order, shape (n, winners) or (winners,)."""
         units, bounds = self._cues(cues)
-        c = self.config
-        found = kernels.find_winners(
-            units, bounds, self._start, self._post, self._forward, c.hidden, c.winners, self._tie_seed
-        )
+        with self._scratch() as scratch:
+            found = kernels.find_winners(
+                units, bounds, self._start, self._post, self._forward, self.config.winners, self._tie_seed, scratch
+            )
         found.sort(axis=1)
-        return found if np.ndim(cues) == 2 else found[0]
+        given: Any = cues
+        return found if sp.issparse(given) or np.ndim(given) == 2 else found[0]
 
     def _learn(self, cues: NDArray[np.int64], targets: NDArray[np.int64], back_targets: NDArray[np.int64]) -> None:
         c = self.config
         bounds = np.arange(len(cues) + 1) * c.active
-        kernels.store(
-            cues.ravel(), bounds, targets, back_targets, self._start, self._post, self._inputs, self._place,
-            self._forward, self._back, c.rate, c.winners, c.random_winners, self._tie_seed,
-        )  # fmt: skip
+        with self._scratch() as scratch:
+            kernels.store(
+                cues.ravel(), bounds, targets, back_targets, self._start, self._post, self._inputs, self._place,
+                self._forward, self._back, c.rate, c.winners, c.random_winners, self._tie_seed, scratch,
+            )  # fmt: skip
 
-    def _patterns(self, patterns: ArrayLike, name: str) -> NDArray[np.int64]:
+    def _patterns(self, patterns: Patterns, name: str) -> NDArray[np.int64]:
         """Return the active units of each pattern, shape (n, active)."""
         units, bounds = _active_units(patterns, self.config.visible, name)
         wrong = np.flatnonzero(np.diff(bounds) != self.config.active)
@@ -172,7 +201,7 @@ class KWinnerMemory:
             )
         return units.reshape(-1, self.config.active)
 
-    def _cues(self, cues: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _cues(self, cues: Patterns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         units, bounds = _active_units(cues, self.config.visible, "cues")
         empty = np.flatnonzero(np.diff(bounds) == 0)
         if empty.size:
@@ -226,8 +255,10 @@ def _draw_inputs(config: KWinnerConfig, rng: np.random.Generator) -> NDArray[np.
     return inputs
 
 
-def _active_units(patterns: ArrayLike, visible: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _active_units(patterns: Any, visible: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the active units of all rows in one vector, and where each row begins and ends in it."""
+    if sp.issparse(patterns):
+        return _units_of_sparse(sp.csr_array(patterns), visible, name)
     array = np.atleast_2d(np.asarray(patterns))
     if array.ndim != 2 or array.shape[1] != visible:
         raise InputError(f"{name}: expected shape (n, visible = {visible}), got {np.shape(patterns)}")
@@ -238,6 +269,18 @@ def _active_units(patterns: ArrayLike, visible: int, name: str) -> tuple[NDArray
     flat = np.flatnonzero(array)
     bounds = np.searchsorted(flat, np.arange(len(array) + 1) * visible)
     return flat % visible, bounds
+
+
+def _units_of_sparse(array: Any, visible: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if array.ndim != 2 or np.shape(array)[1] != visible:
+        raise InputError(f"{name}: expected shape (n, visible = {visible}), got {array.shape}")
+    if not array.has_canonical_format or not array.data.all():
+        array = array.copy()
+        array.sum_duplicates()
+        array.eliminate_zeros()
+    if not (array.data == 1).all():
+        raise InputError(f"{name}: holds values other than 0 and 1 (dtype {array.dtype}); encode the data first")
+    return array.indices.astype(np.int64), array.indptr.astype(np.int64)
 
 
 def _check_parts(config: KWinnerConfig, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any]) -> None:

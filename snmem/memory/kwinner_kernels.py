@@ -3,6 +3,8 @@
 Names: ``start``/``post`` list the hidden units behind each visible unit (CSC), in the order of ``forward``;
 ``inputs[j]`` are the visible units of hidden unit j in increasing order, ``place[j]`` the positions of these synapses
 in ``forward``, ``back[j]`` their return weights (with tied weights ``back`` is empty, ``forward`` serves both ways).
+``scratch`` is what :func:`make_scratch` returns; kernels leave all its sums and marks at zero, so that it serves any
+number of calls, one at a time.
 """
 
 from __future__ import annotations
@@ -13,8 +15,15 @@ from numba import njit
 _OPTIONS = {"cache": True, "nogil": True}
 #: Drives up to here count as none.
 LEAST = 1e-300
-#: Bins of the histogram that finds the winners.
-BINS = 256
+#: Bins of the histogram that finds the winners: the leading bits of a positive double, 64 per power of 2 from 2**-6 on.
+BINS, SHIFT, FIRST = 1024, 46, (1023 - 6) << 6
+
+
+def make_scratch(hidden, visible):
+    """Return working memory: sums and marks of hidden, then of visible units, values and units, and two targets."""
+    most = max(hidden, visible)
+    sums = (np.zeros(hidden), np.zeros(hidden, np.bool_), np.zeros(visible), np.zeros(visible, np.bool_))
+    return *sums, np.empty(most), np.empty(most, np.int64), np.zeros(visible, np.float32), np.zeros(visible, np.float32)
 
 
 @njit(**_OPTIONS)
@@ -103,6 +112,12 @@ def _fill(units, size, total, taken, key):
 
 
 @njit(**_OPTIONS)
+def _bin(bits):
+    """Return the bin of a positive double, given its bits; larger numbers never come into lower bins."""
+    return min(max((bits >> SHIFT) - FIRST, 0), BINS - 1)
+
+
+@njit(**_OPTIONS)
 def _top(values, units, size, total, out, heap, taken, key):
     """Set ``out`` to the ``out.size`` units of largest value among the first ``size``; where too few, to random others.
 
@@ -112,24 +127,21 @@ def _top(values, units, size, total, out, heap, taken, key):
         out[:size] = units[:size]
         _fill(out, size, total, taken, key)
         return
-    high = 0.0
-    for n in range(size):
-        high = max(high, values[n])
-    scale = (BINS - 1) / high
+    bits = values.view(np.int64)
     bins = np.zeros(BINS, np.int64)
     for n in range(size):
-        bins[np.uint64(values[n] * scale)] += 1
+        bins[_bin(bits[n])] += 1
     limit, above = BINS - 1, 0
     while above + bins[limit] < out.size:
         above += bins[limit]
         limit -= 1
     found, kept = 0, 0
     for n in range(size):
-        bin_ = np.int64(values[n] * scale)
-        if bin_ > limit:
+        at = _bin(bits[n])
+        if at > limit:
             out[found] = units[n]
             found += 1
-        elif bin_ == limit:
+        elif at == limit:
             kept = _offer(heap[: out.size - above], out[above:], kept, values[n], units[n], key)
 
 
@@ -138,25 +150,31 @@ def _winners(active, start, post, forward, drive, taken, values, units, heap, ou
     """Set ``out`` to the hidden units of largest drive, ties at random; ``drive`` is all zero before and after."""
     synapses = np.uint64(0)
     for i in active:
-        first, last = start[i], start[i + 1]
-        synapses += last - first
-        for p in range(first, last):
-            drive[post[p]] += forward[p]
+        synapses += start[i + 1] - start[i]
     size = 0
     if synapses >= np.uint64(drive.size):
+        for i in active:
+            for p in range(start[i], start[i + 1]):
+                drive[post[p]] += forward[p]
         for j in range(drive.size):
             if drive[j] > LEAST:
                 values[size], units[size] = drive[j], j
                 size += 1
             drive[j] = 0.0
     else:
+        reached = 0
         for i in active:
             for p in range(start[i], start[i + 1]):
                 j = post[p]
-                if drive[j] > LEAST:
-                    values[size], units[size] = drive[j], j
-                    size += 1
-                drive[j] = 0.0
+                before = drive[j]
+                drive[j] = before + forward[p]
+                units[reached] = j
+                reached += before == 0.0
+        for n in range(reached):
+            j = units[n]
+            values[size], units[size] = drive[j], j
+            size += drive[j] > LEAST
+            drive[j] = 0.0
     _top(values, units, size, drive.size, out, heap, taken, key)
 
 
@@ -176,16 +194,14 @@ def _read_out(winners, inputs, place, forward, back, drive, taken, values, units
     size = 0
     if winners.size * inputs.shape[1] >= drive.size:
         for i in range(drive.size):
-            if drive[i] > LEAST:
-                values[size], units[size] = drive[i], i
-                size += 1
+            values[size], units[size] = drive[i], i
+            size += drive[i] > LEAST
             drive[i] = 0.0
     else:
         for j in winners:
             for i in inputs[j]:
-                if drive[i] > LEAST:
-                    values[size], units[size] = drive[i], i
-                    size += 1
+                values[size], units[size] = drive[i], np.int64(i)
+                size += drive[i] > LEAST
                 drive[i] = 0.0
     _top(values, units, size, drive.size, out, heap, taken, key)
 
@@ -204,18 +220,17 @@ def _imprint(winners, inputs, place, forward, back, rate, target, back_target):
 
 
 @njit(**_OPTIONS)
-def store(cues, bounds, targets, back_targets, start, post, inputs, place, forward, back, rate, count, random, seed):
+def store(
+    cues, bounds, targets, back_targets, start, post, inputs, place, forward, back, rate, count, random, seed, scratch
+):
     """Learn cue after cue (active units ``cues[bounds[r]:bounds[r+1]]``): its winners move to the target rows."""
-    hidden, visible = inputs.shape[0], start.size - 1
-    drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
-    values, units = np.empty(hidden), np.empty(hidden, np.int64)
+    drive, taken, _, _, values, units, target, back_target = scratch
     heap, winners = np.empty(count), np.empty(count, np.int64)
-    target, back_target = np.zeros(visible), np.zeros(visible)
     for row in range(bounds.size - 1):
         active = cues[bounds[row] : bounds[row + 1]]
         key = pattern_key(seed, active)
         if random:
-            _fill(winners, 0, hidden, taken, key)
+            _fill(winners, 0, drive.size, taken, key)
         else:
             _winners(active, start, post, forward, drive, taken, values, units, heap, winners, key)
         target[targets[row]] = 1.0
@@ -226,11 +241,10 @@ def store(cues, bounds, targets, back_targets, start, post, inputs, place, forwa
 
 
 @njit(**_OPTIONS)
-def find_winners(cues, bounds, start, post, forward, hidden, count, seed):
+def find_winners(cues, bounds, start, post, forward, count, seed, scratch):
     """Return the winners of every cue, shape (rows, count), unsorted."""
-    drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
-    values, units, heap = np.empty(hidden), np.empty(hidden, np.int64), np.empty(count)
-    out = np.empty((bounds.size - 1, count), np.int64)
+    drive, taken, _, _, values, units, _, _ = scratch
+    heap, out = np.empty(count), np.empty((bounds.size - 1, count), np.int64)
     for row in range(bounds.size - 1):
         active = cues[bounds[row] : bounds[row + 1]]
         key = pattern_key(seed, active)
@@ -239,12 +253,9 @@ def find_winners(cues, bounds, start, post, forward, hidden, count, seed):
 
 
 @njit(**_OPTIONS)
-def recall(cues, bounds, start, post, inputs, place, forward, back, count, ones, seed):
+def recall(cues, bounds, start, post, inputs, place, forward, back, count, ones, seed, scratch):
     """Return the active units of every recalled pattern, shape (rows, ones), unsorted."""
-    hidden, visible = inputs.shape[0], start.size - 1
-    drive, taken = np.zeros(hidden), np.zeros(hidden, np.bool_)
-    values, units = np.empty(max(hidden, visible)), np.empty(max(hidden, visible), np.int64)
-    sums, chosen = np.zeros(visible), np.zeros(visible, np.bool_)
+    drive, taken, sums, chosen, values, units, _, _ = scratch
     heap, winners = np.empty(max(count, ones)), np.empty(count, np.int64)
     out = np.empty((bounds.size - 1, ones), np.int64)
     for row in range(bounds.size - 1):
