@@ -1,7 +1,9 @@
 """Files that snnTorch, Norse and Sinabs exported, against the spikes that these frameworks emitted themselves.
 
-Files and rasters: tests/data/interop, made by make.py there. Where a framework computes something that a NIR graph
-cannot say, a few lines here compute the same thing and must give its raster exactly.
+And the other way: files that snmem wrote, against the spikes of what snnTorch and Norse import from them.
+Files and rasters: tests/data/interop, made by make.py there (`python tests/test_interop.py` writes ours for it).
+Where a framework computes something that a NIR graph cannot say, a few lines here compute the same thing and must give
+its raster exactly.
 """
 
 import json
@@ -10,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snmem import simulate
-from snmem.nir_io import read_nir
+from snmem import LIF, Input, Network, Population, Projection, simulate
+from snmem.nir_io import read_nir, write_nir
 from snmem.verify import verify
 
 DATA = Path(__file__).parent / "data" / "interop"
@@ -182,3 +184,50 @@ def test_origin_of_the_files_is_written_down():
     versions = json.loads((DATA / "versions.json").read_text())
     assert set(versions) == {"torch", "nir", "nirtorch", "snntorch", "norse", "sinabs"}
     assert {p.stem for p in DATA.glob("*.nir")} == {p.stem for p in DATA.glob("*.npz")}
+
+
+def ours(neuron, dt):
+    """20 - 30 - 10 neurons, weights on a grid of 1/64, and input spikes."""
+    rng = np.random.default_rng(0)
+    first, second = (np.round(64 * rng.normal(0.03, 0.2, shape)) / 64 for shape in ((30, 20), (10, 30)))
+    populations = (Input("input", 20), Population("a", 30, neuron), Population("b", 10, neuron))
+    projections = (Projection("input", "a", first, delay=0), Projection("a", "b", second, delay=0))
+    network = Network(populations, projections, outputs=("b",), dt=dt)
+    return network, rng.random((STEPS, 20)) < 0.2
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_snntorch_imports_what_we_write(alpha, tmp_path):
+    import nir
+    import torch
+    from snntorch.import_nir import import_from_nir
+
+    network, x = ours(LIF(alpha=alpha, beta=0.875), dt=1e-4)  # the step that its importer takes for granted
+    write_nir(network, tmp_path / "ours.nir")
+    cells, state, found = import_from_nir(nir.read(tmp_path / "ours.nir")), None, []
+    for frame in torch.tensor(x, dtype=torch.float32):
+        value, state = cells(frame[None], state)
+        found.append(value[0].detach().numpy().astype(bool))
+    spikes = simulate(network, {"input": x}, STEPS).spikes["b"].raster()
+    assert 0.02 < spikes.mean() < 0.5
+    assert np.array_equal(found, spikes)
+
+
+#: What Norse's importer understands; of LIF it ignores r, as it says.
+FOR_NORSE = {"ours_cuba": LIF(alpha=0.5, beta=0.75), "ours_if": LIF(beta=1.0)}
+
+
+@pytest.mark.parametrize("case", FOR_NORSE)
+def test_norse_imports_what_we_write(case):
+    network, x = ours(FOR_NORSE[case], dt=1e-3)
+    data = np.load(DATA / f"{case}.npz")
+    assert read_nir(DATA / f"{case}.nir") == network
+    assert np.array_equal(data["x"], x)
+    assert np.array_equal(data["norse"], simulate(network, {"input": x}, STEPS).spikes["b"].raster())
+
+
+if __name__ == "__main__":
+    for case, neuron in FOR_NORSE.items():
+        network, x = ours(neuron, dt=1e-3)
+        write_nir(network, DATA / f"{case}.nir")
+        np.savez_compressed(DATA / f"{case}.npz", x=x)

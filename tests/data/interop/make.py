@@ -1,8 +1,9 @@
 """Export networks from snnTorch, Norse and Sinabs with their own exporters, and record their own spikes.
 
 Writes, beside this file, ``<case>.nir`` as the exporter made it, ``<case>.npz`` with the input raster and the spikes of
-every spiking layer (steps, neurons), and ``versions.json``. Norse and Sinabs ask for packages that the project does not
-use, so run it in an environment of its own::
+every spiking layer (steps, neurons), and ``versions.json``. Case ``ours`` goes the other way: Norse imports files that
+snmem wrote (``ours_*.nir``, with their input, by ``tests/test_interop.py`` run as a program). Norse and Sinabs ask for
+packages that the project does not use, so run it in an environment of its own::
 
     python -m venv /somewhere && . /somewhere/bin/activate
     pip install torch==2.13.0 h5py numpy pbr
@@ -223,10 +224,22 @@ def sinabs_cases() -> None:
     save("sinabs_reimported", graph, x, [again(x)[0]])
 
 
+def ours_cases() -> None:
+    for path in sorted(HERE.glob("ours_*.nir")):
+        cells, state, out = norse.from_nir(nir.read(path), dt=1e-3), None, []
+        x = np.load(path.with_suffix(".npz"))["x"]
+        for frame in torch.tensor(x, dtype=torch.float32):
+            value, state = cells(frame[None], state)
+            out.append(value[0])
+        spikes = torch.stack(out).detach().numpy()
+        np.savez_compressed(path.with_suffix(".npz"), x=x, norse=spikes.astype(bool))
+        print(f"{path.stem}: Norse's spikes per cell {spikes.mean():.3f}")
+
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["snntorch", "norse", "sinabs"]
+    wanted = sys.argv[1:] or ["snntorch", "norse", "sinabs", "ours"]
     for name in wanted:
         torch.manual_seed(7)
-        {"snntorch": snntorch_cases, "norse": norse_cases, "sinabs": sinabs_cases}[name]()
+        {"snntorch": snntorch_cases, "norse": norse_cases, "sinabs": sinabs_cases, "ours": ours_cases}[name]()
     packages = ("torch", "nir", "nirtorch", "snntorch", "norse", "sinabs")
     (HERE / "versions.json").write_text(json.dumps({name: version(name) for name in packages}, indent=1) + "\n")
