@@ -1,12 +1,14 @@
 """The bill: counters, joules and seconds against SANA-FE 2.2.9, and what the numbers mean."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from aer_reference import L1, R1, random_network, recurrent_network
 
-from snmem import LIF, Input, Network, Population, Projection, simulate
+from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
 from snmem.aer import Placement, bill, load_chip, measure, place_in_order
 from snmem.aer.activity import traces_needed
 from snmem.errors import InputError
@@ -142,3 +144,70 @@ def test_bad_requests_name_the_remedy(r1):
     run = simulate(big, {}, 1, backend="reference", counters=True)
     with pytest.raises(InputError, match="limit neurons_per_core is 1024, core 0 needs 1025"):
         bill(big, run, NAHUKU, placement=Placement({"n": np.zeros(1025, int)}))
+
+
+def learning_network():
+    """Two lines into two neurons that spike whenever a line does; the synapses learn at every spike."""
+    weights = np.array([[2.0, 2.0], [2.0, 2.0]])
+    learn = Projection("in", "n", weights, plasticity=Instar(rate=0.5, decay=0.5))
+    return Network((Input("in", 2), Population("n", 2, LIF(beta=0.0, theta=1.0))), (learn,))
+
+
+def test_learning_is_billed():
+    network = learning_network()
+    b = measure(network, {"in": [[1, 0], [0, 0], [1, 1]]}, 5, "generic")
+    assert (b.counters["weight_updates"], b.counters["trace_updates"]) == (2 * 4, 3)  # four spikes, two synapses each
+    assert b.dynamic["learning"] == pytest.approx(8 * 30e-12 + 3 * 5e-12)
+    assert b.layers["n"]["joules"]["learning"] == b.projections["in->n"]["joules"]["learning"] == b.dynamic["learning"]
+    assert b.seconds["learning"] == pytest.approx(8 * 10e-9 + 3 * 2e-9)
+    fitted = measure(network, {"in": [[1, 0]]}, 3, NAHUKU)
+    assert fitted.lower_bound
+    assert [line.split(":")[0] for line in fitted.unpriced] == ["4 x synapse_update", "1 x trace_update"]
+
+
+def test_every_counter_adds_up_by_step_core_layer_and_projection():
+    rng = np.random.default_rng(3)
+    network = Network(
+        (Input("in", 9), Population("a", 30, LIF(beta=0.5, theta=2.0)), Population("b", 20, LIF(alpha=0.5, theta=3.0))),
+        (
+            Projection("in", "a", rng.integers(0, 3, (30, 9)).astype(float)),
+            Projection("a", "b", sp.csr_array(rng.random((20, 30)) < 0.5, dtype=float), delay=2),
+            Projection("b", "a", sp.csr_array((np.zeros(20), (np.arange(20), np.arange(20))), shape=(30, 20))),
+        ),
+    )
+    placement = Placement({"a": rng.integers(0, 40, 30), "b": rng.integers(0, 40, 20)})
+    spikes = {"in": rng.random((50, 9)) < 0.3}
+    b = measure(network, spikes, 50, NAHUKU, placement=placement, per_step=True)
+    c = b.counters
+    assert c["synaptic_events"] > c["synaptic_events_nonzero"] > 0
+    assert b.projections["b->a"]["synaptic_events_nonzero"] == 0
+    assert 0 < c["changed"] <= c["updated"] <= c["accessed"] == 50 * 50
+    everywhere = ("synaptic_events", "synaptic_events_nonzero")
+    for name in (*everywhere, "hops_ew", "hops_ns"):
+        assert sum(row[name] for row in b.layers.values()) == c[name]
+        assert sum(b.by_step[name]) == c[name]
+    for name in (*everywhere, "spikes", "accessed", "updated", "changed", "packets"):
+        assert sum(b.cores[name]) == c[name]
+    for name in everywhere:
+        assert sum(row[name] for row in b.projections.values()) == c[name]
+    for name in ("spikes", "input_spikes", "updated", "changed"):
+        assert sum(b.by_step[name]) == c[name]
+    assert sum(b.by_step["packets"]) == c["packets"] + c["input_packets"]
+    packets = {name: b.projections[name]["packets"] for name in ("in->a", "a->b", "b->a")}
+    assert packets["in->a"] == c["input_packets"]
+    assert packets["a->b"] + packets["b->a"] == c["packets"]  # here no packet serves two projections
+    assert sum(b.by_step["seconds"]) == pytest.approx(b.seconds["detailed"])
+    head, *rows = b.steps_csv().splitlines()
+    assert head.startswith("step,spikes,")
+    assert len(rows) == 50
+
+
+def test_runs_without_steps_are_refused():
+    network = learning_network()
+    with pytest.raises(InputError, match="steps must be a whole number >= 1, got 0"):
+        measure(network, {}, 0, NAHUKU)
+    run = simulate(network, {}, 1, counters=True)
+    with pytest.raises(InputError, match="holds no steps"):
+        bill(network, replace(run, steps=0), NAHUKU)
+    with pytest.raises(InputError, match="per_step=True"):
+        bill(network, run, NAHUKU).steps_csv()

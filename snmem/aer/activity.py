@@ -33,11 +33,12 @@ def traces_needed(network: Network) -> list[str]:
 class Active:
     """Updated neurons of a chunk.
 
-    neurons : uint8 (steps, neurons of all populations).
+    neurons, changes : uint8 (steps, neurons of all populations), who is updated, and whose v differs before and after.
     updated, changed : neuron-steps by population.
     """
 
     neurons: Array
+    changes: Array
     updated: Mapping[str, int]
     changed: Mapping[str, int]
 
@@ -71,17 +72,18 @@ class Activity:
         for p in self.network.neurons:
             s = spikes[p.name]
             rows[s.step, s.neuron + self.first[p.name]] = 1
-        counts = {}
+        counts, changes = {}, np.zeros((steps, rows.shape[1]), np.uint8)
         for p in self.network.neurons:
             v, u = (traces.get(f"{p.name}.{x}", np.zeros((0, p.size))).astype(np.float64, copy=False) for x in "vu")
             counts[p.name] = mark_active(
                 v, u, *self.state[p.name], keeps_current(p), np.broadcast_to(p.neuron.bias, p.size) != 0,
-                p.clear_every or 0, p.clear_offset, self.step, self.first[p.name], rows,
+                p.clear_every or 0, p.clear_offset, self.step, self.first[p.name], rows, changes,
             )  # fmt: skip
         self.pending = rows[steps:].copy()
         self.step += steps
         return Active(
             neurons=rows[:steps],
+            changes=changes,
             updated={name: int(n) for name, (n, _) in counts.items()},
             changed={name: int(n) for name, (_, n) in counts.items()},
         )

@@ -14,9 +14,22 @@ from ..network import Network
 from ..spikes import Recording
 from .activity import Activity, traces_needed
 from .chip import Chip, load_chip
-from .meter import Meter
+from .meter import STEP_COLUMNS, Meter
 from .placement import Fit, Placement, check_fit, check_placement, chips_used, fit, place_in_order
-from .pricing import UNITS, Line, Totals, by_core, by_layer, counters, price, require_prices, synapse_formats, untimed
+from .pricing import (
+    UNITS,
+    Line,
+    Totals,
+    by_core,
+    by_layer,
+    by_projection,
+    counters,
+    price,
+    require_prices,
+    synapse_formats,
+    trace_updates,
+    untimed,
+)
 from .timing import STAGES, StepTimes
 
 MODES = ("free_running", "throttled")
@@ -35,7 +48,8 @@ class Bill:
         them) and ``throttled`` to ``step_time`` a step.
     interval : low and high of dynamic, static and total energy (free-running), as far as the profile gives them.
     pace : the core and stage that were last in most steps, spread of the step times, load of the cores.
-    layers, cores : counts and joules by population and by core.
+    layers, projections, cores : counts and joules by population, by projection, and by core (as columns).
+    by_step : counts and times of every step as columns, if they were asked for.
     mapping : placement, use of limits, broken limits.
     unpriced : events that happened and have no public price, so ``dynamic`` is a lower bound; ``untimed`` likewise.
     included : constants that another one contains, by name (static power in the synaptic event, for example).
@@ -53,6 +67,7 @@ class Bill:
     interval: Mapping[str, Any]
     pace: Mapping[str, Any]
     layers: Mapping[str, Any]
+    projections: Mapping[str, Any]
     cores: Mapping[str, Any]
     mapping: Mapping[str, Any]
     unpriced: tuple[str, ...]
@@ -61,6 +76,7 @@ class Bill:
     included: Mapping[str, str] = field(default_factory=dict)
     items: int = 1
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    by_step: Mapping[str, Any] | None = None
 
     @property
     def lower_bound(self) -> bool:
@@ -96,12 +112,13 @@ class Bill:
         return out
 
     def to_dict(self) -> dict[str, Any]:
-        """The bill as plain numbers, texts, lists and dictionaries."""
+        """The bill as plain numbers, texts, lists and dictionaries, without ``by_step``."""
         energy = {"dynamic": dict(self.dynamic), "static": dict(self.static), "host": dict(self.host)}
         energy |= {"total": self.total, "interval": dict(self.interval), "lower_bound": self.lower_bound}
         energy |= {"unpriced": list(self.unpriced), "included": dict(self.included)}
         energy |= {"lines": [x.to_dict() for x in self.lines]}
-        time = dict(self.seconds) | {"step_time": self.step_time, "untimed": list(self.untimed)} | dict(self.pace)
+        time = {"critical_core": None, "critical_stage": None} | dict(self.seconds) | dict(self.pace)
+        time |= {"step_time": self.step_time, "untimed": list(self.untimed)}
         return {
             "chip": self.chip,
             "steps": self.steps,
@@ -111,11 +128,26 @@ class Bill:
             "time": time,
             "per_item": self.per_item(),
             "layers": dict(self.layers),
+            "projections": dict(self.projections),
             "cores": dict(self.cores),
             "mapping": dict(self.mapping),
             "not_modelled": list(self.not_modelled),
             "provenance": dict(self.provenance),
         }
+
+    def steps_csv(self) -> str:
+        """``by_step`` as CSV, a line a step.
+
+        Raises
+        ------
+        InputError
+            if the bill was made without ``per_step=True``.
+        """
+        if self.by_step is None:
+            raise InputError("bill: holds no counts by step; make it with per_step=True")
+        rows = zip(*self.by_step.values(), strict=True)
+        lines = [",".join(("step", *self.by_step)), *(",".join(map(str, (i, *row))) for i, row in enumerate(rows))]
+        return "\n".join(lines) + "\n"
 
     def __rich__(self) -> Any:
         from .terminal import bill_table
@@ -177,6 +209,7 @@ def bill(
     items: int = 1,
     limits: str = "error",
     detailed: bool = True,
+    per_step: bool = False,
 ) -> Bill:
     """Price a recorded run on a chip.
 
@@ -194,7 +227,7 @@ def bill(
     step_time : seconds of a step when throttled to real time; default ``network.dt``.
     items : number of recalls or inferences in the run, for :meth:`Bill.per_item`.
     limits : "error" refuses a network that does not fit the chip; "report" bills it and lists the broken limits.
-    detailed : also run the detailed timing model.
+    detailed : also run the detailed timing model.    per_step : keep the counts of every step (``Bill.by_step``).
 
     Notes
     -----
@@ -212,15 +245,17 @@ def bill(
     order = prepare(network, chip, placement, synapses, step_time, items, limits)
     if updated not in ("counted", "all"):
         raise InputError(f'bill: updated must be "counted" or "all", got {updated!r}')
+    if recording.steps < 1:
+        raise InputError("bill: the recording holds no steps; simulate at least one")
     counts = recording.counters
-    meter = Meter(network, order.placement, order.chip, order.formats, detailed)
+    meter = Meter(network, order.placement, order.chip, order.formats, detailed, per_step)
     if updated == "all":
         totals = Totals(counts.accessed, counts.changed, counts.weight_updates)
         meter.add(recording.spikes, recording.steps)
     elif all(name in recording.traces for name in traces_needed(network)):
         active = Activity(network).chunk(recording.spikes, recording.traces, recording.steps)
         totals = Totals(active.updated, active.changed, counts.weight_updates)
-        meter.add(recording.spikes, recording.steps, active.neurons)
+        meter.add(recording.spikes, recording.steps, active.neurons, changes=active.changes)
     elif counts.updated is None:
         raise InputError("bill: the recording holds no count of updated neurons; call simulate(..., counters=True)")
     else:
@@ -258,6 +293,8 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
         interval=_interval(chip, lines, chips, seconds["free_running"]),
         pace=_pace(times, meter) if times else {},
         layers=by_layer(network, chip, meter, order.formats, totals),
+        projections=by_projection(network, chip, meter, order.formats, totals),
+        by_step=_by_step(meter, times),
         cores=by_core(chip, meter, dynamic["synapse"] / max(counts["synaptic_events"], 1)),
         mapping={
             "strategy": placement.strategy,
@@ -274,8 +311,25 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
         not_modelled=chip.not_modelled,
         included={c.name: c.within for t in ("energy", "power") for c in chip.tables[t].values() if c.within},
         items=order.items,
-        provenance={"network": network.digest(), "mapping": placement.digest(), "chip": chip.digest},
+        provenance={
+            "network": network.digest(),
+            "mapping": placement.digest(),
+            "chip": chip.digest,
+            "prices": {t: {n: c.to_dict() for n, c in chip.tables[t].items()} for t in ("energy", "time", "power")},
+            "sources": dict(chip.sources),
+        },
     )
+
+
+def _by_step(meter: Meter, times: StepTimes | None) -> dict[str, Any] | None:
+    """Columns of counts by step, and time, slowest core and its stage where the chip has times."""
+    if meter.by_step is None:
+        return None
+    out: dict[str, Any] = {name: c.tolist() for name, c in zip(STEP_COLUMNS, meter.by_step.T, strict=True)}
+    if times:
+        out |= {"seconds": times.seconds.tolist(), "critical_core": meter.cores_of(times.core)}
+        out["critical_stage"] = [STAGES[i] for i in times.stage]
+    return out
 
 
 def _energy(watts: float | None, chips: int, seconds: float | None) -> float | None:
@@ -291,7 +345,7 @@ def _seconds(order: Order, meter: Meter, totals: Totals) -> tuple[dict[str, floa
         return untimed | {"free_running": meter.steps * tick, "throttled": span}, None
     if any(chip.time(name) is None for name in ("neuron_access", "synaptic_event")):
         return untimed | {"free_running": None, "throttled": meter.steps * order.step_time}, None
-    learning = _learning_seconds(order, totals)
+    learning = _learning_seconds(order, meter, totals)
     simple, times = meter.simple, meter.simple
     out: dict[str, float | None] = {"simple": float(simple.seconds.sum()) + learning, "detailed": None}
     if meter.timer:
@@ -303,17 +357,17 @@ def _seconds(order: Order, meter: Meter, totals: Totals) -> tuple[dict[str, floa
     return out | {"learning": learning, "free_running": free, "throttled": throttled}, times
 
 
-def _learning_seconds(order: Order, totals: Totals) -> float:
-    """Weight updates on the busiest core, spread over the cores of the targets by their synapses."""
-    each = order.chip.time("synapse_update")
-    if not each:
-        return 0.0
+def _learning_seconds(order: Order, meter: Meter, totals: Totals) -> float:
+    """Weight and trace updates on the busiest core, spread over the cores of the targets by their synapses."""
+    chip = order.chip
+    weight, trace = chip.time("synapse_update") or 0.0, chip.time("trace_update") or 0.0
     load: Any = np.zeros(int(order.placement.cores[-1]) + 1)
-    for name, count in totals.weight_updates.items():
-        q = order.network[name]
-        share = np.diff(q.weights.indptr) / max(q.synapses, 1)
-        load += count * np.bincount(order.placement.core[q.post], share, minlength=len(load))
-    return float(load.max() * each)
+    for q in order.network.projections:
+        if q.plasticity:
+            share = np.diff(q.weights.indptr) / max(q.synapses, 1)
+            seconds = weight * totals.weight_updates.get(q.name, 0) + trace * trace_updates(q, meter.spikes)
+            load += seconds * np.bincount(order.placement.core[q.post], share, minlength=len(load))
+    return float(load.max())
 
 
 def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None) -> dict[str, Any]:
@@ -345,7 +399,7 @@ def _pace(times: StepTimes, meter: Meter) -> dict[str, Any]:
     p50, p99 = np.percentile(times.seconds, [50, 99])
     events = meter.by_core[:-1, 1]
     return {
-        "critical_core": int(meter.cores[core]) if core < len(meter.cores) else None,
+        "critical_core": meter.cores_of(core[None])[0],
         "critical_stage": STAGES[int(stage)],
         "critical_share": float(often.max() / often.sum()),
         "stages": {name: float(np.mean(times.stage == i)) for i, name in enumerate(STAGES)},

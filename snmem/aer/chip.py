@@ -46,6 +46,7 @@ _EVENTS = (
     "hop_ns",
     "hop_chip",
     "synapse_update",
+    "trace_update",
 )
 #: Constants each table may hold, and what they measure. docs/cost.md says what each one is charged for.
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {

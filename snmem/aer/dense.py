@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..content import content_dir
@@ -58,75 +59,110 @@ def dense_twin(
 
     Returns
     -------
-    Plain data: macs, weights and activations moved per item; for each machine joules, seconds where known, the ratio to
-    the spiking energy, and ``break_even``: the synaptic events per MAC up to which spiking wins (None: never, since
-    what it spends without any spike is more already).    The spiking side counts dynamic energy against 45 nm
-    arithmetic, and dynamic + static energy against the cards, whose figures hold everything.
+    Plain data: macs, weights and activations moved per item, ``activity`` of the run (spikes per neuron or input line
+    and step); for each machine joules, seconds where known, the ratio to the spiking energy, and up to where spiking
+    wins: ``break_even`` in synaptic events per MAC, ``break_even_activity`` in spikes per neuron and step (None: never,
+    since what it spends without any spike is more already).    The spiking side counts dynamic energy against
+    45 nm arithmetic, and dynamic + static energy against the cards, whose figures hold everything.
+    ``every_step`` holds the machines again for a twin that is evaluated in every step of the item.
     """
     if number not in FORMATS:
         raise InputError(f"dense_twin: number must be one of {', '.join(FORMATS)}, got {number!r}")
     if evaluations < 1:
         raise InputError(f"dense_twin: evaluations must be at least 1, got {evaluations}")
-    macs = evaluations * sum(q.synapses for q in network.projections)
-    weights = sum(q.synapses for q in network.projections) if parameters is None else parameters
+    synapses = sum(q.synapses for q in network.projections)
+    weights = synapses if parameters is None else parameters
     activations = sum(p.size for p in network.populations)
+    spikes = bill.counters["spikes"] + bill.counters["input_spikes"]
     tables, sources = dense_constants()
-    stored = FORMATS[number] * (weights + activations)
-    moved = evaluations * FORMATS[number] * (weights + 2 * activations)
-    machines = {"cmos45": _cmos45(tables["cmos45"], number, macs, moved, stored)}
-    for card in ("a100", "h100"):
-        machines |= _card(card, tables[card], macs, moved)
-    dynamic = bill.dynamic["total"] / bill.items
-    static = bill.static["free_running"]
-    all_in = None if static is None else dynamic + static / bill.items
-    events = bill.counters["synaptic_events"] / bill.items
-    for name, row in machines.items():
-        spiking = dynamic if name == "cmos45" else all_in
-        row |= _compare(row["joules"], spiking, _fixed(bill, name != "cmos45"), events, macs)
+    size = FORMATS[number]
+    job = _Job(number, synapses, size * (weights + 2 * activations), size * (weights + activations))
     return {
         "evaluations": evaluations,
         "number": number,
-        "macs": macs,
-        "bytes_stored": stored,
-        "bytes_moved": moved,
-        "synaptic_events_per_mac": events / macs if macs else None,
-        "machines": machines,
+        "macs": evaluations * job.macs,
+        "weights_moved": evaluations * weights,
+        "activations_moved": evaluations * 2 * activations,
+        "bytes_stored": job.stored,
+        "bytes_moved": evaluations * job.moved,
+        "synaptic_events_per_mac": _ratio(bill.counters["synaptic_events"] / bill.items, evaluations * job.macs),
+        "activity": spikes / (activations * bill.steps),
+        "machines": _machines(bill, tables, job, evaluations),
+        "every_step": _machines(bill, tables, job, max(1, bill.steps // bill.items)),
         "sources": sources,
     }
 
 
-def _cmos45(c: Mapping[str, Constant], number: str, macs: int, moved: int, stored: int) -> dict[str, Any]:
-    memory = next(c[name] for size, name in _MEMORIES if stored <= size)
-    price, mac = memory.value or 0.0, c[f"mac_{number}"].value or 0.0
-    out: dict[str, Any] = {"joules": macs * mac + moved * price, "arithmetic": macs * mac, "memory": moved * price}
-    ends = [macs * mac + moved * (price if end is None else end) for end in (memory.low, memory.high)]
+@dataclass(frozen=True)
+class _Job:
+    """One evaluation of the twin: number format, MACs, bytes moved, bytes stored."""
+
+    number: str
+    macs: int
+    moved: int
+    stored: int
+
+    def times(self, n: int) -> _Job:
+        return replace(self, macs=n * self.macs, moved=n * self.moved)
+
+
+def _ratio(a: float, b: float) -> float | None:
+    return a / b if b else None
+
+
+def _machines(
+    bill: Bill, tables: Mapping[str, Mapping[str, Constant]], one: _Job, evaluations: int
+) -> dict[str, dict[str, Any]]:
+    """The twin on each machine, beside an item of the bill."""
+    job = one.times(evaluations)
+    machines = {"cmos45": _cmos45(tables["cmos45"], job)}
+    for card in ("a100", "h100"):
+        machines |= _card(card, tables[card], job)
+    dynamic = bill.dynamic["total"] / bill.items
+    static = bill.static["free_running"]
+    all_in = None if static is None else dynamic + static / bill.items
+    for name, row in machines.items():
+        row |= _compare(bill, row["joules"], dynamic if name == "cmos45" else all_in, _fixed(bill, name), job.macs)
+    return machines
+
+
+def _cmos45(c: Mapping[str, Constant], job: _Job) -> dict[str, Any]:
+    memory = next(c[name] for size, name in _MEMORIES if job.stored <= size)
+    price, mac = memory.value or 0.0, c[f"mac_{job.number}"].value or 0.0
+    arithmetic, moving = job.macs * mac, job.moved * price
+    out: dict[str, Any] = {"joules": arithmetic + moving, "arithmetic": arithmetic, "memory": moving}
+    ends = [arithmetic + job.moved * (price if end is None else end) for end in (memory.low, memory.high)]
     return out | {"interval": ends, "memory_kind": memory.name, "seconds": None}
 
 
-def _card(name: str, c: Mapping[str, Constant], macs: int, moved: int) -> dict[str, dict[str, Any]]:
+def _card(name: str, c: Mapping[str, Constant], job: _Job) -> dict[str, dict[str, Any]]:
     """One item at a time, when moving the weights sets the pace, and at full load, when arithmetic does."""
     v = {k: x.value or 0.0 for k, x in c.items()}
     alone = {
-        "joules": max(moved * v["byte"], macs * v["mac"]),
-        "seconds": max(moved * v["byte_time"], macs * v["mac_time"]),
+        "joules": max(job.moved * v["byte"], job.macs * v["mac"]),
+        "seconds": max(job.moved * v["byte_time"], job.macs * v["mac_time"]),
     }
-    full = {"joules": macs * v["mac"], "seconds": macs * v["mac_time"]}
+    full = {"joules": job.macs * v["mac"], "seconds": job.macs * v["mac_time"]}
     return {f"{name} batch 1": alone, f"{name} full load": full}
 
 
-def _fixed(bill: Bill, all_in: bool) -> float | None:
+def _fixed(bill: Bill, machine: str) -> float | None:
     """Joules of an item that do not depend on spikes: neurons accessed and updated, and static energy if it counts."""
     fixed = sum(x.joules or 0.0 for x in bill.lines if x.name in ("neuron_access", "neuron_update")) / bill.items
-    if not all_in:
+    if machine == "cmos45":
         return fixed
     static = bill.static["free_running"]
     return None if static is None else fixed + static / bill.items
 
 
-def _compare(dense: float, spiking: float | None, fixed: float | None, events: float, macs: int) -> dict[str, Any]:
-    if spiking is None or fixed is None or not events or not macs:
-        return {"spiking_joules": spiking, "dense_over_spiking": None, "break_even": None}
-    per_event = (spiking - fixed) / events
-    limit = (dense - fixed) / per_event / macs if per_event > 0 and dense > fixed else None
-    ratio = dense / spiking if spiking else None
-    return {"spiking_joules": spiking, "dense_over_spiking": ratio, "break_even": limit}
+def _compare(bill: Bill, dense: float, spiking: float | None, fixed: float | None, macs: int) -> dict[str, Any]:
+    """The ratio of the energies and the activity at which they are equal; all but ``fixed`` goes with the events."""
+    out: dict[str, Any] = {"spiking_joules": spiking, "spiking_joules_without_spikes": fixed}
+    out |= {"dense_over_spiking": _ratio(dense, spiking or 0.0), "break_even": None, "break_even_activity": None}
+    events = bill.counters["synaptic_events"] / bill.items
+    if spiking is None or fixed is None or spiking <= fixed or not macs or dense <= fixed:
+        return out
+    times = (dense - fixed) / (spiking - fixed)
+    cells = bill.steps * sum(row["neurons"] for row in bill.layers.values())
+    spikes = bill.counters["spikes"] + bill.counters["input_spikes"]
+    return out | {"break_even": times * events / macs, "break_even_activity": times * spikes / cells}

@@ -41,7 +41,7 @@ def report_page(report: CostReport) -> str:
         *map(_table, tables.placements(report)),
         "<h2>Other chips and the dense twin</h2>",
         _table(tables.chips(report)),
-        _table(tables.twin(report)),
+        *map(_table, tables.twin(report)),
         _svg(_twin_picture(report)),
         "<h2>What to know</h2><ul>" + "".join(f"<li>{escape(n)}</li>" for n in tables.notes(bill)) + "</ul>",
         "<h2>Provenance</h2>",

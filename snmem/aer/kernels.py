@@ -13,6 +13,7 @@ def count_packets(
     start,
     target,
     synapses,
+    nonzero,
     seconds,
     core,
     layer,
@@ -33,9 +34,9 @@ def count_packets(
     x, y : tile position by core, the entry of injected spikes last.    width, height : tiles of one chip.
     tree : (sources, 3) hops along x, y and between chips of one multicast packet; no rows: unicast.
     sent, received : int (steps, cores);  reading : float (steps, cores), seconds of synapse reading.
-    by_core : int (cores + 1, 5), by_layer : int (layers, 5), by_step : int (steps, 5); the columns are packets,
-    synaptic events, hops along x, along y, between chips. In by_core packets and hops count at the sender (inputs in
-    the last row), synaptic events at the receiver.
+    by_core : int (cores + 1, 6), by_layer : int (layers, 6), by_step : int (steps, 6); the columns are packets,
+    synaptic events, hops along x, along y, between chips, synaptic events of weights other than 0. In by_core packets
+    and hops count at the sender (inputs in the last row), synaptic events at the receiver.
     """
     entry = by_core.shape[0] - 1
     for i in range(step.size):
@@ -43,7 +44,7 @@ def count_packets(
         if start[s] == start[s + 1]:
             continue
         home = core[s] if core[s] >= 0 else entry
-        packets, events, along_x, along_y, chips = start[s + 1] - start[s], 0, 0, 0, 0
+        packets, events, along_x, along_y, chips, effective = start[s + 1] - start[s], 0, 0, 0, 0, 0
         for r in range(start[s], start[s + 1]):
             c = target[r]
             along_x += abs(x[c] - x[home])
@@ -52,7 +53,9 @@ def count_packets(
             received[t, c] += 1
             reading[t, c] += seconds[r]
             by_core[c, 1] += synapses[r]
+            by_core[c, 5] += nonzero[r]
             events += synapses[r]
+            effective += nonzero[r]
         if tree.shape[0] > 0:
             packets, along_x, along_y, chips = 1, tree[s, 0], tree[s, 1], tree[s, 2]
         if home != entry:
@@ -67,6 +70,7 @@ def count_packets(
             row[2] += along_x
             row[3] += along_y
             row[4] += chips
+            row[5] += effective
 
 
 @njit(cache=True)
@@ -117,12 +121,13 @@ def count_active(active, core, out):
 
 
 @njit(cache=True)
-def mark_active(v, u, before_v, before_u, has_u, driven, every, offset, step, first, active):
+def mark_active(v, u, before_v, before_u, has_u, driven, every, offset, step, first, active, changes):
     """Mark the updated neurons of one population; returns (updated, changed).
 
     v, u : traces (steps, neurons), u with no rows if there are none;  before_v, before_u : state before the first step,
     replaced by that after the last.    driven : neurons with a bias.    every, offset : timed clear (0 = never).
     active : (steps, all neurons), holds 1 where input arrived or the neuron spiked; becomes 1 where it is updated.
+    changes : (steps, all neurons), becomes 1 where v differs before and after.
     """
     updated = changed = 0
     size = v.shape[1]
@@ -135,7 +140,9 @@ def mark_active(v, u, before_v, before_u, has_u, driven, every, offset, step, fi
             on = row[first + i] or before_v[i] != 0.0 or driven[i] or (has_u[i] and before_u[i] != 0.0)
             row[first + i] = on
             updated += on
-            changed += v[t, i] != before_v[i]
+            other = v[t, i] != before_v[i]
+            changes[t, first + i] = other
+            changed += other
             before_v[i] = v[t, i]
         if u.shape[0] > 0:
             before_u[:] = u[t]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..network import Network
@@ -21,7 +23,9 @@ CHUNK_CELLS = 2**20
 #: Unit prices of a synaptic event, by the format of the synapses.
 SYNAPSES = {"dense": "synaptic_event", "sparse": "synaptic_event_sparse", "conv": "synaptic_event_conv"}
 #: Columns of the tables ``by_core`` and ``by_layer``.
-COLUMNS = ("packets", "synaptic_events", "hops_ew", "hops_ns", "hops_chip")
+COLUMNS = ("packets", "synaptic_events", "hops_ew", "hops_ns", "hops_chip", "synaptic_events_nonzero")
+#: Counts of every step: packets with those of inputs; updated and changed where they are known by step.
+STEP_COLUMNS = ("spikes", "input_spikes", "updated", "changed", *COLUMNS)
 
 
 class Meter:
@@ -30,14 +34,23 @@ class Meter:
     Attributes
     ----------
     spikes, synaptic_events, nonzero_events : by population and projection name.
-    by_core : (used cores + 1, 5) COLUMNS at the sender (synaptic events at the receiver), inputs in the last row.
-    by_layer : (populations, 5) COLUMNS at the sender, neurons first, then inputs.
+    by_core : (used cores + 1, 6) COLUMNS at the sender (synaptic events at the receiver), inputs in the last row.
+    by_layer : (populations, 6) COLUMNS at the sender, neurons first, then inputs.
+    by_projection : name -> packets, hops along x and along y that carry its spikes (a packet may carry several
+        projections' spikes; with multicast None).
     own_packets : packets from a core to itself.
-    core_spikes, core_updated : by used core.    simple, detailed : StepTimes of the chunks so far.
+    core_spikes, core_updated, core_changed : by used core.    simple, detailed : StepTimes of the chunks so far.
+    by_step : (steps, len(STEP_COLUMNS)) if ``per_step``.
     """
 
     def __init__(
-        self, network: Network, placement: Placement, chip: Chip, synapses: Mapping[str, str], detailed: bool = True
+        self,
+        network: Network,
+        placement: Placement,
+        chip: Chip,
+        synapses: Mapping[str, str],
+        detailed: bool = True,
+        per_step: bool = False,
     ) -> None:
         from .kernels import tree_hops
 
@@ -63,35 +76,58 @@ class Meter:
         self.spikes = {p.name: 0 for p in network.populations}
         self.synaptic_events = {q.name: 0 for q in network.projections}
         self.nonzero_events = {q.name: 0 for q in network.projections}
-        self._nonzero = {q.name: _nonzero_fan_out(q) for q in network.projections}
+        self._routes = self._count_routes()
+        self.wiring = replace(self.wiring, by_projection={})  # needed no more, and large
+        self.by_projection = {q.name: None if len(self.tree) else np.zeros(3, np.int64) for q in network.projections}
         self.by_core = np.zeros((n + 1, len(COLUMNS)), np.int64)
         self.by_layer = np.zeros((len(network.populations), len(COLUMNS)), np.int64)
         self.own_packets = 0
         self._to_own_core = _to_own_core(self.wiring)
         self.core_spikes = np.zeros(n, np.int64)
-        self.core_updated = np.zeros(n)
+        self.core_updated, self.core_changed = np.zeros(n), np.zeros(n, np.int64)
+        self._by_step: list[Array] | None = [] if per_step else None
         self.timer = DetailedTimer(chip, self.wiring, self.x, self.y, self.neurons, barrier) if detailed else None
         self._simple: list[StepTimes] = []
         self._detailed: list[StepTimes] = []
 
+    def _count_routes(self) -> dict[str, tuple[Array, Array]]:
+        """By projection, of every presynaptic neuron: (packets, hops along x, along y); synapses of weight not 0."""
+        out = {}
+        for q in self.network.projections:
+            routes = sp.coo_array(self.wiring.by_projection[q.name])
+            first = self.wiring.offset[q.pre]
+            home = self.wiring.core[first + routes.row]  # -1, the entry, for inputs
+            ways = [np.ones(routes.nnz), abs(self.x[routes.col] - self.x[home]), abs(self.y[routes.col] - self.y[home])]
+            size = q.weights.shape[1]
+            each = np.stack([np.bincount(routes.row, way, size) for way in ways], 1).astype(np.int64)
+            out[q.name] = each, _nonzero_fan_out(q)
+        return out
+
     def add(
-        self, spikes: Mapping[str, Spikes], steps: int, active: Array | None = None, share: Array | None = None
+        self,
+        spikes: Mapping[str, Spikes],
+        steps: int,
+        active: Array | None = None,
+        share: Array | None = None,
+        changes: Array | None = None,
     ) -> None:
         """Count ``steps`` more steps.
 
         spikes : by population and input, with steps counted from 0.
         active : uint8 (steps, neurons), who is updated in each step; or
         share : (neurons,), the part of the steps in which each neuron is updated.
+        changes : uint8 (steps, neurons), whose v differs before and after each step.
         """
         chunk = max(1, CHUNK_CELLS // max(len(self.cores), 1))
         share = np.ones(len(self.core_of)) if share is None else share
         for low in range(0, steps, chunk):
             high = min(low + chunk, steps)
             part = spikes if (low, high) == (0, steps) else {n: s.between(low, high) for n, s in spikes.items()}
-            rows = np.zeros((0, 0), np.uint8) if active is None else active[low:high]
-            self._add(part, high - low, rows, share)
+            none = np.zeros((0, 0), np.uint8)
+            rows, other = (none if x is None else x[low:high] for x in (active, changes))
+            self._add(part, high - low, rows, share, other)
 
-    def _add(self, spikes: Mapping[str, Spikes], steps: int, active: Array, share: Array) -> None:
+    def _add(self, spikes: Mapping[str, Spikes], steps: int, active: Array, share: Array, changes: Array) -> None:
         from .kernels import count_active, count_by_core, count_packets
 
         w, n = self.wiring, len(self.cores)
@@ -100,22 +136,33 @@ class Meter:
         step = np.concatenate([spikes[p.name].step for p in sources(self.network)])
         source = np.concatenate([spikes[p.name].neuron + w.offset[p.name] for p in sources(self.network)])
         count_packets(
-            step, source, w.start, w.target, w.synapses, w.seconds, w.core, self.layer, self.tree, self.x, self.y,
-            *self.size, sent, received, reading, self.by_core, self.by_layer, by_step,
+            step, source, w.start, w.target, w.synapses, w.nonzero, w.seconds, w.core, self.layer, self.tree,
+            self.x, self.y, *self.size, sent, received, reading, self.by_core, self.by_layer, by_step,
         )  # fmt: skip
         placed = source < len(self.core_of)
         count_by_core(step[placed], source[placed], self.core_of, fired)
         for p in self.network.populations:
             self.spikes[p.name] += len(spikes[p.name])
         for q in self.network.projections:
-            neuron = spikes[q.pre].neuron
-            self.synaptic_events[q.name] += int(q.fan_out[neuron].sum())
-            self.nonzero_events[q.name] += int(self._nonzero[q.name][neuron].sum())
+            counts, (each, nonzero) = spikes[q.pre].counts(), self._routes[q.name]
+            self.synaptic_events[q.name] += int(q.fan_out @ counts)
+            self.nonzero_events[q.name] += int(nonzero @ counts)
+            table = self.by_projection[q.name]
+            if table is not None:
+                table += counts @ each
         self.own_packets += int(self._to_own_core[source].sum())
         updated = np.bincount(self.core_of, share, minlength=n)
         if len(active):
             updated = np.zeros((steps, n), np.int64)
             count_active(active, self.core_of, updated)
+        changed = np.zeros((steps, n), np.int64)
+        if len(changes):
+            count_active(changes, self.core_of, changed)
+        self.core_changed += changed.sum(0)
+        if self._by_step is not None:
+            totals = fired.sum(1), np.bincount(step[~placed], minlength=steps), np.atleast_2d(updated).sum(1)
+            columns = [np.broadcast_to(c, steps) for c in (*totals, changed.sum(1))]
+            self._by_step.append(np.column_stack([*columns, by_step]))
         self.core_spikes += fired.sum(0)
         self.core_updated += updated.sum(0) if len(active) else updated * steps
         self.steps += steps
@@ -124,6 +171,11 @@ class Meter:
         )
         if self.timer:
             self._detailed.append(self.timer.add(step, source, received.sum(1), active, share, updated))
+
+    @property
+    def by_step(self) -> Array | None:
+        """Counts of every step, or None if they were not asked for."""
+        return None if self._by_step is None else np.concatenate(self._by_step)
 
     @property
     def simple(self) -> StepTimes:
@@ -138,6 +190,10 @@ class Meter:
     def total(self, column: str) -> int:
         """Sum of one of COLUMNS over all senders, inputs included."""
         return int(self.by_core[:, COLUMNS.index(column)].sum())
+
+    def cores_of(self, compact: Array) -> list[int | None]:
+        """Physical numbers of used cores; None for the entry of injected spikes."""
+        return [int(self.cores[c]) if c < len(self.cores) else None for c in compact]
 
     @property
     def injected(self) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..network import Network
+from ..network import Network, Projection
+from ..plasticity import Instar, SumOfProducts
 from .chip import Chip
-from .meter import SYNAPSES, Meter
+from .meter import COLUMNS, SYNAPSES, Meter
 from .wiring import sources
 
 #: Unit of the chip that each constant belongs to.
@@ -29,6 +30,7 @@ UNIT_OF = {
     "hop_ns": "network",
     "hop_chip": "network",
     "synapse_update": "learning",
+    "trace_update": "learning",
 }
 UNITS = tuple(dict.fromkeys(UNIT_OF.values()))
 
@@ -100,6 +102,7 @@ def counters(network: Network, meter: Meter, totals: Totals) -> dict[str, Any]:
         "updated": sum(totals.updated.values()),
         "changed": None if totals.changed is None else sum(totals.changed.values()),
         "weight_updates": sum(totals.weight_updates.values()),
+        "trace_updates": sum(trace_updates(q, meter.spikes) for q in network.projections),
         "packets": meter.total("packets") - meter.injected,
         "input_packets": meter.injected,
         "hops_ew": meter.total("hops_ew"),
@@ -108,6 +111,17 @@ def counters(network: Network, meter: Meter, totals: Totals) -> dict[str, Any]:
         "spikes_by_population": dict(meter.spikes),
         "synaptic_events_by_projection": dict(meter.synaptic_events),
     }
+
+
+def trace_updates(q: Projection, spikes: Mapping[str, int]) -> int:
+    """Spikes that move traces of a projection, each counted once for every trace; ``spikes`` by population."""
+    rule = q.plasticity
+    if rule is None:
+        return 0
+    if isinstance(rule, SumOfProducts):
+        before, after = (sum(getattr(rule, n)[0] != 0 for n in names) for names in (("x1", "x2"), ("y1", "y2", "y3")))
+        return before * spikes[q.pre] + after * spikes[rule.gate or q.post]
+    return spikes[rule.signal or (q.pre if isinstance(rule, Instar) else q.post)]
 
 
 def price(
@@ -126,6 +140,7 @@ def price(
         "hop_ns": counts["hops_ns"],
         "hop_chip": counts["hops_chip"],
         "synapse_update": counts["weight_updates"],
+        "trace_update": counts["trace_updates"],
     }
     for name, kind in formats.items():
         events[SYNAPSES[kind]] += meter.synaptic_events[name]
@@ -154,6 +169,7 @@ def untimed(chip: Chip, counts: Mapping[str, Any]) -> tuple[str, ...]:
         "hop_ns": counts["hops_ns"],
         "hop_chip": counts["hops_chip"],
         "synapse_update": counts["weight_updates"],
+        "trace_update": counts["trace_updates"],
         "barrier": 1,
     }
     return tuple(n for n, count in happened.items() if count and chip.constant("time", n).unknown)
@@ -164,8 +180,11 @@ def by_layer(
 ) -> dict[str, dict[str, Any]]:
     """Counts and joules by unit of every population: soma and packets of its own spikes, synapses read by it."""
     out = {}
+    traces: dict[str, int] = {}  # charged to the population that holds the plastic synapses
+    for q in network.projections:
+        traces[q.post] = traces.get(q.post, 0) + trace_updates(q, meter.spikes)
     for row, p in zip(meter.by_layer.tolist(), sources(network), strict=True):
-        packets, _, ew, ns, _ = row
+        packets, _, ew, ns = row[:4]
         is_input = p.name not in totals.updated
         into = {q.name: meter.synaptic_events[q.name] for q in network.projections if q.post == p.name}
         updates = {q.name: n for q in network.projections if (n := totals.weight_updates.get(q.name, 0))}
@@ -176,16 +195,46 @@ def by_layer(
             + (0.0 if is_input else _joules(chip, neuron_spike=meter.spikes[p.name])),
             "synapse": sum(n * (chip.energy(SYNAPSES[formats[name]]) or 0.0) for name, n in into.items()),
             "network": _joules(chip, hop_ew=ew, hop_ns=ns, **{"input_packet" if is_input else "packet": packets}),
-            "learning": _joules(chip, synapse_update=learned),
+            "learning": _joules(chip, synapse_update=learned, trace_update=traces.get(p.name, 0)),
         }
         out[p.name] = {
             "neurons": p.size,
             "spikes": meter.spikes[p.name],
+            "accessed": accessed,
             "updated": totals.updated.get(p.name, 0),
+            "changed": None if totals.changed is None else totals.changed.get(p.name, 0),
             "synaptic_events": sum(into.values()),
+            "synaptic_events_nonzero": sum(meter.nonzero_events[name] for name in into),
             "packets": packets,
-            "hops": ew + ns,
+            "hops_ew": ew,
+            "hops_ns": ns,
+            "weight_updates": learned,
             "joules": joules,
+        }
+    return out
+
+
+def by_projection(
+    network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals
+) -> dict[str, dict[str, Any]]:
+    """Counts and joules of every projection: its synapses read and changed, the packets that carry its spikes."""
+    out = {}
+    for q in network.projections:
+        ways = meter.by_projection[q.name]
+        counted = [None] * 3 if ways is None else ways.tolist()
+        events, learned = meter.synaptic_events[q.name], totals.weight_updates.get(q.name, 0)
+        changed = trace_updates(q, meter.spikes)
+        out[q.name] = {
+            "synapses": q.synapses,
+            "synaptic_events": events,
+            "synaptic_events_nonzero": meter.nonzero_events[q.name],
+            **dict(zip(("packets", "hops_ew", "hops_ns"), counted, strict=True)),
+            "weight_updates": learned,
+            "trace_updates": changed,
+            "joules": {
+                "synapse": events * (chip.energy(SYNAPSES[formats[q.name]]) or 0.0),
+                "learning": _joules(chip, synapse_update=learned, trace_update=changed),
+            },
         }
     return out
 
@@ -193,14 +242,16 @@ def by_layer(
 def by_core(chip: Chip, meter: Meter, synapse_price: float) -> dict[str, list[Any]]:
     """Counts and joules of every used core, as columns; ``synapse_price``: mean joules of a synaptic event."""
     table = meter.by_core[:-1]
-    columns = {name: table[:, i] for i, name in enumerate(("packets", "synaptic_events", "hops_ew", "hops_ns"))}
+    columns = {name: table[:, i] for i, name in enumerate(COLUMNS) if name != "hops_chip"}
     soma = meter.neurons * meter.steps * (chip.energy("neuron_access") or 0.0)
     soma = soma + meter.core_updated * (chip.energy("neuron_update") or 0.0)
     soma = soma + meter.core_spikes * (chip.energy("neuron_spike") or 0.0)
     network = columns["packets"] * (chip.energy("packet") or 0.0)
     network = network + columns["hops_ew"] * (chip.energy("hop_ew") or 0.0)
     network = network + columns["hops_ns"] * (chip.energy("hop_ns") or 0.0)
-    data = {"core": meter.cores, "neurons": meter.neurons, "spikes": meter.core_spikes, **columns}
+    data = {"core": meter.cores, "neurons": meter.neurons, "spikes": meter.core_spikes}
+    data |= {"accessed": meter.neurons * meter.steps, "updated": meter.core_updated, "changed": meter.core_changed}
+    data |= columns
     data |= {"soma": soma, "synapse": columns["synaptic_events"] * synapse_price, "network": network}
     return {name: np.asarray(column).tolist() for name, column in data.items()}
 

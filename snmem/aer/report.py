@@ -84,6 +84,7 @@ def cost_report(
     evaluations: int = 1,
     number: str = "fp16",
     parameters: int | None = None,
+    per_step: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> CostReport:
     """Simulate once and bill the run for a chip, for others, and for dense arithmetic.
@@ -117,7 +118,7 @@ def cost_report(
             orders.append(prepare(network, given, None, synapses, step_time, items, limits))
         except InputError as error:
             refused[given.name] = str(error)
-    meters = [Meter(network, o.placement, o.chip, o.formats) for o in orders]
+    meters = [Meter(network, o.placement, o.chip, o.formats, per_step=per_step and o is order) for o in orders]
     totals = run_metered(meters, inputs, steps, backend, progress=progress)
     bills = [make_bill(o, m, totals) for o, m in zip(orders, meters, strict=True)]
     family = {b.chip: b for o, b in zip(orders, bills, strict=True) if o.chip.family == profile.family}

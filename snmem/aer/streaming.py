@@ -37,12 +37,13 @@ def measure(
     items: int = 1,
     limits: str = "error",
     detailed: bool = True,
+    per_step: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Bill:
     """Simulate ``network`` for ``steps`` steps and return the bill; no recording is kept.
 
     Parameters as in :func:`snmem.simulate` and :func:`snmem.aer.bill`. Neurons updated are counted exactly, by step and
-    core. Memory holds a chunk of steps at a time, and 48 bytes per step for the step times.
+    core. Memory holds a chunk of steps at a time, and 26 bytes per step for the step times (with ``per_step`` 106).
 
     Raises
     ------
@@ -50,7 +51,7 @@ def measure(
         for what :func:`snmem.simulate` and :func:`snmem.aer.bill` refuse.
     """
     order = prepare(network, chip, placement, synapses, step_time, items, limits)
-    meter = Meter(network, order.placement, order.chip, order.formats, detailed)
+    meter = Meter(network, order.placement, order.chip, order.formats, detailed, per_step)
     return make_bill(order, meter, run_metered([meter], inputs, steps, backend, updated, progress))
 
 
@@ -99,11 +100,11 @@ def _spikes(network: Network, name: str, value: Any, steps: int) -> Any:
 
 def _add(meters: Sequence[Meter], activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:
     counts = run.counters.accessed, run.counters.changed or dict.fromkeys(sums, 0)
-    neurons = None
+    neurons = changes = None
     if updated == "counted":
         active = activity.chunk(run.spikes, run.traces, run.steps)
-        counts, neurons = (active.updated, active.changed), active.neurons
+        counts, neurons, changes = (active.updated, active.changed), active.neurons, active.changes
     for meter in meters:
-        meter.add(run.spikes, run.steps, neurons)
+        meter.add(run.spikes, run.steps, neurons, changes=changes)
     for name, s in sums.items():
         s += counts[0][name], counts[1][name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -128,20 +128,26 @@ def chips(report: CostReport) -> Table:
     return Table("Per item, free-running", ("chip", "dynamic", "dynamic and static", "time"), rows)
 
 
-def twin(report: CostReport) -> Table:
-    """The dense twin on its machines."""
+def twin(report: CostReport) -> Iterator[Table]:
+    """The dense twin on its machines: evaluated as often as asked for, and in every step."""
     data = report.twin
-    title = (
-        f"Dense twin, per item: {data['macs']:,} MACs, {data['bytes_moved']:,} bytes moved ({data['number']}); "
-        f"{_or_unknown(data['synaptic_events_per_mac'], '.3g')} synaptic events per MAC"
-    )
+    about = f"{data['macs']:,} MACs, {data['bytes_moved']:,} bytes moved ({data['number']}) per item"
+    now = f"this run: {_or_unknown(data['synaptic_events_per_mac'], '.3g')} synaptic events per MAC"
+    now += f", {data['activity']:.3g} spikes per neuron and step"
+    yield _machines(f"Dense twin, {data['evaluations']} evaluation(s): {about}; {now}", data["machines"])
+    yield _machines("Dense twin, evaluated in every step", data["every_step"])
+
+
+def _machines(title: str, machines: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = []
-    for name, r in data["machines"].items():
-        limit = "never" if r["break_even"] is None else f"{r['break_even']:.3g} events per MAC"
-        rows.append(
-            [name, si(r["joules"], "J"), si(r["seconds"], "s"), _or_unknown(r["dense_over_spiking"], ".3g"), limit]
-        )
-    return Table(title, ("machine", "energy", "time", "energy over spiking", "spiking wins up to"), rows)
+    for name, r in machines.items():
+        limits = ["never", ""]
+        if r["break_even"] is not None:
+            limits = [f"{r['break_even']:.3g}", f"{r['break_even_activity']:.3g}"]
+        ratio = _or_unknown(r["dense_over_spiking"], ".3g")
+        rows.append([name, si(r["joules"], "J"), si(r["seconds"], "s"), ratio, *limits])
+    columns = ("machine", "energy", "time", "energy over spiking", "spiking wins up to events per MAC", "activity")
+    return Table(title, columns, rows)
 
 
 def placements(report: CostReport) -> Iterator[Table]:

@@ -41,4 +41,4 @@ def report_tables(report: CostReport) -> Any:
     """A rich renderable of the whole report."""
     bill = report.bill
     own = [tables.prices(bill), tables.totals(bill), tables.layers(bill), tables.times(bill), tables.limits(bill)]
-    return _group([*own, tables.chips(report), tables.twin(report), *tables.placements(report)], bill)
+    return _group([*own, tables.chips(report), *tables.twin(report), *tables.placements(report)], bill)

@@ -36,7 +36,8 @@ def join(parts: list[StepTimes]) -> StepTimes:
 
 
 def _with_barrier(busy: Array, core: Array, stage: Array, barrier: float) -> StepTimes:
-    return StepTimes(busy + barrier, core, np.where(busy >= barrier, stage, STAGES.index("barrier")))
+    stage = np.where(busy >= barrier, stage, STAGES.index("barrier"))
+    return StepTimes(busy + barrier, core.astype(np.int32), stage.astype(np.int8))
 
 
 def simple_times(

@@ -23,16 +23,20 @@ class Wiring:
 
     core : (sources,) core of each source; -1 for input lines, whose spikes enter at tile 0.
     start : (sources + 1,) and target, synapses, seconds : (routes,): source i sends one packet to each of the cores
-        ``target[start[i]:start[i+1]]``, which reads ``synapses`` synapses there in ``seconds``.
+        ``target[start[i]:start[i+1]]``, which reads ``synapses`` synapses there in ``seconds``, of which ``nonzero``
+        have a weight other than 0.
     offset : population name -> number of its first source.
+    by_projection : its own routes: synapses by (presynaptic neuron, core).
     """
 
     core: Array
     start: Array
     target: Array
     synapses: Array
+    nonzero: Array
     seconds: Array
     offset: Mapping[str, int]
+    by_projection: Mapping[str, Sparse]
 
 
 def sources(network: Network) -> tuple[Input | Population, ...]:
@@ -46,17 +50,18 @@ def offsets(network: Network) -> dict[str, int]:
     return dict(zip([p.name for p in sources(network)], np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
 
 
-def fan_out_to(network: Network, group: Array, groups: int) -> list[Sparse]:
+def fan_out_to(network: Network, group: Array, groups: int, nonzero: bool = False) -> list[Sparse]:
     """For each projection, its synapses by (presynaptic neuron, group of the target): arrays (pre, groups).
 
-    ``group`` has one entry per source of the network (those of inputs are not used).
+    ``group`` has one entry per source of the network (those of inputs are not used).    ``nonzero``: count only weights
+    other than 0; a group that has none keeps its place.
     """
     first = offsets(network)
     tables = []
     for q in network.projections:
         targets, sources = q.weights.shape
         columns = np.repeat(group[first[q.post] : first[q.post] + targets], np.diff(q.weights.indptr))
-        ones = np.ones(q.synapses, np.int64)
+        ones = (q.weights.data != 0).astype(np.int64) if nonzero else np.ones(q.synapses, np.int64)
         tables.append(sp.csr_array(sp.coo_array((ones, (q.weights.indices, columns)), shape=(sources, groups))))
     return tables
 
@@ -82,20 +87,28 @@ def wire(
         [np.full(p.size, -1) if isinstance(p, Input) else core[p.name] for p in sources(network)]
     ).astype(np.int32)
     first = offsets(network)
-    parts: list[tuple[Array, ...]] = [(np.zeros(0, np.int64),) * 4]
-    for q, table in zip(network.projections, fan_out_to(network, place, cores), strict=True):
+    tables = fan_out_to(network, place, cores)
+    zeros = any((q.weights.data == 0).any() for q in network.projections)
+    nonzeros = fan_out_to(network, place, cores, nonzero=True) if zeros else tables
+    parts: list[tuple[Array, ...]] = [(np.zeros(0, np.int64),) * 5]
+    for q, table, nonzero in zip(network.projections, tables, nonzeros, strict=True):
         routes = sp.coo_array(table)
         counts: Array = routes.data
-        parts.append((routes.row + first[q.pre], routes.col, counts, counts * (synapse_seconds[q.name] or 0.0)))
-    rows, columns, counts, seconds = (np.concatenate(column) for column in zip(*parts, strict=True))
-    total, reading = (
-        sp.csr_array(sp.coo_array((data, (rows, columns)), shape=(len(place), cores))) for data in (counts, seconds)
-    )  # both sum repeated places and keep zeros, hence share one pattern
+        reading = counts * (synapse_seconds[q.name] or 0.0)
+        parts.append((routes.row + first[q.pre], routes.col, counts, nonzero.data, reading))
+    rows, columns, *data = (np.concatenate(column) for column in zip(*parts, strict=True))
+    total, reading, *other = (
+        sp.csr_array(sp.coo_array((d, (rows, columns)), shape=(len(place), cores)))
+        for d in (data[0], data[2], *([data[1]] if zeros else []))
+    )  # all sum repeated places and keep zeros, hence share one pattern
+    synapses = total.data.astype(np.int64)
     return Wiring(
         core=place,
         start=total.indptr.astype(np.int64),
         target=total.indices.astype(np.int32),
-        synapses=total.data.astype(np.int64),
+        synapses=synapses,
+        nonzero=other[0].data.astype(np.int64) if zeros else synapses,
         seconds=reading.data,
         offset=first,
+        by_projection={q.name: table for q, table in zip(network.projections, tables, strict=True)},
     )

@@ -1,7 +1,7 @@
-"""``snmem cost``: the bill of a NIR file on a chip."""
+"""``snmem cost``: the bill of a NIR file on chips."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Option
 
@@ -12,7 +12,10 @@ from .progress import say
 
 def cost(
     file: NirFile,
-    chip: Annotated[str, Option(help="A name that `snmem chips` lists, or a profile of your own (.toml).")],
+    chip: Annotated[
+        list[str],
+        Option(help="A name that `snmem chips` lists, or a profile of your own (.toml); repeat it to compare others."),
+    ],
     steps: Steps = None,
     inputs: InputFile = None,
     rate: Rate = 0.1,
@@ -21,6 +24,13 @@ def cost(
     step_time: Annotated[
         float | None, Option(help="Seconds per step in real time; default: the file's dt.", min=1e-12)
     ] = None,
+    placement: Annotated[Literal["in_order", "traffic"], Option(help="How neurons go on cores.")] = "in_order",
+    synapses: Annotated[
+        Literal["dense", "sparse", "conv"], Option(help="Format of the synapses, where the chip has several.")
+    ] = "dense",
+    evaluations: Annotated[int, Option(min=1, help="Dense twin: passes through the network per item.")] = 1,
+    number: Annotated[Literal["fp32", "fp16", "int8"], Option(help="Dense twin: its numbers.")] = "fp16",
+    html: Annotated[Path | None, Option(metavar="FILE", help="Write the report as one HTML page.")] = None,
     allow_oversize: Annotated[
         bool, Option("--allow-oversize", help="Bill a network that breaks limits of the chip, and list them.")
     ] = False,
@@ -29,8 +39,9 @@ def cost(
     *,
     out: Path | None,
 ) -> Report:
-    """Run a network and price its spikes, synaptic events, packets and time on a chip."""
-    from ..aer import measure
+    """Run a network and price its spikes, synaptic events, packets and time on chips and as dense arithmetic."""
+    from ..aer.report import cost_report
+    from ..files import replace_file
     from ..inputs import load_inputs
     from ..nir_io import read_nir
     from ..verify import poisson
@@ -42,7 +53,16 @@ def cost(
     else:
         length = steps or 100
         spikes = poisson(network, length, seed, rate)
-    limits = "report" if allow_oversize else "error"
-    made = measure(network, spikes, length, chip, items=items, step_time=step_time, limits=limits)
+    report = cost_report(
+        network, spikes, length, chip[0], also=chip[1:] or None, placement=placement, synapses=synapses,
+        step_time=step_time, items=items, limits="report" if allow_oversize else "error", evaluations=evaluations,
+        number=number, per_step=out is not None,
+    )  # fmt: skip
+    pages = [*([html] if html else []), *([out / "report.html"] if out else [])]
+    for page in pages:
+        with replace_file(page, "w") as target:
+            target.write(report.html())
+    if out:
+        (out / "steps.csv").write_text(report.bill.steps_csv())
     stimulus = {"file": inputs} if inputs else {"rate": rate, "seed": seed}
-    return Report({**made.to_dict(), "network": network.digest(), "input": stimulus}, [made])
+    return Report({**report.to_dict(), "network": network.digest(), "input": stimulus}, [report])
