@@ -190,6 +190,6 @@ def test_a_query_before_any_item_and_other_errors():
     with pytest.raises(InputError, match="form: unknown 'slots'"):
         AttentionNetwork(CONFIG, "slots")
     with pytest.raises(InputError, match=r"SlowWeights\.values: expected shape \(4, 5\), got \(3, 5\)"):
-        AttentionNetwork(CONFIG, slow=SlowWeights(np.ones((10, 5)), np.ones((3, 5))))
+        AttentionNetwork(CONFIG, slow=SlowWeights(np.ones((10, 5)), np.ones((10, 5)), np.ones((3, 5))))
     with pytest.raises(InputError, match="2 contexts but queries for 1"):
         AttentionNetwork(CONFIG).present([(KEYS, VALUES)] * 2, [KEYS])

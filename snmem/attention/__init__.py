@@ -11,6 +11,7 @@ _HOME = {
     "MODELS": "transformers",
     "Sequences": "case_sequence",
     "SlowWeights": "network",
+    "SpikingAttention": "module",
     "SpikingTransformer": "spiking",
     "Training": "transformers",
     "TransformerConfig": "transformers",
@@ -25,6 +26,7 @@ __all__ = [
     "FastWeightAttention",
     "Sequences",
     "SlowWeights",
+    "SpikingAttention",
     "SpikingTransformer",
     "Training",
     "TransformerConfig",
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from .case_sequence import CaseSequenceTask, Sequences
     from .config import AttentionConfig
     from .fast_weights import FastWeightAttention
+    from .module import SpikingAttention
     from .network import AttentionNetwork, SlowWeights
     from .spiking import SpikingTransformer, spiking_transformer
     from .transformers import MODELS, Training, TransformerConfig, train

@@ -22,9 +22,11 @@ class AttentionConfig:
     hidden : hidden units; an item takes one. With k > 1 up to hidden - k + 1 items fit.
     k : hidden units that win a query. An output neuron spikes if more than ``share`` k of the winners vote for it.
     active : largest number of spikes of a key; sets the range of the search for the winners.
-    levels : an unused unit j starts with a drive of ``active / 2`` and up to 1 / 4 of active more, in ``levels`` steps
-        that fall with j, so that it beats keys that share less than half of their spikes, and unused units are taken in
-        order.    0: no such drive; the caller must provide one (the input projection of the MHN-transformers).
+    novelty : an unused unit starts with a drive of ``novelty * active``: it beats keys that share less than this share
+        of their spikes with the new one. Above 1, every item takes an unused unit as long as there is one.
+    levels : this drive falls with the number of the unit from up to a quarter of ``active`` more, in ``levels`` steps,
+        so that units are taken in order and few win together.    0: no such drive; the caller must provide one (the
+        input projection of the MHN-transformers).
     share : share of the k winners that an output needs.
 
     Raises
@@ -38,6 +40,7 @@ class AttentionConfig:
     hidden: int
     k: int = 1
     active: int = 16
+    novelty: float = 0.5
     levels: int = 8
     share: float = 0.5
 
@@ -52,13 +55,15 @@ class AttentionConfig:
             raise InputError(f"AttentionConfig.active: {self.active} spikes of {self.keys} keys; use active <= keys")
         if self.levels < 0:
             raise InputError(f"AttentionConfig.levels: must not be negative, got {self.levels}")
+        if not (np.isfinite(self.novelty) and self.novelty > 0):
+            raise InputError(f"AttentionConfig.novelty: must be a positive number, got {self.novelty}")
         if not 0 <= self.share < 1:
             raise InputError(f"AttentionConfig.share: must lie in [0, 1), got {self.share}")
 
     @property
     def span(self) -> float:
         """Range of the k-WTA search: a power of two above every drive."""
-        return 2.0 ** math.ceil(math.log2(self.active + 1))
+        return 2.0 ** math.ceil(math.log2(max(self.active, self.unused_drive.max()) + 1))
 
     @property
     def quantum(self) -> float:
@@ -76,7 +81,7 @@ class AttentionConfig:
         if not self.levels:
             return np.zeros(self.hidden)
         level = np.arange(self.hidden)[::-1] * self.levels // self.hidden
-        return np.floor(self.active / 2) + level * self.quantum
+        return np.floor(self.novelty * self.active) + level * self.quantum
 
     @property
     def capacity(self) -> int:

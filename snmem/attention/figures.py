@@ -96,7 +96,7 @@ def query_raster(model: SpikingTransformer, sequence: Sequences) -> Any:
     """Raster of one sequence: items are written, the query is answered; red lines: winners of each presentation."""
     _, run = model.run(sequence)
     attention, task = model.attention, model.task
-    shown = ("token", "key", "value", "hidden", "hidden.winners", "gate", "key.fast", "value.fast", "output")
+    shown = ("item", "query", "key", "value", "hidden", "hidden.winners", "gate", "key.fast", "value.fast", "output")
     names = [name for name in shown if name in run.spikes]
     figure = _figure(10, 8)
     heights = [max(1.0, np.log2(run.spikes[name].size) / 2) for name in names]

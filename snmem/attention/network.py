@@ -39,27 +39,46 @@ from .config import AttentionConfig
 
 START, PRINT, ERASE = range(3)
 FORMS = ("cells", "plastic")
+#: Slow weights are multiples of 1 / GRID, so that every runtime, Loihi's 8 bits included, holds them exactly.
+GRID = 64
+
+
+def between(threshold: float) -> float:
+    """A threshold between two multiples of 1 / GRID, the lower one even: no sum of slow weights lies on it.
+
+    Rounding half to even then keeps its side, so that also a scale of GRID decides every sum as float64 does.
+    """
+    return float((2 * np.round(threshold * GRID / 2) + 0.5) / GRID)
 
 
 @dataclass(frozen=True, eq=False)
 class SlowWeights:
-    """Learned projections from one-hot tokens to the neurons of the attention layer.
+    """Learned projections from input lines to the neurons of the attention layer.
 
-    keys : (keys, tokens); neurons of keys and queries spike where the weight of the token exceeds ``key_theta``.
-    values : (values, tokens), likewise with ``value_theta``.
-    project : input projection P (hidden, tokens), drives of an item's units, or None.
+    keys : (keys, lines), from ``item``.    queries : (keys, lines), from ``query``.    values : (values, lines), from
+    ``item``. A key neuron spikes where the weights of the spiking lines sum to more than ``key_theta``; a value neuron
+    likewise with ``value_theta``.    project : input projection P (hidden, lines) that drives an item's units, or None.
     """
 
     keys: NDArray[np.float64]
+    queries: NDArray[np.float64]
     values: NDArray[np.float64]
     project: NDArray[np.float64] | None = None
     key_theta: float = 0.5
     value_theta: float = 0.5
 
     @property
-    def tokens(self) -> int:
-        """Number of tokens."""
+    def lines(self) -> int:
+        """Number of input lines."""
         return self.keys.shape[1]
+
+    def check(self, config: AttentionConfig) -> None:
+        """Raise InputError where a shape does not fit ``config``."""
+        rows = {"keys": config.keys, "queries": config.keys, "values": config.values, "project": config.hidden}
+        for name, n in rows.items():
+            matrix = getattr(self, name)
+            if matrix is not None and np.shape(matrix) != (n, self.lines):
+                raise InputError(f"SlowWeights.{name}: expected shape {(n, self.lines)}, got {np.shape(matrix)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +89,7 @@ class AttentionNetwork:
     ----------
     config : sizes.
     form : "cells" or "plastic", see above.
-    slow : slow weights; keys, values and queries are then given as one-hot tokens.
+    slow : slow weights that make keys, values and queries out of ``item`` and ``query`` spikes.
 
     Raises
     ------
@@ -87,12 +106,7 @@ class AttentionNetwork:
         if self.form not in FORMS:
             raise InputError(f"AttentionNetwork.form: unknown {self.form!r}; use one of {', '.join(FORMS)}")
         if self.slow is not None:
-            c, tokens = self.config, self.slow.tokens
-            wanted = {"keys": c.keys, "values": c.values} | ({} if self.slow.project is None else {"project": c.hidden})
-            for name, rows in wanted.items():
-                found = np.shape(getattr(self.slow, name))
-                if found != (rows, tokens):
-                    raise InputError(f"SlowWeights.{name}: expected shape {(rows, tokens)}, got {found}")
+            self.slow.check(self.config)
 
     @property
     def kwta(self) -> SuccessiveApproximation:
@@ -116,7 +130,7 @@ class AttentionNetwork:
 
     @cached_property
     def network(self) -> Network:
-        """The network; inputs ``line`` (start, print, erase), ``fresh``, and ``key`` and ``value``, or ``token``."""
+        """Inputs: ``line`` (start, print, erase), ``fresh``, and ``key`` and ``value``, or ``item`` and ``query``."""
         c = self.config
         hidden = self.kwta.build("hidden", c.hidden, c.k, Line("line", 3, START), c.span, self.period, 3)
         populations: list[Any] = [Input("line", 3), Input("fresh", 1), *self._sources()[0], *hidden.populations]
@@ -132,13 +146,17 @@ class AttentionNetwork:
         c, slow = self.config, self.slow
         if slow is None:
             return [Input("key", c.keys), Input("value", c.values)], []
-        populations: list[Any] = [Input("token", slow.tokens)]
+        populations: list[Any] = [Input("item", slow.lines), Input("query", slow.lines)]
         for name, size, theta in (("key", c.keys, slow.key_theta), ("value", c.values, slow.value_theta)):
             populations.append(Population(name, size, LIF(alpha=0, beta=0, theta=theta)))
-        projections = [Projection("token", "key", slow.keys), Projection("token", "value", slow.values)]
+        projections = [
+            Projection("item", "key", slow.keys),
+            Projection("query", "key", slow.queries),
+            Projection("item", "value", slow.values),
+        ]
         if slow.project is not None:  # arrives with the drives, in step 3
             delay = 3 if self.form == "cells" else 2
-            projections.append(Projection("token", "hidden", slow.project, delay=delay))
+            projections.append(Projection("item", "hidden", slow.project, delay=delay))
         return populations, projections
 
     def _gate(self, hidden: Circuit) -> list[Projection]:
@@ -191,7 +209,7 @@ class AttentionNetwork:
 
     def present(
         self,
-        contexts: Sequence[tuple[ArrayLike, ArrayLike]],
+        contexts: Sequence[Any],
         queries: Sequence[ArrayLike],
         backend: str = "event",
         **options: Any,
@@ -200,8 +218,9 @@ class AttentionNetwork:
 
         Parameters
         ----------
-        contexts : (keys, values) of each: 0/1 arrays (items, keys) and (items, values); or tokens, see :meth:`inputs`.
-        queries : 0/1 array (n, keys) for each context.
+        contexts : (keys, values) of each, 0/1 arrays (items, keys) and (items, values); with slow weights one array of
+            input spikes (items, lines).
+        queries : 0/1 array (n, keys) for each context; with slow weights (n, lines).
         options : go to :func:`snmem.simulate` (``counters``, ``record``, ...).
 
         Raises
@@ -212,42 +231,40 @@ class AttentionNetwork:
         inputs, steps = self.inputs(contexts, queries)
         return simulate(self.network, inputs, steps, backend, **options)
 
-    def inputs(
-        self, contexts: Sequence[tuple[ArrayLike, ArrayLike]], queries: Sequence[ArrayLike]
-    ) -> tuple[dict[str, Any], int]:
-        """Input spikes for :meth:`present`, and the number of steps. With slow weights items are (tokens, tokens)."""
+    def inputs(self, contexts: Sequence[Any], queries: Sequence[ArrayLike]) -> tuple[dict[str, Any], int]:
+        """Input spikes for :meth:`present`, and the number of steps."""
         if len(contexts) != len(queries):
             raise InputError(f"present: {len(contexts)} contexts but queries for {len(queries)}; give some for each")
-        if not contexts:
+        if not len(contexts):
             raise InputError("present: there is no context; give at least one")
         script = _Script(self)
         if self.config.levels:
             script.erase(0)
             script.presentations += 1
-        for (keys, values), asked in zip(contexts, queries, strict=True):
-            rows, contents, questions = self._checked(keys, values, asked)
-            for key, value in zip(rows, contents, strict=True):
-                script.item(key, value)
+        for context, asked in zip(contexts, queries, strict=True):
+            items, questions = self._checked(context, asked)
+            for item in zip(*items, strict=True):
+                script.item(*item)
             for question in questions:
                 script.query(question)
             script.erase(script.presentations - 1)
         return script.inputs(), script.presentations * self.period
 
-    def _checked(self, keys: Any, values: Any, queries: Any) -> tuple[Any, Any, Any]:
-        """Items and queries as lists of spiking lines each."""
-        c = self.config
+    def _checked(self, context: Any, queries: Any) -> tuple[Any, Any]:
+        """What spikes: ((keys, values) or (items,), queries), each a list of indices per presentation."""
+        c, lines = self.config, self.slow.lines if self.slow else 0
         if self.slow is None:
-            rows, contents = c.check_items(keys, values)
+            items = c.check_items(*context)
             questions = c.check_keys(queries, "queries")
         else:
-            if np.shape(keys)[:1] == (0,):
-                raise InputError("context: is empty; give at least one item (a key and a value)")
-            named = (keys, "keys"), (values, "values"), (queries, "queries")
-            rows, contents, questions = (c.check(x, name, self.slow.tokens) for x, name in named)
+            if np.shape(context)[:1] == (0,):
+                raise InputError("context: is empty; give at least one item")
+            items = (c.check(context, "items", lines),)
+            questions = c.check(queries, "queries", lines)
         if len(questions) == 0:
             raise InputError("queries: there is none for this context; give at least one")
-        c.check_query(len(rows))
-        return tuple([np.flatnonzero(row) for row in table] for table in (rows, contents, questions))  # type: ignore[return-value]
+        c.check_query(len(items[0]))
+        return [_lines(rows) for rows in items], _lines(questions)
 
     def read(self, output: Spikes, items: Sequence[int], queries: Sequence[int]) -> NDArray[np.bool_]:
         """The answers of a run out of the spikes of ``output``, bool (all queries, values).
@@ -273,8 +290,8 @@ class _Script:
         self.attention, self.presentations = attention, 0
         self.events: dict[str, tuple[list[int], list[int]]] = {p.name: ([], []) for p in attention.network.inputs}
         slow = attention.slow is not None
-        self.names = ("token", "token") if slow else ("key", "value")
-        # tokens come one step before the keys that they make spike
+        self.asks = "query" if slow else "key"
+        # what slow weights have to turn into keys and values comes a step earlier
         self.first = (1 if attention.form == "cells" else 2) - slow
         self.again = attention.decision + 1 - slow
 
@@ -284,20 +301,20 @@ class _Script:
         steps.extend([number * self.attention.period + step] * len(neurons))
         lines.extend(map(int, neurons))
 
-    def item(self, key: Any, value: Any) -> None:
-        w = self.attention.decision
-        self._add(self.names[0], self.first, key)
+    def item(self, key: Any, value: Any = ()) -> None:
+        """Present an item: its key and value, or (slow weights) its input spikes alone."""
+        source = "key" if self.asks == "key" else "item"
+        self._add(source, self.first, key)
         self._add("line", 2, [START])
         if self.attention.config.levels:
             self._add("fresh", 1, [0])
-        self._add("line", w, [PRINT])
-        self._add(self.names[0], self.again, key)
-        if self.names[0] != self.names[1]:
-            self._add(self.names[1], self.again, value)
+        self._add("line", self.attention.decision, [PRINT])
+        self._add(source, self.again, key)
+        self._add("value" if source == "key" else source, self.again, value)
         self.presentations += 1
 
     def query(self, key: Any) -> None:
-        self._add(self.names[0], self.first, key)
+        self._add(self.asks, self.first, key)
         self._add("line", 2, [START])
         self.presentations += 1
 
@@ -310,6 +327,10 @@ class _Script:
 
     def inputs(self) -> dict[str, Any]:
         return {name: (np.array(s, np.int64), np.array(n, np.int64)) for name, (s, n) in self.events.items()}
+
+
+def _lines(rows: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    return [np.flatnonzero(row) for row in rows]
 
 
 def _zeros(post: int, pre: int) -> sp.csr_array:

@@ -16,11 +16,8 @@ from ..spikes import Recording, Spikes
 from .case_sequence import CaseSequenceTask, Sequences
 from .config import AttentionConfig
 from .copies import inputs_of_copies, side_by_side, spikes_of_copy
-from .network import AttentionNetwork, SlowWeights
+from .network import GRID, AttentionNetwork, SlowWeights, between
 from .transformers import Training
-
-#: Slow weights are multiples of 1 / GRID, so that every runtime, Loihi's 8 bits included, holds them exactly.
-GRID = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +43,7 @@ class SpikingTransformer:
     def inputs(self, sequences: Sequences) -> tuple[dict[str, Any], int]:
         """Input spikes of sequences one after another, and the number of steps."""
         tokens = np.eye(self.task.tokens, dtype=bool)
-        contexts = [(rows, rows) for rows in tokens[sequences.context]]
-        return self.attention.inputs(contexts, list(tokens[sequences.query][:, None]))
+        return self.attention.inputs(list(tokens[sequences.context]), list(tokens[sequences.query][:, None]))
 
     def answers(self, output: Spikes) -> NDArray[np.int64]:
         """1 (upper), 0 (lower), or -1 (neither or both output neurons spiked) for each sequence of a run."""
@@ -93,21 +89,15 @@ def spiking_transformer(training: Training, trial: int = 0, form: str = "cells")
     if not 0 <= trial < len(training.w_k):
         raise InputError(f"spiking_transformer: trial {trial} of {len(training.w_k)}; count from 0")
     task, n = training.task, 2 * training.task.letters
-    signed = np.hstack([training.w_k[trial][:, :n], training.w_q[trial][:, n:]])
-    key_theta = _between(np.sqrt((signed**2).mean()))
-    keys = np.round(np.vstack([signed, -signed]) * GRID) / GRID
-    spikes = (keys > key_theta).sum(0)
+    w_k, w_q, w_v = (np.round(w[trial] * GRID) / GRID for w in (training.w_k, training.w_q, training.w_v))
+    used = np.hstack([w_k[:, :n], w_q[:, n:]])
+    key_theta = between(np.sqrt((used**2).mean()))
+    spikes = (np.abs(used) > key_theta).sum(0)
     if not spikes.all():
         raise InputError(f"spiking_transformer: {task.token_name(int(spikes.argmin()))!r} makes no key neuron spike")
     active, hidden = int(spikes.max()), training.config.hidden
     project = np.zeros((hidden, task.tokens))
     project[np.arange(n), np.arange(n)] = active // 2
-    config = AttentionConfig(keys=len(keys), values=2, hidden=hidden, active=active, levels=0)
-    values = np.round(training.w_v[trial] * GRID) / GRID
-    slow = SlowWeights(keys, values, project, key_theta, _between(0.5))
+    config = AttentionConfig(2 * training.config.keys, 2, hidden, active=active, levels=0)
+    slow = SlowWeights(np.vstack([w_k, -w_k]), np.vstack([w_q, -w_q]), w_v, project, key_theta, between(0.5))
     return SpikingTransformer(task, AttentionNetwork(config, form, slow))
-
-
-def _between(threshold: float) -> float:
-    """A threshold between two multiples of 1 / GRID: no weight lies on it."""
-    return float((np.floor(threshold * GRID) + 0.5) / GRID)
