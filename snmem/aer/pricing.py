@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..network import Network, Projection
-from ..plasticity import Instar, SumOfProducts
+from ..plasticity import Instar, Outstar
 from .chip import Chip
 from .meter import COLUMNS, SYNAPSES, Meter
 from .wiring import sources
@@ -115,13 +115,16 @@ def counters(network: Network, meter: Meter, totals: Totals) -> dict[str, Any]:
 
 def trace_updates(q: Projection, spikes: Mapping[str, int]) -> int:
     """Spikes that move traces of a projection, each counted once for every trace; ``spikes`` by population."""
-    rule = q.plasticity
+    rule: Any = q.plasticity
     if rule is None:
         return 0
-    if isinstance(rule, SumOfProducts):
-        before, after = (sum(getattr(rule, n)[0] != 0 for n in names) for names in (("x1", "x2"), ("y1", "y2", "y3")))
-        return before * spikes[q.pre] + after * spikes[rule.gate or q.post]
-    return spikes[rule.signal or (q.pre if isinstance(rule, Instar) else q.post)]
+    if isinstance(rule, Instar):
+        return spikes[rule.signal or q.pre]
+    if isinstance(rule, Outstar):
+        return spikes[rule.signal or q.post]
+    traces = {name: getattr(rule, name)[0] != 0 for name in ("x1", "x2", "y1", "y2", "y3")}  # sums of products
+    before, after = (sum(on for name, on in traces.items() if name[0] == side) for side in "xy")
+    return before * spikes[q.pre] + after * spikes[rule.gate or q.post]
 
 
 def price(

@@ -62,9 +62,9 @@ def export_sanafe(
     into = _formats_by_target(network, formats)
     arch, net = Path(folder) / "arch.yaml", Path(folder) / "net.yaml"
     with replace_file(arch, "w") as file:
-        file.writelines(f"{line}\n" for line in _architecture(profile, force_update))
+        file.writelines(f"{line}\n" for line in architecture(profile))
     with replace_file(net, "w") as file:
-        file.writelines(f"{line}\n" for line in _network(network, profile, placement, inputs or {}, into))
+        file.writelines(f"{line}\n" for line in _network(network, profile, placement, inputs or {}, into, force_update))
     return arch, net
 
 
@@ -106,7 +106,8 @@ def _unit(name: str, *attributes: str) -> list[str]:
     return [f"            - name: {name}", "              attributes:", *(f"                {a}" for a in attributes)]
 
 
-def _architecture(chip: Chip, force_update: bool) -> Iterator[str]:
+def architecture(chip: Chip) -> Iterator[str]:
+    """Lines of SANA-FE's architecture file for a chip profile."""
     barrier = chip.constant("time", "barrier")
     table = barrier.table or ((1, barrier.value or 0.0),)
     hops = [
@@ -142,7 +143,6 @@ def _architecture(chip: Chip, force_update: bool) -> Iterator[str]:
         *_cost(chip, "neuron_access", "energy_access_neuron", "latency_access_neuron"),
         *_cost(chip, "neuron_update", "energy_update_neuron", "latency_update_neuron"),
         *_cost(chip, "neuron_spike", "energy_spike_out", "latency_spike_out"),
-        *(["force_update: true"] if force_update else []),
     )
     free = [f"{x}_{y}: 0.0" for y in ("access_neuron", "update_neuron", "spike_out") for x in ("energy", "latency")]
     yield from _unit(f"{_INPUT}[0..{chip.limit('neurons_per_core') or 1024}]", "model: input", *free)
@@ -158,7 +158,12 @@ def _architecture(chip: Chip, force_update: bool) -> Iterator[str]:
 
 
 def _network(
-    network: Network, chip: Chip, placement: Placement, inputs: Mapping[str, Spikes], formats: Mapping[str, str]
+    network: Network,
+    chip: Chip,
+    placement: Placement,
+    inputs: Mapping[str, Spikes],
+    formats: Mapping[str, str],
+    force_update: bool,
 ) -> Iterator[str]:
     groups = {p.name: f"g{i}" for i, p in enumerate(network.populations)}
     yield "network:"
@@ -177,6 +182,7 @@ def _network(
         names = {"theta": "threshold", "v_reset": "reset", "beta": "leak_decay", "bias": "bias"}
         for i in range(p.size):
             fields = ", ".join(f"{names[k]}: {float(v[i])!r}" for k, v in values.items())
+            fields += ", force_update: true" if force_update else ""
             yield f"        - {i}: [{fields}, soma_hw_name: {_SOMA}]"
     yield "  edges:" if any(q.synapses for q in network.projections) else "  edges: []"
     for q in network.projections:
