@@ -74,6 +74,16 @@ def count_packets(
 
 
 @njit(cache=True)
+def count_ways(start, target, home, x, y, out):
+    """Packets, hops along x and along y of a spike of each source, from its core ``home`` to those of its targets."""
+    for s in range(start.size - 1):
+        for r in range(start[s], start[s + 1]):
+            out[s, 0] += 1
+            out[s, 1] += abs(x[target[r]] - x[home[s]])
+            out[s, 2] += abs(y[target[r]] - y[home[s]])
+
+
+@njit(cache=True)
 def tree_hops(start, target, core, x, y, width, height, out):
     """Hops of one packet of each source along its multicast tree: along x first, then up and down each column."""
     entry = x.size - 1

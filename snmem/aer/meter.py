@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..network import Network
@@ -92,14 +91,14 @@ class Meter:
 
     def _count_routes(self) -> dict[str, tuple[Array, Array]]:
         """By projection, of every presynaptic neuron: (packets, hops along x, along y); synapses of weight not 0."""
+        from .kernels import count_ways
+
         out = {}
         for q in self.network.projections:
-            routes = sp.coo_array(self.wiring.by_projection[q.name])
-            first = self.wiring.offset[q.pre]
-            home = self.wiring.core[first + routes.row]  # -1, the entry, for inputs
-            ways = [np.ones(routes.nnz), abs(self.x[routes.col] - self.x[home]), abs(self.y[routes.col] - self.y[home])]
-            size = q.weights.shape[1]
-            each = np.stack([np.bincount(routes.row, way, size) for way in ways], 1).astype(np.int64)
+            routes = self.wiring.by_projection[q.name]
+            each = np.zeros((routes.shape[0], 3), np.int64)
+            homes = self.wiring.core[self.wiring.offset[q.pre] :]  # -1, the entry, for inputs
+            count_ways(routes.indptr, routes.indices, homes, self.x, self.y, each)
             out[q.name] = each, _nonzero_fan_out(q)
         return out
 

@@ -60,8 +60,8 @@ def fan_out_to(network: Network, group: Array, groups: int, nonzero: bool = Fals
     tables = []
     for q in network.projections:
         targets, sources = q.weights.shape
-        columns = np.repeat(group[first[q.post] : first[q.post] + targets], np.diff(q.weights.indptr))
-        ones = (q.weights.data != 0).astype(np.int64) if nonzero else np.ones(q.synapses, np.int64)
+        columns = np.repeat(group[first[q.post] : first[q.post] + targets].astype(np.int32), np.diff(q.weights.indptr))
+        ones = (q.weights.data != 0).astype(np.int32) if nonzero else np.ones(q.synapses, np.int32)
         tables.append(sp.csr_array(sp.coo_array((ones, (q.weights.indices, columns)), shape=(sources, groups))))
     return tables
 
@@ -89,26 +89,36 @@ def wire(
     first = offsets(network)
     tables = fan_out_to(network, place, cores)
     zeros = any((q.weights.data == 0).any() for q in network.projections)
-    nonzeros = fan_out_to(network, place, cores, nonzero=True) if zeros else tables
-    parts: list[tuple[Array, ...]] = [(np.zeros(0, np.int64),) * 5]
-    for q, table, nonzero in zip(network.projections, tables, nonzeros, strict=True):
-        routes = sp.coo_array(table)
-        counts: Array = routes.data
-        reading = counts * (synapse_seconds[q.name] or 0.0)
-        parts.append((routes.row + first[q.pre], routes.col, counts, nonzero.data, reading))
-    rows, columns, *data = (np.concatenate(column) for column in zip(*parts, strict=True))
-    total, reading, *other = (
-        sp.csr_array(sp.coo_array((d, (rows, columns)), shape=(len(place), cores)))
-        for d in (data[0], data[2], *([data[1]] if zeros else []))
-    )  # all sum repeated places and keep zeros, hence share one pattern
-    synapses = total.data.astype(np.int64)
+    total = _sum(network, tables, cores)
+    seconds = [synapse_seconds[q.name] or 0.0 for q in network.projections]
+    if len(set(seconds)) > 1:
+        each = [sp.csr_array((t.data * s, t.indices, t.indptr), t.shape) for t, s in zip(tables, seconds, strict=True)]
+        reading = _sum(network, each, cores).data
+    else:
+        reading = total.data * (seconds[0] if seconds else 0.0)
+    nonzero = _sum(network, fan_out_to(network, place, cores, nonzero=True), cores) if zeros else total
     return Wiring(
         core=place,
         start=total.indptr.astype(np.int64),
-        target=total.indices.astype(np.int32),
-        synapses=synapses,
-        nonzero=other[0].data.astype(np.int64) if zeros else synapses,
-        seconds=reading.data,
+        target=total.indices.astype(np.int32, copy=False),
+        synapses=total.data,
+        nonzero=nonzero.data,
+        seconds=reading,
         offset=first,
         by_projection={q.name: table for q, table in zip(network.projections, tables, strict=True)},
     )
+
+
+def _sum(network: Network, tables: list[Sparse], cores: int) -> Sparse:
+    """Tables (pre, cores) of the projections as one (sources, cores); a place that any of them has stays, even at 0."""
+    first, count = offsets(network), sum(p.size for p in network.populations)
+    if len(tables) == 1 and tables[0].shape == (count, cores):
+        return tables[0]
+    rows, columns, data = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    for q, table in zip(network.projections, tables, strict=True):
+        sources = np.arange(first[q.pre], first[q.pre] + table.shape[0], dtype=np.int32)
+        rows.append(np.repeat(sources, np.diff(table.indptr)))
+        columns.append(table.indices)
+        data.append(table.data)
+    where = (np.concatenate(rows), np.concatenate(columns))
+    return sp.csr_array(sp.coo_array((np.concatenate(data), where), shape=(count, cores)))
