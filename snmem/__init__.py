@@ -23,6 +23,7 @@ __all__ = [
     "SnmemError",
     "Spikes",
     "SpikingKWinnerMemory",
+    "SumOfProducts",
     "quantize",
     "simulate",
 ]
@@ -36,7 +37,7 @@ _HOME = {
     "memory.spiking": ("SpikingKWinnerMemory",),
     "network": ("Input", "Network", "Population", "Projection"),
     "neuron": ("LIF", "LoihiLIF"),
-    "plasticity": ("Instar", "Outstar"),
+    "plasticity": ("Instar", "Outstar", "SumOfProducts"),
     "simulation": ("simulate",),
     "spikes": ("Recording", "Spikes"),
 }
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from .memory.spiking import SpikingKWinnerMemory
     from .network import Input, Network, Population, Projection
     from .neuron import LIF, LoihiLIF
-    from .plasticity import Instar, Outstar
+    from .plasticity import Instar, Outstar, SumOfProducts
     from .simulation import simulate
     from .spikes import Recording, Spikes
 

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from .errors import NetworkError
 from .neuron import LIF, LoihiLIF
-from .plasticity import Instar, Rule
+from .plasticity import Instar, Outstar, Rule, SumOfProducts
 
 #: Weight types kept as given; anything else becomes float64.
 _WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
@@ -125,7 +125,7 @@ class Projection:
     weights : array or scipy sparse matrix of shape (post, pre), kept as CSR; row = fan-in of one neuron.
         Zeros of a dense array are no synapses; explicit zeros of a sparse one are synapses of weight 0.
     delay : steps from a spike to its effect, >= 0. Every cycle must hold a delay >= 1.
-    plasticity : Instar or Outstar rule, or None. Needs delay 1.
+    plasticity : Instar or Outstar (float networks), SumOfProducts, or None. Needs delay 1.
     name : unique; by default "pre->post".
     exponent : Loihi networks only: the summed weights of one step are multiplied by 2**exponent, rounded down.
 
@@ -251,10 +251,10 @@ class Network:
             )
         if self.arithmetic == "loihi":
             self._check_loihi(q, owner)
-            if q.plasticity is not None:
+            if isinstance(q.plasticity, Instar | Outstar):
                 raise NetworkError(
                     f"{owner}: {type(q.plasticity).__name__} learns in float64, the network is in Loihi's integers; "
-                    "freeze the network first (Network.freeze)"
+                    "freeze the network first (Network.freeze), or use a SumOfProducts"
                 )
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
@@ -273,8 +273,9 @@ class Network:
     def _check_rule(self, q: Projection, rule: Rule, owner: str) -> None:
         if q.delay != 1:
             raise NetworkError(f"{owner}: a plastic projection needs delay 1, got {q.delay}; delay its input instead")
-        gate_like, signal_like = (q.post, q.pre) if isinstance(rule, Instar) else (q.pre, q.post)
-        for role, name, like in (("gate", rule.gate, gate_like), ("signal", rule.signal, signal_like)):
+        gate_like, signal_like = (q.pre, q.post) if isinstance(rule, Outstar) else (q.post, q.pre)
+        signal = None if isinstance(rule, SumOfProducts) else rule.signal
+        for role, name, like in (("gate", rule.gate, gate_like), ("signal", signal, signal_like)):
             given, needed = self._find(name or like, f"{owner}: {role}"), self._find(like, owner)
             if given.size != needed.size:
                 raise NetworkError(

@@ -61,4 +61,59 @@ class Outstar(_Rule):
     """
 
 
-Rule = Instar | Outstar
+@dataclass(frozen=True)
+class SumOfProducts:
+    """A rule of Loihi's learning engine as text: its grammar is in :mod:`snmem.loihi.rules`.
+
+    In every step, after all spikes are known: traces decay and take in the spikes of this step, then ``dw``, ``dd`` and
+    ``dt`` change the synaptic variables w (weight), d and t (tags). In Loihi networks traces have 7 bits and weights 8;
+    both are rounded at random, by numpy generators as in Lava's simulation, so that its weights come out the same.
+
+    Parameters
+    ----------
+    dw, dd, dt : sums of products, such as "2^-2*y0*x1 - 2^-2*y0*w"; at least one.
+    x1, x2, y1, y2, y3 : (impulse, tau) of a trace: it decays by exp(-1/tau) per step and gains ``impulse`` at a spike;
+        tau = 0 holds the impulse for the step of the spike only. Impulses lie in 0..127 in Loihi networks.
+    gate : population whose spikes count as postsynaptic (y0 and the y traces), one neuron per postsynaptic neuron;
+        default: the postsynaptic one.
+    d, t : values that the tags of all synapses begin with.
+    seed : of the random rounding.
+    """
+
+    dw: str | None = None
+    dd: str | None = None
+    dt: str | None = None
+    x1: tuple[float, float] = (0, 0)
+    x2: tuple[float, float] = (0, 0)
+    y1: tuple[float, float] = (0, 0)
+    y2: tuple[float, float] = (0, 0)
+    y3: tuple[float, float] = (0, 0)
+    gate: str | None = None
+    d: int = 0
+    t: int = 0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        from .loihi.rules import TRACES, parse
+
+        given = {name: getattr(self, name) for name in ("dw", "dd", "dt") if getattr(self, name) is not None}
+        if not given:
+            raise NetworkError("SumOfProducts: changes nothing; give dw, dd or dt")
+        products = [product for name, text in given.items() for product in parse(text, name)]
+        if len({product.every for product in products if product.dependency == "u"}) > 1:
+            raise NetworkError("SumOfProducts: dw, dd and dt have different u<k>; all products share one")
+        used = {factor.variable for product in products for factor in product.factors}
+        for name in TRACES:
+            impulse, tau = getattr(self, name)
+            if not (0 <= impulse <= 127 and tau >= 0):
+                raise NetworkError(
+                    f"SumOfProducts.{name}: the impulse must lie in 0..127 and tau be 0 or more, got {(impulse, tau)}"
+                )
+            if name in used and impulse == 0:
+                raise NetworkError(f"SumOfProducts.{name}: the rule uses this trace, but its impulse is 0; give both")
+        for name, low in (("d", 0), ("t", -256)):
+            if not low <= getattr(self, name) <= 255:
+                raise NetworkError(f"SumOfProducts.{name}: must lie in {low}..255, got {getattr(self, name)}")
+
+
+Rule = Instar | Outstar | SumOfProducts

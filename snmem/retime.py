@@ -20,7 +20,7 @@ import numpy as np
 from .errors import NetworkError
 from .network import Input, Network, Population
 from .neuron import LIF, step_lif, step_loihi
-from .plasticity import Instar
+from .plasticity import Outstar, SumOfProducts
 
 #: A timed clear that happens once: no run has that many steps.
 _ONCE = 2**62
@@ -76,8 +76,9 @@ def _constraints(network: Network) -> list[tuple[str, str, int, str]]:
         found.append((q.pre, q.post, 1 - q.delay, f"projection {q.name!r} (delay {q.delay})"))
         rule = q.plasticity
         if rule is not None:
-            like = (q.post, q.pre) if isinstance(rule, Instar) else (q.pre, q.post)
-            tied = dict.fromkeys((q.pre, q.post, rule.gate or like[0], rule.signal or like[1]))
+            like = (q.pre, q.post) if isinstance(rule, Outstar) else (q.post, q.pre)
+            signal = None if isinstance(rule, SumOfProducts) else rule.signal
+            tied = dict.fromkeys((q.pre, q.post, rule.gate or like[0], signal or like[1]))
             why = f"learning of {q.name!r}"
             found += [(a, b, 0, why) for a in tied for b in tied if a != b]
     return found

@@ -183,14 +183,14 @@ def test_a_network_becomes_few_processes():
     assert [(p.name, p.clear) for p in plan_of(cleared).neurons] == [("a", None), ("b", (7, 1))]
 
 
-LEARNING = {"first": {"plasticity": Instar(0.5)}}
+LEARNING = {"first": {"plasticity": Instar(0.3)}}
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"first": {"delay": 0}}, ["projection 'in->a'", "delay 0", "at least 1"]),
-        (LEARNING, ["projection 'in->a'", "Instar", "freeze"]),
+        (LEARNING, ["projection 'in->a'", "Instar", "rate=0.3", "0.3125"]),
         ({"neuron": LIF(reset="subtract")}, ["population 'a'", "'subtract'", "reset='zero'"]),
         ({"neuron": LIF(v_reset=[0, 0, 0.5, 0, 0])}, ["population 'a'", "v_reset=0.5", "shift"]),
         ({"neuron": LIF(alpha=0.3)}, ["population 'a'", "alpha=0.3", "0.30000000000000004"]),

@@ -111,7 +111,7 @@ def test_float_learning_on_a_loihi_network_is_refused():
         (lambda: _net([[1.0]], LIF(reset="subtract")), ["'h'", "subtraction", "zero"]),
         (lambda: _net([[1.0]], LIF(v_reset=-1)), ["'h'", "v_reset", "-1"]),
         (lambda: _net([[1.0]], LIF(theta=-1)), ["'h'", "-1", "not negative"]),
-        (lambda: _net([[1.0]], plasticity=Instar(0.1)), ["'x->h'", "plastic", "freeze"]),
+        (lambda: _net([[2.0]], plasticity=Instar(0.1)), ["'x->h'", "learns", "[0, 1]", "freeze"]),
         (lambda: quantize(_net([[1.0]])).network, ["already"]),
     ],
 )

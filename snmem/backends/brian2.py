@@ -27,7 +27,7 @@ import scipy.sparse as sp
 from ..errors import BackendError, MissingDependencyError
 from ..network import Input, Population, Projection
 from ..neuron import LIF
-from ..plasticity import Instar
+from ..plasticity import Instar, SumOfProducts
 from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
 
@@ -110,6 +110,11 @@ class _Model:
         self.traces: dict[str, Any] = {}
         self.synapses: dict[str, Any] = {}
         self.plastic = [q for q in self.network.projections if q.plasticity is not None and q.synapses]
+        for q in self.plastic:
+            if isinstance(q.plasticity, SumOfProducts):
+                raise BackendError(
+                    f"backend 'brian2': projection {q.name!r} learns by a sum of products; use backend 'reference'"
+                )
         self.names = {p.name: f"pop{i}" for i, p in enumerate(self.network.populations)}
         self.groups = {p.name: self._group(p) for p in self.network.populations}
         self._build()
@@ -247,7 +252,7 @@ class _Model:
         s.connect(i=np.repeat(np.arange(self.network[q.pre].size), np.diff(columns.indptr)), j=columns.indices)
         s.w = columns.data.astype(np.float64)
         if q.plasticity is not None:
-            s.rate = q.plasticity.rate
+            s.rate = q.plasticity.rate  # type: ignore[union-attr]
         self.synapses[q.name] = s
         return self._add(s)
 
@@ -307,7 +312,7 @@ def _rule(q: Projection) -> tuple[str, str]:
     """Names of the gate and signal populations of a plastic projection."""
     gated, signalled = _sides(q)
     assert q.plasticity is not None
-    return q.plasticity.gate or gated, q.plasticity.signal or signalled
+    return q.plasticity.gate or gated, q.plasticity.signal or signalled  # type: ignore[union-attr]
 
 
 def run(job: Job, target: str = "numpy") -> Recording:

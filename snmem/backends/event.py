@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..errors import InputError
+from ..errors import BackendError, InputError
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
 from ..neuron import LIF, LOIHI_SHIFT
-from ..plasticity import Instar
+from ..plasticity import Instar, SumOfProducts
 from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
 from . import event_kernels as kernels
@@ -184,6 +184,11 @@ class _Layout:
             rule = q.plasticity
             if rule is None:
                 continue
+            if isinstance(rule, SumOfProducts):
+                raise BackendError(
+                    f"backend 'event': projection {q.name!r} learns by a sum of products; use backend 'loihi' for a "
+                    "Loihi network, 'reference' for a float one"
+                )
             instar = isinstance(rule, Instar)
             gate = self.index[rule.gate or (q.post if instar else q.pre)]
             signal = self.index[rule.signal or (q.pre if instar else q.post)]

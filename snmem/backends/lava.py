@@ -9,14 +9,19 @@ Source: lava-nc 0.10.0, https://github.com/lava-nc/lava.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..lava.overflow import check_overflow
-from ..lava.plan import Plan, Result, make_plan
+from ..lava.plan import Plan, Result, lava_rule, make_plan
 from ..lava.session import run_plan
 from ..lava.shim import require_lava
+from ..loihi.rules import parse
+from ..network import Projection
+from ..plasticity import SumOfProducts
 from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
 
@@ -32,8 +37,8 @@ def run_float(job: Job) -> Recording:
     MissingDependencyError
         if Lava is absent.
     BackendError
-        for what Lava cannot do (delay 0, reset "subtract", v_reset other than 0, plasticity, decays that it cannot
-        hold exactly, going on from a state), naming the population or projection; or if Lava fails or is stuck.
+        for what Lava cannot do (delay 0, reset "subtract", v_reset other than 0, learning rules and decays that it
+        cannot hold exactly, going on from a state), naming the population or projection; or if Lava fails or is stuck.
     """
     return _run(job, "lava_float")
 
@@ -63,7 +68,51 @@ def _run(job: Job, backend: str) -> Recording:
         process, first, size = plan.places[population]
         rows = result.traces[process, var][:, first : first + size]
         traces[name] = rows.astype(np.float64 if backend == "lava_float" else np.int64)
-    return make_recording(job, backend, spikes, traces=traces)
+    learned = {q.name: q for q in job.network.projections if q.plasticity}
+    return make_recording(
+        job,
+        backend,
+        spikes,
+        traces=traces,
+        weights={name: _synapses(q, result.weights[name]) for name, q in learned.items()},
+        weight_updates={name: _touched(q, lava_rule(q, backend), spikes) for name, q in learned.items()},
+    )
+
+
+def _synapses(q: Projection, full: Any) -> Any:
+    """The weights of a full matrix where ``q`` has synapses."""
+    weights: Any = q.weights.astype(full.dtype if full.dtype.kind == "f" else np.int64)
+    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    weights.data = full[rows, weights.indices].astype(weights.dtype)
+    return weights
+
+
+def _touched(q: Projection, rule: SumOfProducts, spikes: Mapping[str, Spikes]) -> int:
+    """Synapses that the rule acted on, summed over the steps: those of x0, of y0, and all in the steps of u."""
+    products = [product for text in (rule.dw, rule.dd, rule.dt) if text for product in parse(text)]
+    dependencies = {product.dependency for product in products}
+    steps = spikes[q.pre].steps
+    due = np.zeros(steps, bool)
+    for product in products:
+        if product.dependency == "u":
+            due |= np.arange(1, steps + 1) % 2**product.every == 0
+    x, y = (_rasters(spikes[name])[~due] for name in (q.pre, rule.gate or q.post))
+    mask: Any = sp.csr_array(
+        (np.ones(q.synapses, np.int64), q.weights.indices, q.weights.indptr), shape=q.weights.shape
+    )
+    total = int(due.sum()) * q.synapses
+    if "x0" in dependencies:
+        total += int((x @ mask.T).sum())
+    if "y0" in dependencies:
+        total += int((y @ mask).sum())
+    if {"x0", "y0"} <= dependencies:
+        total -= int((y @ mask).multiply(x).sum())
+    return total
+
+
+def _rasters(s: Spikes) -> Any:
+    """Spikes as a sparse (steps, neurons) matrix of ones."""
+    return sp.csr_array((np.ones(len(s), np.int64), (s.step, s.neuron)), shape=(s.steps, s.size))
 
 
 def _spikes(job: Job, plan: Plan, result: Result) -> dict[str, Spikes]:

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from ..loihi.arithmetic import condition_weights
+from ..loihi.learning import Learning
 from ..network import Network
 from ..neuron import LIF, step_lif, step_loihi
-from ..plasticity import Instar
+from ..plasticity import Instar, SumOfProducts
 from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
 
@@ -35,6 +36,7 @@ class State:
     history: list[dict[str, Any]]  # spike indices of the last steps, newest last
     weights: dict[str, Any]  # CSR (post, pre), plastic projections change theirs
     traces: dict[str, Any]
+    engines: dict[str, Learning]  # of projections with a SumOfProducts
 
 
 def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State:
@@ -49,7 +51,9 @@ def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State
             weights[q.name] = weights[q.name].astype(np.int64)
             weights[q.name].data = condition_weights(q.weights.data)
     traces = {q.name: 0.0 for q in network.projections if q.plasticity}
-    return State(0, dict(zeros), begin, {n: z.copy() for n, z in zeros.items()}, [], weights, traces)
+    rules = {q.name: q.plasticity for q in network.projections if isinstance(q.plasticity, SumOfProducts)}
+    engines = {name: Learning(rule, weights[name], kind is np.int64) for name, rule in rules.items()}
+    return State(0, dict(zeros), begin, {n: z.copy() for n, z in zeros.items()}, [], weights, traces, engines)
 
 
 def _deliver(q: Any, matrix: Any, spiking: Any, current: Any) -> None:
@@ -67,6 +71,8 @@ def _deliver(q: Any, matrix: Any, spiking: Any, current: Any) -> None:
 def _learn(q: Any, state: State, spikes: dict[str, Any]) -> int:
     """One application of the rule of projection ``q``; returns the number of synapses touched."""
     rule, matrix = q.plasticity, state.weights[q.name]
+    if isinstance(rule, SumOfProducts):
+        return state.engines[q.name].step(matrix.data, spikes[q.pre], spikes[rule.gate or q.post])
     instar = isinstance(rule, Instar)
     gate = rule.gate or (q.post if instar else q.pre)
     signal = rule.signal or (q.pre if instar else q.post)

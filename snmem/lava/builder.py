@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendError
-from .plan import INPUTS, Connection, Neurons, Plan, Result
+from ..loihi.rules import TRACES
+from .plan import INPUTS, Connection, Neurons, Plan, Plastic, Result
 from .shim import lava_imports
 
 with lava_imports():
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.dense import models as dense_models
@@ -35,6 +37,7 @@ MODELS = {
         Dense: dense_models.PyDenseModelFloat,
         Sparse: sparse_models.PySparseModelFloat,
         io.TraceSink: io.PyTraceSinkFloat,
+        io.LearningSynapses: io.PyLearningSynapsesFloat,
     },
     "fixed_pt": {
         LIF: lif_models.PyLifModelBitAcc,
@@ -42,11 +45,14 @@ MODELS = {
         Dense: dense_models.PyDenseModelBitAcc,
         Sparse: sparse_models.PySparseModelBitAcc,
         io.TraceSink: io.PyTraceSinkFixed,
+        io.LearningSynapses: io.PyLearningSynapsesFixed,
     },
 }
 for _models in MODELS.values():
     _models |= {io.SpikeSource: io.PySpikeSource, io.DelayLine: io.PyDelayLine, io.SpikeSink: io.PySpikeSink}
 
+#: A time constant after which nothing is left: exp(-1/tau) = 0.
+_NO_MEMORY = 1e-3
 #: Seconds between looks at a running network.
 _LOOK = 0.02
 #: Seconds that the exception of an ended process may need to arrive.
@@ -66,6 +72,7 @@ class Built:
     processes: list[Any]
     bits: Any
     traces: dict[tuple[int, str], Any]
+    weights: dict[str, Any]
     done: Any
 
 
@@ -84,6 +91,8 @@ def build(plan: Plan) -> Built:
         others.append(line)
     others += [_connection(c, neurons, ports) for c in plan.connections]
     built = _sinks(plan, neurons)
+    for number, q in enumerate(plan.plastic, 1 + len(built.traces)):
+        others.append(_learning(q, plan.tag, neurons, ports, built.weights[q.name], built.done[number : number + 1]))
     built.processes[:0] = [*neurons, *others]
     return built
 
@@ -107,13 +116,41 @@ def _connection(c: Connection, neurons: list[Any], ports: dict[tuple[int, int], 
     return process
 
 
+def _learning(q: Plastic, tag: str, neurons: list[Any], ports: dict[tuple[int, int], Any], out: Any, done: Any) -> Any:
+    traces = {}
+    for name in TRACES:
+        impulse, tau = getattr(q.rule, name)
+        # Lava's float traces become NaN with tau = 0; exp(-1/tau) is 0 with this one too
+        tau = _NO_MEMORY if tag == "floating_pt" and impulse and not tau else tau
+        traces |= {f"{name}_impulse": impulse, f"{name}_tau": tau}
+    series = {name: getattr(q.rule, name) for name in ("dw", "dd", "dt") if getattr(q.rule, name)}
+    process = io.LearningSynapses(
+        q.mask,
+        out,
+        done,
+        weights=q.weights,
+        tag_2=np.full(q.weights.shape, q.rule.d),
+        tag_1=np.full(q.weights.shape, q.rule.t),
+        name=q.name,
+        weight_exp=q.exponent,
+        sign_mode=SignMode[q.sign],
+        learning_rule=Loihi2FLearningRule(**series, **traces, t_epoch=1, rng_seed=q.rule.seed),
+    )
+    for source, port in ((q.pre, process.s_in), (q.gate, process.s_in_bap)):
+        io.connect_pieces(ports[source.process, source.held], port, source.pieces)
+    number, first, size = q.place
+    io.connect_pieces(process.a_out, neurons[number].a_in, ((0, size, first),))
+    return process
+
+
 def _sinks(plan: Plan, neurons: list[Any]) -> Built:
     """Sinks for the spikes of all neurons and for each trace."""
     size = sum(p.size for p in plan.neurons)
     kind = np.float64 if plan.tag == "floating_pt" else np.int32
     bits = _shared((plan.steps, (size + 7) // 8), np.uint8)
     traces = {key: _shared((plan.steps, plan.neurons[key[0]].size), kind) for key in plan.traces}
-    done = _shared((1 + len(traces),), np.int64)
+    weights = {q.name: _shared(q.weights.shape, kind) for q in plan.plastic}
+    done = _shared((1 + len(traces) + len(weights),), np.int64)
     sink = io.SpikeSink(size, bits, done[:1])
     start = 0
     for process, p in zip(neurons, plan.neurons, strict=True):
@@ -122,7 +159,7 @@ def _sinks(plan: Plan, neurons: list[Any]) -> Built:
     sinks = [sink]
     for i, ((number, var), rows) in enumerate(traces.items(), 1):
         sinks.append(io.TraceSink(getattr(neurons[number], var), rows, done[i : i + 1]))
-    return Built(sinks, bits, traces, done)
+    return Built(sinks, bits, traces, weights, done)
 
 
 def run(plan: Plan, look: Callable[[int], None]) -> Iterator[Result]:
@@ -147,7 +184,7 @@ def run(plan: Plan, look: Callable[[int], None]) -> Iterator[Result]:
         time.sleep(_LOOK)
         _check(actors)
         look(int(built.done.min()))
-    yield Result(built.bits, built.traces)
+    yield Result(built.bits, built.traces, built.weights)
     first.wait()
     first.stop()
 

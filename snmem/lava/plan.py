@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from ..errors import BackendError
+from ..errors import BackendError, NetworkError
+from ..loihi.rules import as_products
 from ..network import Network, Population, Projection
 from ..neuron import LIF, LoihiLIF
+from ..plasticity import SumOfProducts
 from ..simulation import Job
 
 #: Share of synapses from which a connection becomes a Dense instead of a Sparse: then the full matrix is the smaller.
@@ -62,6 +64,25 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class Plastic:
+    """One LearningDense of Lava: a projection that learns, between its own neurons.
+
+    pre, gate : where the spikes of its neurons, and those that count as postsynaptic, come from.
+    place : (process, first neuron, size) of its targets.    mask : True where there is a synapse.
+    """
+
+    name: str
+    pre: Source
+    gate: Source
+    place: tuple[int, int, int]
+    weights: Any
+    mask: Any
+    sign: str
+    exponent: int
+    rule: SumOfProducts
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything the child needs.
 
@@ -77,6 +98,7 @@ class Plan:
     connections: tuple[Connection, ...]
     places: dict[str, tuple[int, int, int]]
     traces: tuple[tuple[int, str], ...]
+    plastic: tuple[Plastic, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -94,7 +116,7 @@ class Plan:
         return (
             1
             + (self.inputs is not None)
-            + sum(map(len, (self.neurons, self.connections, self.delay_lines, self.traces)))
+            + sum(map(len, (self.neurons, self.connections, self.delay_lines, self.traces, self.plastic)))
         )
 
     @property
@@ -103,15 +125,20 @@ class Plan:
         weights = sum(c.weights.size for c in self.connections)
         width = sum(p.size for p in self.neurons)
         per_step = 0.01 * self.processes + 1e-7 * weights + 2e-6 * width * (1 + len(self.traces))
+        per_step += sum(5e-7 * q.weights.size for q in self.plastic)
         return 60 + 0.5 * self.processes + 1e-6 * weights + per_step * self.steps
 
 
 @dataclass(frozen=True)
 class Result:
-    """What comes back: spikes packed to bits, a row per step, processes side by side; traces as asked for."""
+    """What comes back: spikes packed to bits, a row per step, processes side by side; traces as asked for.
+
+    weights : name of a projection that learns -> its weights at the end, a full matrix.
+    """
 
     bits: Any
     traces: dict[tuple[int, str], Any]
+    weights: dict[str, Any] = field(default_factory=dict)
 
 
 def make_plan(job: Job, backend: str) -> Plan:
@@ -122,14 +149,17 @@ def make_plan(job: Job, backend: str) -> Plan:
     for p in network.neurons:
         groups.setdefault((p.clear_every, p.clear_offset), []).append(p)
     neurons = tuple(_neurons(members, backend) for members in groups.values())
+    learning = [(q, lava_rule(q, backend)) for q in network.projections if q.plasticity is not None]
     used = {q.pre for q in network.projections if q.synapses}
+    used |= {rule.gate or q.post for q, rule in learning}
     inputs = [p for p in network.inputs if p.name in used]
     places = dict(_places(INPUTS, inputs))
     for number, members in enumerate(groups.values()):
         places |= _places(number, members)
     connections = tuple(_connections(network, backend, places, neurons))
     traces = tuple(dict.fromkeys((places[name][0], var) for name, var in job.traces()))
-    return Plan(backend, job.steps, _inputs(job, places), neurons, connections, places, traces)
+    plastic = tuple(_plastic(q, rule, backend, places) for q, rule in learning)
+    return Plan(backend, job.steps, _inputs(job, places), neurons, connections, places, traces, plastic)
 
 
 def _refuse(job: Job, backend: str) -> None:
@@ -145,11 +175,6 @@ def _refuse(job: Job, backend: str) -> None:
             raise BackendError(
                 f"{where}: projection {q.name!r} has delay 0, but a connection takes one step in Lava; "
                 "give it a delay of at least 1"
-            )
-        if q.plasticity is not None:
-            raise BackendError(
-                f"{where}: projection {q.name!r} learns ({type(q.plasticity).__name__}), which this backend does not "
-                "run; use backend 'event' and Network.freeze() what it learned"
             )
 
 
@@ -239,7 +264,7 @@ def _connections(
     groups: dict[tuple[int, str, int, int], list[Projection]] = {}
     rounded = Counter()  # a negative exponent rounds the sum of each projection down: two onto one neuron stay apart
     for q in network.projections:
-        if q.synapses:
+        if q.synapses and q.plasticity is None:
             sign = "MIXED" if backend == "lava_float" else sign_of(q.weights)
             repeat = rounded[q.post, sign, q.exponent]
             groups.setdefault((places[q.post][0], sign, q.exponent, repeat), []).append(q)
@@ -250,6 +275,35 @@ def _connections(
         dense = full and (backend == "lava_fixed" or order_free(weights.data))
         name = _title([q.name for q in members])
         yield Connection(name, post, _sources(members, places), weights, sign, exponent, dense)
+
+
+def lava_rule(q: Projection, backend: str) -> SumOfProducts:
+    """The rule of a projection for Lava's learning engine; BackendError where it cannot say it."""
+    try:
+        return as_products(q)
+    except NetworkError as error:
+        raise BackendError(f"backend {backend!r}: {error}") from None
+
+
+def _plastic(q: Projection, rule: SumOfProducts, backend: str, places: dict[str, tuple[int, int, int]]) -> Plastic:
+    def source(name: str) -> Source:
+        process, first, size = places[name]
+        return Source(process, 0, ((first, first + size, 0),))
+
+    integer = backend == "lava_fixed"
+    mask: Any = q.weights.copy()
+    mask.data = np.ones(len(mask.data), bool)
+    return Plastic(
+        q.name,
+        source(q.pre),
+        source(rule.gate or q.post),
+        places[q.post],
+        q.weights.toarray().astype(np.int32 if integer else np.float64),
+        mask.toarray(),
+        sign_of(q.weights) if q.synapses else "EXCITATORY",
+        q.exponent,
+        rule,
+    )
 
 
 def _blocks(members: list[Projection], places: dict[str, tuple[int, int, int]], rows: int, kind: Any) -> Any:

@@ -26,10 +26,13 @@ import scipy.sparse as sp
 from ..errors import NetworkError
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
 from ..neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from ..plasticity import SumOfProducts
+from .rules import as_products
 
 #: Largest weight mantissa of one sign, and the share by which a weight may be clipped for one more bit.
 _MANTISSA, _CLIP = 255, 1 / 255
 _VTH_MAX = LoihiLIF.limits["vth"][1]
+_TRACE_MAX = 127
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,18 @@ def quantize(network: Network, scales: dict[str, float] | None = None) -> Quanti
 
     Parameters
     ----------
-    network : LIF populations with reset to zero; no plasticity.
+    network : LIF populations with reset to zero. Instar and Outstar rules become sums of products with the nearest rate
+        that Loihi can hold; their weights, 0 or more, are whole numbers of which 127 (or S, if less) stand for 1.
     scales : S by population name where the choice made here is not wanted; powers of two.
 
     Raises
     ------
     NetworkError
-        naming the population or projection that Loihi cannot hold: subtractive reset, v_reset other than 0, plasticity,
-        or a threshold, bias or weight out of range at every scale.
+        naming the population or projection that Loihi cannot hold: subtractive reset, v_reset other than 0, a learning
+        rule, or a threshold, bias or weight out of range at every scale.
     """
     if network.arithmetic == "loihi":
         raise NetworkError("quantize: the network is in Loihi's integers already; pass a float network")
-    for q in network.projections:
-        if q.plasticity is not None:
-            raise NetworkError(f"quantize: projection {q.name!r} is plastic; freeze the network first (Network.freeze)")
     scale = {p.name: (scales or {}).get(p.name) or _scale(network, p) for p in network.neurons}
     populations = [
         replace(p, neuron=_neuron(p, scale[p.name])) if isinstance(p, Population) else p for p in network.populations
@@ -81,7 +82,8 @@ def quantize(network: Network, scales: dict[str, float] | None = None) -> Quanti
     projections: list[Projection] = []
     error, clipped, parts = {}, {}, {}
     for q in network.projections:
-        made, error[q.name], clipped[q.name] = _projections(q, scale[q.post])
+        convert = _projections if q.plasticity is None else _plastic
+        made, error[q.name], clipped[q.name] = convert(q, scale[q.post])
         parts[q.name] = tuple(m.name for m in made)
         projections += made
     result = Network(tuple(populations), tuple(projections), network.outputs, network.dt)
@@ -104,17 +106,48 @@ def _scale(network: Network, p: Population) -> float:
     if np.abs(bias).max() > 0:
         limits.append(4095 * 2**7 / (LOIHI_SHIFT * np.abs(bias).max()))
     if incoming:
-        peaks = [np.abs(q.weights.data).max() for q in incoming]
+        peaks = [1.0 if q.plasticity else np.abs(q.weights.data).max() for q in incoming]
         peaks = [w for w in peaks if w > 0]
         if peaks:
             limits.append(_MANTISSA * (1 + _CLIP) / min(peaks))
             limits.append(_MANTISSA * 2.0 ** LOIHI_EXPONENT[1] / max(peaks))
-        arriving = sum(np.asarray(abs(q.weights).sum(axis=1)).ravel() for q in incoming)
+        arriving = sum(_arriving(q) for q in incoming)
         # A current that is held (alpha = 1) is taken to get each synapse's spike once between two clears.
         held = arriving / np.where(alpha == 1, 1, 1 - alpha)
         if held.max() > 0:
             limits.append((LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / held.max())
     return 2.0 ** np.floor(np.log2(min(limits)))
+
+
+def _arriving(q: Projection) -> Any:
+    """The most that each neuron can get through ``q`` in a step; a weight that learns may become 1."""
+    if q.plasticity:
+        return np.diff(q.weights.indptr).astype(float)
+    return np.asarray(abs(q.weights).sum(axis=1)).ravel()
+
+
+def unit_of(scale: float) -> tuple[float, int]:
+    """What weight 1 of a plastic projection becomes, at most 127 (the largest trace), and the exponent beside it."""
+    exponent = max(0, int(np.ceil(np.log2(scale / (_TRACE_MAX + 1)))))
+    return min(scale / 2**exponent, _TRACE_MAX), exponent
+
+
+def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
+    """The integer projection that learns what ``q`` learns."""
+    data = q.weights.data
+    if isinstance(q.plasticity, SumOfProducts) or data.min(initial=0) < 0 or data.max(initial=0) > 1:
+        raise NetworkError(
+            f"quantize: projection {q.name!r} learns; it needs an Instar or Outstar rule and weights in [0, 1], or "
+            "to be frozen (Network.freeze)"
+        )
+    unit, exponent = unit_of(scale)
+    if exponent > LOIHI_EXPONENT[1]:
+        raise NetworkError(f"quantize: projection {q.name!r} learns and needs the exponent {exponent}; lower its scale")
+    weights: Any = q.weights.astype(np.float64)
+    weights.data = np.round(data * unit)
+    error = float(np.abs(weights.data / unit - data).max(initial=0))
+    rule = as_products(q, float(round(unit)), exact=False)
+    return [replace(q, weights=weights.astype(np.int32), exponent=exponent, plasticity=rule)], error, 0
 
 
 def _neuron(p: Population, scale: float) -> LoihiLIF:

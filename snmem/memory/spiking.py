@@ -102,6 +102,12 @@ class SpikingKWinnerMemory:
         other._set(self._forward, self._back)
         return other
 
+    def with_weights(self, forward: sp.csr_array, back: sp.csr_array) -> SpikingKWinnerMemory:
+        """A memory of its own with other weights, in the shapes of ``forward_weights`` and ``return_weights``."""
+        other = copy(self)
+        other._set(forward, back)
+        return other
+
     def _set(self, forward: sp.csr_array, back: sp.csr_array) -> None:
         self._forward, self._back, self._state = forward, back, None
         self.__dict__.pop("learning_network", None)
@@ -224,20 +230,29 @@ class SpikingKWinnerMemory:
         return self._learn(cues, noise, noise)
 
     def _learn(self, cues: NDArray[Any], printed: NDArray[Any], targets: NDArray[Any], **options: Any) -> Recording:
-        when, n = self.storing, len(cues)
-        starts = np.arange(n) * when.period
-        volleys = [_volley(cues, when.period, 0), _volley(printed, when.period, when.latency)]
-        inputs = {
-            "cue": tuple(np.concatenate(parts) for parts in zip(*volleys, strict=True)),
-            START.population: (starts, np.zeros(n, int)),
-            "target": _volley(targets, when.period, when.latency),
-        }
         network = self.learning_network
-        recording = simulate(network, inputs, n * when.period, self.backend, state=self._state, **options)
+        inputs, steps = self.storing_inputs(cues, printed, targets)
+        recording = simulate(network, inputs, steps, self.backend, state=self._state, **options)
         self._state = recording.state
         self._forward, self._back = (recording.weights[q.name] for q in network.projections if q.plasticity)
         self.__dict__.pop("recall_network", None)
         return recording
+
+    def storing_inputs(
+        self, cues: NDArray[Any], printed: NDArray[Any], targets: NDArray[Any]
+    ) -> tuple[dict[str, Any], int]:
+        """Input events for the learning network, and the number of steps they take.
+
+        One presentation per row (bool, (n, visible)): ``cues`` choose winners, which learn ``printed`` and ``targets``.
+        """
+        when, n = self.storing, len(cues)
+        volleys = [_volley(cues, when.period, 0), _volley(printed, when.period, when.latency)]
+        inputs = {
+            "cue": tuple(np.concatenate(parts) for parts in zip(*volleys, strict=True)),
+            START.population: (np.arange(n) * when.period, np.zeros(n, int)),
+            "target": _volley(targets, when.period, when.latency),
+        }
+        return inputs, n * when.period
 
     def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
         """Recall from cues with at least one active bit: bool in the shape of ``cues``, about ``active`` ones a row."""

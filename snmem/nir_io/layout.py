@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import NetworkError
 from ..network import Input, Network, Projection
+from ..plasticity import SumOfProducts
 
 #: Version of the layout; readers refuse later ones.
 LAYOUT = 1
@@ -40,6 +42,8 @@ def _rule(q: Projection) -> dict[str, Any] | None:
     rule = q.plasticity
     if rule is None:
         return None
+    if isinstance(rule, SumOfProducts):
+        raise NetworkError(f"projection {q.name!r}: NIR files cannot hold a SumOfProducts; freeze the network first")
     fields = {"rate": float(rule.rate), "gate": rule.gate, "signal": rule.signal, "decay": float(rule.decay)}
     return {"rule": type(rule).__name__, **fields}
 

@@ -21,6 +21,8 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.proc.dense.models import PyLearningDenseModelBitApproximate, PyLearningDenseModelFloat
+from lava.proc.dense.process import LearningDense
 
 Pieces = tuple[tuple[int, int, int], ...]
 
@@ -170,3 +172,30 @@ class PyTraceSinkFixed(_PyTraceSink):
     """Model of TraceSink for integer states."""
 
     state: PyRefPort = LavaPyType(PyRefPort.VEC_DENSE, np.int32)
+
+
+class LearningSynapses(LearningDense):
+    """Lava's LearningDense, in which only synapses under ``mask`` exist; copies its weights to ``out`` every step."""
+
+    def __init__(self, mask: Any, out: Any, done: Any, **options: Any) -> None:
+        super().__init__(absent=~mask, out=out, done=done, **options)
+
+
+class _PyLearningSynapses:
+    implements_process = LearningSynapses  # the decorators of Lava refuse a subclass of a model
+
+    def run_lrn(self) -> None:
+        """Learn, then take away what is no synapse."""
+        super().run_lrn()  # type: ignore[misc]
+        p = self.proc_params  # type: ignore[attr-defined]
+        self.weights[p["absent"]] = 0  # type: ignore[attr-defined]
+        p["out"][:] = self.weights  # type: ignore[attr-defined]
+        p["done"][0] = self.time_step  # type: ignore[attr-defined]
+
+
+class PyLearningSynapsesFloat(_PyLearningSynapses, PyLearningDenseModelFloat):
+    """Model of LearningSynapses in floating point."""
+
+
+class PyLearningSynapsesFixed(_PyLearningSynapses, PyLearningDenseModelBitApproximate):
+    """Model of LearningSynapses in fixed point."""

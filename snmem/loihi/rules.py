@@ -1,0 +1,230 @@
+r"""Learning rules in the grammar of Loihi's learning engine: sums of products, read from text and checked.
+
+.. math:: \Delta w = \sum_i S_i\, D_i \prod_j F_{ij}
+
+``S`` is a scaling constant mantissa * 2^exponent; ``D`` a dependency: ``x0`` (the presynaptic neuron spiked in this
+step), ``y0`` (the postsynaptic one, or the population that gates), ``u`` or ``u<k>`` (every step, every 2^k steps);
+each ``F`` a trace ``x1 x2 y1 y2 y3``, a synaptic variable ``w d t``, one of them plus or minus a whole number in
+brackets, or ``sgn(w)``. Example, an instar rule of rate 1/4: ``2^-2*y0*x1 - 2^-2*y0*w``.
+
+Source: lava-nc 0.10.0, ``lava.magma.core.learning`` (ranges and grammar as found by running it).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import NetworkError
+from ..plasticity import Instar, SumOfProducts
+
+if TYPE_CHECKING:
+    from ..network import Projection
+
+#: Bits of each kind of factor in Loihi's multiplications.
+WIDTH = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | dict.fromkeys("wdt", 9)
+#: Bits of the scaling constant and of the accumulator without its sign.
+MANTISSA_BITS, ACCUMULATOR_BITS = 4, 15
+MANTISSA, EXPONENT = (-8, 7), (-7, 8)
+TRACES, SYNAPTIC = ("x1", "x2", "y1", "y2", "y3"), ("w", "d", "t")
+_TOKEN = re.compile(r"\s*(2\^-?\d+|\d+|sgn|u\d?|[xy]\d|[wdt]|[-+*()])")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """``variable + constant``, or its sign."""
+
+    variable: str
+    constant: int = 0
+    sign: bool = False
+
+
+@dataclass(frozen=True)
+class Product:
+    """``mantissa * 2**exponent * dependency * factors``; ``every``: the k of u<k>."""
+
+    dependency: str
+    factors: tuple[Factor, ...]
+    mantissa: int
+    exponent: int
+    every: int = 0
+
+    @property
+    def shift(self) -> int:
+        """Bits that Loihi's arithmetic shifts the product right, and does not shift back."""
+        return max(0, sum(WIDTH[f.variable] for f in self.factors) + MANTISSA_BITS - ACCUMULATOR_BITS)
+
+
+def parse(text: str, name: str = "dw") -> tuple[Product, ...]:
+    """The products of a rule; NetworkError says what in ``text`` is wrong and what is allowed."""
+    return _Parser(text, name).products()
+
+
+class _Parser:
+    def __init__(self, text: str, name: str) -> None:
+        self.where = f"learning rule {name} = {text!r}"
+        self.tokens: list[str] = []
+        at = 0
+        while at < len(text.rstrip()):
+            found = _TOKEN.match(text, at)
+            if not found:
+                raise self.error(
+                    f"cannot read {text[at:].strip()[:12]!r}; use whole numbers, 2^n, x0 x1 x2 y0 y1 y2 y3 u w d t, sgn"
+                )
+            self.tokens.append(found.group(1))
+            at = found.end()
+        self.at = 0
+
+    def error(self, what: str) -> NetworkError:
+        return NetworkError(f"{self.where}: {what}")
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self, *wanted: str) -> str:
+        token = self.peek()
+        if not token or (wanted and token not in wanted):
+            raise self.error(f"expected {' or '.join(wanted) or 'more'} but found {token or 'the end'!r}")
+        self.at += 1
+        return token
+
+    def products(self) -> tuple[Product, ...]:
+        found = [self.product(-1 if self._sign() else 1)]
+        while self.peek():
+            found.append(self.product(-1 if self.take("+", "-") == "-" else 1))
+        every = {p.every for p in found if p.dependency == "u"}
+        if len(every) > 1:
+            raise self.error(f"has u{min(every)} and u{max(every)}; all products share one")
+        return tuple(found)
+
+    def _sign(self) -> bool:
+        """Take a sign if there is one; whether it is a minus."""
+        return self.peek() in ("+", "-") and self.take() == "-"
+
+    def product(self, mantissa: int) -> Product:
+        exponent, dependency, every, factors = 0, "", 0, []
+        first = self.at
+        while True:
+            token = self.take()
+            if token.startswith("2^"):
+                exponent += int(token[2:])
+            elif token.isdigit():
+                mantissa *= int(token)
+            elif token[0] == "u":
+                if dependency:
+                    raise self.error(f"u beside {dependency}; a product has one of x0, y0 and u")
+                dependency, every = "u", int(token[1:] or 0)
+            elif token in ("x0", "y0") and not dependency:
+                dependency = token
+            elif token in ("sgn", "("):
+                factor, flipped = self.bracket(token)
+                mantissa *= -1 if flipped else 1
+                factors.append(factor)
+            elif token in WIDTH:
+                factors.append(Factor(token))
+            else:
+                raise self.error(f"{token!r} is no factor")
+            if self.peek() != "*":
+                break
+            self.take("*")
+        text = "".join(self.tokens[first : self.at])
+        if not dependency:
+            raise self.error(f"product {text!r} depends on nothing; give it x0, y0 or u<k>")
+        return self._scaled(text, Product(dependency, tuple(factors), mantissa, exponent, every))
+
+    def bracket(self, opened: str) -> tuple[Factor, bool]:
+        """``(variable +- number)`` after its bracket or ``sgn``; the second result: a minus stands before it."""
+        sign = opened == "sgn"
+        if sign:
+            self.take("(")
+        variable, constant, minus = "", 0, False
+        operator = "-" if self._sign() else "+"
+        while True:
+            token = self.take()
+            if token in WIDTH and not variable:
+                variable, minus = token, operator == "-"
+            elif token.isdigit() or token.startswith("2^"):
+                value = int(token) if token.isdigit() else 2 ** int(token[2:])
+                if value != int(value):
+                    raise self.error(f"{token} in brackets must be a whole number")
+                constant += (-1 if operator == "-" else 1) * int(value)
+            else:
+                raise self.error(f"{token!r} in brackets; there may be one variable plus or minus a number")
+            operator = self.take("+", "-", ")")
+            if operator == ")":
+                break
+        if not variable:
+            raise self.error("a bracket without a variable; multiply by the number itself")
+        if sign and (variable not in SYNAPTIC or minus):
+            raise self.error(f"sgn of {variable!r}; it takes w, d or t")
+        return Factor(variable, -constant if minus else constant, sign), minus
+
+    def _scaled(self, text: str, product: Product) -> Product:
+        """The product with mantissa and exponent in range, as Lava normalises them."""
+        mantissa, exponent = product.mantissa, product.exponent
+        while abs(mantissa) > MANTISSA[1] and mantissa % 2 == 0 and exponent < EXPONENT[1]:
+            mantissa, exponent = mantissa // 2, exponent + 1
+        if not MANTISSA[0] <= mantissa <= MANTISSA[1]:
+            raise self.error(
+                f"the constant of {text!r} is {product.mantissa} * 2^{product.exponent}; mantissas lie in "
+                f"{MANTISSA[0]}..{MANTISSA[1]}: use a multiple of a power of 2"
+            )
+        if not EXPONENT[0] <= exponent <= EXPONENT[1]:
+            raise self.error(
+                f"the constant of {text!r} has the exponent {exponent}, the limits are {EXPONENT[0]}..{EXPONENT[1]}; "
+                "change the impulses of the traces instead"
+            )
+        return Product(product.dependency, product.factors, mantissa, exponent, product.every)
+
+
+def scale_warnings(text: str) -> list[str]:
+    """Products that come out smaller in Loihi's integers than in floating point, a sentence each."""
+    return [
+        f"product {i} ({'*'.join(f.variable for f in p.factors)}) is shifted right by {p.shift} bits in integers: "
+        f"2^-{p.shift} of its value in floating point, rounded down"
+        for i, p in enumerate(parse(text), 1)
+        if p.shift
+    ]
+
+
+def rate_constant(rate: float) -> tuple[int, int]:
+    """The nearest mantissa * 2^exponent (mantissa 1, 3, 5 or 7) to a learning rate in (0, 1]."""
+    pairs = [(m, e) for m in (1, 3, 5, 7) for e in range(EXPONENT[0], 1) if m * 2.0**e <= 1]
+    return min(pairs, key=lambda pair: abs(pair[0] * 2.0 ** pair[1] - rate))
+
+
+def as_products(q: Projection, impulse: float = 1.0, exact: bool = True) -> SumOfProducts:
+    """The rule of a projection in this grammar.
+
+    Parameters
+    ----------
+    impulse : what a trace gains at a spike: the weight that an active synapse learns.
+    exact : refuse a rate that is no mantissa times a power of 2, instead of taking the nearest one.
+
+    Raises
+    ------
+    NetworkError
+        naming the projection: an Instar whose signal is not its presynaptic population, an Outstar whose gate is not,
+        or a rate that cannot be said.
+    """
+    rule, owner = q.plasticity, f"projection {q.name!r}"
+    if isinstance(rule, SumOfProducts):
+        return rule
+    assert rule is not None
+    instar, name = isinstance(rule, Instar), type(rule).__name__
+    role, given = ("signal", rule.signal) if instar else ("gate", rule.gate)
+    if given not in (None, q.pre):
+        raise NetworkError(f"{owner}: {name} has the {role} {given!r}; Loihi's engine takes it from {q.pre!r} only")
+    mantissa, exponent = rate_constant(rule.rate)
+    if exact and mantissa * 2.0**exponent != rule.rate:
+        raise NetworkError(
+            f"{owner}: {name} has rate={rule.rate!r}; Loihi's engine takes 1, 3, 5 or 7 times a power of 2 from 2^-7: "
+            f"use {mantissa * 2.0**exponent!r}"
+        )
+    trace = (impulse, -1 / math.log(rule.decay) if rule.decay else 0.0)
+    scale = f"{mantissa}*2^{exponent}"
+    if instar:
+        return SumOfProducts(f"{scale}*y0*x1-{scale}*y0*w", x1=trace, gate=rule.gate)
+    return SumOfProducts(f"{scale}*x0*y1-{scale}*x0*w", y1=trace, gate=rule.signal)
