@@ -37,7 +37,7 @@ class Job:
     network : Network.    inputs : one Spikes per network input.    steps : steps to run.
     record : traces wanted, each "population.u" or "population.v".
     counters : count updated and changed neurons too.    state : ``Recording.state`` to go on from, or None.
-    progress : called with the number of steps done, or None.
+    progress : called with the number of steps done, or None.    threads : how many may be used.
     """
 
     network: Network
@@ -47,6 +47,7 @@ class Job:
     counters: bool = False
     state: Any = None
     progress: Callable[[int], None] | None = None
+    threads: int = 1
 
     def traces(self) -> list[tuple[str, str]]:
         """``record`` split into (population, variable)."""
@@ -79,6 +80,7 @@ def simulate(
     counters: bool = False,
     state: Any = None,
     progress: Callable[[int], None] | None = None,
+    threads: int = 1,
 ) -> Recording:
     """Simulate ``network`` for ``steps`` steps (equations: :mod:`snmem.neuron`).
 
@@ -91,14 +93,20 @@ def simulate(
     counters : also count updated and changed neurons (needed for the bill).
     state : ``Recording.state`` of an earlier run to continue; step numbers then go on counting for timed clears.
     progress : function called now and then with the number of steps done.
+    threads : how many the event engines (backends "event", "loihi") may use, for networks of thousands of neurons;
+        results are the same bits for any number. Plastic networks and other backends use one.
 
     Raises
     ------
     InputError
         for unknown inputs or traces, events out of range.    BackendError : if the backend cannot run the network.
+    Interrupted
+        on Ctrl-C (a KeyboardInterrupt; event engines): its ``recording`` holds what was recorded so far.
     """
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
         raise InputError(f"simulate: steps must be a whole number >= 1, got {steps!r}")
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise InputError(f"simulate: threads must be a whole number >= 1, got {threads!r}")
     given = dict(inputs or {})
     known = {p.name: p for p in network.inputs}
     for name in given:
@@ -113,7 +121,7 @@ def simulate(
             raise InputError(
                 f'simulate: cannot record {name!r}; write "population.u" or ".v" with one of {populations}'
             )
-    return get_backend(backend)(Job(network, spikes, int(steps), record, counters, state, progress))
+    return get_backend(backend)(Job(network, spikes, int(steps), record, counters, state, progress, int(threads)))
 
 
 def _as_spikes(name: str, value: Any, steps: int, size: int) -> Spikes:

@@ -169,3 +169,11 @@ class Recording:
             )
             block.segments.append(segment)
         return block
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run. ``recording`` holds what was recorded before; its ``steps`` says how far it goes."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(f"interrupted after {recording.steps} steps")
+        self.recording = recording

@@ -1,12 +1,15 @@
 """The event engine: size, silence, continuing, counters. Equality with the reference: test_conformance.py."""
 
+import threading
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from snmem import LIF, Input, Instar, Network, Population, Projection, Spikes, simulate
+from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate
 from snmem.backends import event
 from snmem.errors import InputError
+from snmem.spikes import Interrupted
 
 
 def _random(n, synapses, rng):
@@ -61,7 +64,7 @@ def test_sleeping_neurons_wake_with_the_state_that_stepping_gives():
     )
     step = np.sort(rng.choice(2000, 60, replace=False))
     spikes = {"x": (step, rng.integers(5, size=60))}
-    lazy, stepped = simulate(net, spikes, 2000), simulate(net, spikes, 2000, record=["h.v"])
+    lazy, stepped = simulate(net, spikes, 2000, threads=2), simulate(net, spikes, 2000, record=["h.v"])
     reference = simulate(net, spikes, 2000, "reference")
     for name in net.update_order:
         assert lazy.spikes[name] == stepped.spikes[name] == reference.spikes[name]
@@ -112,3 +115,82 @@ def test_many_spikes_do_not_overflow_the_buffer():
 def test_a_network_is_compiled_once():
     net = Network((Population("h", 10, LIF(bias=2.0)),))
     assert event.layout(net) is event.layout(net)
+
+
+def _several_populations(arithmetic, seed):
+    """Sizes on both sides of a block and a range; dense, sparse and one-to-one projections, delays 0 to 3, cycles."""
+    rng = np.random.default_rng(seed)
+    if arithmetic == "loihi":
+        neuron, grid, theta = LoihiLIF(du=1024, dv=512, vth=80), 0.5, 60  # even weights
+    else:
+        neuron, grid, theta = LIF(alpha=0.5, beta=0.875), 64, 1.2
+    a, b, c = 5000, 300, 2100
+
+    def dense(post, pre, fan_in, mean):
+        return np.round(grid * theta * rng.normal(mean, 1.0, (post, pre)) / fan_in) / grid
+
+    def sparse(post, pre, each, mean):
+        weights, targets = dense(each, pre, 4, mean), rng.integers(post, size=(each, pre))
+        return sp.csr_array((weights.ravel(), (targets.ravel(), np.tile(np.arange(pre), each))), shape=(post, pre))
+
+    def scaled(weights):
+        whole = sp.csr_array(weights)
+        return whole if arithmetic == "float" else sp.csr_array(whole.maximum(-255).minimum(255).astype(np.int64))
+
+    populations = (Input("x", 40), Population("a", a, neuron), Population("b", b, neuron), Population("c", c, neuron))
+    projections = (
+        Projection("x", "a", scaled(dense(a, 40, 4, 0.3)), delay=0),
+        Projection("a", "b", scaled(dense(b, a, 15, 0.0)), delay=0),
+        Projection("b", "c", scaled(dense(c, b, 3, 0.0)), delay=3),
+        Projection("c", "a", scaled(sparse(a, c, 40, -0.5)), delay=1),
+        Projection("a", "a", scaled(sparse(a, a, 3, -0.5)), delay=2, exponent=-1 if arithmetic == "loihi" else 0),
+    )
+    return Network(populations, projections), rng
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_any_number_of_threads_gives_the_same_bits(arithmetic):
+    network, rng = _several_populations(arithmetic, 1)
+    x = rng.random((120, 40)) < 0.15
+    x[30:60] = False  # long enough for blocks to sleep
+    names = ["a.v", "c.u"]
+    runs = [simulate(network, {"x": x}, 120, record=names, counters=True, threads=k) for k in (1, 2, 3)]
+    sleepy = [simulate(network, {"x": x}, 120, threads=k) for k in (1, 2, 3)]
+    first = runs[0]
+    assert all(0.001 < len(first.spikes[p]) / (120 * network[p].size) < 0.5 for p in "abc")
+    for run in runs[1:]:
+        assert run.spikes == first.spikes
+        assert run.counters == first.counters
+        assert all(np.array_equal(run.traces[name], first.traces[name]) for name in names)
+    assert all(run.spikes == first.spikes for run in sleepy)
+    halves = [simulate(network, {"x": x[:50]}, 50, threads=2)]
+    halves.append(simulate(network, {"x": x[50:]}, 70, state=halves[0].state, threads=3))
+    assert all(h.spikes[p] == first.spikes[p].between(*ends) for p in "abc"
+               for h, ends in zip(halves, ((0, 50), (50, 120)), strict=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupted_run_hands_over_what_it_recorded(threads):
+    network, rng = _several_populations("float", 2)
+    x = rng.random((400, 40)) < 0.15
+    whole = simulate(network, {"x": x}, 400, record=["b.v"])
+    calls = []
+
+    def stop(done):
+        calls.append(done)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        simulate(network, {"x": x}, 400, record=["b.v"], progress=stop, threads=threads)
+    part = caught.value.recording
+    assert part.steps == calls[1] < 400
+    assert all(part.spikes[p] == whole.spikes[p].between(0, part.steps) for p in "xabc")
+    assert np.array_equal(part.traces["b.v"], whole.traces["b.v"][: part.steps])
+    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPool")]
+
+
+def test_threads_must_be_a_positive_whole_number():
+    network, _ = _several_populations("float", 2)
+    with pytest.raises(InputError, match="threads must be a whole number >= 1, got 0"):
+        simulate(network, {}, 1, threads=0)

@@ -9,7 +9,8 @@ Both arithmetics run in the same loops (:mod:`snmem.backends.event_kernels`); re
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..network import Network, Population, Projection
 from ..neuron import LIF, LOIHI_SHIFT
 from ..plasticity import Instar, SumOfProducts
 from ..simulation import Job, make_recording
-from ..spikes import Recording, Spikes
+from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
 from .event_kernels import BLOCK, Net, State
 
@@ -123,6 +124,7 @@ class _Layout:
             pop_blk=self.pop_blk,
             pop_first=self.first,
             pop_size=self.sizes,
+            cut=self.cut(1),
             pop_flags=flags,
             order=np.array(order),
             in_pops=np.arange(len(network.neurons), len(pops)),
@@ -139,7 +141,7 @@ class _Layout:
             lptr=lptr,
             lpos=lpos,
             lother=lother,
-            traces=np.zeros((0, 4), np.int64),
+            traces=np.zeros((0, 3), np.int64),
         )
 
     def _synapses(self) -> tuple[Any, ...]:
@@ -213,6 +215,11 @@ class _Layout:
             np.concatenate([none, *positions]),
             np.concatenate([none, *others]),
         )
+
+    def cut(self, threads: int) -> Any:
+        """(pops, threads + 1) blocks at which the populations are divided among threads."""
+        blocks = np.diff(self.pop_blk)[:, None]
+        return self.pop_blk[:-1, None] + np.round(blocks * np.arange(threads + 1) / threads).astype(np.int64)
 
     def fresh(self) -> EventState:
         """The state before step 0: everything zero, every block awake."""
@@ -296,7 +303,10 @@ def _start(job: Job, made: _Layout) -> EventState:
 
 
 def run(job: Job) -> Recording:
-    """Run ``job`` on the event engine (both arithmetics, plasticity, continuing from a state)."""
+    """Run ``job`` on the event engine (both arithmetics, plasticity, continuing from a state).
+
+    Ctrl-C raises Interrupted, which carries what was recorded so far.
+    """
     made = layout(job.network)
     start = _start(job, made)
     state = start.arrays
@@ -308,24 +318,97 @@ def run(job: Job) -> Recording:
     room = int(made.first[-1])
     carried = len(start.spikes)
     buffer = np.empty((2, carried + max(2 * room, 1 << 16)), np.int64)
-    buffer[0, :carried] = start.spikes
-    scratch = np.zeros(state.cur.size)
-    t, n, e, last, kept, size = start.step, carried, 0, start.last, [], 64
-    while t < end:
-        began, before = time.perf_counter(), t
-        part = out[t - start.step :]
-        t, n, e, last = kernels.run(
-            net, state, events, event_step, e, t, min(end, t + size), buffer[0], buffer[1], n, room, last,
-            part, scratch, bool(job.record), job.counters,
-        )  # fmt: skip
-        kept.append(buffer[:, carried:n].copy())
-        n = carried = _carry(buffer, state.ring, n)
-        size = _next_slice(size, t - before, time.perf_counter() - began)
-        if job.progress:
-            job.progress(t - start.step)
+    buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
+    team = _Team(1 if made.net.rule.size else job.threads, made, net, state)
+    kept: list[Any] = []
+    at, size = np.array([start.step, carried, 0, start.last]), 64
+    try:
+        while at[0] < end:
+            began, before = time.perf_counter(), int(at[0])
+            team.run(
+                events, event_step, min(end, before + size), buffer[0], buffer[1], room, out[before - start.step :],
+                bool(job.record), job.counters, at,
+            )  # fmt: skip
+            kept.append(buffer[:, carried : at[1]].copy())
+            at[1] = carried = _carry(buffer, state.ring, int(at[1]))
+            size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
+            if job.progress:
+                job.progress(int(at[0]) - start.step)
+    except KeyboardInterrupt:
+        done = np.concatenate([np.zeros((2, 0), np.int64), *kept], axis=1)
+        raise _interrupted(job, made, start, state, done, buffer[:, : at[1]], int(at[0]), out) from None
+    finally:
+        team.close()
     kernels.settle(net, state, end, job.counters)
-    final = EventState(job.network, end, last, state, buffer[0, :n].copy())
+    final = EventState(job.network, end, int(at[3]), state, buffer[0, : at[1]].copy())
     return _recording(job, made, final, np.concatenate(kept, axis=1), out, start.step)
+
+
+class _Team:
+    """The threads of a run: all step the same network, each its own blocks; the first is the caller's.
+
+    State arrays are shared, rings and counters are each thread's own.
+    """
+
+    def __init__(self, threads: int, made: _Layout, net: Net, state: State) -> None:
+        self.net = net._replace(cut=made.cut(threads))
+        more = [state._replace(ring=state.ring.copy(), counts=0 * state.counts) for _ in range(threads - 1)]
+        self.states = [state, *more]
+        self.found = np.zeros((threads, int(made.first[-1]) + 1 if more else 1), np.int64)
+        self.sync = np.zeros(2, np.int64)
+        self.scratch = np.zeros(state.cur.size)
+        self.pool = ThreadPoolExecutor(threads - 1) if more else None
+
+    def run(
+        self, events: Any, event_step: Any, stop: int, spk: Any, spk_step: Any, room: int, out: Any, dense: bool,
+        counting: bool, at: Any,
+    ) -> None:  # fmt: skip
+        """Steps up to ``stop``; ``at`` (step, spikes in the buffer, next event, step of the latest spike) moves on."""
+
+        def part(thread: int) -> None:
+            kernels.run(
+                self.net, self.states[thread], events, event_step, stop, spk, spk_step, room, out, self.scratch, dense,
+                counting, thread, self.sync, self.found, at if thread == 0 else at_start,
+            )  # fmt: skip
+
+        if self.pool is None:
+            part(0)
+            return
+        for state in self.states[1:]:
+            state.ring[:] = self.states[0].ring
+        at_start = at.copy()
+        others = []
+        try:
+            others += [self.pool.submit(part, k) for k in range(1, len(self.states))]
+            part(0)
+        except BaseException:
+            self.sync[1] = 1  # nobody waits any longer
+            raise
+        finally:
+            wait(others)
+
+    def close(self) -> None:
+        """End the threads and add up what they counted."""
+        if self.pool is not None:
+            self.sync[1] = 1
+            self.pool.shutdown()
+            for state in self.states[1:]:
+                self.states[0].counts[:] += state.counts
+
+
+def _interrupted(
+    job: Job, made: _Layout, start: EventState, state: State, done: Any, buffer: Any, stop: int, out: Any
+) -> Interrupted:
+    """What was recorded before Ctrl-C, up to step ``stop``."""
+    after = done[1, -1] if done.size else start.step - 1
+    events = np.concatenate(
+        [done, buffer[:, buffer[1] > after][:, start.spikes.size if not done.size else 0 :]], axis=1
+    )
+    steps = stop - start.step
+    short = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
+    final = EventState(job.network, stop, -1, state, np.zeros(0, np.int64))
+    recording = _recording(short, made, final, events, out[:steps], start.step)
+    return Interrupted(replace(recording, state=None))
 
 
 def _next_slice(size: int, done: int, seconds: float) -> int:
@@ -358,9 +441,9 @@ def _trace_plan(job: Job, made: _Layout) -> tuple[Net, Any]:
     rows, column = [], 0
     for pop, var in job.traces():
         p = made.index[pop]
-        rows.append((made.pop_blk[p], made.sizes[p], "uv".index(var), column))
+        rows.append((p, "uv".index(var), column))
         column += int(made.sizes[p])
-    plan = np.array(rows, np.int64).reshape(-1, 4)
+    plan = np.array(rows, np.int64).reshape(-1, 3)
     return made.net._replace(traces=plan), np.zeros((job.steps if rows else 0, column))
 
 

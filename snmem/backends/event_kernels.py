@@ -36,6 +36,7 @@ class Net(NamedTuple):
     pop_blk: Any  # (pops + 1,) blocks of population p: pop_blk[p] .. pop_blk[p + 1]
     pop_first: Any  # (pops,) first padded neuron of p; inputs have no blocks and are numbered after the neurons
     pop_size: Any  # (pops,)
+    cut: Any  # (pops, threads + 1): thread k steps the blocks cut[p, k] .. cut[p, k + 1] of population p
     pop_flags: Any  # (pops, 4): Loihi arithmetic, subtractive reset, clear_every (0 = never), clear_offset
     order: Any  # neuron populations in update order
     in_pops: Any  # input populations
@@ -52,7 +53,7 @@ class Net(NamedTuple):
     lptr: Any  # synapses of each gate neuron: offsets into lpos / lother
     lpos: Any  # position in weight
     lother: Any  # signal neuron that the synapse moves towards
-    traces: Any  # (recorded, 4): first block, neurons, row of the state (0 = u, 1 = v), column in the output
+    traces: Any  # (recorded, 3): population, row of the state (0 = u, 1 = v), column in the output
 
 
 class State(NamedTuple):
@@ -71,7 +72,7 @@ class State(NamedTuple):
     learned: Any  # (plastic,) weight updates
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _advance(u, v, cur, par, tile, uniform, loihi, b, end, above):
     """u and v of the blocks b .. end-1, one step further, without resets; takes their input out of ``cur``.
 
@@ -113,7 +114,7 @@ def _advance(u, v, cur, par, tile, uniform, loihi, b, end, above):
         above[block] = n
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fire(v, par, b, tile, subtract, t, spk, spk_step, n, above):
     """Reset the ``above`` neurons of block b that are above threshold and append them to the spikes."""
     end = n + above
@@ -134,7 +135,7 @@ def _fire(v, par, b, tile, subtract, t, spk, spk_step, n, above):
                 return
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _can_spike(u, v, par, b, tile):
     """Whether a neuron of block b may still spike without input: an upper bound on every later v against theta."""
     bad = 0
@@ -149,7 +150,7 @@ def _can_spike(u, v, par, b, tile):
     return bad > 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _busy(u, v, cur, par, b, tile):
     """Neurons of block b with nonzero state, input or bias."""
     n = 0
@@ -159,7 +160,7 @@ def _busy(u, v, cur, par, b, tile):
     return n
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, stop, above, counts, p, counting):
     """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
     low, high = b * BLOCK, (b + 1) * BLOCK
@@ -224,37 +225,58 @@ def _four(typing, array, index):
     return types.UniTuple(types.uint64, 4)(array, index), generate
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def _first(target, low, high, bound):
+    """Where in the ascending target[low:high] the first one >= bound stands."""
+    while low < high:
+        middle = (low + high) >> np.uint64(1)
+        if target[middle] < bound:
+            low = middle + np.uint64(1)
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
 def _deliver(
-    proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi
+    proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi, own,
+    end,
 ):  # fmt: skip
-    """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets.
+    """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets in the blocks own .. end-1.
 
     One range of targets after the other, so that their sums stay in cache; within a range spike after spike, so that
     every sum is taken in ascending order of the presynaptic neurons.
     """
+    if own >= end:
+        return
     pre, post, exponent, ranges = proj[q, 0], proj[q, 1], proj[q, 3], proj[q, 7]
     mark, coded, first = proj[q, 5] != 0, proj[q, 6] != 0, pop_first[pre]
     shift = np.uint64(shifts[q])  # unsigned indices need no look at their sign; sums wrap around as they should
-    start, stop = pop_first[post], pop_blk[post + 1] * BLOCK
+    start, stop = own * BLOCK, end * BLOCK
     into = cur
     if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
         into = scratch
         into[start:stop] = 0.0
         mark = True
     base = proj[q, 4] - first * ranges
+    width = RANGE // BLOCK if ranges > 1 else pop_blk[post + 1] - pop_blk[post]
+    begin = (own - pop_blk[post]) // width
     if ranges > 1:  # long rows, out of cache: ask for the first of each at once
         for j in range(lo, min(hi, lo + AHEAD)):
-            k = np.uint64(ptr[spk[j] * ranges + base])
+            k = np.uint64(ptr[spk[j] * ranges + base + begin])
             _prefetch(target, k)  # pyright: ignore[reportCallIssue]
             _prefetch(target, k + np.uint64(STRIDE))  # pyright: ignore[reportCallIssue]
             if coded:
                 _prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
             else:
                 _prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
-    for r in range(base, base + ranges):
+    for r in range(base + begin, base - (pop_blk[post] - end) // width):
+        block = pop_blk[post] + (r - base) * width
+        part = block < own or min(block + width, pop_blk[post + 1]) > end
         for j in range(lo, hi):
             low, high = np.uint64(ptr[spk[j] * ranges + r]), np.uint64(ptr[spk[j] * ranges + r + 1])
+            if part:
+                low, high = _first(target, low, high, start), _first(target, low, high, stop)
             if ranges > 1 and j + 1 < hi:
                 after = spk[j + 1] * ranges + r
                 for k in range(np.uint64(ptr[after]), np.uint64(ptr[after + 1]), np.uint64(STRIDE)):
@@ -291,11 +313,10 @@ def _deliver(
         for i in range(start, stop):
             cur[i] += math.floor(scratch[i] * scale)
     if mark:
-        for b in range(pop_blk[post], pop_blk[post + 1]):
-            touched[b] = 1
+        touched[own:end] = 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _learn(net, state, r, spk, slot):
     """Apply rule r after step t (whose spikes stand in ring slot ``slot``)."""
     gate, signal, base, x0, size = net.rule[r, 1], net.rule[r, 2], net.rule[r, 3], net.rule[r, 4], net.rule[r, 5]
@@ -320,17 +341,15 @@ def _learn(net, state, r, spk, slot):
             state.x[x0 + spk[j] - net.pop_first[signal]] = 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _step_population(
-    pop_flags, pop_blk, blk_tile, uniform_tile, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p,
-    t, n, dense, counting,
+    pop_flags, blk_tile, uniform_tile, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p, t, n,
+    dense, counting, end, stop,
 ):  # fmt: skip
-    """Step t of population p; appends its spikes and returns the new length of the spike buffer."""
+    """Step t of the blocks end .. stop-1 of population p; appends their spikes and returns the buffer's new length."""
     loihi, subtract = pop_flags[p, 0] != 0, pop_flags[p, 1] != 0
     every, offset = pop_flags[p, 2], pop_flags[p, 3]
     clear = every > 0 and t % every == offset
-    stop = pop_blk[p + 1]
-    end = pop_blk[p]
     while end < stop:
         b = end
         end = b + 1
@@ -371,7 +390,7 @@ def _step_population(
     return n
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _idle(awake, touched, t, last, depth):
     """Whether nothing can happen before the next input: all blocks asleep, no spike on its way."""
     if last >= 0 and t - last < depth:
@@ -382,12 +401,70 @@ def _idle(awake, touched, t, last, depth):
     return True
 
 
-@njit(cache=True)
-def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last, out, scratch, dense, counting):
-    """Steps t .. stop-1, or until the spike buffer has no room for one more; returns (t, n, e, last).
+@intrinsic
+def _arrive(typing, array, index):
+    """Add 1 to ``array[index]`` as one indivisible step, with everything written before visible to whoever sees it."""
 
-    events, event_step: input spikes sorted by step, then population, then neuron; e: the next one.
-    last: step of the latest spike, or -1.    out: (steps, columns) of traces, filled from row 0.
+    def generate(context, builder, signature, arguments):
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.atomic_rmw("add", builder.gep(data, [arguments[1]]), ir.IntType(64)(1), "seq_cst")
+
+    return types.int64(array, index), generate
+
+
+@intrinsic
+def _look(typing, array, index):
+    """``array[index]`` as it is now, and everything that was written before it."""
+
+    def generate(context, builder, signature, arguments):
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.load_atomic(builder.gep(data, [arguments[1]]), "seq_cst", 8)
+
+    return types.int64(array, index), generate
+
+
+_yield = types.ExternalFunction("sched_yield", types.int32())
+#: Looks at the other threads before the processor is offered to somebody else.
+_SPINS = 2000
+
+
+@njit(cache=True, nogil=True)
+def _wait(sync, threads):
+    """Go on when all threads have come here (``sync[0]`` counts arrivals), or when ``sync[1]`` tells to give up."""
+    arrived = _arrive(sync, np.int64(0)) + 1  # pyright: ignore[reportCallIssue]
+    wanted = -(-arrived // threads) * threads
+    spins = 0
+    while _look(sync, np.int64(0)) < wanted and sync[1] == 0:  # pyright: ignore[reportCallIssue]
+        spins += 1
+        if spins > _SPINS:
+            _yield()
+
+
+@njit(cache=True, nogil=True)
+def _gather(found, sync, thread, threads, spk, spk_step, t, n):
+    """Append what all threads found to the spikes, in their order; returns the new length."""
+    _wait(sync, threads)
+    for k in range(threads):
+        count = found[k, 0] - 1
+        if k == thread:
+            spk[n : n + count] = found[k, 1 : 1 + count]
+            spk_step[n : n + count] = t
+        n += count
+    _wait(sync, threads)
+    return n
+
+
+@njit(cache=True, nogil=True)
+def run(
+    net, state, events, event_step, stop, spk, spk_step, room, out, scratch, dense, counting, thread, sync, found, at
+):  # fmt: skip
+    """Steps up to stop-1, or until the spike buffer has no room for one more.
+
+    events, event_step: input spikes sorted by step, then population, then neuron.
+    at: step t, spikes n in the buffer, next event e, step of the latest spike or -1; set to where the run ended.
+    out: (steps, columns) of traces, filled from row 0.
+    thread: which of the threads this is. Each steps its own blocks (``net.cut``) and delivers to them, from rings and
+    counters of its own; ``found`` takes the spikes of each in a step, and ``sync`` is where they wait for each other.
     """
     # Taken out of the tuples once: every access in the loop would count references.
     proj, shift, first, blk, ptr, target = net.proj, net.shift, net.pop_first, net.pop_blk, net.ptr, net.target
@@ -400,15 +477,19 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
     u, v, cur, touched, awake, upto, weight = (
         state.u, state.v, state.cur, state.touched, state.awake, state.upto, state.weight,
     )  # fmt: skip
+    cut, threads = net.cut, net.cut.shape[1] - 1
     above = np.zeros(awake.size, np.int64)
     ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
     depth = ring.shape[0]
+    ignored = np.empty(found.shape[1], np.int64)
     may_skip = not dense
     for r in range(rules):
         may_skip = may_skip and net.rate[r, 1] == 0.0
+    t, n, e, last = at
     start = t
     while t < stop and n + room <= spk.size:
-        if may_skip and _idle(awake, touched, t, last, depth):
+        # Another thread may be marking the targets of the oldest spikes still, hence one step more.
+        if may_skip and _idle(awake, touched, t, last, depth + (threads > 1)):
             after = event_step[e] if e < events.size else stop
             if after > t:
                 t = min(after, stop)
@@ -432,14 +513,23 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
                 if hi > lo:
                     _deliver(
                         proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk,
-                        q, lo, hi,
+                        q, lo, hi, cut[p, thread], cut[p, thread + 1],
                     )  # fmt: skip
                 k += 1
             ring[slot, p, 0] = n
-            n = _step_population(
-                flags, blk, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p, t,
-                n, dense, counting,
-            )  # fmt: skip
+            if threads == 1:
+                n = _step_population(
+                    flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p, t,
+                    n, dense, counting, blk[p], blk[p + 1],
+                )  # fmt: skip
+            else:
+                found[thread, 0] = _step_population(
+                    flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, found[thread],
+                    ignored, p, t, 1, dense, counting, cut[p, thread], cut[p, thread + 1],
+                )  # fmt: skip
+                n = _gather(found, sync, thread, threads, spk, spk_step, t, n)
+                if sync[1] != 0:
+                    return
             ring[slot, p, 1] = n
         for q in late:
             then = (t + 1 - proj[q, 2]) % depth
@@ -447,20 +537,21 @@ def run(net, state, events, event_step, e, t, stop, spk, spk_step, n, room, last
             if hi > lo and t + 1 >= proj[q, 2]:
                 _deliver(
                     proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi,
+                    cut[proj[q, 1], thread], cut[proj[q, 1], thread + 1],
                 )  # fmt: skip
         for r in range(rules):
             _learn(net, state, r, spk, slot)
         for r in range(traces.shape[0]):
-            b, neurons, row, column = traces[r, 0], traces[r, 1], traces[r, 2], traces[r, 3]
-            for i in range(neurons):
-                out[t - start, column + i] = v[b * BLOCK + i] if row else u[b * BLOCK + i]
+            p, row, column = traces[r, 0], traces[r, 1], traces[r, 2]
+            for i in range(cut[p, thread] * BLOCK, min(cut[p, thread + 1] * BLOCK, first[p] + size[p])):
+                out[t - start, column + i - first[p]] = v[i] if row else u[i]
         if n > before:
             last = t
         t += 1
-    return t, n, e, last
+    at[0], at[1], at[2], at[3] = t, n, e, last
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def settle(net, state, t, counting):
     """Bring every block up to the start of step t."""
     above = np.zeros(state.awake.size, np.int64)
