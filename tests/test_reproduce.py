@@ -10,7 +10,7 @@ from snmem.reproduce.curves import band_mean, bootstrap_error, crossing_age, lon
 from snmem.reproduce.retention import Protocol, retention, tree, unstructured
 
 SMALL = KWinnerConfig(visible=100, hidden=120, fan_in=20, winners=8, active=10)
-KWINNER = ["kwinner-fan-in", "kwinner-graded", "kwinner-raw-difference", "kwinner-retention", "kwinner-tree"]
+KWINNER = [f"kwinner-{name}" for name in ("fan-in", "graded", "raw-difference", "retention", "stacked", "tree")]
 
 
 def test_recipes_are_found_by_name():

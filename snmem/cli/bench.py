@@ -1,5 +1,6 @@
 """``snmem bench``: timings beside peers, from the scripts in ``benchmarks``."""
 
+import inspect
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ def bench(
     from ..content import load_script
 
     run = getattr(load_script("benchmarks", name), f"bench_{name}")
+    options = {"out": out} if "out" in inspect.signature(run).parameters else {}  # it draws
     with stages() as say:
-        data = run(quick=quick, report=say)
+        data = run(quick=quick, report=say, **options)
     return Report(data, [rows_table(f"bench {name}", data["rows"])], data["ok"])

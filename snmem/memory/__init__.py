@@ -3,13 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-_HOME = {"KWinnerConfig": "config", "KWinnerMemory": "kwinner", "SpikingKWinnerMemory": "spiking"}
-__all__ = ["KWinnerConfig", "KWinnerMemory", "SpikingKWinnerMemory"]
+_HOME = {
+    "KWinnerConfig": "config",
+    "KWinnerMemory": "kwinner",
+    "ModernHopfieldMemory": "hopfield",
+    "SpikingKWinnerMemory": "spiking",
+    "StackedKWinnerMemory": "stacked",
+}
+__all__ = ["KWinnerConfig", "KWinnerMemory", "ModernHopfieldMemory", "SpikingKWinnerMemory", "StackedKWinnerMemory"]
 
 if TYPE_CHECKING:
     from .config import KWinnerConfig
+    from .hopfield import ModernHopfieldMemory
     from .kwinner import KWinnerMemory
     from .spiking import SpikingKWinnerMemory
+    from .stacked import StackedKWinnerMemory
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ class Stream:
 
 
 Source = Callable[[KWinnerConfig, Protocol, np.random.Generator], Stream]
+#: Makes a memory with ``store`` and ``recall``.
+Build = Callable[[KWinnerConfig, np.random.Generator], Any]
 
 
 def unstructured(config: KWinnerConfig, protocol: Protocol, rng: np.random.Generator) -> Stream:
@@ -114,15 +117,17 @@ def retention(
     seed: int,
     source: Source = unstructured,
     workers: int | None = None,
+    build: Build = KWinnerMemory,
 ) -> dict[float, Retention]:
     """Run the experiment; return the accuracies for every share of ones in a cue (all from the same networks).
 
+    ``build`` makes the memory of a run from ``config``, which also says what the patterns are like.
     Runs are spread over ``workers`` threads, by default one per processor; the result does not depend on their number.
     """
     seeds = np.random.SeedSequence(seed).spawn(protocol.samples * protocol.runs)
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         try:
-            runs = list(pool.map(lambda s: _run(config, shares, protocol, source, s), seeds))
+            runs = list(pool.map(lambda s: _run(config, shares, protocol, source, build, s), seeds))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -141,11 +146,16 @@ def retention(
 
 
 def _run(
-    config: KWinnerConfig, shares: Sequence[float], protocol: Protocol, source: Source, seed: np.random.SeedSequence
+    config: KWinnerConfig,
+    shares: Sequence[float],
+    protocol: Protocol,
+    source: Source,
+    build: Build,
+    seed: np.random.SeedSequence,
 ) -> dict[float, tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]]:
     rng = np.random.default_rng(seed)
     stream = source(config, protocol, rng)
-    memory = KWinnerMemory(config, rng)
+    memory = build(config, rng)
     memory.store(stream.learned)
     newest = stream.learned[: -protocol.scored - 1 : -1]
 

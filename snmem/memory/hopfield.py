@@ -1,0 +1,82 @@
+"""Modern Hopfield network with softmax retrieval: the dense reference point for memories that choose winners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+
+#: Elements of the matrix of attention weights that a recall holds at a time.
+_BLOCK = 1 << 24
+
+
+class ModernHopfieldMemory:
+    r"""Memory that keeps every pattern as a row of X and recalls by softmax attention, one step.
+
+    .. math::
+        p = \mathrm{softmax}(\beta X c), \qquad \hat{x} = \mathrm{kWTA}_s(X^\top p)
+
+    Parameters
+    ----------
+    visible : size of a pattern.
+    active : ones of a recalled pattern (s).
+    beta : inverse temperature; overlaps c.x count ones, so that 1 already singles out the best by far.
+    slots : rows to keep; a pattern more replaces the oldest. None keeps all.
+
+    Raises
+    ------
+    InputError
+        for sizes that are not positive, or a beta that is not.
+
+    Source: Ramsauer et al. 2021, "Hopfield Networks is All You Need", arXiv 2008.02217.
+    """
+
+    def __init__(self, visible: int = 1000, active: int = 100, beta: float = 1.0, slots: int | None = None) -> None:
+        for name, value in (("visible", visible), ("active", active), ("slots", 1 if slots is None else slots)):
+            if value < 1:
+                raise InputError(f"ModernHopfieldMemory.{name}: must be at least 1, got {value}")
+        if active > visible:
+            raise InputError(f"ModernHopfieldMemory.active: must be at most visible = {visible}, got {active}")
+        if not (np.isfinite(beta) and beta > 0):
+            raise InputError(f"ModernHopfieldMemory.beta: must be a positive number, got {beta!r}")
+        self.visible, self.active, self.beta, self.slots = visible, active, float(beta), slots
+        self.patterns: NDArray[np.float32] = np.zeros((0, visible), np.float32)
+
+    def store(self, patterns: ArrayLike) -> None:
+        """Append patterns, (n, visible) or (visible,) of 0 and 1; InputError for other shapes and values."""
+        kept = np.concatenate([self.patterns, self._check(patterns, "patterns")])
+        self.patterns = kept[-self.slots :] if self.slots else kept
+
+    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+        """Return the recalled pattern for each cue: booleans in the shape of ``cues``, ``active`` ones in each row.
+
+        Raises
+        ------
+        InputError
+            for a wrong shape, values other than 0 and 1, or if nothing is stored.
+        """
+        checked = self._check(cues, "cues")
+        if not len(self.patterns):
+            raise InputError("recall: nothing is stored; store patterns first")
+        rows = max(1, _BLOCK // len(self.patterns))
+        parts = [self._drives(checked[n : n + rows]) for n in range(0, len(checked), rows)]
+        drives = np.concatenate(parts) if parts else checked
+        out = np.zeros(drives.shape, bool)
+        np.put_along_axis(out, np.argpartition(-drives, self.active - 1, axis=1)[:, : self.active], True, axis=1)
+        return out if np.ndim(cues) == 2 else out[0]
+
+    def _drives(self, cues: NDArray[np.float32]) -> NDArray[np.float32]:
+        logits = np.float32(self.beta) * (cues @ self.patterns.T)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return (weights @ self.patterns) / weights.sum(axis=1, keepdims=True)
+
+    def _check(self, patterns: ArrayLike, name: str) -> NDArray[np.float32]:
+        array: Any = np.atleast_2d(np.asarray(patterns))
+        if array.ndim != 2 or array.shape[1] != self.visible:
+            raise InputError(f"{name}: expected shape (n, visible = {self.visible}), got {np.shape(patterns)}")
+        if array.dtype != bool and not np.isin(array, (0, 1)).all():
+            raise InputError(f"{name}: must hold 0 and 1 only; use an encoder of snmem.encode")
+        return array.astype(np.float32)
