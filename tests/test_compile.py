@@ -10,7 +10,7 @@ import nir
 import numpy as np
 import pytest
 
-from snmem import LIF, Input, LoihiLIF, Network, Population, Projection, quantize, simulate
+from snmem import LIF, Input, LoihiLIF, Network, Population, Projection, Spikes, quantize, simulate
 from snmem.cli import main
 from snmem.conformance import features_of, random_inputs, random_network
 from snmem.errors import BackendError, InputError, NetworkError
@@ -177,6 +177,13 @@ def test_names_that_python_cannot_take_and_outputs_that_never_spike(tmp_path):
     np.testing.assert_array_equal(out["1.v.v"], run.traces["1.v.v"])
     assert made.report["agreement"]["lava"] == {"ran": False, "why": "not asked for"}
     assert "class_2" in (tmp_path / MODULE).read_text()
+
+
+def test_an_input_of_the_wrong_length_is_named(tmp_path):
+    write_module(tmp_path, prepare(small()).network, "small", {}, {})
+    wrong = {"x": Spikes.from_raster(np.ones((4, 3)))}
+    with pytest.raises(BackendError, match=r"input 'x' has shape \(4, 3\), expected \(steps, 2\)"):
+        run_module(tmp_path, wrong, 4, 60)
 
 
 def small(neuron=None, **projection):

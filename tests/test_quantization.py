@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from snmem import LIF, Input, Instar, Network, Population, Projection, quantize, simulate
 from snmem.errors import NetworkError
 from snmem.loihi.arithmetic import condition_weights
+from snmem.loihi.calibration import STRATEGIES, calibrate, report
+from snmem.verify import poisson
 
 
 def _net(weights, neuron=None, **projection):
@@ -120,3 +122,81 @@ def test_what_loihi_cannot_hold_is_refused_by_name(net, words):
         quantize(net())
     for word in words:
         assert word in str(error.value)
+
+
+def _layered(seed):
+    """Two layers, recurrent, with biases: nothing on a grid."""
+    rng = np.random.default_rng(seed)
+    a = LIF(alpha=0.6, beta=0.9, theta=1.0, bias=rng.normal(0, 0.02, 40))
+    return Network(
+        (Input("x", 30), Population("a", 40, a), Population("b", 10, LIF(alpha=0, beta=0.8, theta=1.0))),
+        (
+            Projection("x", "a", rng.normal(0.05, 0.25, (40, 30))),
+            Projection("a", "a", rng.normal(0, 0.05, (40, 40))),
+            Projection("a", "b", rng.normal(0.02, 0.2, (10, 40))),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def strategies():
+    """Reports of three networks under each strategy, on input that was not calibrated on."""
+    found = {name: [] for name in STRATEGIES}
+    for seed in range(3):
+        network = _layered(seed)
+        seen, fresh = (poisson(network, 300, 10 * seed + k, 0.2) for k in range(2))
+        for name, reports in found.items():
+            reports.append(report(network, calibrate(network, seen, 300, name), fresh, 300))
+    return found
+
+
+def _sum(reports, key):
+    return sum(row[key] for r in reports for row in r["populations"].values())
+
+
+def test_calibration_beats_plain_rounding_in_spikes(strategies):
+    """With the float network's spikes as input a third of the differing cells or less, and fewer in the whole run."""
+    plain, calibrated = strategies["plain"], strategies["calibrated"]
+    assert _sum(calibrated, "measured") < _sum(plain, "measured") / 3
+    assert _sum(calibrated, "differing") < _sum(plain, "differing")
+    assert _sum(calibrated, "measured") <= _sum(strategies["grid"], "measured")
+    for a, b in zip(calibrated, plain, strict=True):
+        for name, row in a["projections"].items():
+            assert row["relative"] < b["projections"][name]["relative"]
+
+
+def test_the_expected_disagreement_has_the_right_size(strategies):
+    for reports in strategies.values():
+        assert _sum(reports, "measured") / 4 < _sum(reports, "expected") < 4 * _sum(reports, "measured")
+
+
+def test_the_report_names_ranges_and_errors(strategies):
+    for reports in strategies.values():
+        for found in reports:
+            for row in found["populations"].values():
+                assert 0 < row["u_peak"] <= 1
+                assert row["u_peak"] <= row["u_worst"]
+                assert 0 < row["threshold"] <= 1
+                assert row["spikes"] > 100
+            assert all(row["error"] > 0 for row in found["projections"].values())
+
+
+def test_calibration_keeps_what_the_grid_keeps_exactly():
+    rng = np.random.default_rng(2)
+    network = Network(
+        (Input("x", 20), Population("h", 30, LIF(alpha=0, beta=0, theta=2 + 1 / 32))),
+        (Projection("x", "h", rng.integers(-16, 17, (30, 20)) / 16),),
+    )
+    inputs = poisson(network, 100, 0, 0.3)
+    made = calibrate(network, inputs, 100)
+    found = report(network, made, inputs, 100)["populations"]["h"]
+    assert made.scale == quantize(network).scale
+    assert (found["differing"], found["expected"]) == (0, 0)
+
+
+def test_one_piece_spends_a_bit_on_the_sign():
+    made = quantize(_net([[1.0, -0.5], [0.25, 0.3]]), split=False)
+    q = made.network["x->h"]
+    assert made.parts["x->h"] == ("x->h",)
+    assert (q.weights.data % 2 == 0).all()
+    np.testing.assert_array_equal(condition_weights(q.weights.data), q.weights.data)

@@ -14,6 +14,9 @@ def compile(
     file: NirFile,
     to: Annotated[str, Option(help='"lava" is the one target.')] = "lava",
     arithmetic: Annotated[str, Option(help='"fixed" (Loihi\'s integers) or "float".')] = "fixed",
+    quantization: Annotated[
+        str, Option(help='How scales are chosen: "calibrated" on sample input, "grid" (powers of two), or "plain".')
+    ] = "calibrated",
     chip: Annotated[
         str | None, Option(help="A chip that `snmem chips` lists, whose limits must hold; default: only report.")
     ] = None,
@@ -48,6 +51,7 @@ def compile(
             out,
             title=file.name.removesuffix(".nir"),
             arithmetic=arithmetic,
+            quantization=quantization,
             inputs=spikes,
             steps=length,
             rate=rate,
@@ -65,18 +69,21 @@ def _tables(data: dict[str, Any]) -> Any:
     from rich.table import Table
 
     left: Any = {"title_justify": "left"}
-    table = Table("population", "neurons", "late", "scale", "spikes", "differ from float", title="populations", **left)
+    columns = ("population", "neurons", "late", "scale", "u peak", "spikes", "expected", "alone", "differ from float")
+    table = Table(*columns, title="populations", **left)
     differ = data["agreement"].get("quantised", data["agreement"].get("prepared", {})).get("by_population", {})
     for row in data["populations"]:
         name = row["name"]
         spikes = data["agreement"]["spikes"][name]
-        cells = (name, f"{row['size']:,}", row["late"], row.get("scale", ""), spikes, differ.get(name, ""))
-        table.add_row(*(escape(str(c)) for c in cells))
+        scale = (f"{row['scale']:.5g}", f"{row['u_peak']:.1%}") if "scale" in row else ("", "")
+        cells = (name, f"{row['size']:,}", row["late"], *scale, spikes)
+        alone = (f"{row['expected']:.0f}", row["measured"]) if "scale" in row else ("", "")
+        table.add_row(*(escape(str(c)) for c in (*cells, *alone, differ.get(name, ""))))
     yield table
     table = Table("projection", "synapses", "connections", "weight error", "clipped", title="projections", **left)
     for row in data["projections"]:
         parts = ", ".join(f"{p['kind']} {p['sign'] or ''} 2^{p['exponent']}" for p in row["parts"])
-        error = f"{row['weight_error']:.2g}" if "weight_error" in row else ""
+        error = f"{row['relative']:.2%}" if "relative" in row else ""
         table.add_row(escape(row["name"]), f"{row['synapses']:,}", parts, error, str(row.get("clipped", "")))
     yield table
     for limits in data["limits"].values():

@@ -219,6 +219,8 @@ def simulate(inputs, steps):
     for name, port in net.inputs.items():
         data = np.zeros((port.shape[0], total))
         given = np.asarray(inputs.get(name, np.zeros((0, port.shape[0]))))[:steps]
+        if given.ndim != 2 or given.shape[1] != port.shape[0]:
+            raise ValueError(f"input {name!r} has shape {given.shape}, expected (steps, {port.shape[0]})")
         data[:, : len(given)] = given.T
         source = RingBuffer(data=data)
         source.s_out.connect(port)

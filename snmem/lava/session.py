@@ -21,7 +21,7 @@ from .cleanup import end_group, remove_shared_memory
 from .plan import Plan, Result
 from .shim import require_lava
 
-#: Environment variable: seconds after which a run counts as stuck, instead of an estimate.
+#: Environment variable: seconds after which a run counts as stuck, instead of an estimate; start-up comes on top.
 TIMEOUT = "SNMEM_LAVA_TIMEOUT"
 #: Seconds that starting and stopping may take.
 _START, _STOP = 120.0, 20.0
@@ -154,7 +154,7 @@ class LavaSession:
     def _run(self, plan: Plan, progress: Callable[[int], None] | None, limit: float) -> Result:
         if self._server is None:
             self._server = _Server()
-            self._wait_for("ready", time.monotonic() + time_limit(_START), "starting")
+            self._wait_for("ready", time.monotonic() + max(_START, time_limit(_START)), "starting")
         deadline = time.monotonic() + limit
         doing = f"running {plan.steps} steps of {plan.processes} processes"
         with contextlib.suppress(ConnectionError):  # receive says why

@@ -1,7 +1,7 @@
 """From a Network or a NIR file to a Python module for Lava, with a report of everything that was decided.
 
 1. :func:`snmem.loihi.preparation.prepare`: v_reset shifted to 0, every projection at least one step (latency table).
-2. :func:`snmem.loihi.quantization.quantize`, for fixed point.
+2. :func:`snmem.loihi.calibration.calibrate`, for fixed point.
 3. :mod:`snmem.lava.module`: a module with ``inp`` and ``out`` ports, and its parameters.
 4. :mod:`snmem.loihi.limits`: cores of Loihi 1 and 2, and the limit that binds.
 5. Spikes on given or random input: the float network, its integer twin, and the module itself on Lava.
@@ -27,11 +27,15 @@ from ..network import Network, Population
 from ..retime import retime
 from ..simulation import simulate
 from ..spikes import Spikes
+from .calibration import STRATEGIES, calibrate
+from .calibration import report as quantization_report
 from .limits import CHIPS, check_limits, core_table
 from .preparation import Prepared, prepare
-from .quantization import Quantized, quantize
+from .quantization import Quantized
 
 ARITHMETICS = ("fixed", "float")
+#: Steps of random sample input, at least.
+_SAMPLE = 500
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def compile(
     *,
     title: str | None = None,
     arithmetic: str = "fixed",
+    quantization: str = "calibrated",
     inputs: Mapping[str, Any] | None = None,
     steps: int = 100,
     rate: float = 0.1,
@@ -72,6 +77,8 @@ def compile(
     source : a Network, or a NIR file.    options : of :func:`snmem.nir_io.read_nir`, for a file.
     title : what the module calls itself; by default the file's name.
     arithmetic : "fixed" (Loihi's integers) or "float".
+    quantization : how scales are chosen, for fixed point (:func:`snmem.loihi.calibration.calibrate`). Sample input is
+        ``inputs``, or Poisson spikes from another seed than those compared on.
     inputs, steps : spikes to compare on (as for :func:`snmem.simulate`); by default Poisson spikes with ``rate`` per
         line and step, from ``seed``.
     start : neurons whose v_reset is shifted begin at v = 0 ("zero") or at v_reset ("reset").
@@ -88,11 +95,20 @@ def compile(
 
     if arithmetic not in ARITHMETICS:
         raise InputError(f"compile: arithmetic={arithmetic!r}; use one of {', '.join(ARITHMETICS)}")
+    if quantization not in STRATEGIES:
+        raise InputError(f"compile: quantization={quantization!r}; use one of {', '.join(STRATEGIES)}")
     choices: list[Any] = []
     network = source if isinstance(source, Network) else _read(source, choices, options)
     title = title or ("network" if isinstance(source, Network) else Path(source).name.removesuffix(".nir"))
     report("preparing the network")
-    prepared, quantized = _convert(network, arithmetic, start)
+    prepared = _prepared(network, arithmetic, start)
+    given = poisson(network, steps, seed, rate) if inputs is None else inputs
+    quantized = None
+    if arithmetic == "fixed" and network.arithmetic == "float":
+        report("choosing scales")
+        length = max(steps, _SAMPLE) if inputs is None else steps
+        seen = poisson(network, length, seed + 1, rate) if inputs is None else inputs
+        quantized = calibrate(prepared.network, seen, length, quantization)
     made = quantized.network if quantized else prepared.network
     begin = _integer_start(prepared, quantized)
     limits = _limits(made, chip, report)
@@ -100,14 +116,14 @@ def compile(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     written = write_module(folder, made, title, prepared.late, begin, _summary(arithmetic))
-    if inputs is None:
-        inputs = poisson(network, steps, seed, rate)
-    agreement = _agreement(network, prepared, made, begin, inputs, steps, folder if lava else None, report)
+    agreement = _agreement(network, prepared, made, begin, given, steps, folder if lava else None, report)
+    found = quantization_report(prepared.network, quantized, given, steps) if quantized else None
     data = {
         "title": title,
         "arithmetic": arithmetic,
-        "populations": [_population(p, prepared, quantized, begin) for p in made.neurons],
-        "projections": _projections(made, network, quantized, written),
+        "quantization": found["strategy"] if found else None,
+        "populations": [_population(p, prepared, found, begin) for p in made.neurons],
+        "projections": _projections(made, network, quantized, found, written),
         "limits": limits,
         "latency": {p.name: prepared.late[p.name] for p in network.populations},
         "agreement": agreement,
@@ -130,14 +146,13 @@ def _read(path: str | os.PathLike[str], choices: list[Any], options: dict[str, A
     return read_nir(path, report=choices.append, **options)
 
 
-def _convert(network: Network, arithmetic: str, start: str) -> tuple[Prepared, Quantized | None]:
-    if network.arithmetic == "loihi":
-        if arithmetic == "float":
-            raise InputError("compile: the network is in Loihi's integers; compile it with arithmetic='fixed'")
-        moved = retime(network)
-        return Prepared(moved.network, {}, moved.late, moved.early, ()), None
-    prepared = prepare(network, start)
-    return prepared, quantize(prepared.network) if arithmetic == "fixed" else None
+def _prepared(network: Network, arithmetic: str, start: str) -> Prepared:
+    if network.arithmetic == "float":
+        return prepare(network, start)
+    if arithmetic == "float":
+        raise InputError("compile: the network is in Loihi's integers; compile it with arithmetic='fixed'")
+    moved = retime(network)
+    return Prepared(moved.network, {}, moved.late, moved.early, ())
 
 
 def _integer_start(prepared: Prepared, quantized: Quantized | None) -> dict[str, Any]:
@@ -218,25 +233,22 @@ def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Networ
     return {"cells": sum(by_population.values()), "by_population": by_population}
 
 
-def _population(p: Population, prepared: Prepared, quantized: Quantized | None, begin: Any) -> dict[str, Any]:
+def _population(p: Population, prepared: Prepared, found: dict[str, Any] | None, begin: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"name": p.name, "size": p.size, "late": prepared.late[p.name]}
     row |= {"spiking": not never_spikes(p), "parameters": lava_parameters(p), "start": begin.get(p.name, 0)}
     row |= {"spikes_before_start": p.name in prepared.early}
-    if quantized:
-        row |= {"scale": quantized.scale[p.name]}
-    return row
+    return row | (found["populations"][p.name] if found else {})
 
 
 def _projections(
-    made: Network, network: Network, quantized: Quantized | None, written: Written
+    made: Network, network: Network, quantized: Quantized | None, found: dict[str, Any] | None, written: Written
 ) -> list[dict[str, Any]]:
     """A row per projection of the network given; its Lava connections under ``parts``."""
     rows = []
     for q in network.projections:
         parts = quantized.parts[q.name] if quantized else (q.name,)
         row: dict[str, Any] = {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": q.delay}
-        if quantized:
-            row |= {"weight_error": quantized.weight_error[q.name], "clipped": quantized.clipped[q.name]}
+        row |= found["projections"][q.name] if found else {}
         row["parts"] = [_part(made, name, written) for name in parts if name in written.kinds]
         rows.append(row)
     return rows

@@ -44,6 +44,7 @@ class Quantized:
     weight_error : projection name -> largest |W 2^e / S - w|, in units of the float weight.
     clipped : projection name -> number of weights clipped to the mantissa's range.
     parts : projection name -> names of the projections it became.
+    strategy : how the scales were chosen.
     """
 
     network: Network
@@ -51,6 +52,7 @@ class Quantized:
     weight_error: dict[str, float]
     clipped: dict[str, int]
     parts: dict[str, tuple[str, ...]]
+    strategy: str = "grid"
 
     def start(self, start: Mapping[str, Any]) -> dict[str, Any]:
         """Membrane potentials of the float network (by population name) in Loihi's units."""
@@ -58,14 +60,16 @@ class Quantized:
         return {name: v.astype(np.int64) for name, v in units.items()}
 
 
-def quantize(network: Network, scales: dict[str, float] | None = None) -> Quantized:
+def quantize(network: Network, scales: Mapping[str, float] | None = None, split: bool = True) -> Quantized:
     """Convert a frozen float network to Loihi's integers (equations above).
 
     Parameters
     ----------
     network : LIF populations with reset to zero. Instar and Outstar rules become sums of products with the nearest rate
         that Loihi can hold; their weights, 0 or more, are whole numbers of which 127 (or S, if less) stand for 1.
-    scales : S by population name where the choice made here is not wanted; powers of two.
+    scales : S by population name where the choice made here is not wanted. Powers of two keep dyadic weights exact.
+    split : False leaves every projection in one piece with one exponent; where it has both signs, Loihi then spends a
+        bit on the sign, and weights are even.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def quantize(network: Network, scales: dict[str, float] | None = None) -> Quanti
     projections: list[Projection] = []
     error, clipped, parts = {}, {}, {}
     for q in network.projections:
-        convert = _projections if q.plasticity is None else _plastic
+        convert = _plastic if q.plasticity else _projections if split else _whole
         made, error[q.name], clipped[q.name] = convert(q, scale[q.post])
         parts[q.name] = tuple(m.name for m in made)
         projections += made
@@ -96,6 +100,14 @@ def _incoming(network: Network, name: str) -> list[Projection]:
 
 def _scale(network: Network, p: Population) -> float:
     """The largest useful power of two for population ``p``."""
+    return 2.0 ** np.floor(np.log2(largest_scale(network, p)))
+
+
+def largest_scale(network: Network, p: Population, current: float | None = None) -> float:
+    """The largest useful S for population ``p``.
+
+    ``current``: the largest |u| to reckon with, where it is not to be that of all synapses active at once.
+    """
     incoming = _incoming(network, p.name)
     neuron = p.neuron
     alpha, theta, bias = (neuron.vector(n, p.size) for n in ("alpha", "theta", "bias"))
@@ -114,9 +126,10 @@ def _scale(network: Network, p: Population) -> float:
         arriving = sum(_arriving(q) for q in incoming)
         # A current that is held (alpha = 1) is taken to get each synapse's spike once between two clears.
         held = arriving / np.where(alpha == 1, 1, 1 - alpha)
-        if held.max() > 0:
-            limits.append((LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / held.max())
-    return 2.0 ** np.floor(np.log2(min(limits)))
+        most = held.max() if current is None else current
+        if most > 0:
+            limits.append((LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / most)
+    return min(limits)
 
 
 def _arriving(q: Projection) -> Any:
@@ -181,6 +194,22 @@ def _bias(owner: str, bias: Any) -> tuple[Any, int]:
     raise NetworkError(
         f"{owner} needs a bias of {np.abs(bias).max():g} units; the limit is {high * 2**7}; lower its scale"
     )
+
+
+def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
+    """``q`` as one projection: the nearest mantissas of one exponent, even ones where it has both signs."""
+    exact = q.weights.data * scale
+    peak = np.abs(exact).max(initial=0)
+    mixed = exact.min(initial=0) < 0 < exact.max(initial=0)
+    exponent = 0
+    while peak > _MANTISSA * (1 + _CLIP) * 2.0**exponent and exponent < LOIHI_EXPONENT[1]:
+        exponent += 1
+    mantissa = np.round(exact / 2.0**exponent / (1 + mixed)) * (1 + mixed)
+    made = np.clip(mantissa, -256, 254) if mixed else np.clip(mantissa, -_MANTISSA, _MANTISSA)
+    weights: Any = q.weights.astype(np.int32)
+    weights.data = made.astype(np.int32)
+    error = float(np.abs(made * 2.0**exponent - exact).max(initial=0) / scale)
+    return [replace(q, weights=weights, exponent=exponent)], error, int((made != mantissa).sum())
 
 
 def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
