@@ -384,3 +384,81 @@ def test_threads_may_recall_from_one_memory():
         for found in pool.map(lambda _: memory.recall(patterns), range(24)):
             np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(memory)).recall(patterns), expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_weights_of_few_bits_stay_on_their_grid_and_are_right_on_average(bits):
+    """The mean over memories that round differently is that of the exact rule, for equal winners (all units)."""
+    rng = np.random.default_rng(5)
+    patterns = khot(rng, 3, SMALL.visible, SMALL.active)
+    config = replace(SMALL, winners=80, bits=bits)
+    total, runs = 0.0, 300
+    start = KWinnerMemory(config, 3)
+    exact = [w.toarray() for w in (start.forward_weights, start.return_weights)]
+    mask = exact[0] != 0
+    for x in patterns:
+        exact[0] += 0.3 * (x[None, :] - exact[0]) * mask
+    for run in range(runs):
+        memory = KWinnerMemory(config, 3)
+        memory._clock = run * 10
+        memory.store(patterns)
+        weights = memory.forward_weights.toarray()
+        assert np.allclose(weights * config.levels, np.round(weights * config.levels), atol=1e-9)
+        total = total + weights
+    error = 0.5 / config.levels / np.sqrt(runs)
+    difference = (total / runs - exact[0])[mask]
+    assert np.abs(difference).max() < 6 * error
+    assert abs(difference.mean()) < 0.5 * error
+
+
+def test_a_memory_of_one_bit_remembers_and_is_saved_with_its_clock(tmp_path):
+    rng = np.random.default_rng(6)
+    config = replace(KWinnerConfig.main(), bits=1)
+    patterns = khot(rng, 600, config.visible, config.active)
+    memory = KWinnerMemory(config, 1)
+    memory.store(patterns[:500])
+    assert set(np.unique(memory.forward_weights.toarray())) == {0.0, 1.0}
+    newest = (memory.recall(patterns[490:500]) & patterns[490:500]).sum() / 1000
+    never = (memory.recall(patterns[500:]) & patterns[500:]).sum() / 10_000
+    assert newest > never + 0.15
+    memory.save(tmp_path / "m.npz")
+    again = KWinnerMemory.load(tmp_path / "m.npz")
+    for each in (memory, again):
+        each.store(patterns[500:])
+    np.testing.assert_array_equal(memory.recall(patterns), again.recall(patterns))
+
+
+def test_lesions_take_what_they_say_and_spare_the_original(tmp_path):
+    rng = np.random.default_rng(7)
+    patterns = khot(rng, 40, SMALL.visible, SMALL.active)
+    memory = KWinnerMemory(SMALL, 1)
+    memory.store(patterns)
+    before, forward = memory.recall(patterns), memory.forward_weights.toarray()
+    hurt = memory.lesioned(neurons=0.25, seed=2)
+    dead = (hurt.forward_weights.toarray() == 0).all(axis=1)
+    assert dead.sum() == 20
+    assert (hurt.return_weights.toarray()[:, dead] == 0).all()
+    assert not np.isin(hurt.winners(patterns), np.flatnonzero(dead)).any()
+    np.testing.assert_array_equal(hurt.forward_weights.toarray()[~dead], forward[~dead])
+    cut = memory.lesioned(synapses=0.5, seed=2)
+    assert np.count_nonzero(cut.forward_weights.toarray()) == np.count_nonzero(cut.return_weights.toarray()) == 480
+    np.testing.assert_array_equal(memory.recall(patterns), before)
+    np.testing.assert_array_equal(memory.lesioned().recall(patterns), before)
+    hurt.save(tmp_path / "m.npz")
+    for each in (hurt, KWinnerMemory.load(tmp_path / "m.npz")):
+        with pytest.raises(InputError, match="only recalls"):
+            each.store(patterns)
+    for name in ("neurons", "synapses"):
+        with pytest.raises(InputError, match=rf"{name} must lie in \[0, 1\], got 1\.5"):
+            memory.lesioned(**{name: 1.5})
+
+
+def test_rounded_weights_are_the_nearest():
+    memory = KWinnerMemory(SMALL, 1)
+    weights = memory.forward_weights.data
+    np.testing.assert_allclose(memory.rounded(2).forward_weights.toarray().max(), 1.0)
+    assert np.abs(memory.rounded(2).forward_weights.toarray() - memory.forward_weights.toarray()).max() <= 1 / 6 + 1e-12
+    np.testing.assert_array_equal(memory.forward_weights.data, weights)
+    for bits in (0, 33, 1.5, True):
+        with pytest.raises(InputError, match="bits"):
+            memory.rounded(bits)

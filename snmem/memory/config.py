@@ -29,6 +29,8 @@ class KWinnerConfig:
     tied : return weights are the transposed forward weights from the start; otherwise they start from a draw of their
         own (as in the paper) and become equal by learning.
     random_winners : control: winners of a *store* are random units; recall still takes the largest drives.
+    bits : precision of the weights: they take 2**bits values from 0 to 1, and learning moves them to one of the two
+        values beside the exact one, with probabilities that make it right on average. None: float64.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class KWinnerConfig:
     rate: float = 0.3
     tied: bool = False
     random_winners: bool = False
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("visible", "hidden", "fan_in", "winners", "active"):
@@ -62,6 +65,11 @@ class KWinnerConfig:
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0.0 < rate <= 1.0:
             raise InputError(f"KWinnerConfig.rate: must lie in (0, 1], got {rate!r}; the paper uses 0.3")
         object.__setattr__(self, "rate", float(rate))
+        bits: Any = self.bits
+        if bits is not None and (
+            isinstance(bits, bool) or not isinstance(bits, (int, np.integer)) or not 1 <= bits <= 32
+        ):
+            raise InputError(f"KWinnerConfig.bits: must be None or a whole number from 1 to 32, got {bits!r}")
 
     @classmethod
     def main(cls) -> KWinnerConfig:
@@ -82,6 +90,11 @@ class KWinnerConfig:
     def graded(cls) -> KWinnerConfig:
         """Return the paper's 1-winner network with graded learning (appendix A.2.6): 100 slots, rate 0.3."""
         return cls(hidden=100, fan_in=1000, winners=1, rate=0.3)
+
+    @property
+    def levels(self) -> int:
+        """Steps between the values that a weight may take, 2**bits - 1; 0 for float64."""
+        return 2**self.bits - 1 if self.bits else 0
 
     @property
     def synapses(self) -> int:

@@ -6,7 +6,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from copy import copy
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -54,10 +55,15 @@ class KWinnerMemory:
         inputs = _draw_inputs(self.config, rng)
         forward = rng.random(inputs.size)
         back = np.empty((0, 0)) if self.config.tied else rng.random(inputs.shape)
+        if self.config.bits:
+            forward, back = (_to_levels(w, self.config.levels) for w in (forward, back))
         self._set(inputs, forward, back, rng.integers(2**64, dtype=np.uint64))
 
-    def _set(self, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any], tie_seed: np.uint64) -> None:
+    def _set(
+        self, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any], tie_seed: np.uint64, clock: int = 0
+    ) -> None:
         """Take over the synapses: ``forward`` is ordered by visible, then hidden unit, ``back`` like ``inputs``."""
+        self._clock, self._lesioned = clock, False  # patterns learned so far
         self._inputs, self._forward, self._back, self._tie_seed = inputs, forward, back, np.uint64(tie_seed)
         self._start = np.zeros(self.config.visible + 1, np.uint64)
         self._post = np.empty(inputs.size, np.uint32)
@@ -180,14 +186,61 @@ class KWinnerMemory:
         given: Any = cues
         return found if sp.issparse(given) or np.ndim(given) == 2 else found[0]
 
+    def lesioned(
+        self, neurons: float = 0.0, synapses: float = 0.0, seed: int | np.random.Generator | None = 0
+    ) -> KWinnerMemory:
+        """Return a copy in which a random share of the hidden neurons and of all synapses is dead; it only recalls.
+
+        Parameters
+        ----------
+        neurons : share of hidden units that never win and send nothing.
+        synapses : share of the forward synapses, and of the return synapses, that transmit nothing, each drawn on its
+            own (with tied weights both ways are one synapse).
+
+        Raises
+        ------
+        InputError
+            for a share outside [0, 1].
+        """
+        for name, share in (("neurons", neurons), ("synapses", synapses)):
+            if not 0.0 <= share <= 1.0:
+                raise InputError(f"lesioned: {name} must lie in [0, 1], got {share!r}")
+        rng = np.random.default_rng(seed)
+        other = copy(self)
+        other._forward, other._back, other._lesioned = self._forward.copy(), self._back.copy(), True
+        dead = rng.choice(self.config.hidden, round(neurons * self.config.hidden), replace=False)
+        for weights in (other._forward, other._back):
+            weights.ravel()[rng.choice(weights.size, round(synapses * weights.size), replace=False)] = 0.0
+        other._forward[self._place[dead]] = 0.0
+        if not self.config.tied:
+            other._back[dead] = 0.0
+        return other
+
+    def rounded(self, bits: int) -> KWinnerMemory:
+        """Return a copy whose weights are rounded to the nearest of ``2**bits`` values from 0 to 1, as for a chip.
+
+        Raises
+        ------
+        InputError
+            for bits outside 1..32.
+        """
+        levels = replace(self.config, bits=bits).levels
+        other = copy(self)
+        other._forward, other._back = (np.round(w * levels) / levels for w in (self._forward, self._back))
+        return other
+
     def _learn(self, cues: NDArray[np.int64], targets: NDArray[np.int64], back_targets: NDArray[np.int64]) -> None:
         c = self.config
+        if self._lesioned:
+            raise InputError("store: a lesioned memory only recalls; store first, then take memory.lesioned(...)")
         bounds = np.arange(len(cues) + 1) * c.active
         with self._scratch() as scratch:
             kernels.store(
                 cues.ravel(), bounds, targets, back_targets, self._start, self._post, self._inputs, self._place,
-                self._forward, self._back, c.rate, c.winners, c.random_winners, self._tie_seed, scratch,
+                self._forward, self._back, c.rate, c.winners, c.random_winners, c.levels, self._clock,
+                self._tie_seed, scratch,
             )  # fmt: skip
+        self._clock += len(cues)
 
     def _patterns(self, patterns: Patterns, name: str) -> NDArray[np.int64]:
         """Return the active units of each pattern, shape (n, active)."""
@@ -211,6 +264,7 @@ class KWinnerMemory:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the memory to an .npz file of plain arrays, replacing the file only when it is complete."""
         header = {"format": _FORMAT, "config": asdict(self.config), "tie_seed": int(self._tie_seed)}
+        header |= {"clock": self._clock, "lesioned": self._lesioned}
         with replace_file(path) as file:
             np.savez(file, header=json.dumps(header), inputs=self._inputs, forward=self._forward, back=self._back)
 
@@ -235,13 +289,19 @@ class KWinnerMemory:
             memory = cls.__new__(cls)
             memory.config = KWinnerConfig(**header["config"])
             _check_parts(memory.config, **parts)
-            memory._set(**parts, tie_seed=np.uint64(header["tie_seed"]))
+            memory._set(**parts, tie_seed=np.uint64(header["tie_seed"]), clock=int(header.get("clock", 0)))
+            memory._lesioned = bool(header.get("lesioned", False))
         except FileError:
             raise
         except Exception as error:  # whatever a damaged archive or header raises
             remedy = "give a file written by KWinnerMemory.save"
             raise FileError(f"{path}: not a saved K-winner memory, or damaged ({error}); {remedy}") from error
         return memory
+
+
+def _to_levels(uniform: NDArray[Any], levels: int) -> NDArray[Any]:
+    """Return multiples of 1 / levels, equally likely, from numbers uniform in [0, 1)."""
+    return np.floor(uniform * (levels + 1)) / levels
 
 
 def _draw_inputs(config: KWinnerConfig, rng: np.random.Generator) -> NDArray[np.uint32]:

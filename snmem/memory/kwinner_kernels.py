@@ -220,10 +220,41 @@ def _imprint(winners, inputs, place, forward, back, rate, target, back_target):
 
 
 @njit(**_OPTIONS)
+def round_at_random(value, levels, key, draw):
+    """Return one of the two multiples of 1 / levels beside ``value``, on average ``value``."""
+    scaled = value * levels
+    low = np.floor(scaled)
+    chance = np.float64(mix(key, draw) >> np.uint64(11)) * 2.0**-53
+    return (low + (chance < scaled - low)) / levels
+
+
+@njit(**_OPTIONS)
+def _imprint_levels(winners, inputs, place, forward, back, rate, target, back_target, levels, key):
+    """Do the same with weights that are multiples of 1 / levels."""
+    draw = 0
+    for j in winners:
+        units, places = inputs[j], place[j]
+        for n in range(units.size):
+            p = places[n]
+            forward[p] = round_at_random(forward[p] + rate * (target[units[n]] - forward[p]), levels, key, draw)
+            draw += 1
+        if back.size:
+            weights = back[j]
+            for n in range(units.size):
+                moved = weights[n] + rate * (back_target[units[n]] - weights[n])
+                weights[n] = round_at_random(moved, levels, key, draw)
+                draw += 1
+
+
+@njit(**_OPTIONS)
 def store(
-    cues, bounds, targets, back_targets, start, post, inputs, place, forward, back, rate, count, random, seed, scratch
-):
-    """Learn cue after cue (active units ``cues[bounds[r]:bounds[r+1]]``): its winners move to the target rows."""
+    cues, bounds, targets, back_targets, start, post, inputs, place, forward, back, rate, count, random, levels, clock,
+    seed, scratch,
+):  # fmt: skip
+    """Learn cue after cue (active units ``cues[bounds[r]:bounds[r+1]]``): its winners move to the target rows.
+
+    ``clock`` counts the cues learned before, so that rounding differs each time.
+    """
     drive, taken, _, _, values, units, target, back_target = scratch
     heap, winners = np.empty(count), np.empty(count, np.int64)
     for row in range(bounds.size - 1):
@@ -235,7 +266,11 @@ def store(
             _winners(active, start, post, forward, drive, taken, values, units, heap, winners, key)
         target[targets[row]] = 1.0
         back_target[back_targets[row]] = 1.0
-        _imprint(winners, inputs, place, forward, back, rate, target, back_target)
+        if levels:
+            now = mix(key, clock + row)
+            _imprint_levels(winners, inputs, place, forward, back, rate, target, back_target, levels, now)
+        else:
+            _imprint(winners, inputs, place, forward, back, rate, target, back_target)
         target[targets[row]] = 0.0
         back_target[back_targets[row]] = 0.0
 

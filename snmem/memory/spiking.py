@@ -64,7 +64,7 @@ class SpikingKWinnerMemory:
 
     Parameters
     ----------
-    config : sizes and learning rate (``tied`` and ``random_winners`` have no spiking counterpart).
+    config : sizes and learning rate (``tied``, ``random_winners`` and ``bits`` have no spiking counterpart).
     seed : seed of the synapses and initial weights; the same as the algorithm level draws for that seed.
     kwta : strategy of the k-WTA circuit of the hidden units; by default SuccessiveApproximation with 9 bits.
     readout : strategy of the k-WTA circuit that selects the recalled bits; the same default.
@@ -87,9 +87,9 @@ class SpikingKWinnerMemory:
         readout: Strategy | None = None,
     ) -> None:
         self.config = config or KWinnerConfig()
-        for name in ("tied", "random_winners"):
+        for name in ("tied", "random_winners", "bits"):
             if getattr(self.config, name):
-                raise InputError(f"SpikingKWinnerMemory: config.{name} is True; only the algorithm level supports it")
+                raise InputError(f"SpikingKWinnerMemory: config.{name} is set; only the algorithm level supports it")
         self.kwta, self.readout = kwta or SuccessiveApproximation(), readout or SuccessiveApproximation()
         self.backend = backend
         virgin = KWinnerMemory(self.config, seed)
