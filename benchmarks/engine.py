@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +181,15 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("snmem", "brian2", "numba", "numpy")},
+        "versions": {name: _version(name) for name in ("snmem", "brian2", "nest-simulator", "numba", "numpy")},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def bench_engine(quick: bool = False, report: Callable[[str], None] = lambda message: None) -> dict[str, Any]:
@@ -198,9 +206,24 @@ def bench_engine(quick: bool = False, report: Callable[[str], None] = lambda mes
     }
 
 
+def bench_engine_suite(
+    quick: bool = False, report: Callable[[str], None] = lambda message: None, out: Path | None = None
+) -> dict[str, Any]:
+    """Run the suite (package ``engine_suite``); ``out`` gets ``table.md``, ``engine.png`` and ``engine.svg``."""
+    folder = str(Path(__file__).resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    from engine_suite import pages, suite
+
+    data = suite.run_suite(quick, report) | {"machine": machine()}
+    if out is not None:
+        (out / "table.md").write_text(pages.markdown(data), encoding="utf-8")
+        pages.plot(data, out)
+    return data | {"table": [pages.HEAD, *map(pages.cells, data["cases"])]}
+
+
 if __name__ == "__main__":
     import json
-    import sys
 
     def stderr(message: str) -> None:
         print(message, file=sys.stderr)

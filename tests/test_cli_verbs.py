@@ -124,7 +124,7 @@ def test_chips_lists_every_profile(snmem: Callable[..., Result]) -> None:
 
 
 def test_an_unknown_benchmark_lists_the_known_ones(snmem: Callable[..., Result]) -> None:
-    assert "use one of engine" in snmem("bench", "nothing").error()
+    assert "use one of attention, " in snmem("bench", "nothing").error()
 
 
 def test_lava_install_says_what_is_there(snmem: Callable[..., Result]) -> None:

@@ -1,0 +1,110 @@
+"""Rows: a value, its target, and whether it is met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snmem import Spikes
+
+from .plan import CLOSE, TARGETS, TITLES
+from .startup import summary
+
+#: Exponents wanted, as (least, most); silence within what repeats differ by.
+EXPONENTS = {
+    "neurons": (-1.0, 0.1), "neurons-scattered": (-1.0, 0.1), "events": (0.9, 1.05), "activity": (0.0, 1.05),
+    "silence": (-0.05, 0.05),
+}  # fmt: skip
+BUILD_S, PEAK_MB, THREADS, SHARE_OF_LIMIT = 60.0, 2048.0, 1.6, 0.7
+START_S = {"import": 0.5, "help": 0.7, "second run": 1.0}
+
+
+def row(name: str, value: Any, target: Any, unit: str, ok: bool, **raw: Any) -> dict[str, Any]:
+    return {"name": name, "value": value, "target": target, "unit": unit, "ok": bool(ok), "raw": raw}
+
+
+def same(entry: dict[str, Any], ours: dict[str, Spikes], theirs: dict[str, Spikes]) -> list[dict[str, Any]]:
+    """Equal spikes; for NEST close rates. Over the steps that both ran."""
+    title, steps = f"({entry['letter']}) {TITLES[entry['engine']]}", entry["steps"]
+    pairs = [(ours[name].between(0, steps), s) for name, s in theirs.items()]
+    if entry["engine"] == "event":
+        spikes = entry["spikes"]
+        return [row(f"{title}: spikes", spikes, "> 0", "spikes", spikes > 0)]
+    if entry["engine"] == "nest":
+        a, b = (sum(len(pair[i]) for pair in pairs) for i in (0, 1))
+        ratio = b / max(a, 1)
+        return [row(f"{title}: rate over snmem's", ratio, f"1 ± {CLOSE}", "", abs(ratio - 1) <= CLOSE, spikes=[a, b])]
+    differing = sum(a.differing(b)[0] for a, b in pairs)
+    return [row(f"{title}: differing cells", differing, 0, "cells", differing == 0, steps=steps)]
+
+
+def speed_rows(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ratios of times per step, the peer's over ours, and what the case asks besides."""
+    ours = next(e for e in table if e["engine"] == "event")
+    name = f"({ours['letter']}) {ours['title']}"
+    if "absent" in ours:
+        return [row(f"{name}: snmem", ours["absent"], "runs", "", False)]
+    rows = []
+    for entry in table:
+        engine, case = entry["engine"], entry["case"]
+        if engine == "event":
+            continue
+        target = THREADS if engine == "event, 2 threads" else TARGETS.get((case, engine), 1)
+        title = f"{name}: against {TITLES[engine]}"
+        if engine == "event, 2 threads":
+            title = f"{name}: two threads against one"
+        if "absent" in entry:
+            fine = (case, engine) not in TARGETS and engine != "event, 2 threads"
+            fine = fine or (case == "million" and "not installed" not in entry["absent"])  # they cannot hold it
+            rows.append(row(title, entry["absent"], target, "times as fast", fine))
+            continue
+        ratio = entry["run_s_per_step"] / ours["run_s_per_step"]
+        if engine == "event, 2 threads":
+            ratio = 1 / ratio
+        raw = {"ours_s_per_step": ours["run_s_per_step"], "theirs_s_per_step": entry["run_s_per_step"]}
+        rows.append(row(title, ratio, target, "times as fast", ratio >= target, **raw))
+    if ours["case"] == "million":
+        millions = f"{ours['synapses'] / 1e6:.0f} million synapses"
+        rows.append(row(f"{millions}: set-up from arrays", ours["setup_s"], BUILD_S, "s", ours["setup_s"] < BUILD_S))
+        rows.append(row(f"{millions}: peak memory", ours["peak_mb"], PEAK_MB, "MB", ours["peak_mb"] <= PEAK_MB))
+    return rows
+
+
+def limit_rows(table: list[dict[str, Any]], limit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Gives every entry its share of the machine's limit; the row of case (a) for the engine's own record size."""
+    if "absent" in limit:
+        return [row("limit of the machine", limit["absent"], "measured", "", False)]
+    sizes = limit["records"]
+    for entry in table:
+        if "absent" not in entry:
+            entry["share_of_limit"] = entry["synaptic_events_per_s"] / sizes["3"]["add_events_per_s"]
+    rows = []
+    for entry in table:
+        if entry["case"] == "balanced" and entry["engine"] == "event" and "absent" not in entry:
+            size = str(entry["record_bytes"])
+            share = entry["synaptic_events_per_s"] / sizes[size]["add_events_per_s"]
+            name = f"(a) share of the machine's limit for records of {size} bytes"
+            rows.append(row(name, share, SHARE_OF_LIMIT, "", share >= SHARE_OF_LIMIT, limit=sizes[size]))
+    return rows
+
+
+def growth_row(curve: dict[str, Any]) -> dict[str, Any]:
+    """The exponent of a curve."""
+    if "absent" in curve:
+        return row("growth", curve["absent"], "measured", "", False)
+    low, high = EXPONENTS[curve["name"]]
+    against = "synaptic events" if curve["against"] == "synaptic_events" else curve["label"]
+    name = f"exponent of time against {against}" + (f" ({curve['label']})" if against != curve["label"] else "")
+    wanted = f"<= {high}" if low < -0.5 else f"{low} .. {high}"
+    return row(name, curve["exponent"], wanted, "", low <= curve["exponent"] <= high, points=curve["points"])
+
+
+def startup_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Processor time of whole processes."""
+    if "absent" in found:
+        return [row("starting", found["absent"], "measured", "", False)]
+    names = {"import": "import snmem", "help": "snmem --help", "second run": "second run of a compiled network, ready"}
+    middle = summary(found)
+    return [
+        row(title, middle[key], START_S[key], "s", middle[key] < START_S[key], times=found[key])
+        for key, title in names.items()
+    ]

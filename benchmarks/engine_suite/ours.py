@@ -1,0 +1,42 @@
+"""The event engine."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from typing import Any
+
+from snmem import Network, simulate
+from snmem.backends.event import layout
+
+from .cases import Case
+
+
+def has_threads() -> bool:
+    """Whether ``simulate`` can use several threads."""
+    return "threads" in inspect.signature(simulate).parameters
+
+
+def run(case: Case, steps: int, repeats: int, threads: int = 1) -> dict[str, Any]:
+    """Time ``simulate``; with several threads by the clock on the wall."""
+    options: dict[str, Any] = {"threads": threads} if has_threads() else {}
+    clock = time.perf_counter if threads > 1 else time.process_time
+    inputs = {name: s.between(0, steps) for name, s in case.inputs.items()}
+    began = time.perf_counter()
+    network = case.make()
+    simulate(network, {}, 1, **options)
+    setup = time.perf_counter() - began
+    times, recording = [], None
+    for _ in range(repeats):
+        began = clock()
+        recording = simulate(network, inputs, steps, **options)
+        times.append(clock() - began)
+    assert recording is not None
+    return {"setup_s": setup, "run_s": times, "spikes": recording.spikes, "record_bytes": record_bytes(network)}
+
+
+def record_bytes(network: Network) -> int:
+    """Bytes that the engine reads per synapse of the last projection: its target, and its weight or the code of it."""
+    net, last = layout(network).net, len(network.projections) - 1
+    coded = net.proj[last, 6]
+    return net.target.itemsize + (net.code.itemsize if coded else layout(network).weight.itemsize)

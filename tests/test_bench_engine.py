@@ -1,0 +1,93 @@
+"""The suite of ``snmem bench engine``: a few small cases, children that fail, curves, rows and pages."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from snmem import simulate
+from snmem.content import content_dir
+
+sys.path.append(str(content_dir("benchmarks")))
+from engine_suite import cases, growth, judge, pages, suite
+
+PLAN = {"convolutional": {"event": 0, "snntorch": 40}, "plastic": {"event": 0, "snntorch": 0}}
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    return suite.run_suite(True, lambda message: None, PLAN, ("silence",))
+
+
+def test_peers_find_the_same_spikes_and_are_timed(found: dict[str, Any]) -> None:
+    rows = {row["name"]: row for row in found["rows"]}
+    assert rows["(e) snnTorch: differing cells"]["value"] == 0
+    assert rows["(e) snnTorch: differing cells"]["ok"]
+    times = {e["engine"]: e["run_s_per_step"] for e in found["cases"] if e["case"] == "convolutional"}
+    ratio = rows["(e) convolutional network from NIR: against snnTorch"]["value"]
+    assert ratio == pytest.approx(times["snntorch"] / times["event"])
+    assert all(e["peak_mb"] > 50 and e["setup_s"] > 0 for e in found["cases"] if "absent" not in e)
+
+
+def test_a_peer_that_cannot_run_a_case_is_a_row_that_says_why(found: dict[str, Any]) -> None:
+    row = next(r for r in found["rows"] if r["name"] == "(f) instar learning on: against snnTorch")
+    assert "plastic" in row["value"]
+
+
+def test_silence_costs_nothing_and_the_limit_is_measured(found: dict[str, Any]) -> None:
+    curve = found["growth"][0]
+    assert abs(curve["exponent"]) < 0.2
+    for record in found["limit"]["records"].values():
+        assert 1e7 < record["add_events_per_s"] < 1e11
+    shares = [e["share_of_limit"] for e in found["cases"] if "absent" not in e]
+    assert all(0 < share < 3 for share in shares)
+    assert {"import", "help", "second run"} <= found["startup"].keys()
+
+
+def test_table_and_plots_hold_every_engine(found: dict[str, Any], tmp_path: Path) -> None:
+    text = pages.markdown(found)
+    assert text.count("| snnTorch |") == 2
+    assert all(row["name"] in text for row in found["rows"])
+    pages.plot(found, tmp_path)
+    assert (tmp_path / "engine.png").stat().st_size > 20_000
+    assert "</svg>" in (tmp_path / "engine.svg").read_text()
+
+
+def test_a_child_that_crashes_or_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = {"case": "no such case", "engine": "event", "steps": 0, "repeats": 1, "quick": True}
+    assert "no such case" in suite.child(job, "", lambda message: None)["absent"]
+    monkeypatch.setattr(suite, "PATIENCE_S", 0.05)
+    assert suite.child(job, "", lambda message: None)["absent"] == "not done after 0.05 s"
+
+
+def test_random_matrices_are_random_and_balanced() -> None:
+    data, indices, indptr = cases.random_matrix(2500, 2000, 0.05, (2, 6), (13, 38), 0)
+    assert len(data) == indptr[-1] == pytest.approx(250_000, rel=0.02)
+    assert data[indices < 1600].min() == 2
+    assert data[indices >= 1600].max() == -13
+    degrees = np.diff(indptr)
+    assert degrees.std() == pytest.approx((2000 * 0.05 * 0.95) ** 0.5, rel=0.1)
+    assert all((np.diff(indices[a:b]) > 0).all() for a, b in pairwise(indptr[:50]))
+
+
+def test_events_are_fixed_while_neurons_are_added() -> None:
+    def events(n: int, function: Any) -> int:
+        [(_, network, inputs, steps)] = function((n,), 30)
+        return sum(simulate(network, inputs, steps).counters.synaptic_events.values())
+
+    assert events(10_000, growth.bystanders) == events(20_000, growth.bystanders)
+    assert events(20_000, growth.scattered) == pytest.approx(events(10_000, growth.scattered), rel=0.05)
+
+
+def test_exponents_are_fitted_and_judged() -> None:
+    points = [{"x": x, "run_s": 3 * x**0.5} for x in (1, 10, 100)]
+    curve = {"name": "neurons", "label": "neurons", "against": "x", "points": points}
+    curve["exponent"] = growth.exponent(points, "x")
+    assert curve["exponent"] == pytest.approx(0.5)
+    assert not judge.growth_row(curve)["ok"]
+    assert judge.growth_row(curve | {"exponent": 0.05})["ok"]
