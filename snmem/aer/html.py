@@ -78,7 +78,7 @@ def _svg(figure: Any) -> str:
         return ""
     out = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "snmem", "svg.fonttype": "none"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
+        figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = out.getvalue()
     return text[text.index("<svg") :]
 

@@ -132,14 +132,16 @@ class Meter:
         w, n = self.wiring, len(self.cores)
         sent, received, fired = (np.zeros((steps, n), np.int64) for _ in range(3))
         reading, by_step = np.zeros((steps, n)), np.zeros((steps, len(COLUMNS)), np.int64)
-        step = np.concatenate([spikes[p.name].step for p in sources(self.network)])
-        source = np.concatenate([spikes[p.name].neuron + w.offset[p.name] for p in sources(self.network)])
+        step = np.concatenate([spikes[p.name].step for p in sources(self.network)], dtype=np.int32)
+        first = [np.int32(w.offset[p.name]) for p in sources(self.network)]
+        parts = [spikes[p.name].neuron.astype(np.int32) for p in sources(self.network)]
+        source = np.concatenate([part + x for part, x in zip(parts, first, strict=True)])
         count_packets(
             step, source, w.start, w.target, w.synapses, w.nonzero, w.seconds, w.core, self.layer, self.tree,
             self.x, self.y, *self.size, sent, received, reading, self.by_core, self.by_layer, by_step,
         )  # fmt: skip
-        placed = source < len(self.core_of)
-        count_by_core(step[placed], source[placed], self.core_of, fired)
+        placed = sum(len(spikes[p.name]) for p in self.network.neurons)  # neurons come first
+        count_by_core(step[:placed], source[:placed], self.core_of, fired)
         for p in self.network.populations:
             self.spikes[p.name] += len(spikes[p.name])
         for q in self.network.projections:
@@ -159,7 +161,7 @@ class Meter:
             count_active(changes, self.core_of, changed)
         self.core_changed += changed.sum(0)
         if self._by_step is not None:
-            totals = fired.sum(1), np.bincount(step[~placed], minlength=steps), np.atleast_2d(updated).sum(1)
+            totals = fired.sum(1), np.bincount(step[placed:], minlength=steps), np.atleast_2d(updated).sum(1)
             columns = [np.broadcast_to(c, steps) for c in (*totals, changed.sum(1))]
             self._by_step.append(np.column_stack([*columns, by_step]))
         self.core_spikes += fired.sum(0)

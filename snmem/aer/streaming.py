@@ -19,8 +19,8 @@ from .meter import Meter
 from .placement import Placement
 from .pricing import Totals
 
-#: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 64 steps).
-CHUNK_VALUES, MOST_VALUES = 2**18, 2**22
+#: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 12 steps).
+CHUNK_VALUES, MOST_VALUES = 2**17, 2**22
 
 
 def measure(
@@ -73,7 +73,7 @@ def run_metered(
     sums = {p.name: np.zeros(2, np.int64) for p in network.neurons}
     learned = {q.name: 0 for q in network.projections if q.plasticity}
     neurons = sum(p.size for p in network.neurons)
-    chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(64, MOST_VALUES // neurons))))
+    chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(12, MOST_VALUES // neurons))))
     state = None
     for low in range(0, max(steps, 1), chunk):
         high = min(low + chunk, steps)
@@ -83,6 +83,7 @@ def run_metered(
         _add(meters, activity, run, updated, sums)
         for name, n in run.counters.weight_updates.items():
             learned[name] += n
+        del run  # its spikes and traces, before the next ones come
         if progress:
             progress(high)
     counts = [{name: int(s[i]) for name, s in sums.items()} for i in range(2)]

@@ -138,11 +138,13 @@ class DetailedTimer:
             self.room = int(packets.max(initial=0)) + 1
             self.work = self._make[0](self.mesh, self.room)
             self.packets = self._make[1](len(self.mesh.x), self.room)
-        order = np.argsort(step, kind="stable")
-        step_start = np.searchsorted(step[order], np.arange(steps + 1))
+        if (step[1:] < step[:-1]).any():
+            order = np.argsort(step, kind="stable")
+            step, source = step[order], source[order]
+        step_start = np.searchsorted(step, np.arange(steps + 1))
         seconds, core, stage = np.zeros(steps), np.zeros(steps, np.int64), np.zeros(steps, np.int64)
         self.waits += time_steps(
-            self.mesh, self.work, self.routes, self.packets, self.costs, step_start, source[order], active, share,
+            self.mesh, self.work, self.routes, self.packets, self.costs, step_start, source, active, share,
             np.atleast_2d(updated).astype(np.float64), seconds, core, stage,
         )  # fmt: skip
         return _with_barrier(seconds, core, stage, self.barrier)

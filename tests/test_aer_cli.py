@@ -1,0 +1,128 @@
+"""``snmem cost`` and ``snmem chips``: what a script reads, what a person reads, what is refused."""
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snmem import LIF, Input, Network, Population, Projection
+from snmem.cli import main
+from snmem.nir_io import write_nir
+
+NAHUKU = "loihi1-nahuku"
+LOADS = ("batch 1", "full load")
+
+
+@pytest.fixture
+def nir_file(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    lif = LIF(beta=0.9, theta=1.0)
+    network = Network(
+        (Input("in", 20), Population("hidden", 64, lif), Population("out", 10, lif)),
+        (
+            Projection("in", "hidden", rng.normal(0.1, 0.3, (64, 20))),
+            Projection("hidden", "out", rng.normal(0.05, 0.2, (10, 64))),
+        ),
+        outputs=("out",),
+    )
+    path = tmp_path / "net.nir"
+    write_nir(network, path)
+    return path
+
+
+def cost(capsys, *words):
+    code = main(["cost", *map(str, words), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_json_holds_the_whole_bill(capsys, nir_file):
+    code, data = cost(capsys, nir_file, "--chip", NAHUKU, "--items", 5)
+    assert code == 0
+    c, energy, time = data["counters"], data["energy"], data["time"]
+    assert set(energy["dynamic"]) == {"soma", "synapse", "network", "learning", "total"}
+    assert energy["dynamic"]["synapse"] == pytest.approx(c["synaptic_events"] * 35.5e-12)
+    for mode in ("free_running", "throttled"):
+        parts = energy["dynamic"]["total"] + energy["static"][mode] + energy["host"][mode]
+        assert energy["total"][mode] == pytest.approx(parts)
+    low, high = energy["interval"]["dynamic"]
+    assert low < energy["dynamic"]["total"] < high
+    assert set(energy["interval"]["by_profile"]) == {NAHUKU, "loihi1-davies2018"}
+    assert 0 < time["simple"] <= time["detailed"] < time["throttled"] == pytest.approx(100 * 1e-3)
+    assert time["critical_core"] == 0
+    assert data["mapping"]["cores"] == 1
+    assert any("barrier" in text for text in data["not_modelled"])
+    assert {"network", "mapping", "chip", "prices", "sources"} <= set(data["provenance"])
+    assert data["provenance"]["prices"]["energy"]["packet"]["kind"] == "fitted"
+
+
+def test_the_dense_twin_moves_every_weight_and_breaks_even_somewhere(capsys, nir_file):
+    _, data = cost(capsys, nir_file, "--chip", "generic", "--evaluations", 2, "--number", "int8")
+    twin, synapses = data["dense_twin"], data["counters"]["synapses"]
+    assert (twin["macs"], twin["weights_moved"], twin["activations_moved"]) == (2 * synapses, 2 * synapses, 2 * 2 * 94)
+    on_45nm = twin["machines"]["cmos45"]
+    assert on_45nm["arithmetic"] == pytest.approx(twin["macs"] * 0.23e-12)
+    assert on_45nm["memory"] == pytest.approx(twin["bytes_moved"] * 1.25e-12)
+    assert set(twin["machines"]) == {"cmos45", *(f"{c} {load}" for c in ("a100", "h100") for load in LOADS)}
+    row = twin["every_step"]["h100 batch 1"]
+    fixed, events = row["spiking_joules_without_spikes"], data["counters"]["synaptic_events"]
+    more = row["break_even"] * synapses * data["steps"] / events  # times as many events as now
+    assert fixed + (row["spiking_joules"] - fixed) * more == pytest.approx(row["joules"])
+    assert row["break_even_activity"] == pytest.approx(more * twin["activity"])
+
+
+def test_several_chips_are_billed_from_one_run_or_refused_with_the_reason(capsys, nir_file):
+    _, data = cost(capsys, nir_file, "--chip", NAHUKU, "--chip", "spinnaker2", "--chip", "loihi2")
+    assert data["chips"]["spinnaker2"]["dynamic_joules_per_item"] > data["energy"]["dynamic"]["total"]
+    assert "no energy per operation of Loihi 2" in data["chips"]["loihi2"]["refused"]
+    code, data = cost(capsys, nir_file, "--chip", "loihi2")
+    assert code == 1
+    assert "gives no joules" in data["error"]["message"]
+
+
+def test_the_page_holds_its_pictures(capsys, nir_file, tmp_path):
+    page, out = tmp_path / "bill.html", tmp_path / "out"
+    assert main(["cost", str(nir_file), "--chip", NAHUKU, "--html", str(page), "--out", str(out)]) == 0
+    assert "Dense twin" in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<svg") >= 2
+    for part in text.split("<svg")[1:]:
+        ET.fromstring("<svg" + part.split("</svg>")[0] + "</svg>")
+    assert not any(word in text for word in ("src=", "<script", "<link", "@import", "url(http"))  # needs no other file
+    assert (out / "report.html").read_text(encoding="utf-8") == text
+    assert len((out / "steps.csv").read_text().splitlines()) == 101
+
+
+def test_traffic_aware_placement_is_reported_with_its_gains(capsys, nir_file):
+    _, data = cost(capsys, nir_file, "--chip", "truenorth", "--placement", "traffic")
+    assert data["placement"]["gains"]["seconds"] >= 0
+    assert "in_order" in data["placement"]["candidates"]
+
+
+def test_chips_prints_one_profile_with_sources(capsys):
+    assert main(["chips", NAHUKU]) == 0
+    text = capsys.readouterr().out
+    assert "SANA-FE" in text
+    assert "synaptic_event" in text
+    assert main(["chips", NAHUKU, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["energy"]["packet"] == {
+        "value": 111.0,
+        "unit": "pJ",
+        "kind": "fitted",
+        "source": "sanafe",
+        "note": "one per spike and destination core",
+    }
+
+
+def test_what_cannot_be_billed_is_one_line(capsys, nir_file, tmp_path):
+    profile = tmp_path / "mine.toml"
+    profile.write_text('title = "mine"\nspeed = 3\n')
+    np.save(tmp_path / "none.npy", np.zeros((0, 20)))
+    for words, reason in (
+        (["--chip", profile], "unknown key 'speed'"),
+        (["--chip", NAHUKU, "--input", tmp_path / "none.npy"], "steps must be a whole number >= 1, got 0"),
+    ):
+        code, data = cost(capsys, nir_file, *words)
+        assert code == 1
+        assert reason in data["error"]["message"]
