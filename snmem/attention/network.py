@@ -3,17 +3,20 @@ r"""Attention by fast weights as a network of LIF neurons.
 One presentation takes ``period`` P steps. With w = ``decision`` the step of the hidden winners' volley, steps counted
 from its start:
 
-* 1 (cells) or 2 (plastic): the key, or query, spikes. The fast weights F_K turn it into drives of the candidates of a
-  k-WTA circuit in step 3; *start* spikes in step 2. For an item, *fresh* spikes in step 1: it drives the unused units.
+* 1 (cells) or 2 (other forms): the key, or query, spikes. The fast weights F_K turn it into drives of the candidates
+  of a k-WTA circuit in step 3; *start* spikes in step 2. For an item, *fresh* spikes in step 1: it drives the unused
+  units.
 * w: the winners spike together. They read F_V, and its votes make ``output`` spike in step w + 1 (plastic) or w + 2
-  (cells): the answer to a query.
+  (other forms): the answer to a query.
 * For an item, *print* spikes in step w: with it the first of the winners makes the same neuron of ``gate`` spike in
   step w + 1, in which key and value spikes are given again. A gate spike writes: the fast weights of that unit become
   these spikes (rate 1), and it counts as used.
 * At the end of a context *erase* makes every gate neuron spike, with keys and values silent: all fast weights become 0.
 
-The fast weights are plastic projections (``form="plastic"``: Instar, Outstar; backends reference and event), or neurons
-(``form="cells"``: :mod:`snmem.attention.cells`; every backend, NIR, Loihi's arithmetic, Lava).
+Forms of the fast weights: ``"plastic"``, plastic synapses (Instar, Outstar; backends reference and event);
+``"cells"``, neurons (:mod:`snmem.attention.cells`; every backend, NIR, Loihi's arithmetic, Lava); ``"onchip"``, F_K and
+the marks of unused units plastic, F_V cells: quantized, F_K is written by Loihi's learning engine (emulator and Lava),
+which cannot gate F_V, whose gate is not the winners' own spike.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ from .cells import PASS, fast_cells, per_line, per_unit
 from .config import AttentionConfig
 
 START, PRINT, ERASE = range(3)
-FORMS = ("cells", "plastic")
+FORMS = ("cells", "plastic", "onchip")
 #: Slow weights are multiples of 1 / GRID, so that every runtime, Loihi's 8 bits included, holds them exactly.
 GRID = 64
 
@@ -88,7 +91,7 @@ class AttentionNetwork:
     Parameters
     ----------
     config : sizes.
-    form : "cells" or "plastic", see above.
+    form : "cells", "plastic" or "onchip", see above.
     slow : slow weights that make keys, values and queries out of ``item`` and ``query`` spikes.
 
     Raises
@@ -121,7 +124,7 @@ class AttentionNetwork:
     @property
     def answer(self) -> int:
         """Step of a presentation in which the output spikes."""
-        return self.decision + (2 if self.form == "cells" else 1)
+        return self.decision + (1 if self.form == "plastic" else 2)
 
     @property
     def period(self) -> int:
@@ -136,9 +139,11 @@ class AttentionNetwork:
         populations: list[Any] = [Input("line", 3), Input("fresh", 1), *self._sources()[0], *hidden.populations]
         populations += [Population("gate", c.hidden, LIF(alpha=0, beta=0, theta=1.5))]
         output = LIF(alpha=0, beta=0, theta=np.floor(c.share * c.k) + 0.5)
-        weights = self._cells() if self.form == "cells" else self._plastic(hidden)
-        populations += [*weights[0], Population("output", c.values, output)]
-        projections = [*self._sources()[1], *hidden.projections, *self._gate(hidden), *weights[1]]
+        projections = [*self._sources()[1], *hidden.projections, *self._gate(hidden)]
+        for weights in (self._key_weights(), self._value_weights(), self._unused_weights()):
+            populations += weights[0]
+            projections += weights[1]
+        populations.append(Population("output", c.values, output))
         return Network(tuple(populations), tuple(projections), outputs=("output",))
 
     def _sources(self) -> tuple[list[Any], list[Projection]]:
@@ -174,38 +179,35 @@ class AttentionNetwork:
             Projection("line", "hidden", offset, name="hidden.offset"),
         ]
 
-    def _cells(self) -> tuple[list[Population], list[Projection]]:
+    def _key_weights(self) -> tuple[list[Population], list[Projection]]:
         c = self.config
+        if self.form != "cells":
+            rule = Instar(1.0, gate="gate")
+            return [], [Projection("key", "hidden", _zeros(c.hidden, c.keys), plasticity=rule)]
         populations, projections = fast_cells("key.fast", "key", c.keys, "gate", c.hidden)
-        projections.append(Projection("key.fast", "hidden", sp.csr_array(per_unit(c.hidden, c.keys).T)))
-        values = fast_cells("value.fast", "hidden.winners", c.values, "gate", c.hidden, "value")
-        projections += [
-            *values[1],
-            Projection("value.fast", "output", sp.csr_array(per_line(c.hidden, c.values).T)),
-        ]
-        populations += values[0]
-        if c.levels:
-            unused = fast_cells("unused", "fresh", 1, "gate", c.hidden)
-            populations += unused[0]
-            projections += [*unused[1], Projection("unused", "hidden", sp.diags_array(c.unused_drive, format="csr"))]
-        return populations, projections
+        drives = Projection("key.fast", "hidden", sp.csr_array(per_unit(c.hidden, c.keys).T))
+        return populations, [*projections, drives]
 
-    def _plastic(self, hidden: Circuit) -> tuple[list[Population], list[Projection]]:
+    def _value_weights(self) -> tuple[list[Population], list[Projection]]:
+        c, winners = self.config, "hidden.winners"
+        if self.form == "plastic":
+            rule = Outstar(1.0, gate="gate", signal="value")
+            return [], [Projection(winners, "output", _zeros(c.values, c.hidden), plasticity=rule)]
+        populations, projections = fast_cells("value.fast", winners, c.values, "gate", c.hidden, "value")
+        votes = Projection("value.fast", "output", sp.csr_array(per_line(c.hidden, c.values).T))
+        return populations, [*projections, votes]
+
+    def _unused_weights(self) -> tuple[list[Population], list[Projection]]:
+        """Which units are unused: fast weights from *fresh*, 1 after *erase* (fresh spikes with it), 0 once written."""
         c = self.config
-        populations: list[Population] = []
-        votes = Outstar(1.0, gate="gate", signal="value")
-        projections = [
-            Projection("key", "hidden", _zeros(c.hidden, c.keys), plasticity=Instar(1.0, gate="gate")),
-            Projection(hidden.winners, "output", _zeros(c.values, c.hidden), plasticity=votes),
-        ]
-        if c.levels:
-            populations.append(Population("unused", c.hidden, PASS))
-            fresh = Instar(1.0, gate="gate")
-            projections += [
-                Projection("fresh", "unused", _zeros(c.hidden, 1), plasticity=fresh),
-                Projection("unused", "hidden", sp.diags_array(c.unused_drive, format="csr")),
-            ]
-        return populations, projections
+        if not c.levels:
+            return [], []
+        drives = Projection("unused", "hidden", sp.diags_array(c.unused_drive, format="csr"))
+        if self.form != "cells":
+            fresh = Projection("fresh", "unused", _zeros(c.hidden, 1), plasticity=Instar(1.0, gate="gate"))
+            return [Population("unused", c.hidden, PASS)], [fresh, drives]
+        populations, projections = fast_cells("unused", "fresh", 1, "gate", c.hidden)
+        return populations, [*projections, drives]
 
     def present(
         self,
