@@ -168,7 +168,9 @@ class Projection:
     @cached_property
     def fan_out(self) -> Any:
         """Synapses of each presynaptic neuron, shape (pre,)."""
-        return np.bincount(self.weights.indices, minlength=self.weights.shape[1])
+        indices, pre, size = self.weights.indices, self.weights.shape[1], 1 << 22  # parts: bincount copies to int64
+        parts = (np.bincount(indices[i : i + size], minlength=pre) for i in range(0, max(len(indices), 1), size))
+        return sum(parts, np.zeros(pre, np.int64))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):

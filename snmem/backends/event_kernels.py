@@ -10,10 +10,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba import njit
+
+from .event_intrinsics import arrive, four, look, prefetch, sched_yield
 
 #: Neurons per block: the unit of updating, sleeping and waking.
 BLOCK = 256
@@ -40,7 +39,7 @@ class Net(NamedTuple):
     pop_flags: Any  # (pops, 4): Loihi arithmetic, subtractive reset, clear_every (0 = never), clear_offset
     order: Any  # neuron populations in update order
     in_pops: Any  # input populations
-    proj: Any  # (projections, 8): pre, post, delay, exponent, offset into ptr, mark all blocks, uses codes, ranges
+    proj: Any  # (projections, 8): pre, post, delay, exponent, offset into ptr, mark all, coded, ranges
     shift: Any  # (projections,) from a synapse's index in target to its index in code, or in State.weight
     proj_in0: Any  # projections of delay 0, in the update order of their targets
     proj_late: Any  # projections with delay >= 1, in declared order
@@ -189,42 +188,6 @@ def _catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, sto
     cur[low:high] = saved
 
 
-@intrinsic
-def _prefetch(typing, array, index):
-    """Ask the processor to fetch ``array[index]`` into its cache."""
-
-    def generate(context, builder, signature, arguments):
-        data = make_array(signature.args[0])(context, builder, arguments[0]).data
-        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        i32 = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [place.type, i32, i32, i32])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
-        builder.call(fetch, [place, i32(0), i32(3), i32(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, index), generate
-
-
-@intrinsic
-def _four(typing, array, index):
-    """``array[index]`` .. ``array[index + 3]`` of an array of unsigned integers; of short ones by a single load."""
-    bits = array.dtype.bitwidth
-
-    def generate(context, builder, signature, arguments):
-        data = make_array(signature.args[0])(context, builder, arguments[0]).data
-        place, i64 = builder.gep(data, [arguments[1]]), ir.IntType(64)
-        if 4 * bits > 64:
-            items = [builder.load(builder.gep(place, [i64(i)])) for i in range(4)]
-        else:
-            word = ir.IntType(4 * bits)
-            joined = builder.load(builder.bitcast(place, word.as_pointer()), align=bits // 8)
-            items = [builder.trunc(builder.lshr(joined, word(bits * i)), ir.IntType(bits)) for i in range(4)]
-        items = [item if bits == 64 else builder.zext(item, i64) for item in items]
-        return context.make_tuple(builder, signature.return_type, items)
-
-    return types.UniTuple(types.uint64, 4)(array, index), generate
-
-
 @njit(cache=True, nogil=True)
 def _first(target, low, high, bound):
     """Where in the ascending target[low:high] the first one >= bound stands."""
@@ -259,17 +222,17 @@ def _deliver(
         into[start:stop] = 0.0
         mark = True
     base = proj[q, 4] - first * ranges
-    width = RANGE // BLOCK if ranges > 1 else pop_blk[post + 1] - pop_blk[post]
+    width = RANGE // BLOCK if ranges > 1 else pop_blk[post + 1] - pop_blk[post]  # blocks of a range
     begin = (own - pop_blk[post]) // width
     if ranges > 1:  # long rows, out of cache: ask for the first of each at once
         for j in range(lo, min(hi, lo + AHEAD)):
             k = np.uint64(ptr[spk[j] * ranges + base + begin])
-            _prefetch(target, k)  # pyright: ignore[reportCallIssue]
-            _prefetch(target, k + np.uint64(STRIDE))  # pyright: ignore[reportCallIssue]
+            prefetch(target, k)  # pyright: ignore[reportCallIssue]
+            prefetch(target, k + np.uint64(STRIDE))  # pyright: ignore[reportCallIssue]
             if coded:
-                _prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
+                prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
             else:
-                _prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+                prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
     for r in range(base + begin, base - (pop_blk[post] - end) // width):
         block = pop_blk[post] + (r - base) * width
         part = block < own or min(block + width, pop_blk[post + 1]) > end
@@ -280,16 +243,16 @@ def _deliver(
             if ranges > 1 and j + 1 < hi:
                 after = spk[j + 1] * ranges + r
                 for k in range(np.uint64(ptr[after]), np.uint64(ptr[after + 1]), np.uint64(STRIDE)):
-                    _prefetch(target, k)  # pyright: ignore[reportCallIssue]
+                    prefetch(target, k)  # pyright: ignore[reportCallIssue]
                     if coded:
-                        _prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
+                        prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
                     else:
-                        _prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+                        prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
             fours = low + (high - low) // np.uint64(4) * np.uint64(4)
             if coded:
                 for k in range(low, fours, np.uint64(4)):
-                    i0, i1, i2, i3 = _four(target, k)  # pyright: ignore[reportCallIssue]
-                    w0, w1, w2, w3 = _four(code, k + shift)  # pyright: ignore[reportCallIssue]
+                    i0, i1, i2, i3 = four(target, k)  # pyright: ignore[reportCallIssue]
+                    w0, w1, w2, w3 = four(code, k + shift)  # pyright: ignore[reportCallIssue]
                     into[i0] += palette[q, w0]
                     into[i1] += palette[q, w1]
                     into[i2] += palette[q, w2]
@@ -298,7 +261,7 @@ def _deliver(
                     into[target[k]] += palette[q, code[k + shift]]
             else:
                 for k in range(low, fours, np.uint64(4)):
-                    i0, i1, i2, i3 = _four(target, k)  # pyright: ignore[reportCallIssue]
+                    i0, i1, i2, i3 = four(target, k)  # pyright: ignore[reportCallIssue]
                     into[i0] += weight[k + shift]
                     into[i1] += weight[k + shift + np.uint64(1)]
                     into[i2] += weight[k + shift + np.uint64(2)]
@@ -401,29 +364,6 @@ def _idle(awake, touched, t, last, depth):
     return True
 
 
-@intrinsic
-def _arrive(typing, array, index):
-    """Add 1 to ``array[index]`` as one indivisible step, with everything written before visible to whoever sees it."""
-
-    def generate(context, builder, signature, arguments):
-        data = make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.atomic_rmw("add", builder.gep(data, [arguments[1]]), ir.IntType(64)(1), "seq_cst")
-
-    return types.int64(array, index), generate
-
-
-@intrinsic
-def _look(typing, array, index):
-    """``array[index]`` as it is now, and everything that was written before it."""
-
-    def generate(context, builder, signature, arguments):
-        data = make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.load_atomic(builder.gep(data, [arguments[1]]), "seq_cst", 8)
-
-    return types.int64(array, index), generate
-
-
-_yield = types.ExternalFunction("sched_yield", types.int32())
 #: Looks at the other threads before the processor is offered to somebody else.
 _SPINS = 2000
 
@@ -431,13 +371,13 @@ _SPINS = 2000
 @njit(cache=True, nogil=True)
 def _wait(sync, threads):
     """Go on when all threads have come here (``sync[0]`` counts arrivals), or when ``sync[1]`` tells to give up."""
-    arrived = _arrive(sync, np.int64(0)) + 1  # pyright: ignore[reportCallIssue]
+    arrived = arrive(sync, np.int64(0)) + 1  # pyright: ignore[reportCallIssue]
     wanted = -(-arrived // threads) * threads
     spins = 0
-    while _look(sync, np.int64(0)) < wanted and sync[1] == 0:  # pyright: ignore[reportCallIssue]
+    while look(sync, np.int64(0)) < wanted and sync[1] == 0:  # pyright: ignore[reportCallIssue]
         spins += 1
         if spins > _SPINS:
-            _yield()
+            sched_yield()
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,328 @@
+"""Networks as the flat arrays that the compiled loops of the event engine run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from ..errors import BackendError
+from ..loihi.arithmetic import condition_weights
+from ..network import Network, Population, Projection
+from ..neuron import LIF, LOIHI_SHIFT
+from ..plasticity import Instar, SumOfProducts
+from . import event_kernels as kernels
+from .event_kernels import BLOCK, Net, State
+
+
+@dataclass(frozen=True)
+class EventState:
+    """A finished run, to go on from: the state arrays and the spikes still on their way."""
+
+    network: Network
+    step: int
+    last: int
+    arrays: State
+    spikes: Any
+
+
+def _blocks(size: int) -> int:
+    return -(-size // BLOCK)
+
+
+def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
+    """Factors of an upper bound on later v without input: v <= max(v, 0) + gain * max(u, 0) + drive."""
+    if isinstance(neuron, LIF):
+        alpha, beta, bias = (neuron.vector(n, size) for n in ("alpha", "beta", "bias"))
+    else:
+        alpha = (4095 - neuron.vector("du", size)) / 4096
+        beta = (4096 - neuron.vector("dv", size)) / 4096
+        bias = np.broadcast_to(neuron.bias, size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stay = np.where(beta < 1, 1 / (1 - beta), 1e300)
+        gain = alpha * np.minimum(np.where(alpha < 1, 1 / (1 - alpha), 1e300), stay)
+    return np.minimum(gain, 1e300) * (1 + 1e-6), np.minimum(np.maximum(bias, 0) * stay, 1e300)
+
+
+def _parameters(p: Population) -> Any:
+    """(7, padded neurons) rows as event_kernels numbers them; padding never spikes."""
+    n, neuron = p.size, p.neuron
+    rows = np.zeros((7, _blocks(n) * BLOCK))
+    rows[kernels.THETA] = np.inf
+    if isinstance(neuron, LIF):
+        values = [neuron.vector(k, n) for k in ("alpha", "beta", "bias", "theta", "v_reset")]
+    else:
+        values = [
+            (4095 - neuron.vector("du", n)) / 4096,
+            (4096 - neuron.vector("dv", n)) / 4096,
+            np.broadcast_to(neuron.bias, n),
+            neuron.vector("vth", n) * float(LOIHI_SHIFT),
+            np.zeros(n),
+        ]
+    rows[:5, :n] = values
+    rows[5:, :n] = _rise_bounds(neuron, n)
+    return rows
+
+
+def _tiles(network: Network) -> tuple[Any, Any]:
+    """Parameter tiles of one block each, shared where blocks are alike, and the tile of every block."""
+    tiles: list[Any] = []
+    index: dict[bytes, int] = {}
+    of_block = []
+    for p in network.neurons:
+        rows = _parameters(p)
+        for b in range(_blocks(p.size)):
+            tile = np.ascontiguousarray(rows[:, b * BLOCK : (b + 1) * BLOCK])
+            number = index.setdefault(tile.tobytes(), len(tiles))
+            if number == len(tiles):
+                tiles.append(tile)
+            of_block.append(number)
+    return np.array(tiles), np.array(of_block)
+
+
+class Layout:
+    """A network as flat arrays: ``net`` for the kernels, ``fresh()`` for a state at step 0."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        pops = [*network.neurons, *network.inputs]
+        self.index = {p.name: i for i, p in enumerate(pops)}
+        blocks = [_blocks(p.size) if isinstance(p, Population) else 0 for p in pops]
+        self.pop_blk = np.concatenate(([0], np.cumsum(blocks)))
+        padded = [b * BLOCK or p.size for b, p in zip(blocks, pops, strict=True)]
+        self.first = np.concatenate(([0], np.cumsum(padded)))
+        self.sizes = np.array([p.size for p in pops])
+        self.depth = max(network.max_delay, 1)
+        tiles, blk_tile = _tiles(network)
+        flags = np.zeros((len(pops), 4), np.int64)
+        for i, p in enumerate(network.neurons):
+            subtract = isinstance(p.neuron, LIF) and p.neuron.reset == "subtract"
+            flags[i] = p.neuron.arithmetic == "loihi", subtract, p.clear_every or 0, p.clear_offset
+        order = [self.index[name] for name in network.update_order]
+        proj, shift, ptr, target, code, palette, self.weight = self._synapses()
+        delays = proj[:, 2]
+        rule, rate, lptr, lpos, lother = self._rules(proj, shift, ptr, target)
+        self.net = Net(
+            par=tiles,
+            uniform=(tiles == tiles[:, :, :1]).all(axis=(1, 2)).astype(np.uint8),
+            blk_tile=blk_tile,
+            pop_blk=self.pop_blk,
+            pop_first=self.first,
+            pop_size=self.sizes,
+            cut=self.cut(1),
+            pop_flags=flags,
+            order=np.array(order),
+            in_pops=np.arange(len(network.neurons), len(pops)),
+            proj=proj,
+            shift=shift,
+            proj_in0=np.array([q for p in order for q in np.flatnonzero((delays == 0) & (proj[:, 1] == p))], np.int64),
+            proj_late=np.flatnonzero(delays > 0),
+            ptr=ptr,
+            target=target,
+            code=code,
+            palette=palette,
+            rule=rule,
+            rate=rate,
+            lptr=lptr,
+            lpos=lpos,
+            lother=lother,
+            traces=np.zeros((0, 3), np.int64),
+        )
+
+    def _synapses(self) -> tuple[Any, ...]:
+        """Per projection: table row, offsets by presynaptic neuron, padded target indices, weights or codes of them.
+
+        Written straight from the fan-in rows into arrays of the smallest types, which is the most that is ever held.
+        """
+        queue = self.network.projections
+        values = [self._values(q) for q in queue]
+        distinct = [None if q.plasticity else _distinct(w) for q, w in zip(queue, values, strict=True)]
+        kept = [w for w, d in zip(values, distinct, strict=True) if d is None]
+        single = kept and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
+        total, coded = (
+            sum(q.synapses for q in queue),
+            sum(q.synapses for q, d in zip(queue, distinct, strict=True) if d is not None),
+        )
+        target = np.empty(total, np.uint16 if self.first[-1] <= np.iinfo(np.uint16).max else np.uint32)
+        code, weight = np.empty(coded, np.uint8), np.empty(total - coded, np.float32 if single else np.float64)
+        proj, shift = np.zeros((len(queue), 8), np.int64), np.zeros(len(queue), np.int64)
+        palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
+        at = row = at_code = at_weight = 0
+        for i, (q, w) in enumerate(zip(queue, values, strict=True)):
+            pre, post, rows = self.index[q.pre], self.index[q.post], q.weights
+            mark_all = q.synapses >= 2 * (self.pop_blk[post + 1] - self.pop_blk[post]) * rows.shape[1]
+            ranges = _ranges(q)
+            offsets = _offsets(rows.indptr, rows.indices, rows.shape[1], ranges)
+            known = distinct[i]
+            begin = offsets[:-1:ranges].copy()
+            _place(
+                target[at : at + q.synapses], rows.indptr, rows.indices, begin, self.first[post], w,
+                np.zeros(0) if known is None else known, code[at_code:], weight[at_weight:],
+            )  # fmt: skip
+            if known is None:
+                shift[i], at_weight = at_weight - at, at_weight + q.synapses
+            else:
+                palette[i, : len(known)] = known
+                shift[i], at_code = at_code - at, at_code + q.synapses
+            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, known is not None, ranges
+            pointers.append(offsets + at)
+            at, row = at + q.synapses, row + len(offsets)
+        return proj, shift, np.concatenate(pointers), target, code, palette, weight
+
+    def _values(self, q: Projection) -> Any:
+        """What a spike adds, in the order of ``q.weights``."""
+        if self.network.arithmetic == "float":
+            return q.weights.data
+        return condition_weights(q.weights.data) * 2.0 ** max(q.exponent, 0)
+
+    def _rules(self, proj: Any, shift: Any, ptr: Any, target: Any) -> tuple[Any, Any, Any, Any, Any]:
+        """Per plastic projection: the synapses of every gate neuron and the signal neuron each moves towards."""
+        table, rates, pointers, positions, others = [], [], [], [], []
+        at = row = x0 = 0
+        for i, q in enumerate(self.network.projections):
+            rule = q.plasticity
+            if rule is None:
+                continue
+            if isinstance(rule, SumOfProducts):
+                raise BackendError(
+                    f"backend 'event': projection {q.name!r} learns by a sum of products; use backend 'loihi' for a "
+                    "Loihi network, 'reference' for a float one"
+                )
+            instar = isinstance(rule, Instar)
+            gate = self.index[rule.gate or (q.post if instar else q.pre)]
+            signal = self.index[rule.signal or (q.pre if instar else q.post)]
+            n_pre = q.weights.shape[1]
+            start = ptr[proj[i, 4] : proj[i, 4] + n_pre + 1]
+            post = target[start[0] : start[-1]].astype(np.int64) - self.first[proj[i, 1]]
+            pre = np.repeat(np.arange(n_pre), np.diff(start))
+            owner, other = (post, pre) if instar else (pre, post)
+            by_gate = np.argsort(owner, kind="stable")
+            positions.append(start[0] + shift[i] + by_gate)
+            others.append(other[by_gate])
+            counts = np.bincount(owner, minlength=self.sizes[gate])
+            pointers.append(at + np.concatenate(([0], np.cumsum(counts))))
+            table.append((i, gate, signal, row, x0, self.sizes[signal]))
+            rates.append((rule.rate, rule.decay))
+            at, row, x0 = at + q.synapses, row + self.sizes[gate] + 1, x0 + self.sizes[signal]
+        none = np.zeros(0, np.int64)
+        return (
+            np.array(table, np.int64).reshape(-1, 6),
+            np.array(rates, np.float64).reshape(-1, 2),
+            np.concatenate([none, *pointers]),
+            np.concatenate([none, *positions]),
+            np.concatenate([none, *others]),
+        )
+
+    def cut(self, threads: int) -> Any:
+        """(pops, threads + 1) blocks at which the populations are divided among threads."""
+        blocks = np.diff(self.pop_blk)[:, None]
+        return self.pop_blk[:-1, None] + np.round(blocks * np.arange(threads + 1) / threads).astype(np.int64)
+
+    def fresh(self) -> EventState:
+        """The state before step 0: everything zero, every block awake."""
+        n = int(self.pop_blk[-1])
+        rules = self.net.rule
+        return EventState(
+            self.network,
+            0,
+            -1,
+            State(
+                u=np.zeros(n * BLOCK),
+                v=np.zeros(n * BLOCK),
+                cur=np.zeros(n * BLOCK),
+                touched=np.zeros(n, np.uint8),
+                awake=np.ones(n, np.uint8),
+                upto=np.zeros(n, np.int64),
+                weight=self.weight,
+                x=np.zeros(int(rules[:, 5].sum())),
+                ring=np.zeros((self.depth, len(self.sizes), 2), np.int64),
+                counts=np.zeros((len(self.sizes), 2), np.int64),
+                learned=np.zeros(len(rules), np.int64),
+            ),
+            np.zeros(0, np.int64),
+        )
+
+
+def _ranges(q: Projection) -> int:
+    """Number of ranges of RANGE targets to deliver to one after the other.
+
+    One, unless the synapses of a neuron would still come in long rows, and none of them learns.
+    """
+    post, pre = q.weights.shape
+    ranges = -(-post // kernels.RANGE)
+    return 1 if q.plasticity or q.synapses < 2 * kernels.STRIDE * ranges * pre else ranges
+
+
+def _distinct(values: Any) -> Any:
+    """The different weights, ascending, or None if there are more than 256."""
+    known = np.unique(values[:: max(1, len(values) // 4096)]).astype(np.float64)
+    at = 0
+    while len(known) <= 256:
+        at = _first_unknown(values, known, at)
+        if at == len(values):
+            return known
+        known = np.union1d(known, values[at])
+    return None
+
+
+def _fits_float32(values: Any) -> bool:
+    """Whether float32 holds every value exactly."""
+    parts = (values[i : i + (1 << 22)] for i in range(0, len(values), 1 << 22))
+    return values.dtype == np.float32 or all(np.array_equal(p.astype(np.float32), p) for p in parts)
+
+
+@njit(cache=True, nogil=True)
+def _offsets(indptr, indices, pre, ranges):
+    """Where the synapses of each presynaptic neuron and range begin (pre * ranges + 1,)."""
+    out = np.zeros(pre * ranges + 1, np.int64)
+    for post in range(indptr.size - 1):
+        r = 1 if ranges == 1 else post // kernels.RANGE + 1
+        for k in range(indptr[post], indptr[post + 1]):
+            out[indices[k] * ranges + r] += 1
+    for i in range(pre * ranges):
+        out[i + 1] += out[i]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _place(target, indptr, indices, at, first, values, known, code, weight):
+    """Write targets, and weights or their numbers among ``known``, of fan-in rows in presynaptic order.
+
+    at: the next place of each presynaptic neuron. Some of these at a time, so that the places stay in cache.
+    """
+    here = indptr[:-1].copy()
+    pre = at.size
+    some = max(1, int(pre * 2_000_000.0 / max(values.size, 1)))
+    for low in range(0, pre, some):
+        for post in range(here.size):
+            k, end = here[post], indptr[post + 1]
+            while k < end and indices[k] < low + some:
+                j = at[indices[k]]
+                at[indices[k]] = j + 1
+                target[j] = first + post
+                if known.size:
+                    code[j] = np.searchsorted(known, values[k])
+                else:
+                    weight[j] = values[k]
+                k += 1
+            here[post] = k
+
+
+@njit(cache=True, nogil=True)
+def _first_unknown(values, known, start):
+    """Index >= start of the first value that is not in the ascending ``known``, or the number of values."""
+    for i in range(start, values.size):
+        j = np.searchsorted(known, values[i])
+        if j == known.size or known[j] != values[i]:
+            return i
+    return values.size
+
+
+def layout(network: Network) -> Layout:
+    """The compiled form of a network, built once and kept with it."""
+    cache = network.__dict__
+    if "_event_layout" not in cache:
+        cache["_event_layout"] = Layout(network)
+    return cache["_event_layout"]
