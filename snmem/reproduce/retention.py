@@ -38,6 +38,24 @@ class Protocol:
         return cls(burn_in=1500, scored=400, samples=1)
 
 
+class Changed:
+    """A memory that stores as it is and recalls after a change, such as a lesion or a rounding of its weights."""
+
+    def __init__(self, memory: KWinnerMemory, change: Callable[[KWinnerMemory], KWinnerMemory]) -> None:
+        self._memory, self._change = memory, change
+        self._changed: KWinnerMemory | None = None
+
+    def store(self, patterns: NDArray[np.bool_]) -> None:
+        """Store in the memory as it is."""
+        self._memory.store(patterns)
+        self._changed = None
+
+    def recall(self, cues: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Recall from the changed memory."""
+        self._changed = self._changed or self._change(self._memory)
+        return self._changed.recall(cues)
+
+
 @dataclass(frozen=True)
 class Stream:
     """Patterns of one run: ``learned`` in order, and ``never`` learned ones by kind, ``scored`` of each."""
