@@ -2,13 +2,17 @@
 
 from typing import Annotated, Any
 
-from typer import Argument
+from typer import Argument, Option
 
 from .contract import Report
 
 
 def chips(
     name: Annotated[str | None, Argument(help="A profile to print in full, or the path of your own (.toml).")] = None,
+    check: Annotated[
+        bool,
+        Option("--check", help="Set published measurements of whole systems beside what the profiles say of them."),
+    ] = False,
 ) -> Report:
     """List the chip profiles that a bill can be made for, or print one with the source of every constant."""
     from rich.table import Table
@@ -16,6 +20,8 @@ def chips(
     from ..aer import chips as names
     from ..aer import load_chip
 
+    if check:
+        return _checks()
     if name is not None:
         chip = load_chip(name)
         return Report(chip.to_dict(), [f"{chip.name}: {chip.title}", chip.summary, *_tables(chip)])
@@ -25,6 +31,21 @@ def chips(
         priced = "yes" if chip.energy("synaptic_event") is not None else "no public price"
         table.add_row(chip.name, chip.title, chip.vendor, chip.node, str(chip.cores), priced)
     return Report({"chips": [chip.to_dict() for chip in profiles]}, [table])
+
+
+def _checks() -> Report:
+    from rich.table import Table
+
+    from ..aer.checks import closed_form_checks
+    from ..aer.tables import si
+
+    rows = closed_form_checks()
+    table = Table("", "chip", "ours", "published", "error", "role", "note", title_justify="left")
+    for r in rows:
+        error = "unknown" if r["error"] is None else f"{r['error']:+.1%}"
+        numbers = (si(r["value"], r["unit"]), si(r["published"], r["unit"]), error)
+        table.add_row(r["name"], r["chip"], *numbers, r["role"], r["note"])
+    return Report({"rows": rows}, [table])
 
 
 def _tables(chip: Any) -> list[Any]:
