@@ -10,7 +10,7 @@ import nir
 import numpy as np
 import pytest
 
-from snmem import LIF, Input, LoihiLIF, Network, Population, Projection, Spikes, quantize, simulate
+from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, quantize, simulate
 from snmem.cli import main
 from snmem.conformance import features_of, random_inputs, random_network
 from snmem.errors import BackendError, InputError, NetworkError
@@ -102,7 +102,7 @@ def test_prepared_networks_spike_as_before_but_late(seed):
     assert all(q.delay for q in made.network.projections)
     assert not any(np.any(p.neuron.v_reset) for p in made.network.neurons)
     expected = simulate(network, inputs, STEPS, "reference").spikes
-    assert aligned(made.network, made.late, inputs, STEPS, made.start) == expected
+    assert aligned(made.network, made.late, inputs, STEPS, made.start)[0] == expected
     assert sum(len(expected[p.name]) for p in network.neurons) > 10
 
 
@@ -177,6 +177,27 @@ def test_names_that_python_cannot_take_and_outputs_that_never_spike(tmp_path):
     np.testing.assert_array_equal(out["1.v.v"], run.traces["1.v.v"])
     assert made.report["agreement"]["lava"] == {"ran": False, "why": "not asked for"}
     assert "class_2" in (tmp_path / MODULE).read_text()
+
+
+@pytest.mark.parametrize("arithmetic", ["fixed", "float"])
+def test_a_network_that_learns_becomes_learning_processes(tmp_path, arithmetic):
+    """The module learns what the emulator does, on existing synapses only."""
+    rng = np.random.default_rng(5)
+    weights = np.where(rng.random((8, 10)) < 0.5, rng.integers(1, 128, (8, 10)) / 128, 0)
+    network = Network(
+        (Input("x", 10), Input("teacher", 8), Population("h", 8, LIF(beta=0.5, theta=1.5))),
+        (Projection("x", "h", weights, plasticity=Instar(0.25, gate="teacher")),),
+    )
+    inputs = {"x": rng.random((STEPS, 10)) < 0.3, "teacher": rng.random((STEPS, 8)) < 0.1}
+    made = compile(network, tmp_path, inputs=inputs, steps=STEPS, arithmetic=arithmetic)
+    lava = made.report["agreement"]["lava"]
+    assert (lava["cells"], made.report["ok"]) == (0, True)
+    assert lava["weights"]["x->h"] < (1e-12 if arithmetic == "float" else 0.5)
+    assert made.report["projections"][0]["parts"][0]["kind"] == "LearningDense"
+    given = {name: Spikes.from_raster(raster) for name, raster in inputs.items()}
+    learned = run_module(tmp_path, given, STEPS, 60)["x->h.weights"]
+    assert (learned[weights == 0] == 0).all()
+    assert np.abs(learned / learned.max() - weights).max() > 0.2
 
 
 def test_an_input_of_the_wrong_length_is_named(tmp_path):

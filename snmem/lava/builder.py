@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import BackendError
 from ..loihi.rules import TRACES
-from .plan import INPUTS, Connection, Neurons, Plan, Plastic, Result
+from .plan import INPUTS, NO_MEMORY, Connection, Neurons, Plan, Plastic, Result
 from .shim import lava_imports
 
 with lava_imports():
@@ -51,8 +51,6 @@ MODELS = {
 for _models in MODELS.values():
     _models |= {io.SpikeSource: io.PySpikeSource, io.DelayLine: io.PyDelayLine, io.SpikeSink: io.PySpikeSink}
 
-#: A time constant after which nothing is left: exp(-1/tau) = 0.
-_NO_MEMORY = 1e-3
 #: Seconds between looks at a running network.
 _LOOK = 0.02
 #: Seconds that the exception of an ended process may need to arrive.
@@ -121,7 +119,7 @@ def _learning(q: Plastic, tag: str, neurons: list[Any], ports: dict[tuple[int, i
     for name in TRACES:
         impulse, tau = getattr(q.rule, name)
         # Lava's float traces become NaN with tau = 0; exp(-1/tau) is 0 with this one too
-        tau = _NO_MEMORY if tag == "floating_pt" and impulse and not tau else tau
+        tau = NO_MEMORY if tag == "floating_pt" and impulse and not tau else tau
         traces |= {f"{name}_impulse": impulse, f"{name}_tau": tau}
     series = {name: getattr(q.rule, name) for name in ("dw", "dd", "dt") if getattr(q.rule, name)}
     process = io.LearningSynapses(

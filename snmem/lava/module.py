@@ -17,10 +17,11 @@ import numpy as np
 
 from .. import __version__
 from ..files import replace_file
+from ..loihi.rules import TRACES, as_products
 from ..network import Network, Population, Projection
 from ..neuron import LoihiLIF
-from .module_template import HEAD, METHODS
-from .plan import DENSE_FROM, order_free, sign_of
+from .module_template import HEAD, LEARNING, LEARNING_IMPORTS, LEARNING_METHODS, METHODS
+from .plan import DENSE_FROM, NO_MEMORY, order_free, sign_of
 
 MODULE, PARAMETERS = "network.py", "parameters.npz"
 
@@ -41,12 +42,18 @@ def write_module(
     Parameters
     ----------
     network : every delay >= 1, v_reset 0; LIF or LoihiLIF (:func:`snmem.loihi.preparation.prepare`, ``quantize``).
+        Rules must be those of Loihi's engine (:func:`snmem.loihi.rules.as_products`).
     late : steps by which populations run late.    start : v before the first step where it is not 0.
     """
     writer = _Writer(network, late, start)
     body = writer.body()
     integer = network.arithmetic == "loihi"
+    suffix = "BitAcc" if integer else "Float"
+    learns = {"suffix": "BitApproximate" if integer else "Float"}
+    plastic = any(q.plasticity for q in network.projections)
     head = Template(HEAD).substitute(
+        learning_imports=Template(LEARNING_IMPORTS).substitute(learns) if plastic else "",
+        learning=Template(LEARNING).substitute(learns) if plastic else "",
         title=f"{title}: {sum(p.size for p in network.neurons):,} neurons and "
         f"{sum(q.synapses for q in network.projections):,} synapses for Lava 0.10.0, "
         f"{'fixed' if integer else 'floating'} point; written by snmem {__version__}.",
@@ -57,13 +64,13 @@ def write_module(
         tag="fixed_pt" if integer else "floating_pt",
         late=repr({p.name: int(late.get(p.name, 0)) for p in network.neurons}),
         silent=repr(writer.silent()),
-        suffix="BitAcc" if integer else "Float",
+        suffix=suffix,
         source_model="PySendModelFixed" if integer else "PySendModelFloat",
     )
     with replace_file(folder / PARAMETERS) as file:
         np.savez_compressed(file, **writer.arrays)
     with replace_file(folder / MODULE, "w") as file:
-        file.write(head + body + METHODS)
+        file.write(head + body + (LEARNING_METHODS if plastic else "") + METHODS)
     return Written((folder / MODULE, folder / PARAMETERS), writer.kinds)
 
 
@@ -77,7 +84,7 @@ class _Writer:
         self.names: dict[str, str] = {}
         # what the class and Python itself call so already
         self.taken = {"inp", "out", "inputs", "outputs", "populations", "connections", "lines", "start", "timed"}
-        self.taken |= {"sample_steps", "run", "stop", "reset", "run_config"}
+        self.taken |= {"sample_steps", "run", "stop", "reset", "run_config", "learned"}
         for item in (*network.populations, *network.projections):
             self.names[item.name] = self._name(item.name)
 
@@ -125,7 +132,7 @@ class _Writer:
         add = lines.append
         for text in ("self.sample_steps, self.timed = sample_steps, False", "self.populations, self.start = {}, {}"):
             add(f"        {text}")
-        add("        self.connections, self.lines = [], []")
+        add("        self.connections, self.lines, self.learned = [], [], {}")
         add("        p = np.load(PARAMETERS)")
         for p in self.network.inputs:
             add(f'        self.{self.names[p.name]} = self._line({p.size}, 0, "{_quoted(p.name)}")')
@@ -133,7 +140,7 @@ class _Writer:
             add(self._population(p))
         ports = self._ports(lines)
         for q in self._used():
-            lines += self._connection(q, ports)
+            lines += self._learning(q, ports) if q.plasticity else self._connection(q, ports)
         inputs = ", ".join(f'"{_quoted(p.name)}": self.{self.names[p.name]}.s_in' for p in self.network.inputs)
         outputs = ", ".join(f'"{_quoted(n)}": self.{self.names[n]}.s_out' for n in self.outputs())
         add(f"        self.inputs = {{{inputs}}}")
@@ -184,9 +191,7 @@ class _Writer:
             self.arrays[f"{name}.weights"] = weights.toarray().astype(kind)
             load = f'p["{name}.weights"]'
         else:
-            parts = {"data": weights.data.astype(kind), "indices": weights.indices.astype(np.int32)}
-            parts |= {"indptr": weights.indptr.astype(np.int64), "shape": np.array(weights.shape)}
-            self.arrays |= {f"{name}.{key}": value for key, value in parts.items()}
+            self._store_sparse(name, weights, kind)
             load = f'_sparse(p, "{name}")'
         options = f', sign="{sign_of(weights)}", exponent={q.exponent}' if integer else ""
         where = f"{ports[q.pre, q.delay - 1]}, self.{self.names[q.post]}"
@@ -195,6 +200,31 @@ class _Writer:
             f'            "{_quoted(q.name)}", {where}, {load}, dense={dense}{options}',
             "        )",
         ]
+
+    def _learning(self, q: Projection, ports: dict[tuple[str, int], str]) -> list[str]:
+        name, integer, rule = self.names[q.name], self.network.arithmetic == "loihi", as_products(q)
+        self.kinds[q.name] = "LearningDense"
+        self._store_sparse(name, q.weights, np.int32 if integer else np.float64)
+        gate = f"self.{self.names[rule.gate or q.post]}.s_out"
+        words = [f"kind={'np.int32' if integer else 'np.float64'}", f'sign="{sign_of(q.weights)}"']
+        words += [f"exponent={q.exponent}", f"tags=({rule.d}, {rule.t})", f"rng_seed={rule.seed}"]
+        words += [f'{key}="{getattr(rule, key)}"' for key in ("dw", "dd", "dt") if getattr(rule, key)]
+        for trace in TRACES:
+            impulse, tau = getattr(rule, trace)
+            if impulse:  # floating point: tau = 0 makes NaN, and exp(-1/tau) is 0 with this one too
+                words.append(f"{trace}_impulse={impulse!r}, {trace}_tau={tau or (0 if integer else NO_MEMORY)!r}")
+        return [
+            f"        self.{name} = self._learning(",
+            f'            "{_quoted(q.name)}", {ports[q.pre, 0]}, {gate}, self.{self.names[q.post]},',
+            f'            _sparse(p, "{name}"),',
+            f"            {', '.join(words)}",
+            "        )",
+        ]
+
+    def _store_sparse(self, name: str, weights: Any, kind: Any) -> None:
+        parts = {"data": weights.data.astype(kind), "indices": weights.indices.astype(np.int32)}
+        parts |= {"indptr": weights.indptr.astype(np.int64), "shape": np.array(weights.shape)}
+        self.arrays |= {f"{name}.{key}": value for key, value in parts.items()}
 
 
 def never_spikes(p: Population) -> bool:

@@ -38,7 +38,7 @@ if sys.version_info >= (3, 11):  # Lava 0.10.0 was written for Python 3.10: its 
     dataclasses.dataclass = _hashable
 
 from lava.magma.core.decorator import implements, requires, tag
-from lava.magma.core.model.py.model import PyLoihiProcessModel
+${learning_imports}from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
 from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.process.ports.ports import InPort, OutPort
@@ -134,8 +134,8 @@ MODELS = {
 }
 
 
-class Network:
-    """The network as Lava processes, one attribute each.
+${learning}class Network:
+    """The network as Lava processes, one attribute each; ``learned``: weights of projections that learn, by name.
 
     Parameters
     ----------
@@ -143,6 +143,60 @@ class Network:
         it runs: samples may then follow one another without a pause.
     """
 
+'''
+
+LEARNING = '''class Synapses(LearningDense):
+    """Lava's LearningDense, in which only the synapses of ``weights`` exist; shares its weights as ``now``."""
+
+    def __init__(self, weights, kind, **options):
+        full = weights.toarray().astype(kind)
+        mask = csr_matrix((np.ones(weights.nnz, bool), weights.indices, weights.indptr), weights.shape).toarray()
+        now = np.frombuffer(mmap.mmap(-1, max(full.nbytes, 1)), kind, count=full.size).reshape(full.shape)
+        now[:] = full
+        super().__init__(weights=full, absent=~mask, now=now, **options)
+        self.now = now
+
+
+class PySynapses(PyLearningDenseModel${suffix}):
+    """Learns, then takes away what is no synapse."""
+
+    implements_process = Synapses
+
+    def run_lrn(self):
+        super().run_lrn()
+        self.weights[self.proc_params["absent"]] = 0
+        self.proc_params["now"][:] = self.weights
+
+
+MODELS[Synapses] = PySynapses
+
+
+'''
+
+LEARNING_IMPORTS = """from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+from lava.proc.dense.models import PyLearningDenseModel${suffix}
+from lava.proc.dense.process import LearningDense
+"""
+
+LEARNING_METHODS = '''
+    def _learning(self, name, source, gate, target, weights, kind, sign, exponent, tags, **rule):
+        """Synapses that learn; ``gate``: port of the spikes that count as postsynaptic; ``tags``: of d and t."""
+        made = Synapses(
+            weights,
+            kind,
+            tag_2=np.full(weights.shape, tags[0]),
+            tag_1=np.full(weights.shape, tags[1]),
+            name=name,
+            weight_exp=exponent,
+            sign_mode=SignMode[sign],
+            learning_rule=Loihi2FLearningRule(t_epoch=1, **rule),
+        )
+        source.connect(made.s_in)
+        gate.connect(made.s_in_bap)
+        made.a_out.connect(target.a_in)
+        self.connections.append(made)
+        self.learned[name] = made.now
+        return made
 '''
 
 METHODS = '''
@@ -237,7 +291,7 @@ def simulate(inputs, steps):
         data = next(iter(next(iter(monitor.get_data().values())).values()))
         out[f"{name}.v"] = np.asarray(data).reshape(total, -1)[LATE[name] : LATE[name] + steps]
     net.stop()
-    return out
+    return {**out, **{f"{name}.weights": weights.copy() for name, weights in net.learned.items()}}
 
 
 def main():

@@ -27,6 +27,8 @@ from ..simulation import Job
 #: Share of synapses from which a connection becomes a Dense instead of a Sparse: then the full matrix is the smaller.
 DENSE_FROM = 0.5
 TAGS = {"lava_float": "floating_pt", "lava_fixed": "fixed_pt"}
+#: A time constant after which nothing is left: exp(-1/tau) = 0.
+NO_MEMORY = 1e-3
 #: Number of the process that emits the input spikes; those of neurons count from 0.
 INPUTS = -1
 

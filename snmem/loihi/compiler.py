@@ -117,11 +117,12 @@ def compile(
     folder.mkdir(parents=True, exist_ok=True)
     written = write_module(folder, made, title, prepared.late, begin, _summary(arithmetic))
     agreement = _agreement(network, prepared, made, begin, given, steps, folder if lava else None, report)
-    found = quantization_report(prepared.network, quantized, given, steps) if quantized else None
+    plastic = any(q.plasticity for q in network.projections)
+    found = quantization_report(prepared.network, quantized, given, steps) if quantized and not plastic else None
     data = {
         "title": title,
         "arithmetic": arithmetic,
-        "quantization": found["strategy"] if found else None,
+        "quantization": quantized.strategy if quantized else None,
         "populations": [_population(p, prepared, found, begin) for p in made.neurons],
         "projections": _projections(made, network, quantized, found, written),
         "limits": limits,
@@ -169,15 +170,17 @@ def _limits(network: Network, chip: str | None, report: Callable[[str], None]) -
     return {name: core_table(network, name) for name in CHIPS}
 
 
-def aligned(network: Network, late: Mapping[str, int], inputs: Mapping[str, Any], steps: int, start: Any) -> Any:
-    """Spikes of a retimed network, moved back to the steps of the original."""
+def aligned(
+    network: Network, late: Mapping[str, int], inputs: Mapping[str, Any], steps: int, start: Any
+) -> tuple[dict[str, Spikes], Mapping[str, Any]]:
+    """Spikes of a retimed network, moved back to the steps of the original, and the weights it learned."""
     total = steps + max(late.values())
     given = {p.name: _events(inputs.get(p.name)) for p in network.inputs}
     if any(map(np.any, start.values())):  # only the reference begins at any v
-        spikes = simulate(network, given, total, "reference", state=initial_state(network, start)).spikes
+        run = simulate(network, given, total, "reference", state=initial_state(network, start))
     else:
-        spikes = simulate(network, given, total, "event").spikes
-    return {name: s.between(late[name], late[name] + steps) for name, s in spikes.items()}
+        run = simulate(network, given, total, "loihi" if network.arithmetic == "loihi" else "event")
+    return {name: s.between(late[name], late[name] + steps) for name, s in run.spikes.items()}, run.weights
 
 
 def _events(value: Any) -> Any:
@@ -198,12 +201,12 @@ def _agreement(
 ) -> dict[str, Any]:
     """Differing cells: given network against prepared, against integers; integers (or float) against Lava."""
     report("comparing spikes")
-    original = simulate(network, inputs, steps, "event").spikes
+    original = simulate(network, inputs, steps, "loihi" if network.arithmetic == "loihi" else "event").spikes
     given = {p.name: original[p.name] for p in network.inputs}
-    twin = aligned(made, prepared.late, given, steps, begin)
+    twin, learned = aligned(made, prepared.late, given, steps, begin)
     found: dict[str, Any] = {"steps": steps, "spikes": {p.name: len(original[p.name]) for p in network.neurons}}
     if network.arithmetic == "float":
-        same = aligned(prepared.network, prepared.late, given, steps, prepared.start)
+        same, _ = aligned(prepared.network, prepared.late, given, steps, prepared.start)
         found["prepared"] = _differing(original, same, network)
     if made.arithmetic == "loihi" and network.arithmetic == "float":
         found["quantised"] = _differing(original, twin, network)
@@ -217,7 +220,10 @@ def _agreement(
         raise BackendError(f"compile: the module was written, but {error}") from error
     lava = {p.name: Spikes.from_raster(out[p.name]) for p in made.neurons}
     found["lava"] = {"ran": True, **_differing(twin, lava, network)}
-    found["ok"] = found["lava"]["cells"] == 0
+    if learned:
+        worst = {name: float(np.abs(out[f"{name}.weights"] - w.toarray()).max()) for name, w in learned.items()}
+        found["lava"]["weights"] = worst  # floating point: sums of another order
+    found["ok"] = found["lava"]["cells"] == 0 and max(found["lava"].get("weights", {"": 0.0}).values()) < 1e-9
     return found
 
 
@@ -225,7 +231,8 @@ def run_seconds(network: Network, steps: int) -> float:
     """Time after which a run of the module must be stuck: about 20 times what it needs."""
     processes = len(network.populations) * 2 + len(network.projections)
     synapses = sum(q.synapses for q in network.projections)
-    return 90 + processes + (0.01 * processes + 1e-7 * synapses) * steps
+    learning = sum(q.weights.shape[0] * q.weights.shape[1] for q in network.projections if q.plasticity)
+    return 90 + processes + (0.01 * processes + 1e-7 * synapses + 5e-7 * learning) * steps
 
 
 def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:

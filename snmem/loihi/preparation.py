@@ -46,23 +46,20 @@ def prepare(network: Network, start: str = "zero") -> Prepared:
 
     Parameters
     ----------
-    network : LIF populations without plasticity.
+    network : LIF populations. Learning rules stay as they are.
     start : membrane potentials that are shifted begin at v = 0 as in the network given ("zero"), or at their reset
         value ("reset").
 
     Raises
     ------
     NetworkError
-        naming what Lava cannot hold: integers already, learning, subtractive reset, timed clears of a population that
+        naming what Lava cannot hold: integers already, subtractive reset, timed clears of a population that
         resets to another value than 0, cycles without enough delay.
     """
     if start not in STARTS:
         raise InputError(f"start={start!r}: use one of {', '.join(STARTS)}")
     if network.arithmetic == "loihi":
         raise NetworkError("prepare: the network is in Loihi's integers already; pass a float network")
-    for q in network.projections:
-        if q.plasticity is not None:
-            raise NetworkError(f"prepare: projection {q.name!r} is plastic; freeze the network first (Network.freeze)")
     changes: list[str] = []
     begin: dict[str, Any] = {}
     populations = []
