@@ -110,9 +110,9 @@ def draw(found: dict[str, Training], out: Path) -> list[str]:
 def reproduce(
     quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Train all models and compare them with the paper; ``quick``: 3 trials, tables of the steady models only."""
+    """Train all models and compare them with the paper; ``quick``: 2 trials, tables of the steady models only."""
     began = time.perf_counter()
-    trials = 3 if quick else 10
+    trials = 2 if quick else 10
     models = {**MODELS, EXACT: replace(MODELS["baseline"], gradient="exact")}
     found, seconds = {}, {}
     for name, config in models.items():

@@ -40,7 +40,7 @@ for context, query, upper in zip(*vars(task.sample(4, seed=1)).values(), strict=
 # through the memory, or aligned with the queries (QK). With an input projection, items do not overwrite each other.
 
 # %%
-trained = {name: train(config, task, iterations=4000, trials=3) for name, config in MODELS.items()}
+trained = {name: train(config, task, iterations=3500, trials=2) for name, config in MODELS.items()}
 figures.learning_curves(trained)
 
 # %% [markdown]
@@ -62,7 +62,8 @@ figures.weight_matrices(trained["baseline"])
 # ## Wholly in spikes
 #
 # Keys, queries and values become spikes, the hidden unit is chosen by a k-WTA circuit, and the fast weights are cells
-# of LIF neurons, so every runtime can run them. All 1536 sequences, in float and in Loihi's integers:
+# of LIF neurons, so every runtime can run them (plastic synapses and Loihi's learning engine are the other choices).
+# All 1536 sequences, in float and in Loihi's integers:
 
 # %%
 model = spiking_transformer(qk)

@@ -12,12 +12,14 @@ from snmem.attention import (
     MODELS,
     AttentionConfig,
     AttentionNetwork,
+    CaseSequenceTask,
     FastWeightAttention,
     SlowWeights,
     spiking_transformer,
     train,
 )
 from snmem.attention.network import FORMS
+from snmem.content import load_script
 from snmem.errors import InputError
 from snmem.nir_io import read_nir, write_nir
 
@@ -203,3 +205,15 @@ def test_a_query_before_any_item_and_other_errors():
         AttentionNetwork(CONFIG, slow=SlowWeights(np.ones((10, 5)), np.ones((10, 5)), np.ones((3, 5))))
     with pytest.raises(InputError, match="2 contexts but queries for 1"):
         AttentionNetwork(CONFIG).present([(KEYS, VALUES)] * 2, [KEYS])
+
+
+def test_recipe_compares_every_form_and_runtime(monkeypatch, tmp_path):
+    monkeypatch.setattr(CaseSequenceTask, "all", lambda task: task.sample(200, 0))
+    script = load_script("models", "case_sequence_spiking")
+    monkeypatch.setattr(script, "RUNTIMES", ("event", "loihi"))  # Lava has tests of its own
+    found = script.reproduce(quick=True, out=tmp_path, report=lambda text: None)
+    assert found["ok"]
+    assert len(found["rows"]) == 3 + 2 * (2 + 1)
+    assert found["raw"]["cost of an answer"]["steps"] == 85
+    assert set(found["raw"]["events of an answer"]) == set(FORMS)
+    assert found["files"] == [str(path) for path in tmp_path.iterdir()] == [str(tmp_path / "query.png")]

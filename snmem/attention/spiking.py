@@ -94,7 +94,8 @@ def spiking_transformer(training: Training, trial: int = 0, form: str = "cells")
     key_theta = between(np.sqrt((used**2).mean()))
     spikes = (np.abs(used) > key_theta).sum(0)
     if not spikes.all():
-        raise InputError(f"spiking_transformer: {task.token_name(int(spikes.argmin()))!r} makes no key neuron spike")
+        token = task.token_name(int(spikes.argmin()))
+        raise InputError(f"spiking_transformer: token {token!r} makes no key neuron spike; train the model longer")
     active, hidden = int(spikes.max()), training.config.hidden
     project = np.zeros((hidden, task.tokens))
     project[np.arange(n), np.arange(n)] = active // 2
