@@ -7,70 +7,53 @@ from numba import njit
 
 
 @njit(cache=True)
-def count_packets(
-    step,
-    source,
-    start,
-    target,
-    synapses,
-    nonzero,
-    seconds,
-    core,
-    layer,
-    tree,
-    x,
-    y,
-    width,
-    height,
-    sent,
-    received,
-    reading,
-    by_core,
-    by_layer,
-    by_step,
-):
-    """Turn spikes (step, source) into packets and add them up.
+def count_source(start, target, synapses, nonzero, core, tree, x, y, width, height, out):
+    """What one spike of each source makes: ``out`` (sources, 6).
 
-    x, y : tile position by core, the entry of injected spikes last.    width, height : tiles of one chip.
+    Its columns are packets, synaptic events, hops along x, along y, between chips, synaptic events of weights other
+    than 0.    x, y : tile position by core, the entry of injected spikes last.    width, height : tiles of one chip.
     tree : (sources, 3) hops along x, y and between chips of one multicast packet; no rows: unicast.
-    sent, received : int (steps, cores);  reading : float (steps, cores), seconds of synapse reading.
-    by_core : int (cores + 1, 6), by_layer : int (layers, 6), by_step : int (steps, 6); the columns are packets,
-    synaptic events, hops along x, along y, between chips, synaptic events of weights other than 0. In by_core packets
-    and hops count at the sender (inputs in the last row), synaptic events at the receiver.
     """
-    entry = by_core.shape[0] - 1
-    for i in range(step.size):
-        t, s = step[i], source[i]
-        if start[s] == start[s + 1]:
-            continue
+    entry = x.size - 1
+    for s in range(start.size - 1):
         home = core[s] if core[s] >= 0 else entry
-        packets, events, along_x, along_y, chips, effective = start[s + 1] - start[s], 0, 0, 0, 0, 0
+        row = out[s]
         for r in range(start[s], start[s + 1]):
             c = target[r]
-            along_x += abs(x[c] - x[home])
-            along_y += abs(y[c] - y[home])
-            chips += abs(x[c] // width - x[home] // width) + abs(y[c] // height - y[home] // height)
-            received[t, c] += 1
-            reading[t, c] += seconds[r]
-            by_core[c, 1] += synapses[r]
-            by_core[c, 5] += nonzero[r]
-            events += synapses[r]
-            effective += nonzero[r]
-        if tree.shape[0] > 0:
-            packets, along_x, along_y, chips = 1, tree[s, 0], tree[s, 1], tree[s, 2]
-        if home != entry:
-            sent[t, home] += packets
-        by_core[home, 0] += packets
-        by_core[home, 2] += along_x
-        by_core[home, 3] += along_y
-        by_core[home, 4] += chips
-        for row in (by_layer[layer[s]], by_step[t]):
-            row[0] += packets
-            row[1] += events
-            row[2] += along_x
-            row[3] += along_y
-            row[4] += chips
-            row[5] += effective
+            row[0] += 1
+            row[1] += synapses[r]
+            row[2] += abs(x[c] - x[home])
+            row[3] += abs(y[c] - y[home])
+            row[4] += abs(x[c] // width - x[home] // width) + abs(y[c] // height - y[home] // height)
+            row[5] += nonzero[r]
+        if tree.shape[0] > 0 and row[0] > 0:
+            row[0], row[2], row[3], row[4] = 1, tree[s, 0], tree[s, 1], tree[s, 2]
+
+
+@njit(cache=True)
+def count_packets(step, source, start, target, seconds, core, packets, sent, received, reading):
+    """Turn spikes (step, source) into packets: sent, received (steps, cores), and reading (steps, cores) in seconds.
+
+    core : of each source, -1 for inputs;  packets : that a spike of each source makes.
+    """
+    for i in range(step.size):
+        t, s = step[i], source[i]
+        if core[s] >= 0:
+            sent[t, core[s]] += packets[s]
+        into, time = received[t], reading[t]
+        for r in range(start[s], start[s + 1]):
+            into[target[r]] += 1
+            time[target[r]] += seconds[r]
+
+
+@njit(cache=True)
+def count_read(counts, start, target, synapses, nonzero, out):
+    """Synaptic events of each core, ``out`` (cores, 2): all, and of weights not 0; ``counts``: spikes by source."""
+    for s in range(counts.size):
+        if counts[s]:
+            for r in range(start[s], start[s + 1]):
+                out[target[r], 0] += counts[s] * synapses[r]
+                out[target[r], 1] += counts[s] * nonzero[r]
 
 
 @njit(cache=True)
@@ -117,9 +100,9 @@ def mark_arrivals(step, source, start, target, first, delay, arrived):
     for i in range(step.size):
         t = step[i] + delay
         if t < arrived.shape[0]:
-            row = arrived[t]
+            row = arrived[t, first:]
             for k in range(start[source[i]], start[source[i] + 1]):
-                row[first + target[k]] = 1
+                row[np.uint32(target[k])] = 1  # unsigned: no check for an index from the end
 
 
 @njit(cache=True)

@@ -32,12 +32,6 @@ class Meter:
 
     Attributes
     ----------
-    spikes, synaptic_events, nonzero_events : by population and projection name.
-    by_core : (used cores + 1, 6) COLUMNS at the sender (synaptic events at the receiver), inputs in the last row.
-    by_layer : (populations, 6) COLUMNS at the sender, neurons first, then inputs.
-    by_projection : name -> packets, hops along x and along y that carry its spikes (a packet may carry several
-        projections' spikes; with multicast None).
-    own_packets : packets from a core to itself.
     core_spikes, core_updated, core_changed : by used core.    simple, detailed : StepTimes of the chunks so far.
     by_step : (steps, len(STEP_COLUMNS)) if ``per_step``.
     """
@@ -51,7 +45,7 @@ class Meter:
         detailed: bool = True,
         per_step: bool = False,
     ) -> None:
-        from .kernels import tree_hops
+        from .kernels import count_source, tree_hops
 
         self.network, self.chip = network, chip
         self.cores = placement.cores
@@ -68,19 +62,18 @@ class Meter:
         self.size = chip.geometry("tiles_x"), chip.geometry("tiles_y")
         self.layer = np.repeat(np.arange(len(network.populations)), [p.size for p in sources(network)])
         self.tree = np.zeros((len(self.layer) if chip.routing == "multicast" else 0, 3), np.int64)
+        w = self.wiring
         if len(self.tree):
-            w = self.wiring
             tree_hops(w.start, w.target, w.core, self.x, self.y, *self.size, self.tree)
         self.steps = 0
-        self.spikes = {p.name: 0 for p in network.populations}
-        self.synaptic_events = {q.name: 0 for q in network.projections}
-        self.nonzero_events = {q.name: 0 for q in network.projections}
+        self._counts = np.zeros(len(self.layer), np.int64)
+        self._each = np.zeros((len(self.layer), len(COLUMNS)), np.int64)
+        count_source(
+            w.start, w.target, w.synapses, w.nonzero, w.core, self.tree, self.x, self.y, *self.size, self._each
+        )
+        self._packets = self._each[:, 0].copy()
         self._routes = self._count_routes()
-        self.wiring = replace(self.wiring, by_projection={})  # needed no more, and large
-        self.by_projection = {q.name: None if len(self.tree) else np.zeros(3, np.int64) for q in network.projections}
-        self.by_core = np.zeros((n + 1, len(COLUMNS)), np.int64)
-        self.by_layer = np.zeros((len(network.populations), len(COLUMNS)), np.int64)
-        self.own_packets = 0
+        self.wiring = replace(w, by_projection={})  # needed no more, and large
         self._to_own_core = _to_own_core(self.wiring)
         self.core_spikes = np.zeros(n, np.int64)
         self.core_updated, self.core_changed = np.zeros(n), np.zeros(n, np.int64)
@@ -131,27 +124,17 @@ class Meter:
 
         w, n = self.wiring, len(self.cores)
         sent, received, fired = (np.zeros((steps, n), np.int64) for _ in range(3))
-        reading, by_step = np.zeros((steps, n)), np.zeros((steps, len(COLUMNS)), np.int64)
+        reading = np.zeros((steps, n))
         step = np.concatenate([spikes[p.name].step for p in sources(self.network)], dtype=np.int32)
         first = [np.int32(w.offset[p.name]) for p in sources(self.network)]
         parts = [spikes[p.name].neuron.astype(np.int32) for p in sources(self.network)]
         source = np.concatenate([part + x for part, x in zip(parts, first, strict=True)])
         count_packets(
-            step, source, w.start, w.target, w.synapses, w.nonzero, w.seconds, w.core, self.layer, self.tree,
-            self.x, self.y, *self.size, sent, received, reading, self.by_core, self.by_layer, by_step,
+            step, source, w.start, w.target, w.seconds, w.core, self._packets, sent, received, reading
         )  # fmt: skip
         placed = sum(len(spikes[p.name]) for p in self.network.neurons)  # neurons come first
         count_by_core(step[:placed], source[:placed], self.core_of, fired)
-        for p in self.network.populations:
-            self.spikes[p.name] += len(spikes[p.name])
-        for q in self.network.projections:
-            counts, (each, nonzero) = spikes[q.pre].counts(), self._routes[q.name]
-            self.synaptic_events[q.name] += int(q.fan_out @ counts)
-            self.nonzero_events[q.name] += int(nonzero @ counts)
-            table = self.by_projection[q.name]
-            if table is not None:
-                table += counts @ each
-        self.own_packets += int(self._to_own_core[source].sum())
+        self._counts += np.bincount(source, minlength=len(self._counts))
         updated = np.bincount(self.core_of, share, minlength=n)
         if len(active):
             updated = np.zeros((steps, n), np.int64)
@@ -163,7 +146,8 @@ class Meter:
         if self._by_step is not None:
             totals = fired.sum(1), np.bincount(step[placed:], minlength=steps), np.atleast_2d(updated).sum(1)
             columns = [np.broadcast_to(c, steps) for c in (*totals, changed.sum(1))]
-            self._by_step.append(np.column_stack([*columns, by_step]))
+            by_step = [np.bincount(step, column[source], steps) for column in self._each.T]
+            self._by_step.append(np.column_stack([*columns, *by_step]).astype(np.int64))
         self.core_spikes += fired.sum(0)
         self.core_updated += updated.sum(0) if len(active) else updated * steps
         self.steps += steps
@@ -172,6 +156,62 @@ class Meter:
         )
         if self.timer:
             self._detailed.append(self.timer.add(step, source, received.sum(1), active, share, updated))
+
+    def _spikes_of(self, name: str) -> Array:
+        """Spikes of each neuron or line of a population so far."""
+        first = self.wiring.offset[name]
+        return self._counts[first : first + self.network[name].size]
+
+    @property
+    def spikes(self) -> dict[str, int]:
+        """Spikes by population and input."""
+        return {p.name: int(self._spikes_of(p.name).sum()) for p in self.network.populations}
+
+    @property
+    def synaptic_events(self) -> dict[str, int]:
+        """Synapses read, by projection."""
+        return {q.name: int(q.fan_out @ self._spikes_of(q.pre)) for q in self.network.projections}
+
+    @property
+    def nonzero_events(self) -> dict[str, int]:
+        """Synapses of weight other than 0 read, by projection."""
+        return {q.name: int(self._routes[q.name][1] @ self._spikes_of(q.pre)) for q in self.network.projections}
+
+    @property
+    def by_projection(self) -> dict[str, Array | None]:
+        """By projection: packets, hops along x and along y that carry its spikes.
+
+        A packet may carry the spikes of several projections. None with multicast.
+        """
+        return {
+            q.name: None if len(self.tree) else self._spikes_of(q.pre) @ self._routes[q.name][0]
+            for q in self.network.projections
+        }
+
+    @property
+    def by_core(self) -> Array:
+        """(used cores + 1, 6): COLUMNS at the sender, synaptic events at the receiver; inputs in the last row."""
+        from .kernels import count_read
+
+        w, n = self.wiring, len(self.cores)
+        home = np.where(w.core < 0, n, w.core)
+        out, read = np.zeros((n + 1, len(COLUMNS)), np.int64), np.zeros((n + 1, 2), np.int64)
+        np.add.at(out, home, self._counts[:, None] * self._each)
+        count_read(self._counts, w.start, w.target, w.synapses, w.nonzero, read)
+        out[:, [1, 5]] = read
+        return out
+
+    @property
+    def by_layer(self) -> Array:
+        """(populations, 6): COLUMNS at the sender, neurons first, then inputs."""
+        out = np.zeros((len(self.network.populations), len(COLUMNS)), np.int64)
+        np.add.at(out, self.layer, self._counts[:, None] * self._each)
+        return out
+
+    @property
+    def own_packets(self) -> int:
+        """Packets from a core to itself."""
+        return int(self._counts @ self._to_own_core)
 
     @property
     def by_step(self) -> Array | None:
@@ -190,7 +230,7 @@ class Meter:
 
     def total(self, column: str) -> int:
         """Sum of one of COLUMNS over all senders, inputs included."""
-        return int(self.by_core[:, COLUMNS.index(column)].sum())
+        return int(self._counts @ self._each[:, COLUMNS.index(column)])
 
     def cores_of(self, compact: Array) -> list[int | None]:
         """Physical numbers of used cores; None for the entry of injected spikes."""
@@ -199,7 +239,7 @@ class Meter:
     @property
     def injected(self) -> int:
         """Packets of the input lines."""
-        return int(self.by_core[-1, 0])
+        return int(self._counts @ np.where(self.wiring.core < 0, self._packets, 0))
 
 
 def _nonzero_fan_out(q: Any) -> Array:
