@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nir
 import numpy as np
+import psutil
 import pytest
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, quantize, simulate
@@ -260,6 +261,29 @@ def test_a_module_that_fails_or_hangs_ends_with_a_cause(tmp_path, code, words):
     with pytest.raises(BackendError, match=words):
         run_module(tmp_path, {}, 1, 1.0)
     assert time.monotonic() - began < 30
+
+
+def test_a_module_ends_when_its_caller_is_killed(tmp_path):
+    (tmp_path / MODULE).write_text(
+        "import os, time\n"
+        "from multiprocessing.shared_memory import SharedMemory\n"
+        "memory, child = SharedMemory(create=True, size=64), os.fork()\n"
+        f"if child: open({str(tmp_path / 'made')!r}, 'w').write(f'{{os.getpid()}} {{child}} {{memory.name}}\\n')\n"
+        "time.sleep(600)\n"
+    )
+    code = "from pathlib import Path; from snmem.lava.module_run import run_module; "
+    code += f"run_module(Path({str(tmp_path)!r}), {{}}, 1, 600)"
+    with subprocess.Popen([sys.executable, "-c", code]) as caller:
+        made = tmp_path / "made"
+        while not (made.exists() and made.read_text().endswith("\n")):
+            assert caller.poll() is None
+            time.sleep(0.05)
+        *pids, name = made.read_text().split()
+        processes = [psutil.Process(int(pid)) for pid in pids]
+        caller.kill()
+        _, alive = psutil.wait_procs(processes, timeout=15)
+    assert not alive
+    assert not Path("/dev/shm", name.lstrip("/")).exists()
 
 
 def test_real_exports_compile(tmp_path):

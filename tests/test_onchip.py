@@ -86,7 +86,7 @@ def test_a_hundred_patterns_stored_one_shot_end_with_the_weights_of_lava():
     rng = np.random.default_rng(0)
     patterns = random_patterns(100, MEMORY.visible, MEMORY.active, rng)
     kwta = SuccessiveApproximation(7)
-    memory = SpikingKWinnerMemory(MEMORY, 0, kwta, backend="reference")
+    memory = SpikingKWinnerMemory(MEMORY, 0, kwta)
     emulator, lava = (OnChipMemory(memory, backend) for backend in ("loihi", "lava_fixed"))
     a, b = emulator.store(patterns), lava.store(patterns)
     assert a.spikes == b.spikes

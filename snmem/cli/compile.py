@@ -9,6 +9,9 @@ from .contract import Report
 from .nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
 from .progress import say, stages
 
+#: Cores listed in a terminal.
+_CORES = 8
+
 
 def compile(
     file: NirFile,
@@ -64,6 +67,23 @@ def compile(
     return Report(made.report, list(_tables(made.report)), made.report["ok"])
 
 
+def _cores(limits: dict[str, Any]) -> Any:
+    """The loads of the first cores, each with its share of the limit."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    names = list(limits["utilisation"])
+    table = Table("core", "populations", *(n.removesuffix("_per_core").replace("_", " ") for n in names))
+    for row in limits["table"][:_CORES]:
+        held = ", ".join(f"{escape(name)} {count:,}" for name, count in row["populations"].items())
+        most = [limits["utilisation"][name]["limit"] for name in names]
+        loads = [f"{row[n]:,}" + (f" ({row[n] / m:.0%})" if m else "") for n, m in zip(names, most, strict=True)]
+        table.add_row(str(row["core"]), held, *loads)
+    if limits["cores"] > _CORES:
+        table.caption = f"and {limits['cores'] - _CORES} more, in report.json"
+    return table
+
+
 def _tables(data: dict[str, Any]) -> Any:
     from rich.markup import escape
     from rich.table import Table
@@ -90,6 +110,8 @@ def _tables(data: dict[str, Any]) -> Any:
         used = f", {limits['binding']} up to {limits['used']:.0%}" if limits["binding"] else ""
         broken = "".join(f"; does not fit: {text}" for text in limits["violations"])
         yield escape(f"{limits['chip']}: {limits['cores']} cores on {limits['chips']} chips{used}{broken}")
+        if limits["cores"] > 1:
+            yield _cores(limits)
     lava = data["agreement"]["lava"]
     cells = f"{lava['cells']} differing cells" if lava["ran"] else f"not run ({lava['why']})"
     yield escape(f"Lava, {data['agreement']['steps']} steps: {cells}")

@@ -21,11 +21,21 @@ from .session import TIMEOUT, time_limit
 from .shim import require_lava
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: Names of shared memory get a prefix, so that what a killed run leaves behind can be removed.
+#: Names of shared memory get a prefix, so that what a killed run leaves behind can be removed. A run whose caller is
+#: gone ends itself.
 _CODE = """
-import runpy, sys
+import os, runpy, signal, sys, threading, time
 from multiprocessing import shared_memory
-shared_memory._SHM_NAME_PREFIX, sys.argv = sys.argv[1], sys.argv[2:]
+from pathlib import Path
+caller, prefix, sys.argv = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+shared_memory._SHM_NAME_PREFIX = prefix
+def watch():
+    while os.getppid() == caller:
+        time.sleep(0.2)
+    for file in Path("/dev/shm").glob(prefix.lstrip("/") + "*"):
+        file.unlink(missing_ok=True)
+    os.killpg(0, signal.SIGKILL)
+threading.Thread(target=watch, daemon=True).start()
 sys.path.insert(0, sys.argv[0].rpartition("/")[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -49,7 +59,15 @@ def run_module(folder: Path, inputs: Mapping[str, Spikes], steps: int, seconds: 
         given, made = Path(scratch, "input.npz"), Path(scratch, "output.npz")
         rasters: dict[str, Any] = {name: spikes.raster() for name, spikes in inputs.items()}
         np.savez_compressed(given, **rasters)
-        arguments = [prefix, str(folder.resolve() / MODULE), str(given), str(made), "--steps", str(steps)]
+        arguments = [
+            str(os.getpid()),
+            prefix,
+            str(folder.resolve() / MODULE),
+            str(given),
+            str(made),
+            "--steps",
+            str(steps),
+        ]
         process = subprocess.Popen(
             [sys.executable, "-c", _CODE, *arguments],
             stdin=subprocess.DEVNULL,
