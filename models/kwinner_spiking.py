@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from snmem import Network
 from snmem.aer import bill
 from snmem.circuits import Race, SuccessiveApproximation
 from snmem.memory import KWinnerConfig, KWinnerMemory, SpikingKWinnerMemory
 from snmem.metrics import accuracy
-from snmem.patterns import partial_cues
+from snmem.patterns import partial_cues, random_patterns
 from snmem.reproduce import published as paper
 from snmem.reproduce.curves import band_mean, draw_curves
 from snmem.reproduce.retention import Protocol, unstructured
@@ -31,6 +32,14 @@ CHIP = "loihi1-nahuku"
 #: Stores and recalls that are billed.
 BILLED = 50
 Curves = dict[tuple[str, float], list[np.ndarray]]
+
+
+def network(seed: int = 0, patterns: int = 100) -> Network:
+    """The recall network of the main configuration, after storing random patterns once each."""
+    config = KWinnerConfig.main()
+    memory = SpikingKWinnerMemory(config, seed)
+    memory.store(random_patterns(patterns, config.visible, config.active, seed))
+    return memory.recall_network
 
 
 def run_once(protocol: Protocol, seed: int, report: Callable[[str], None]) -> tuple[Curves, dict[str, Any]]:

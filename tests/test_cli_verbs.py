@@ -46,6 +46,32 @@ def test_demo_prints_one_object_and_fills_its_folder(snmem: Callable[..., Result
     assert json.loads((tmp_path / "out" / "run.json").read_text())["seed"] == 0
 
 
+def test_export_writes_the_network_of_a_model(snmem: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "memory.nir"
+    result = snmem("export", "kwinner-spiking", path, "--set", "patterns=3", "--seed", 1, "--json")
+    network = read_nir(path)
+    assert result.code == 0
+    assert result.data["network_sha256"] == network.digest()
+    assert result.data["populations"] == {p.name: p.size for p in network.populations}
+    assert snmem("verify", path, "--steps", 20, "--backends", "event").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["kwinner-tree"], ["'kwinner-tree'", "no network", "kwinner-spiking"]),
+        (["kwinner-spiking", "--set", "items=3"], ["'items'", "patterns"]),
+    ],
+)
+def test_export_says_what_it_cannot_write(
+    snmem: Callable[..., Result], tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    result = snmem("export", arguments[0], tmp_path / "x.nir", *arguments[1:])
+    assert result.code == 1
+    assert all(word in result.err for word in words)
+    assert not list(tmp_path.iterdir())
+
+
 def _latin1(path: Path) -> None:
     path.write_bytes("Über den Wolken\n".encode("latin-1"))
 

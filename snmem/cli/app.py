@@ -14,6 +14,7 @@ from .contract import add_verb
 from .cost import cost
 from .demo import demo
 from .doctor import doctor
+from .export import export
 from .lava import lava
 from .models import models, run
 from .nir import inspect
@@ -52,6 +53,7 @@ add_verb(app, "demo", demo, out="snmem-demo")
 add_verb(app, "models", models)
 add_verb(app, "run", run)
 add_verb(app, "sweep", sweep)
+add_verb(app, "export", export)
 add_verb(app, "inspect", inspect)
 add_verb(app, "verify", verify)
 add_verb(app, "compile", compile, out="snmem-lava")
