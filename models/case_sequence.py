@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from snmem.attention import MODELS, Training, train
+from snmem.attention import MODELS, CaseSequenceTask, Training, TransformerConfig, train
 from snmem.attention.figures import half_times, learning_curves, stages, weight_matrices
 from snmem.attention.transformers import PAIRS
 from snmem.files import replace_file
@@ -105,6 +105,33 @@ def draw(found: dict[str, Training], out: Path) -> list[str]:
             figure.savefig(file, dpi=120, format="png")
         paths.append(str(out / f"{name}.png"))
     return paths
+
+
+def run(
+    seed: int = 0,
+    rule: str = "alignment",
+    projected: bool = True,
+    letters: int = 4,
+    context: int = 4,
+    keys: int = 50,
+    hidden: int = 16,
+    rate: float = 5e-3,
+    key_rate: float = 1e-4,
+    gradient: str = "published",
+    iterations: int = 5000,
+) -> dict[str, object]:
+    """Train one model once: final accuracy, iteration of 99 % (infinite if never), losses, accuracy by iteration."""
+    config = TransformerConfig(rule, projected, keys, hidden, rate, key_rate, gradient)
+    task = CaseSequenceTask(letters, context)
+    training = train(config, task, iterations=iterations, trials=1, seed=seed)
+    blocks = training.accuracy[0, : iterations // 50 * 50].reshape(-1, 50).mean(axis=1)
+    return {
+        "accuracy": training.final_accuracy()[0],
+        "from 99 percent": training.reaches(),
+        "loss": training.loss[0, -100:].mean(),
+        "iteration": ("iteration", 50.0 * np.arange(1, len(blocks) + 1)),
+        "accuracy by iteration": ("iteration", blocks),
+    }
 
 
 def reproduce(

@@ -71,6 +71,20 @@ def on_runtimes(
     return rows
 
 
+def run(seed: int = 0, form: str = "cells", backend: str = "event", sequences: int = 100) -> dict[str, float]:
+    """Train a model and answer random sequences in spikes: share right; steps, spikes and events of an answer."""
+    model = spiking_transformer(train(MODELS["QK, projected"], iterations=2000, trials=1, seed=seed), 0, form)
+    asked = model.task.sample(sequences, seed)
+    answers, recording = model.run(asked, backend)
+    counters = recording.counters
+    return {
+        "share right": float((answers == asked.upper).mean()),
+        "steps": float(model.steps_per_answer),
+        "spikes": sum(counters.spikes.values()) / sequences,
+        "synaptic events": sum(counters.synaptic_events.values()) / sequences,
+    }
+
+
 def reproduce(
     quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
 ) -> dict[str, Any]:

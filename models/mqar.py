@@ -18,10 +18,12 @@ import numpy as np
 
 from snmem.aer import bill
 from snmem.aer.dense import dense_constants
-from snmem.attention import AttentionNetwork, FastWeightAttention
+from snmem.attention import AttentionConfig, AttentionNetwork, FastWeightAttention
 from snmem.attention.mqar import Recall, RecallTask
 from snmem.attention.recall import HALF, Model, accuracy, models, sparse_codes, spiking_config
+from snmem.errors import InputError
 from snmem.files import replace_file
+from snmem.patterns import partial_cues
 from snmem.reproduce.rows import result
 
 VOCABULARY, PAIRS, DIMENSION = 8192, 64, 64
@@ -30,6 +32,8 @@ LOADS = (4, 8, 16, 32, 64, 128, 256)
 #: Pairs beyond the capacity, to find the load at which the spiking attention breaks.
 BEYOND = (250, 255, 256, 257, 258, 260, 272, 288, 320, 384, 512)
 LENGTHS = (64, 128, 256, 512, 1024)
+#: Shares of the spikes of a query that arrive (64 pairs).
+KEPT = (1.0, 0.5, 0.25, 0.1875, 0.125)
 CHIP = "loihi1-davies2018"
 #: (pairs, length) of the runs in spikes.
 RUNS = ((16, 64), (16, 128), (16, 256), (16, 512), (16, 1024), (64, 256), (64, 512), (64, 1024), (255, 1024))
@@ -152,6 +156,37 @@ def draw(by_load: dict[str, list[float]], costs: list[dict[str, Any]], out: Path
     return [str(out / "mqar.png")]
 
 
+def run(
+    seed: int = 0,
+    pairs: int = 64,
+    hidden: int = 255,
+    keys: int = 256,
+    active: int = 16,
+    k: int = 1,
+    kept: float = 1.0,
+    sequences: int = 8,
+) -> dict[str, float]:
+    """Spiking k-WTA attention at one size: ``kept`` is the share of the spikes of a query that arrive.
+
+    Returns the accuracy, the share of attention weights that are zero, and the stored bits.
+    """
+    if not 0 < kept <= 1:
+        raise InputError(f"mqar: kept must lie in (0, 1], got {kept}")
+    config, rng = AttentionConfig(keys, keys, hidden, k, active), np.random.default_rng(seed)
+    half = VOCABULARY // 2
+    codes, contents = (sparse_codes(half, keys, active, rng) for _ in range(2))
+    recall = RecallTask(pairs, 4 * pairs, VOCABULARY).sample(sequences, rng)
+    memory, right, zero = FastWeightAttention(config), [], []
+    for asked, values in zip(recall.keys, recall.values - half, strict=True):
+        memory.clear()
+        memory.write(codes[asked], contents[values])
+        queries = partial_cues(codes[asked], kept, rng)
+        best = (memory.read(queries).astype(np.float32) @ contents.T.astype(np.float32)).argmax(1)
+        right.append(best == values)
+        zero.append(1 - memory.winners(queries).mean())
+    return {"accuracy": float(np.mean(right)), "zero": float(np.mean(zero)), "bits": float(config.state_bits)}
+
+
 def reproduce(
     quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
 ) -> dict[str, Any]:
@@ -186,6 +221,7 @@ def reproduce(
         "accuracy_by_pairs": {"pairs": LOADS, **by_load},
         "accuracy_by_length": {"length": LENGTHS, **by_length},
         "load_limit": limit,
+        "accuracy_of_damaged_queries": {kept: run(seed, kept=kept)["accuracy"] for kept in KEPT},
         "cost_per_token": costs(found, runs),
         "chip": CHIP,
     }

@@ -182,6 +182,14 @@ def test_recipe_agrees_with_the_paper(tmp_path):
     assert sorted(map(str, tmp_path.iterdir())) == sorted(found["files"])
 
 
+def test_one_run(snmem):
+    settings = ("--set", "rule=softmax", "--set", "projected=false", "--set", "keys=10", "--set", "rate=0.001")
+    found = snmem("run", "case-sequence", *settings, "--set", "key_rate=0.001", "--set", "iterations=2000", "--json")
+    assert found.data["results"]["accuracy"] > 0.8
+    assert 900 < found.data["results"]["from 99 percent"] < 1400
+    assert len(found.data["results"]["accuracy by iteration"]) == 40
+
+
 def test_bench_judges_the_qk_model():
     found = load_script("benchmarks", "attention").bench_attention(quick=True)
     assert set(found["ms_per_trial_iteration"]) == set(MODELS)

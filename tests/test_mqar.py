@@ -111,6 +111,17 @@ def test_recipe_meets_its_targets(tmp_path):
     assert sorted(map(str, tmp_path.iterdir())) == sorted(found["files"])
 
 
+def test_one_run_and_its_damaged_queries(snmem):
+    found = snmem("run", "mqar", "--set", "kept=0.5", "--set", "sequences=2", "--json").data["results"]
+    assert found["accuracy"] > 0.97
+    assert found["zero"] > 0.99
+    assert found["bits"] == 255 * 513
+    script = load_script("models", "mqar")
+    assert script.run(pairs=20, hidden=10, sequences=2)["accuracy"] == pytest.approx(0.5, abs=0.1)
+    with pytest.raises(InputError, match=r"mqar: kept must lie in \(0, 1\], got 0"):
+        script.run(kept=0.0)
+
+
 def test_winners_are_softmax_at_its_sharpest_and_not_elsewhere(tmp_path):
     found = reproduce("mqar-winners", quick=True, out=tmp_path, report=lambda text: None)
     assert [r["name"] for r in found["rows"] if not r["ok"]] == []

@@ -216,4 +216,6 @@ def test_recipe_compares_every_form_and_runtime(monkeypatch, tmp_path):
     assert len(found["rows"]) == 3 + 2 * (2 + 1)
     assert found["raw"]["cost of an answer"]["steps"] == 85
     assert set(found["raw"]["events of an answer"]) == set(FORMS)
+    once = script.run(seed=1, form="onchip", sequences=10)
+    assert (once["share right"], once["steps"]) == (1.0, 85.0)
     assert found["files"] == [str(path) for path in tmp_path.iterdir()] == [str(tmp_path / "query.png")]
