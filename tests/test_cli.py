@@ -40,7 +40,7 @@ def test_help_lists_every_verb_and_is_quick() -> None:
     assert "chips" in done.stdout
 
 
-@pytest.mark.parametrize("args", [["nonsense"], ["chips", "--nonsense"], ["chips", "surplus"]])
+@pytest.mark.parametrize("args", [["nonsense"], ["chips", "--nonsense"], ["doctor", "surplus"]])
 def test_wrong_usage_is_one_line_and_exit_code_2(snmem: Callable[..., Result], args: list[str]) -> None:
     result = snmem(*args)
     assert (result.code, result.out) == (2, "")
