@@ -201,6 +201,23 @@ def test_a_network_that_learns_becomes_learning_processes(tmp_path, arithmetic):
     assert np.abs(learned / learned.max() - weights).max() > 0.2
 
 
+def test_a_current_that_could_wrap_around_is_named(tmp_path):
+    """300 synapses on a slow current, of which few are active at a time: the scale for all of them is coarse."""
+    weights = np.vstack([np.random.default_rng(0).uniform(0.5, 1, 300), np.full(300, 0.05)])
+    network = Network((Input("x", 300), Population("h", 2, LIF(0.99, 0.5, 20.0))), (Projection("x", "h", weights),))
+    found = {
+        name: compile(network, tmp_path, steps=200, rate=0.001, lava=False, quantization=name).report
+        for name in ("calibrated", "grid")
+    }
+    rows = {name: report["populations"][0] for name, report in found.items()}
+    assert rows["calibrated"]["u_worst"] > 1 > rows["grid"]["u_worst"]
+    assert rows["calibrated"]["measured"] < rows["grid"]["measured"]
+    assert found["grid"]["warnings"] == []
+    (warning,) = found["calibrated"]["warnings"]
+    assert "population 'h'" in warning
+    assert "wraps around" in warning
+
+
 def test_an_input_of_the_wrong_length_is_named(tmp_path):
     write_module(tmp_path, prepare(small()).network, "small", {}, {})
     wrong = {"x": Spikes.from_raster(np.ones((4, 3)))}

@@ -112,6 +112,7 @@ def _tables(data: dict[str, Any]) -> Any:
         yield escape(f"{limits['chip']}: {limits['cores']} cores on {limits['chips']} chips{used}{broken}")
         if limits["cores"] > 1:
             yield _cores(limits)
+    yield from map(escape, data["warnings"])
     lava = data["agreement"]["lava"]
     cells = f"{lava['cells']} differing cells" if lava["ran"] else f"not run ({lava['why']})"
     yield escape(f"Lava, {data['agreement']['steps']} steps: {cells}")

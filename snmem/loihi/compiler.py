@@ -44,7 +44,7 @@ class Compiled:
 
     network : the network that the module runs: LoihiLIF for fixed point.
     start : population -> v before the first step, where it is not 0.    late : steps by which populations run late.
-    report : plain data: populations, projections, limits, latency, agreement, changes, choices, files, ok.
+    report : plain data: populations, projections, limits, latency, agreement, changes, warnings, choices, files, ok.
     """
 
     network: Network
@@ -129,6 +129,7 @@ def compile(
         "latency": {p.name: prepared.late[p.name] for p in network.populations},
         "agreement": agreement,
         "changes": list(prepared.changes),
+        "warnings": _warnings(found),
         "choices": [str(c) for c in choices],
         "files": [str(f) for f in written.files],
         "ok": agreement["ok"] and all(row["fits"] for row in limits.values() if chip),
@@ -238,6 +239,16 @@ def run_seconds(network: Network, steps: int) -> float:
 def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
     by_population = {p.name: a[p.name].differing(b[p.name])[0] for p in network.neurons}
     return {"cells": sum(by_population.values()), "by_population": by_population}
+
+
+def _warnings(found: dict[str, Any] | None) -> list[str]:
+    """Populations whose u leaves its range if all synapses are active at once, a sentence each."""
+    return [
+        f"population {name!r}: all synapses active at once would take u to {row['u_worst']:.2f} times its range, "
+        f"where it wraps around; on this input it reaches {row['u_peak']:.2f}. --quantization grid keeps room for all"
+        for name, row in (found["populations"] if found else {}).items()
+        if row["u_worst"] > 1
+    ]
 
 
 def _population(p: Population, prepared: Prepared, found: dict[str, Any] | None, begin: Any) -> dict[str, Any]:
