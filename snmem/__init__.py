@@ -12,6 +12,7 @@ __all__ = [
     "LIF",
     "Input",
     "Instar",
+    "Interrupted",
     "KWinnerConfig",
     "KWinnerMemory",
     "LoihiLIF",
@@ -25,7 +26,10 @@ __all__ = [
     "SpikingKWinnerMemory",
     "SumOfProducts",
     "quantize",
+    "read_nir",
     "simulate",
+    "simulate_batch",
+    "write_nir",
 ]
 
 #: Module of each name above; a test compares them with the imports below.
@@ -38,8 +42,9 @@ _HOME = {
     "network": ("Input", "Network", "Population", "Projection"),
     "neuron": ("LIF", "LoihiLIF"),
     "plasticity": ("Instar", "Outstar", "SumOfProducts"),
-    "simulation": ("simulate",),
-    "spikes": ("Recording", "Spikes"),
+    "nir_io": ("read_nir", "write_nir"),
+    "simulation": ("simulate", "simulate_batch"),
+    "spikes": ("Interrupted", "Recording", "Spikes"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -51,9 +56,10 @@ if TYPE_CHECKING:
     from .memory.spiking import SpikingKWinnerMemory
     from .network import Input, Network, Population, Projection
     from .neuron import LIF, LoihiLIF
+    from .nir_io import read_nir, write_nir
     from .plasticity import Instar, Outstar, SumOfProducts
-    from .simulation import simulate
-    from .spikes import Recording, Spikes
+    from .simulation import simulate, simulate_batch
+    from .spikes import Interrupted, Recording, Spikes
 
 
 def __getattr__(name: str) -> Any:

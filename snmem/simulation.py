@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -122,6 +123,38 @@ def simulate(
                 f'simulate: cannot record {name!r}; write "population.u" or ".v" with one of {populations}'
             )
     return get_backend(backend)(Job(network, spikes, int(steps), record, counters, state, progress, int(threads)))
+
+
+def simulate_batch(
+    network: Network,
+    samples: Iterable[Mapping[str, Any]],
+    steps: int,
+    backend: str = "event",
+    *,
+    threads: int = 1,
+    **options: Any,
+) -> list[Recording]:
+    """Simulate independent samples, each from the network's initial state.
+
+    Parameters
+    ----------
+    samples : the ``inputs`` of each sample.    steps : length of each sample.
+    threads : samples that run at the same time, each on one thread.
+    options : ``record`` and ``counters`` of :func:`simulate`.
+
+    Raises
+    ------
+    InputError, BackendError
+        as :func:`simulate`.
+    """
+    if not (samples := list(samples)):
+        return []
+    first, *others = samples
+    recordings = [simulate(network, first, steps, backend, **options)]  # compiles the network for the others
+    if threads == 1 or not others:
+        return recordings + [simulate(network, x, steps, backend, **options) for x in others]
+    with ThreadPoolExecutor(threads) as pool:
+        return recordings + list(pool.map(lambda x: simulate(network, x, steps, backend, **options), others))
 
 
 def _as_spikes(name: str, value: Any, steps: int, size: int) -> Spikes:

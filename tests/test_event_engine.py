@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate
+from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate, simulate_batch
 from snmem.backends import event
 from snmem.errors import InputError
 from snmem.spikes import Interrupted
@@ -194,3 +194,14 @@ def test_threads_must_be_a_positive_whole_number():
     network, _ = _several_populations("float", 2)
     with pytest.raises(InputError, match="threads must be a whole number >= 1, got 0"):
         simulate(network, {}, 1, threads=0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_samples_of_a_batch_do_not_see_each_other(threads):
+    network, rng = _several_populations("float", 3)
+    samples = [{"x": rng.random((20, 40)) < 0.15} for _ in range(5)]
+    found = simulate_batch(network, samples, 20, threads=threads, counters=True)
+    alone = [simulate(network, x, 20, counters=True) for x in samples]
+    assert [r.spikes for r in found] == [r.spikes for r in alone]
+    assert [r.counters for r in found] == [r.counters for r in alone]
+    assert found[0].spikes != found[1].spikes
