@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate, simulate_batch
-from snmem.backends import event
+from snmem.backends import event, event_layout
 from snmem.errors import InputError
 from snmem.spikes import Interrupted
 
@@ -205,3 +205,19 @@ def test_samples_of_a_batch_do_not_see_each_other(threads):
     assert [r.spikes for r in found] == [r.spikes for r in alone]
     assert [r.counters for r in found] == [r.counters for r in alone]
     assert found[0].spikes != found[1].spikes
+
+
+def test_weights_kept_in_float32_are_the_same_weights(monkeypatch):
+    """Large networks keep weights that float32 holds exactly in it; here a small one does."""
+    monkeypatch.setattr(event_layout, "_MANY", 0)
+    rng = np.random.default_rng(5)
+    weights = rng.normal(0, 0.4, (60, 40)).astype(np.float32)
+    net = Network(
+        (Input("x", 40), Population("h", 60, LIF(alpha=0.5, beta=0.8, theta=1.0))),
+        (Projection("x", "h", weights), Projection("h", "h", rng.normal(0, 0.2, (60, 60)).astype(np.float32))),
+    )
+    assert event_layout.layout(net).weight.dtype == np.float32
+    x = rng.random((200, 40)) < 0.2
+    ours, reference = (simulate(net, {"x": x}, 200, backend) for backend in ("event", "reference"))
+    assert len(reference.spikes["h"]) > 500
+    assert ours.spikes == reference.spikes

@@ -1,4 +1,7 @@
-"""What the compiled loops need and numba does not offer: prefetching, wide loads, indivisible counting."""
+"""What the compiled loops need and numba does not offer: prefetching, wide loads, indivisible counting.
+
+After a change here, touch event_kernels.py: numba's cache would not notice.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The compiled inner loops of the event engine (see :mod:`snmem.backends.event` for the data layout).
+"""The compiled inner loops of the event engine (see :mod:`snmem.backends.event_layout` for the data).
 
 All state is float64; Loihi's integers stay below 2**53 and are therefore exact in it. No fast-math: every sum is
 evaluated in the order of :mod:`snmem.neuron`, so results are bit-identical to the reference step.
+
+All in one file on purpose: numba's cache looks for changes only in the file of the function it has compiled.
 """
 
 from __future__ import annotations

@@ -28,6 +28,10 @@ class EventState:
     spikes: Any
 
 
+#: Weights from which on float32 is worth compiling the loops for it, where it holds them exactly.
+_MANY = 1 << 20
+
+
 def _blocks(size: int) -> int:
     return -(-size // BLOCK)
 
@@ -140,13 +144,10 @@ class Layout:
         values = [self._values(q) for q in queue]
         distinct = [None if q.plasticity else _distinct(w) for q, w in zip(queue, values, strict=True)]
         kept = [w for w, d in zip(values, distinct, strict=True) if d is None]
-        single = kept and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
-        total, coded = (
-            sum(q.synapses for q in queue),
-            sum(q.synapses for q, d in zip(queue, distinct, strict=True) if d is not None),
-        )
+        total, wide = sum(q.synapses for q in queue), sum(len(w) for w in kept)
+        single = wide > _MANY and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
         target = np.empty(total, np.uint16 if self.first[-1] <= np.iinfo(np.uint16).max else np.uint32)
-        code, weight = np.empty(coded, np.uint8), np.empty(total - coded, np.float32 if single else np.float64)
+        code, weight = np.empty(total - wide, np.uint8), np.empty(wide, np.float32 if single else np.float64)
         proj, shift = np.zeros((len(queue), 8), np.int64), np.zeros(len(queue), np.int64)
         palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
         at = row = at_code = at_weight = 0
