@@ -22,7 +22,7 @@ from . import judge
 from .cases import CASES
 from .growth import CURVES
 from .ours import has_threads
-from .plan import FULL, QUICK, TITLES
+from .plan import FULL, QUICK, REPEATS, TITLES
 
 #: Seconds after which a peer is given up.
 PATIENCE_S = 300
@@ -94,7 +94,7 @@ def _case(
             if engine == "event, 2 threads" and not has_threads():
                 table.append(entry | {"absent": "simulate has no parameter 'threads'"})
                 continue
-            repeats = 5 if engine.startswith("event") or engine == "brian2_cpp" else 1
+            repeats = REPEATS.get((case, engine), 5 if engine.startswith("event") or engine == "brian2_cpp" else 1)
             place = Path(folder) / engine
             place.mkdir()
             job = {"case": case, "engine": engine, "steps": steps, "repeats": repeats, "quick": quick}
