@@ -54,6 +54,11 @@ def test_hand_checkable_cases(name):
     assert last(lambda b: b.dynamic["total"]) == pytest.approx(picojoules * 1e-12, rel=1e-12)
     assert last(lambda b: b.counters["hops_ew"] + b.counters["hops_ns"]) == hops
     assert last(lambda b: b.counters["synaptic_events"]) == len(sources) * len(targets)
+    assert last(lambda b: b.counters["spikes"]) == len(sources)
+    assert last(lambda b: b.counters["updated"]) == len(sources) + len(targets)
+    assert last(lambda b: b.counters["packets"]) == len(sources) * len(set(targets))
+    soma = 51.2 * max(len(sources) + len(targets), 2) + 21.6 * (len(sources) + len(targets)) + 69.3 * len(sources)
+    assert last(lambda b: b.dynamic["soma"]) == pytest.approx(soma * 1e-12, rel=1e-12)
     assert last(lambda b: b.seconds["detailed"]) == pytest.approx(cycle * 1e-9, rel=0.01)
     assert last(lambda b: b.seconds["detailed"]) == pytest.approx(detailed * 1e-9, rel=0.03)
 

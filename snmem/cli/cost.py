@@ -30,6 +30,10 @@ def cost(
     ] = "dense",
     evaluations: Annotated[int, Option(min=1, help="Dense twin: passes through the network per item.")] = 1,
     number: Annotated[Literal["fp32", "fp16", "int8"], Option(help="Dense twin: its numbers.")] = "fp16",
+    parameters: Annotated[
+        int | None,
+        Option(min=1, help="Dense twin: stored weights, where convolutions share them; default: all synapses."),
+    ] = None,
     html: Annotated[Path | None, Option(metavar="FILE", help="Write the report as one HTML page.")] = None,
     allow_oversize: Annotated[
         bool, Option("--allow-oversize", help="Bill a network that breaks limits of the chip, and list them.")
@@ -56,7 +60,7 @@ def cost(
     report = cost_report(
         network, spikes, length, chip[0], also=chip[1:] or None, placement=placement, synapses=synapses,
         step_time=step_time, items=items, limits="report" if allow_oversize else "error", evaluations=evaluations,
-        number=number, per_step=out is not None,
+        number=number, parameters=parameters, per_step=out is not None,
     )  # fmt: skip
     pages = [*([html] if html else []), *([out / "report.html"] if out else [])]
     for page in pages:
