@@ -181,12 +181,14 @@ def weight_errors(q: Projection, made: Quantized) -> Any:
 
 
 def _u_worst(network: Network, name: str) -> float:
+    """The largest |u| with all synapses active in every step; once, where the current is held."""
     neuron = network[name].neuron
     total = np.zeros(network[name].size)
     for q in network.projections:
         if q.post == name:
             total += np.asarray(abs(q.weights.astype(np.float64)).sum(axis=1)).ravel() * 2.0**q.exponent
-    return float((LOIHI_SHIFT * total / ((np.asarray(neuron.du) + 1) / 4096)).max(initial=0))
+    du = np.asarray(neuron.du)
+    return float((LOIHI_SHIFT * total / np.where(du == 0, 1, (du + 1) / 4096)).max(initial=0))
 
 
 def _expected(seen: Sample, p: Population, errors: Mapping[str, Any]) -> float:
