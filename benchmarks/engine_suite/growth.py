@@ -44,14 +44,14 @@ def _driven(n: int, arrays: Any, lines: int, steps: int) -> Point:
 
 
 def synapses(fans: tuple[int, ...], steps: int) -> Iterator[Point]:
-    """Synapses per neuron, hence synaptic events: 10,000 neurons, 1.5 % spiking."""
+    """Synapses per neuron: 10,000 neurons, 1.5 % spiking."""
     for fan in fans:
         arrays = random_matrix(ACTIVE, ACTIVE, fan / ACTIVE, (1, 3), (6, 18), 1)
         yield fan, recurrent(arrays, ACTIVE), {"input": random_input(ACTIVE, steps, 0.0145 * ACTIVE, 2)}, steps
 
 
 def activity(rates: tuple[float, ...], steps: int) -> Iterator[Point]:
-    """Share of neurons spiking per step: 10,000 neurons, 1000 synapses each."""
+    """Share of neurons spiking per step, hence synaptic events: 10,000 neurons, 1000 synapses each."""
     network = recurrent(random_matrix(ACTIVE, ACTIVE, 0.1, (1, 3), (6, 18), 1), ACTIVE)
     for rate in rates:
         yield rate, network, {"input": random_input(ACTIVE, steps, rate * ACTIVE, 2)}, steps
@@ -71,10 +71,11 @@ CURVES: dict[str, tuple[Callable[..., Iterator[Point]], str, str, tuple[Any, ...
                 (10_000, 31_623, 100_000, 316_228, 1_000_000), (10_000, 50_000), 1000, 200),
     "neurons-scattered": (scattered, "neurons, events scattered over all", "x",
                           (10_000, 31_623, 100_000, 316_228, 1_000_000), (10_000, 50_000), 1000, 200),
-    "events": (synapses, "synapses per neuron", "synaptic_events",
-               (250, 500, 1000, 2000, 4000), (250, 1000), 400, 100),
-    "activity": (activity, "share of neurons spiking per step", "synaptic_events",
+    "events": (activity, "synaptic events by activity, 0.5 % spiking and more", "synaptic_events",
+               (5e-3, 1e-2, 2e-2, 5e-2, 1e-1), (1e-2, 5e-2), 300, 100),
+    "activity": (activity, "share of neurons spiking per step", "x",
                  (5e-4, 1.5e-3, 5e-3, 1.5e-2, 5e-2), (2e-3, 2e-2), 500, 100),
+    "synapses": (synapses, "synapses per neuron", "x", (250, 500, 1000, 2000, 4000), (250, 1000), 400, 100),
     "silence": (silence, "silent steps", "x",
                 (10_000, 100_000, 1_000_000, 10_000_000), (10_000, 1_000_000), 1000, 100),
 }  # fmt: skip

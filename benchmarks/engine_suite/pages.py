@@ -40,27 +40,29 @@ def plot(data: dict[str, Any], folder: Path) -> None:
     """Write ``engine.png`` and ``engine.svg``: times, memory, growth, limit."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 10), layout="constrained")
-    axes = figure.subplots(3, 3).ravel()
+    figure = Figure(figsize=(14, 13), layout="constrained")
+    axes = figure.subplots(4, 3).ravel()
     present = [entry for entry in data["cases"] if "absent" not in entry]
     _bars(axes[0], present, lambda e: 1e3 * e["run_s_per_step"], "run time, ms per step")
     _bars(axes[1], present, lambda e: e.get("peak_mb") or float("nan"), "peak memory, MB")
     _bars(axes[2], present, lambda e: e["setup_s"], "set-up, s")
-    for ax, curve in zip(axes[3:8], (c for c in data["growth"] if "absent" not in c), strict=False):
+    for ax, curve in zip(axes[3:9], (c for c in data["growth"] if "absent" not in c), strict=False):
         against = curve["against"]
         ax.loglog([p[against] for p in curve["points"]], [p["run_s"] for p in curve["points"]], "o-")
         label = "synaptic events" if against == "synaptic_events" else curve["label"]
-        ax.set(xlabel=label, ylabel="run time, s", title=f"{curve['label']}: exponent {curve['exponent']:.2f}")
+        ax.set(xlabel=label, ylabel="run time, s", title=f"{curve['name']}: exponent {curve['exponent']:.2f}")
         low, high = (pick(p["run_s"] for p in curve["points"]) for pick in (min, max))
         ax.set_ylim(min(low / 2, high / 20), max(high * 2, low * 20))
     if "absent" not in data["limit"]:
         sizes = data["limit"]["records"]
         for key, label in (("stream_events_per_s", "records read"), ("add_events_per_s", "read and added")):
-            axes[8].plot([int(s) for s in sizes], [1e-9 * r[key] for r in sizes.values()], "o-", label=label)
-        axes[8].set(
+            axes[9].plot([int(s) for s in sizes], [1e-9 * r[key] for r in sizes.values()], "o-", label=label)
+        axes[9].set(
             xlabel="bytes of a synapse record", ylabel="1e9 events/s", title="limit of this machine", ylim=(0, None)
         )
-        axes[8].legend()
+        axes[9].legend()
+    for ax in axes[10:]:
+        ax.set_axis_off()
     figure.savefig(folder / "engine.png", dpi=110)
     figure.savefig(folder / "engine.svg")
 
