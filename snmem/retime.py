@@ -100,7 +100,8 @@ def _lateness(network: Network) -> dict[str, int]:
                     raise NetworkError(f"retime: {why} ties the input {b!r} to {a!r}, which runs {late[a]} steps late")
         if not changed:
             return late
-    raise NetworkError(f"retime: {_cycle(changed, cause)}; add delay to the cycle, or read a NIR file with feedforward_delay=1")
+    why = _cycle(changed, cause)
+    raise NetworkError(f"retime: {why}; add delay to the cycle, or read a NIR file with feedforward_delay=1")
 
 
 def _cycle(start: str, cause: dict[str, tuple[str, str]]) -> str:
