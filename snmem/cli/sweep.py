@@ -9,8 +9,8 @@ from typer import Argument, Option
 from .contract import Report
 from .progress import stages
 
-#: Results and grid points that a terminal shows; all of them are in the dataset.
-_COLUMNS, _LINES = 5, 40
+#: Columns and lines that a terminal shows; everything is in the dataset.
+_COLUMNS, _LINES = 8, 40
 
 
 def sweep(
@@ -78,7 +78,7 @@ def _table(model: str, rows: list[dict[str, Any]]) -> Any:
     from rich.table import Table
 
     names = list(rows[0])
-    shown = names[: max(_COLUMNS, 1) + 3]
+    shown = names[:_COLUMNS]
     more = f"; {len(names) - len(shown)} further results in the dataset" if len(names) > len(shown) else ""
     table = Table(*map(escape, shown), title=f"sweep {model}, means over seeds{more}", title_justify="left")
     for row in rows[:_LINES]:
