@@ -25,6 +25,10 @@ def cost(
         float | None, Option(help="Seconds per step in real time; default: the file's dt.", min=1e-12)
     ] = None,
     placement: Annotated[Literal["in_order", "traffic"], Option(help="How neurons go on cores.")] = "in_order",
+    objective: Annotated[
+        Literal["both", "energy", "time"],
+        Option(help="What traffic-aware placement makes small; both: neither network energy nor time gets worse."),
+    ] = "both",
     synapses: Annotated[
         Literal["dense", "sparse", "conv"], Option(help="Format of the synapses, where the chip has several.")
     ] = "dense",
@@ -58,7 +62,7 @@ def cost(
         length = steps or 100
         spikes = poisson(network, length, seed, rate)
     report = cost_report(
-        network, spikes, length, chip[0], also=chip[1:] or None, placement=placement, synapses=synapses,
+        network, spikes, length, chip[0], also=chip[1:] or None, placement=placement, objective=objective, synapses=synapses,
         step_time=step_time, items=items, limits="report" if allow_oversize else "error", evaluations=evaluations,
         number=number, parameters=parameters, per_step=out is not None,
     )  # fmt: skip
