@@ -62,10 +62,22 @@ def cost(
         length = steps or 100
         spikes = poisson(network, length, seed, rate)
     report = cost_report(
-        network, spikes, length, chip[0], also=chip[1:] or None, placement=placement, objective=objective, synapses=synapses,
-        step_time=step_time, items=items, limits="report" if allow_oversize else "error", evaluations=evaluations,
-        number=number, parameters=parameters, per_step=out is not None,
-    )  # fmt: skip
+        network,
+        spikes,
+        length,
+        chip[0],
+        also=chip[1:] or None,
+        placement=placement,
+        objective=objective,
+        synapses=synapses,
+        step_time=step_time,
+        items=items,
+        limits="report" if allow_oversize else "error",
+        evaluations=evaluations,
+        number=number,
+        parameters=parameters,
+        per_step=out is not None,
+    )
     pages = [*([html] if html else []), *([out / "report.html"] if out else [])]
     for page in pages:
         with replace_file(page, "w") as target:
