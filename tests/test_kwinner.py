@@ -462,3 +462,13 @@ def test_rounded_weights_are_the_nearest():
     for bits in (0, 33, 1.5, True):
         with pytest.raises(InputError, match="bits"):
             memory.rounded(bits)
+
+
+def test_many_hidden_units_are_summed_in_blocks_as_at_once():
+    """More units than two blocks, and more active synapses than units: the winners are those of the dense product."""
+    config = KWinnerConfig(visible=40, hidden=70_000, fan_in=6, winners=9, active=10)
+    memory = KWinnerMemory(config, 1)
+    patterns = khot(np.random.default_rng(2), 5, 40, 10)
+    memory.store(patterns)
+    drives = memory.forward_weights @ patterns.T.astype(float)
+    np.testing.assert_array_equal(memory.winners(patterns), np.sort(np.argsort(drives, axis=0)[-9:].T, axis=1))

@@ -15,6 +15,8 @@ from numba import njit
 _OPTIONS = {"cache": True, "nogil": True}
 #: Drives up to here count as none.
 LEAST = 1e-300
+#: Hidden units whose drives are summed up at a time: 256 kB of them.
+BLOCK = 32768
 #: Bins of the histogram that finds the winners: the leading bits of a positive double, 64 per power of 2 from 2**-6 on.
 BINS, SHIFT, FIRST = 1024, 46, (1023 - 6) << 6
 
@@ -146,6 +148,24 @@ def _top(values, units, size, total, out, heap, taken, key):
 
 
 @njit(**_OPTIONS)
+def _add_by_blocks(active, start, post, forward, drive):
+    """Add the active synapses to ``drive``, one block of hidden units after the other, so that it stays in the cache.
+
+    The synapses of a visible unit are in the order of their hidden units; sums have the order they always have.
+    """
+    place = np.empty(active.size, np.uint64)
+    for n in range(active.size):
+        place[n] = start[active[n]]
+    for end in range(BLOCK, drive.size + BLOCK, BLOCK):
+        for n in range(active.size):
+            p, last = place[n], start[active[n] + 1]
+            while p < last and post[p] < end:
+                drive[post[p]] += forward[p]
+                p += np.uint64(1)
+            place[n] = p
+
+
+@njit(**_OPTIONS)
 def _winners(active, start, post, forward, drive, taken, values, units, heap, out, key):
     """Set ``out`` to the hidden units of largest drive, ties at random; ``drive`` is all zero before and after."""
     synapses = np.uint64(0)
@@ -153,9 +173,12 @@ def _winners(active, start, post, forward, drive, taken, values, units, heap, ou
         synapses += start[i + 1] - start[i]
     size = 0
     if synapses >= np.uint64(drive.size):
-        for i in active:
-            for p in range(start[i], start[i + 1]):
-                drive[post[p]] += forward[p]
+        if drive.size > 2 * BLOCK:
+            _add_by_blocks(active, start, post, forward, drive)
+        else:
+            for i in active:
+                for p in range(start[i], start[i + 1]):
+                    drive[post[p]] += forward[p]
         for j in range(drive.size):
             if drive[j] > LEAST:
                 values[size], units[size] = drive[j], j
