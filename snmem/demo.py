@@ -136,12 +136,11 @@ def compare_runtimes(
 
 def cost(network: Network, inputs: Any, steps: int, recalls: int) -> dict[str, Any]:
     """Bill of the recalls on every chip: joules and seconds per recall, dynamic and static apart, and the counters."""
-    from .aer import bill
+    from .aer import measure
 
-    recording = simulate(network, inputs, steps, "loihi", counters=True)
     result = {}
     for chip in CHIPS:
-        made = bill(network, recording, chip, items=recalls, limits="report")
+        made = measure(network, inputs, steps, chip, backend="loihi", items=recalls, limits="report")
         per = made.per_item()
         result[chip] = {
             "joules_per_recall": per["joules_per_item"],
