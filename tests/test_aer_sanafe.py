@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from snmem import LIF, Input, Network, Population, Projection, Spikes
-from snmem.aer import Placement, load_chip
+from snmem.aer import Placement, load_chip, measure
 from snmem.aer.sanafe_export import export_sanafe
 from snmem.errors import InputError
 
@@ -68,3 +68,27 @@ def test_chips_without_prices_and_mixed_formats_are_refused(tmp_path):
         export_sanafe(network(), "loihi1-davies2018", PLACEMENT, tmp_path)
     with pytest.raises(InputError, match="one synapse format a neuron"):
         export_sanafe(network(), CHIP, PLACEMENT, tmp_path, synapses={"self": "conv", "in->a": "dense"})
+
+
+def test_sanafe_itself_counts_and_bills_the_same(tmp_path):
+    import sanafe
+
+    rng = np.random.default_rng(3)
+    weights = (rng.random((40, 40)) < 0.3) * rng.integers(-2, 6, (40, 40)) / 4.0
+    neuron = LIF(beta=1.0, theta=2.0, bias=rng.integers(0, 5, 40) / 8)
+    net = Network((Population("a", 40, neuron),), (Projection("a", "a", weights),))
+    placement, steps = Placement({"a": np.repeat([0, 1, 6, 50], 10)}), 60
+    files = export_sanafe(net, CHIP, placement, tmp_path)
+    arch = sanafe.load_arch(str(files[0]))
+    chip = sanafe.SpikingChip(arch)
+    chip.load(sanafe.load_net(str(files[1]), arch))
+    theirs = chip.sim(steps, timing_model="simple", processing_threads=1)
+    ours = measure(net, {}, steps, CHIP, placement=placement)
+    counts = ours.counters
+    assert counts["spikes"] > 200
+    assert theirs["neurons_fired"] == counts["spikes"]
+    assert theirs["packets_sent"] == counts["packets"]
+    assert theirs["spikes"] == counts["synaptic_events"]
+    assert theirs["neurons_updated"] == counts["updated"]
+    assert theirs["energy"]["total"] == pytest.approx(ours.dynamic["total"], rel=1e-9)
+    assert theirs["sim_time"] == pytest.approx(ours.seconds["simple"], rel=1e-9)
