@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from snmem import Network
 from snmem.aer import bill
 from snmem.attention import MODELS, SpikingTransformer, spiking_transformer, train
 from snmem.attention.case_sequence import Sequences
@@ -69,6 +70,12 @@ def on_runtimes(
         cells = differing(runs[backend], runs["loihi"])
         rows.append(row(f"{form}, {backend} and loihi: spikes that differ", cells, 0, 0, "cells"))
     return rows
+
+
+def network(seed: int = 0, form: str = "cells", iterations: int = 2000) -> Network:
+    """The network of a model trained on the task by the local rule; form "cells" holds its context in LIF neurons."""
+    training = train(MODELS["QK, projected"], iterations=iterations, trials=1, seed=seed)
+    return spiking_transformer(training, 0, form).network
 
 
 def run(seed: int = 0, form: str = "cells", backend: str = "event", sequences: int = 100) -> dict[str, float]:
