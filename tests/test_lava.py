@@ -382,6 +382,8 @@ def test_an_input_of_the_wrong_length_starts_nothing(session):
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background had it ignored
 from test_lava import Watched, long_plan
 def report(session):
     print(session.prefix, *(p.pid for p in session.processes), flush=True)
