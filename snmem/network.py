@@ -82,6 +82,9 @@ class Population:
         if not isinstance(self.neuron, (LIF, LoihiLIF)):
             raise NetworkError(f"{owner}: neuron must be an LIF or LoihiLIF, got {type(self.neuron).__name__}")
         self.neuron.check_size(owner, self.size)
+        for name in ("clear_every", "clear_offset"):  # numpy's integers print, and so hash, differently
+            if isinstance(getattr(self, name), np.integer):
+                object.__setattr__(self, name, int(getattr(self, name)))
         if self.clear_every is not None and self.clear_every < 1:
             raise NetworkError(f"{owner}: clear_every must be at least 1 step, got {self.clear_every}")
         if not 0 <= self.clear_offset < (self.clear_every or 1):
@@ -357,7 +360,7 @@ class Network:
                         h.update(np.asarray(getattr(value, g.name)).astype(str).tobytes())
                 elif sp.issparse(value):
                     for part, kind in ((value.indptr, np.int64), (value.indices, np.int32), (value.data, np.float64)):
-                        h.update(part.astype(kind).tobytes())
+                        h.update(np.ascontiguousarray(part, kind).data)
                 else:
                     h.update(repr(value).encode())
         h.update(repr((self.outputs, self.dt)).encode())
