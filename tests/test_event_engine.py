@@ -182,12 +182,32 @@ def test_an_interrupted_run_hands_over_what_it_recorded(threads):
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as caught:
-        simulate(network, {"x": x}, 400, record=["b.v"], progress=stop, threads=threads)
+        simulate(network, {"x": x}, 400, record=["b.v"], counters=True, progress=stop, threads=threads)
     part = caught.value.recording
+    assert part.counters == simulate(network, {"x": x[: part.steps]}, part.steps, counters=True).counters
     assert part.steps == calls[1] < 400
     assert all(part.spikes[p] == whole.spikes[p].between(0, part.steps) for p in "xabc")
     assert np.array_equal(part.traces["b.v"], whole.traces["b.v"][: part.steps])
     assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPool")]
+
+
+def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run(monkeypatch):
+    network, rng = _several_populations("float", 2)
+    x = rng.random((200, 40)) < 0.15
+    whole = simulate(network, {"x": x}, 200)
+    first = simulate(network, {"x": x[:50]}, 50)
+    run = event._Team.run
+
+    def stopped(team, *arguments):
+        run(team, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(event._Team, "run", stopped)
+    with pytest.raises(Interrupted) as caught:
+        simulate(network, {"x": x[50:]}, 150, state=first.state)
+    part = caught.value.recording
+    assert 0 < part.steps < 150
+    assert all(part.spikes[p] == whole.spikes[p].between(50, 50 + part.steps) for p in "xabc")
 
 
 def test_threads_must_be_a_positive_whole_number():

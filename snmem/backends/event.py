@@ -65,6 +65,7 @@ def run(job: Job) -> Recording:
     buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
     team = _Team(1 if made.net.rule.size else job.threads, made, net, state)
     kept: list[Any] = []
+    stopped = False
     at, size = np.array([start.step, carried, 0, start.last]), 64
     try:
         while at[0] < end:
@@ -79,13 +80,21 @@ def run(job: Job) -> Recording:
             if job.progress:
                 job.progress(int(at[0]) - start.step)
     except KeyboardInterrupt:
-        done = np.concatenate([np.zeros((2, 0), np.int64), *kept], axis=1)
-        raise _interrupted(job, made, start, state, done, buffer[:, : at[1]], int(at[0]), out) from None
+        covered = max((part[1, -1] for part in kept if part.size), default=start.step - 1)
+        kept.append(buffer[:, : at[1]][:, buffer[1, : at[1]] > covered])  # if it came before they were kept
+        stopped = True
     finally:
         team.close()
-    kernels.settle(net, state, end, job.counters)
-    final = EventState(job.network, end, int(at[3]), state, buffer[0, : at[1]].copy())
-    return _recording(job, made, final, np.concatenate(kept, axis=1), out, start.step)
+    reached = int(at[0])
+    kernels.settle(net, state, reached, job.counters)
+    final = EventState(job.network, reached, int(at[3]), state, buffer[0, : at[1]].copy())
+    steps = reached - start.step
+    if stopped:
+        job = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
+    recording = _recording(job, made, final, np.concatenate(kept, axis=1), out[:steps], start.step)
+    if stopped:
+        raise Interrupted(replace(recording, state=None))
+    return recording
 
 
 class _Team:
@@ -138,21 +147,6 @@ class _Team:
             self.pool.shutdown()
             for state in self.states[1:]:
                 self.states[0].counts[:] += state.counts
-
-
-def _interrupted(
-    job: Job, made: Layout, start: EventState, state: State, done: Any, buffer: Any, stop: int, out: Any
-) -> Interrupted:
-    """What was recorded before Ctrl-C, up to step ``stop``."""
-    after = done[1, -1] if done.size else start.step - 1
-    events = np.concatenate(
-        [done, buffer[:, buffer[1] > after][:, start.spikes.size if not done.size else 0 :]], axis=1
-    )
-    steps = stop - start.step
-    short = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
-    final = EventState(job.network, stop, -1, state, np.zeros(0, np.int64))
-    recording = _recording(short, made, final, events, out[:steps], start.step)
-    return Interrupted(replace(recording, state=None))
 
 
 def _next_slice(size: int, done: int, seconds: float) -> int:
