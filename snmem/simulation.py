@@ -39,6 +39,7 @@ class Job:
     record : traces wanted, each "population.u" or "population.v".
     counters : count updated and changed neurons too.    state : ``Recording.state`` to go on from, or None.
     progress : called with the number of steps done, or None.    threads : how many may be used.
+    exact : whether the last bit counts.
     """
 
     network: Network
@@ -49,6 +50,7 @@ class Job:
     state: Any = None
     progress: Callable[[int], None] | None = None
     threads: int = 1
+    exact: bool = True
 
     def traces(self) -> list[tuple[str, str]]:
         """``record`` split into (population, variable)."""
@@ -82,6 +84,7 @@ def simulate(
     state: Any = None,
     progress: Callable[[int], None] | None = None,
     threads: int = 1,
+    exact: bool = True,
 ) -> Recording:
     """Simulate ``network`` for ``steps`` steps (equations: :mod:`snmem.neuron`).
 
@@ -122,7 +125,9 @@ def simulate(
             raise InputError(
                 f'simulate: cannot record {name!r}; write "population.u" or ".v" with one of {populations}'
             )
-    return get_backend(backend)(Job(network, spikes, int(steps), record, counters, state, progress, int(threads)))
+    return get_backend(backend)(
+        Job(network, spikes, int(steps), record, counters, state, progress, int(threads), bool(exact))
+    )
 
 
 def simulate_batch(

@@ -21,8 +21,9 @@ from ..network import Projection
 from ..simulation import Job, make_recording
 from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
-from .event_kernels import Net, State
 from .event_layout import EventState, Layout, layout
+from .event_modes import Modes
+from .event_types import Net, State
 
 #: Seconds of compiled work between two looks at Ctrl-C and progress.
 SLICE_S = 0.2
@@ -63,10 +64,10 @@ def run(job: Job) -> Recording:
     carried = len(start.spikes)
     buffer = np.empty((2, carried + max(2 * room, 1 << 16)), np.int64)
     buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
-    team = _Team(1 if made.net.rule.size else job.threads, made, net, state)
+    team = _Team(made, net, state, job)
     kept: list[Any] = []
     stopped = False
-    at, size = np.array([start.step, carried, 0, start.last]), 64
+    at, size = np.array([start.step, carried, 0, start.last]), 8 if team.modes.candidates else 64
     try:
         while at[0] < end:
             began, before = time.perf_counter(), int(at[0])
@@ -75,6 +76,7 @@ def run(job: Job) -> Recording:
                 bool(job.record), job.counters, at,
             )  # fmt: skip
             kept.append(buffer[:, carried : at[1]].copy())
+            team.modes.look(int(at[0]))
             at[1] = carried = _carry(buffer, state.ring, int(at[1]))
             size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
             if job.progress:
@@ -86,6 +88,7 @@ def run(job: Job) -> Recording:
     finally:
         team.close()
     reached = int(at[0])
+    team.modes.settle(reached)
     kernels.settle(net, state, reached, job.counters)
     final = EventState(job.network, reached, int(at[3]), state, buffer[0, : at[1]].copy())
     steps = reached - start.step
@@ -103,14 +106,16 @@ class _Team:
     State arrays are shared, rings and counters are each thread's own.
     """
 
-    def __init__(self, threads: int, made: Layout, net: Net, state: State) -> None:
+    def __init__(self, made: Layout, net: Net, state: State, job: Job) -> None:
+        threads = 1 if net.rule.size else job.threads
         self.net = net._replace(cut=made.cut(threads))
         more = [state._replace(ring=state.ring.copy(), counts=0 * state.counts) for _ in range(threads - 1)]
         self.states = [state, *more]
         self.found = np.zeros((threads, int(made.first[-1]) + 1 if more else 1), np.int64)
-        self.sync = np.zeros(2, np.int64)
+        self.sync = np.zeros(kernels.SAID + 2 * threads, np.int64)
         self.scratch = np.zeros(state.cur.size)
         self.pool = ThreadPoolExecutor(threads - 1) if more else None
+        self.modes = Modes(made, self.net, self.states, bool(job.record) or job.counters, job.exact)
 
     def run(
         self, events: Any, event_step: Any, stop: int, spk: Any, spk_step: Any, room: int, out: Any, dense: bool,
@@ -120,8 +125,8 @@ class _Team:
 
         def part(thread: int) -> None:
             kernels.run(
-                self.net, self.states[thread], events, event_step, stop, spk, spk_step, room, out, self.scratch, dense,
-                counting, thread, self.sync, self.found, at if thread == 0 else at_start,
+                self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop, spk, spk_step, room,
+                out, self.scratch, dense, counting, thread, self.sync, self.found, at if thread == 0 else at_start,
             )  # fmt: skip
 
         if self.pool is None:

@@ -1,12 +1,10 @@
-"""What the compiled loops need and numba does not offer: prefetching, wide loads, indivisible counting.
-
-After a change here, touch event_kernels.py: numba's cache would not notice.
-"""
+"""What the compiled loops need and numba does not offer: prefetching, wide loads, registers, indivisible counting."""
 
 from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
@@ -71,3 +69,38 @@ def look(typing, array, index):
 
 #: Offer the processor to another thread.
 sched_yield = types.ExternalFunction("sched_yield", types.int32())
+
+
+#: Neurons that :func:`coast` steps at a time, and how many of them fill a register of the widest kind.
+LANES, _WIDE = 64, 8
+
+
+@intrinsic
+def coast(typing, u, v, alpha, beta, bias, steps):
+    """``steps`` steps of LANES neurons without input, in registers: u = alpha*u, v = beta*v + u + bias."""
+
+    def generate(context, builder, signature, arguments):
+        vector, i32 = ir.VectorType(ir.DoubleType(), _WIDE), ir.IntType(32)
+        nothing = ir.Constant(vector, ir.Undefined)
+        same = ir.Constant(ir.VectorType(i32, _WIDE), [0] * _WIDE)
+        factors = [builder.insert_element(nothing, x, i32(0)) for x in arguments[2:5]]
+        alpha, beta, bias = (builder.shuffle_vector(x, nothing, same) for x in factors)
+        places = []
+        for kind, array in zip(signature.args[:2], arguments[:2], strict=True):
+            data = make_array(kind)(context, builder, array).data
+            parts = [builder.gep(data, [ir.IntType(64)(i)]) for i in range(0, LANES, _WIDE)]
+            places.append([builder.bitcast(part, vector.as_pointer()) for part in parts])
+        registers = [[cgutils.alloca_once(builder, vector) for _ in row] for row in places]
+        pairs = [pair for rows in zip(places, registers, strict=True) for pair in zip(*rows, strict=True)]
+        for place, register in pairs:
+            builder.store(builder.load(place, align=8), register)
+        with cgutils.for_range(builder, arguments[5]):
+            for u, v in zip(*registers, strict=True):
+                now = builder.fmul(alpha, builder.load(u))
+                builder.store(now, u)
+                builder.store(builder.fadd(builder.fadd(builder.fmul(beta, builder.load(v)), now), bias), v)
+        for place, register in pairs:
+            builder.store(builder.load(register), place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(u, v, alpha, beta, bias, steps), generate

@@ -13,8 +13,8 @@ from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
 from ..neuron import LIF, LOIHI_SHIFT
 from ..plasticity import Instar, SumOfProducts
-from . import event_kernels as kernels
-from .event_kernels import BLOCK, Net, State
+from . import event_types as kernels
+from .event_types import BLOCK, Net, State
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Layout:
         single = wide > _MANY and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
         target = np.empty(total, np.uint16 if self.first[-1] <= np.iinfo(np.uint16).max else np.uint32)
         code, weight = np.empty(total - wide, np.uint8), np.empty(wide, np.float32 if single else np.float64)
-        proj, shift = np.zeros((len(queue), 8), np.int64), np.zeros(len(queue), np.int64)
+        proj, shift = np.zeros((len(queue), 10), np.int64), np.zeros(len(queue), np.int64)
         palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
         at = row = at_code = at_weight = 0
         for i, (q, w) in enumerate(zip(queue, values, strict=True)):
@@ -167,7 +167,9 @@ class Layout:
             else:
                 palette[i, : len(known)] = known
                 shift[i], at_code = at_code - at, at_code + q.synapses
-            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, known is not None, ranges
+            mean = -(-q.synapses // rows.shape[1])
+            ahead = min(16, max(1, kernels.NEAR // max(mean, 1)))
+            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, known is not None, ranges, ahead, mean
             pointers.append(offsets + at)
             at, row = at + q.synapses, row + len(offsets)
         return proj, shift, np.concatenate(pointers), target, code, palette, weight

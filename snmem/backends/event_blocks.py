@@ -1,0 +1,179 @@
+"""Neurons in blocks: those in a block are stepped together, or sleep together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, PATIENCE, RESET, THETA
+
+
+@njit(nogil=True)
+def _advance(u, v, cur, par, tile, uniform, loihi, b, end, above):
+    """u and v of the blocks b .. end-1, one step further, without resets; takes their input out of ``cur``.
+
+    above[block]: how many of its neurons are over threshold.
+    Unsigned indices need no look at their sign, so the loops vectorise.
+    """
+    alpha, beta, bias, theta = par[tile, ALPHA, 0], par[tile, BETA, 0], par[tile, BIAS, 0], par[tile, THETA, 0]
+    for block in range(b, end):
+        low, n = np.uint64(block * BLOCK), 0
+        high = low + np.uint64(BLOCK)
+        if loihi:
+            for i in range(low, high):
+                j = i - low
+                un = np.trunc(par[tile, ALPHA, j] * u[i]) + 64.0 * cur[i]
+                un = un - 16777216.0 if un > 8388608.0 else (un + 16777216.0 if un <= -8388608.0 else un)
+                vn = np.trunc(par[tile, BETA, j] * v[i]) + un + par[tile, BIAS, j]
+                vn = min(max(vn, -8388607.0), 8388607.0)
+                u[i] = un
+                v[i] = vn
+                cur[i] = 0.0
+                n += vn > par[tile, THETA, j]
+        elif uniform:
+            for i in range(low, high):
+                un = alpha * u[i] + cur[i]
+                vn = beta * v[i] + un + bias
+                u[i] = un
+                v[i] = vn
+                cur[i] = 0.0
+                n += vn > theta
+        else:
+            for i in range(low, high):
+                j = i - low
+                un = par[tile, ALPHA, j] * u[i] + cur[i]
+                vn = par[tile, BETA, j] * v[i] + un + par[tile, BIAS, j]
+                u[i] = un
+                v[i] = vn
+                cur[i] = 0.0
+                n += vn > par[tile, THETA, j]
+        above[block] = n
+
+
+@njit(nogil=True)
+def _fire(v, par, b, tile, subtract, t, spk, spk_step, n, above):
+    """Reset the ``above`` neurons of block b that are above threshold and append them to the spikes."""
+    end = n + above
+    first = np.uint64(b * BLOCK)
+    for low in range(np.uint64(0), np.uint64(BLOCK), np.uint64(32)):
+        some = 0
+        for j in range(low, low + np.uint64(32)):
+            some += v[first + j] > par[tile, THETA, j]
+        if some > 0:
+            for j in range(low, low + np.uint64(32)):
+                theta = par[tile, THETA, j]
+                if v[first + j] > theta:
+                    v[first + j] = v[first + j] - theta if subtract else par[tile, RESET, j]
+                    spk[n] = first + j
+                    spk_step[n] = t
+                    n += 1
+            if n == end:
+                return
+
+
+@njit(nogil=True)
+def may_spike(u, v, gain, drive, theta):
+    """Whether a neuron may yet spike without input: an upper bound on every later v against theta."""
+    rise = gain * max(u, 0.0) + drive
+    sure = rise <= 0.0  # v only decays from here: no rounding to allow for
+    return max(v, 0.0) + rise + (0.0 if sure else 1e-9 * abs(v)) > theta - (0.0 if sure else 1e-6 * abs(theta))
+
+
+@njit(nogil=True)
+def _can_spike(u, v, par, b, tile):
+    """Whether a neuron of block b may spike without input."""
+    bad = 0
+    low = np.uint64(b * BLOCK)
+    for i in range(low, low + np.uint64(BLOCK)):
+        j = i - low
+        bad += may_spike(u[i], v[i], par[tile, GAIN, j], par[tile, DRIVE, j], par[tile, THETA, j])
+    return bad > 0
+
+
+@njit(nogil=True)
+def _busy(u, v, cur, par, b, tile):
+    """Neurons of block b with nonzero state, input or bias."""
+    n = 0
+    for j in range(BLOCK):
+        i = b * BLOCK + j
+        n += (u[i] != 0) | (v[i] != 0) | (cur[i] != 0) | (par[tile, BIAS, j] != 0)
+    return n
+
+
+@njit(nogil=True)
+def catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, stop, above, counts, p, counting):
+    """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
+    low, high = b * BLOCK, (b + 1) * BLOCK
+    saved, before_u, before_v = cur[low:high].copy(), np.empty(BLOCK), np.empty(BLOCK)
+    cur[low:high] = 0.0
+    busy, t = 0, start
+    while t < stop:
+        if every > 0 and t % every == offset:
+            u[low:high] = 0.0
+            v[low:high] = 0.0
+        look = counting or (t - start) % PATIENCE == PATIENCE - 1
+        if look:
+            before_u[:] = u[low:high]
+            before_v[:] = v[low:high]
+        if counting:
+            busy = _busy(u, v, cur, par, b, tile)
+        _advance(u, v, cur, par, tile, uniform, loihi, b, b + 1, above)
+        t += 1
+        if counting:
+            counts[p, 0] += busy
+            counts[p, 1] += (before_v != v[low:high]).sum()
+        if look and (before_u == u[low:high]).all() and (before_v == v[low:high]).all():
+            still = stop if every == 0 else min(stop, t + (offset - t) % every)
+            counts[p, 0] += busy * (still - t)
+            t = still
+    cur[low:high] = saved
+
+
+@njit(nogil=True)
+def step_blocks(
+    pop_flags, blk_tile, uniform_tile, par, u, v, cur, touched, awake, upto, above, counts, load, spk, spk_step, p, t,
+    n, dense, counting, end, stop,
+):  # fmt: skip
+    """Step t of the blocks end .. stop-1 of population p; appends their spikes and returns the buffer's new length."""
+    loihi, subtract = pop_flags[p, 0] != 0, pop_flags[p, 1] != 0
+    every, offset = pop_flags[p, 2], pop_flags[p, 3]
+    clear = every > 0 and t % every == offset
+    while end < stop:
+        b = end
+        end = b + 1
+        if not (touched[b] or awake[b] or dense):
+            continue
+        tile = blk_tile[b]
+        uniform = uniform_tile[tile] != 0
+        while end < stop and blk_tile[end] == tile and (touched[end] or awake[end] or dense):
+            end += 1  # blocks b .. end-1 are alike and go together
+        load[p, 0] += (end - b) * BLOCK
+        for block in range(b, end):
+            if upto[block] < t:
+                catch_up(
+                    u, v, cur, par, block, tile, uniform, loihi, every, offset, upto[block], t, above, counts, p,
+                    counting,
+                )  # fmt: skip
+        if clear:
+            u[b * BLOCK : end * BLOCK] = 0.0
+            v[b * BLOCK : end * BLOCK] = 0.0
+        old = v[b * BLOCK : end * BLOCK]
+        if counting:
+            old = old.copy()
+            for block in range(b, end):
+                counts[p, 0] += _busy(u, v, cur, par, block, tile)
+        _advance(u, v, cur, par, tile, uniform, loihi, b, end, above)
+        for block in range(b, end):
+            upto[block] = t + 1
+            if above[block] > 0:
+                _fire(v, par, block, tile, subtract, t, spk, spk_step, n, above[block])
+                n += above[block]
+            if touched[block]:
+                touched[block] = 0
+                awake[block] = 1
+            else:
+                awake[block] = above[block] > 0 or _can_spike(u, v, par, block, tile)
+        if counting:
+            for i in range(b * BLOCK, end * BLOCK):
+                counts[p, 1] += old[i - b * BLOCK] != v[i]
+    return n

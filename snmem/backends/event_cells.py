@@ -1,0 +1,223 @@
+"""Neurons one by one, for large populations in which few get input in a step.
+
+A neuron is a cell: u, v, the input of the coming step, and ``2 * upto + due`` (a whole number in the same 8 bytes),
+where ``upto`` counts the steps done and ``due`` says that the cell stands on the list for the coming step. A cell is
+left as it is until an input comes, or while it may spike without one. Then it is brought up to date: by stepping,
+LANES cells of similar age at a time in registers and therefore bit for bit, or by the closed form of that many steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .event_blocks import may_spike
+from .event_intrinsics import LANES, coast, prefetch
+from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, RESET, THETA
+
+#: Fields of a cell.
+FIELDS, INPUT, AGE = np.uint64(4), np.uint64(2), np.uint64(3)
+#: Ages told apart when cells are ordered by age.
+AGES = 1024
+#: Steps between two looks whether anything still moves.
+STRETCH = 256
+#: An entry of the list of due cells: neuron + (age << 32).
+NEURON = (1 << 32) - 1
+
+
+@njit(nogil=True)
+def due_of(cell, p, thread, own):
+    """The list of population p and this thread, whose first block is ``own``."""
+    return cell.due[own * BLOCK + p * cell.waiting.shape[0] + thread :]
+
+
+@njit(nogil=True)
+def _by_age(due, n, out, first):
+    """out: due[:n] in ascending order of age (ages from AGES - 1 on as they come)."""
+    first[:] = 0
+    for k in range(n):
+        first[min(due[k] >> 32, AGES - 1)] += 1
+    total = 0
+    for age in range(AGES):
+        first[age], total = total, total + first[age]
+    for k in range(n):
+        age = min(due[k] >> 32, AGES - 1)
+        out[first[age]] = due[k]
+        first[age] += 1
+
+
+@njit(nogil=True)
+def _advance(u, v, age, since, alpha, beta, bias, steps, together):
+    """``steps`` steps of all lanes, or of those that are older than ``since`` in the first of them, and so on."""
+    if together:
+        coast(u, v, alpha, beta, bias, np.int64(steps))  # pyright: ignore[reportCallIssue]
+        return
+    for s in range(since, since + steps):
+        for j in range(LANES):
+            un = alpha * u[j]
+            vn = beta * v[j] + un + bias
+            u[j] = un if age[j] > s else u[j]
+            v[j] = vn if age[j] > s else v[j]
+
+
+@njit(nogil=True)
+def _coast(lanes, age, alpha, beta, bias):
+    """Lane j, age[j] steps further without input; stops where nothing moves any longer."""
+    u, v, before_u, before_v = lanes[0], lanes[1], lanes[3], lanes[4]
+    least, most = age.min(), age.max()
+    done = 0
+    while done < most:
+        together = done < least
+        steps = min((least if together else most) - done, STRETCH)
+        look = steps == STRETCH
+        _advance(u, v, age, done, alpha, beta, bias, steps - look, together)
+        if look:
+            before_u[:] = u
+            before_v[:] = v
+            _advance(u, v, age, done + steps - 1, alpha, beta, bias, 1, together)
+            if (before_u == u).all() and (before_v == v).all():
+                return
+        done += steps
+
+
+@njit(nogil=True)
+def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
+    """Step t of the due cells of population p and this thread; returns the new number of spikes."""
+    n = cell.waiting[thread, p]
+    if n == 0:
+        return at
+    cell.load[p, 0] += n
+    cell.load[p, 2] += 1
+    cells, ages, par, lanes, lane_age = cell.cells, cell.ages, cell.par[p], cell.lanes, cell.lane_age
+    due, ordered = due_of(cell, p, thread, own), cell.ordered
+    alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
+    gain, drive, reset = par[GAIN, 0], par[DRIVE, 0], par[RESET, 0]
+    u, v, given = lanes[0], lanes[1], lanes[2]
+    if n > 2 * LANES and cell.table.shape[1] == 0:  # by the closed form, all are of age 0
+        _by_age(due, n, ordered, cell.first)
+    else:
+        ordered[:n] = due[:n]
+    again, begin = 0, at
+    for low in range(0, n, LANES):
+        count = min(LANES, n - low)
+        least, most = ordered[low] >> 32, ordered[low] >> 32
+        for j in range(count):
+            if low + LANES + j < n:
+                prefetch(cells, np.uint64(ordered[low + LANES + j] & NEURON) * FIELDS)  # pyright: ignore[reportCallIssue]
+            c = np.uint64(ordered[low + j] & NEURON) * FIELDS
+            u[j], v[j], given[j] = cells[c], cells[c + np.uint64(1)], cells[c + INPUT]
+            lane_age[j] = ordered[low + j] >> 32
+            least, most = min(least, lane_age[j]), max(most, lane_age[j])
+        for j in range(count, LANES):
+            u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, least
+        if most <= STRETCH:
+            coast(u, v, alpha, beta, bias, least)  # pyright: ignore[reportCallIssue]
+            for s in range(least, most):
+                for j in range(LANES):
+                    un = alpha * u[j]
+                    vn = beta * v[j] + un + bias
+                    u[j] = un if lane_age[j] > s else u[j]
+                    v[j] = vn if lane_age[j] > s else v[j]
+        else:
+            _coast(lanes, lane_age, alpha, beta, bias)
+        some = 0
+        for j in range(LANES):
+            un = alpha * u[j] + given[j]
+            vn = beta * v[j] + un + bias
+            u[j] = un
+            v[j] = vn
+            some += may_spike(un, vn, gain, drive, theta)
+        for j in range(count):
+            c = np.uint64(ordered[low + j] & NEURON) * FIELDS
+            cells[c], cells[c + np.uint64(1)], cells[c + INPUT] = u[j], v[j], 0.0
+            ages[c + AGE] = (t + 1) << 1
+        if some == 0:
+            continue
+        for j in range(count):
+            if not may_spike(u[j], v[j], gain, drive, theta):
+                continue
+            i = ordered[low + j] & NEURON
+            c = np.uint64(i) * FIELDS
+            if v[j] > theta:
+                v[j] = v[j] - theta if subtract else reset
+                cells[c + np.uint64(1)] = v[j]
+                spk[at] = i
+                spk_step[at] = t
+                at += 1
+                if not may_spike(u[j], v[j], gain, drive, theta):
+                    continue
+            ages[c + AGE] |= 1
+            due[again] = i
+            again += 1
+    spk[begin:at].sort()
+    cell.waiting[thread, p] = again
+    return at
+
+
+@njit(nogil=True)
+def powers(alpha, beta, bias):
+    """(AGES, 4): n steps without input are u = a*u, v = b*v + c*u + d, with row n holding a, b, c, d."""
+    out = np.zeros((AGES, 4))
+    out[0, 0] = out[0, 1] = 1.0
+    for n in range(1, AGES):
+        a, b, c, d = out[n - 1]
+        out[n] = alpha * a, beta * b, beta * c + alpha * a, beta * d + bias
+    return out
+
+
+@njit(nogil=True)
+def leap(u, v, table, n):
+    """u and v after n steps without input, by the closed form."""
+    while n > 0:
+        k = min(n, AGES - 1)
+        u, v = table[k, 0] * u, table[k, 1] * v + table[k, 2] * u + table[k, 3]
+        n -= k
+    return u, v
+
+
+@njit(nogil=True)
+def to_cells(cell, p, thread, own, begin, end, u, v, cur, t):
+    """Make cells of the neurons begin .. end-1 of population p, which are at the start of step t."""
+    cells, ages, par, due, n = cell.cells, cell.ages, cell.par[p], due_of(cell, p, thread, own), 0
+    for i in range(begin, end):
+        c = np.uint64(i) * FIELDS
+        cells[c], cells[c + np.uint64(1)], cells[c + INPUT] = u[i], v[i], cur[i]
+        wake = cur[i] != 0.0 or may_spike(u[i], v[i], par[GAIN, 0], par[DRIVE, 0], par[THETA, 0])
+        ages[c + AGE] = t << 1 | wake
+        cur[i] = 0.0
+        if wake:
+            due[n] = i
+            n += 1
+    cell.waiting[thread, p] = n
+
+
+@njit(nogil=True)
+def from_cells(cell, p, thread, begin, end, u, v, cur, t):
+    """u, v and input, at the start of step t, of the cells begin .. end-1 of population p."""
+    cells, ages, par, table, ordered = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.ordered
+    lanes, lane_age, due, closed = cell.lanes, cell.lane_age, due_of(cell, p, thread, begin // BLOCK), len(table) > 0
+    alpha, beta, bias = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0]
+    for i in range(begin, end):
+        c = np.uint64(i) * FIELDS
+        upto, given = ages[c + AGE] >> 1, cells[c + INPUT]
+        if closed and upto < t:  # the input is that of step upto
+            cells[c] = alpha * cells[c] + given
+            cells[c + np.uint64(1)] = beta * cells[c + np.uint64(1)] + cells[c] + bias
+            upto += 1
+            cells[c], cells[c + np.uint64(1)] = leap(cells[c], cells[c + np.uint64(1)], table, t - upto)
+            upto = t
+        else:
+            cur[i] = given
+        due[i - begin] = i | (t - upto) << 32
+    _by_age(due, end - begin, ordered, cell.first)
+    for low in range(0, end - begin, LANES):
+        count = min(LANES, end - begin - low)
+        for j in range(count):
+            c = np.uint64(ordered[low + j] & NEURON) * FIELDS
+            lanes[0, j], lanes[1, j], lane_age[j] = cells[c], cells[c + np.uint64(1)], ordered[low + j] >> 32
+        lane_age[count:] = lane_age[0]
+        _coast(lanes, lane_age, alpha, beta, bias)
+        for j in range(count):
+            i = ordered[low + j] & NEURON
+            u[i], v[i] = lanes[0, j], lanes[1, j]
+    cell.waiting[thread, p] = 0

@@ -1,0 +1,205 @@
+"""Delivering spikes: their weights go to the input of the next step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from .event_blocks import may_spike
+from .event_cells import AGE, FIELDS, INPUT, due_of
+from .event_intrinsics import four, prefetch
+from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, RANGE, STRIDE, THETA
+
+
+@njit(nogil=True)
+def _first(target, low, high, bound):
+    """Where in the ascending target[low:high] the first one >= bound stands."""
+    while low < high:
+        middle = (low + high) >> np.uint64(1)
+        if target[middle] < bound:
+            low = middle + np.uint64(1)
+        else:
+            high = middle
+    return low
+
+
+@njit(nogil=True)
+def _deliver_blocks(
+    proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi, own,
+    end,
+):  # fmt: skip
+    """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets in the blocks own .. end-1.
+
+    One range of targets after the other, so that their sums stay in cache; within a range spike after spike, so that
+    every sum is taken in ascending order of the presynaptic neurons.
+    """
+    if own >= end:
+        return
+    pre, post, exponent, ranges = proj[q, 0], proj[q, 1], proj[q, 3], proj[q, 7]
+    mark, coded, first = proj[q, 5] != 0, proj[q, 6] != 0, pop_first[pre]
+    shift = np.uint64(shifts[q])  # unsigned indices need no look at their sign; sums wrap around as they should
+    start, stop = own * BLOCK, end * BLOCK
+    into = cur
+    if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
+        into = scratch
+        into[start:stop] = 0.0
+        mark = True
+    base = proj[q, 4] - first * ranges
+    width = RANGE // BLOCK if ranges > 1 else pop_blk[post + 1] - pop_blk[post]  # blocks of a range
+    begin = (own - pop_blk[post]) // width
+    if ranges > 1:  # long rows, out of cache: ask for the first of each at once
+        for j in range(lo, min(hi, lo + AHEAD)):
+            k = np.uint64(ptr[spk[j] * ranges + base + begin])
+            prefetch(target, k)  # pyright: ignore[reportCallIssue]
+            prefetch(target, k + np.uint64(STRIDE))  # pyright: ignore[reportCallIssue]
+            if coded:
+                prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
+            else:
+                prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+    for r in range(base + begin, base - (pop_blk[post] - end) // width):
+        block = pop_blk[post] + (r - base) * width
+        part = block < own or min(block + width, pop_blk[post + 1]) > end
+        for j in range(lo, hi):
+            low, high = np.uint64(ptr[spk[j] * ranges + r]), np.uint64(ptr[spk[j] * ranges + r + 1])
+            if part:
+                low, high = _first(target, low, high, start), _first(target, low, high, stop)
+            if ranges > 1 and j + 1 < hi:
+                after = spk[j + 1] * ranges + r
+                for k in range(np.uint64(ptr[after]), np.uint64(ptr[after + 1]), np.uint64(STRIDE)):
+                    prefetch(target, k)  # pyright: ignore[reportCallIssue]
+                    if coded:
+                        prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
+                    else:
+                        prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+            fours = low + (high - low) // np.uint64(4) * np.uint64(4)
+            if coded:
+                for k in range(low, fours, np.uint64(4)):
+                    i0, i1, i2, i3 = four(target, k)  # pyright: ignore[reportCallIssue]
+                    w0, w1, w2, w3 = four(code, k + shift)  # pyright: ignore[reportCallIssue]
+                    into[i0] += palette[q, w0]
+                    into[i1] += palette[q, w1]
+                    into[i2] += palette[q, w2]
+                    into[i3] += palette[q, w3]
+                for k in range(fours, high):
+                    into[target[k]] += palette[q, code[k + shift]]
+            else:
+                for k in range(low, fours, np.uint64(4)):
+                    i0, i1, i2, i3 = four(target, k)  # pyright: ignore[reportCallIssue]
+                    into[i0] += weight[k + shift]
+                    into[i1] += weight[k + shift + np.uint64(1)]
+                    into[i2] += weight[k + shift + np.uint64(2)]
+                    into[i3] += weight[k + shift + np.uint64(3)]
+                for k in range(fours, high):
+                    into[target[k]] += weight[k + shift]
+            if not mark:
+                for k in range(low, high):
+                    touched[target[k] // np.uint64(BLOCK)] = 1
+    if exponent < 0:
+        scale = 2.0**exponent
+        for i in range(start, stop):
+            cur[i] += math.floor(scratch[i] * scale)
+    if mark:
+        touched[own:end] = 1
+
+
+@njit(nogil=True)
+def _deliver_cells(
+    proj, shifts, pop_first, ptr, target, code, palette, weight, cells, ages, due, n, par, table, spk, q, lo, hi, start,
+    stop, part, t,
+):  # fmt: skip
+    """Add the weights of the spikes spk[lo:hi] of projection q to the input of the cells start .. stop-1 in step t.
+
+    Those that get their first join the ``n`` due ones. With a ``table`` of closed forms a cell is brought to step t at
+    once, and joins only if it may spike; else it keeps that input, and is brought past step t by its next one.
+    Returns the number of due cells. In one piece, since numba counts references at every call that passes arrays.
+    """
+    coded, ranges, ahead, first = proj[q, 6] != 0, proj[q, 7], proj[q, 8], pop_first[proj[q, 0]]
+    shift, base = np.uint64(shifts[q]), proj[q, 4] - first * ranges
+    exact, last = table.shape[0] == 0, table.shape[0] - 1
+    alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
+    gain, drive = par[GAIN, 0], par[DRIVE, 0]
+    for j in range(lo - 6 * ahead, hi):
+        # Of the rows to come, ask for the offsets, then for the synapses, then for the cells.
+        if j + 6 * ahead < hi:
+            prefetch(ptr, np.uint64(spk[j + 6 * ahead] * ranges + base))  # pyright: ignore[reportCallIssue]
+        if lo <= j + 3 * ahead < hi:
+            row = spk[j + 3 * ahead] * ranges + base
+            for k in range(np.uint64(ptr[row]), np.uint64(ptr[row + ranges]), np.uint64(STRIDE // 2)):
+                prefetch(target, k)  # pyright: ignore[reportCallIssue]
+                if coded:
+                    prefetch(code, k + shift)  # pyright: ignore[reportCallIssue]
+                else:
+                    prefetch(weight, k + shift)  # pyright: ignore[reportCallIssue]
+        if j < lo - ahead:
+            continue
+        row = spk[j + ahead] * ranges + base if j + ahead < hi else 0
+        soon, until = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if j + ahead < hi else ptr[row])
+        row = spk[max(j, lo)] * ranges + base
+        low, high = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if j >= lo else ptr[row])
+        if part:
+            low, high = _first(target, low, high, start), _first(target, low, high, stop)
+        for k in range(soon + (high - low), until):
+            prefetch(cells, np.uint64(target[k]) * FIELDS)  # pyright: ignore[reportCallIssue]
+        for k in range(low, high):
+            if soon < until:  # the rest one at a time, as there is only so much that can be asked for at once
+                prefetch(cells, np.uint64(target[soon]) * FIELDS)  # pyright: ignore[reportCallIssue]
+                soon += np.uint64(1)
+            i = np.uint64(target[k])
+            c = i * FIELDS
+            w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+            age = ages[c + AGE]
+            if exact:
+                cells[c + INPUT] += w
+                due[n] = np.int64(i) | (t - (age >> 1)) << 32
+                n += 1 - (age & 1)
+                ages[c + AGE] = age | 1
+                continue
+            u, v, given, steps = cells[c], cells[c + np.uint64(1)], cells[c + INPUT], t - (age >> 1)
+            if steps > 0:
+                u = alpha * u + given
+                v = beta * v + u + bias
+                steps -= 1
+                while steps > last:
+                    v = table[last, 1] * v + table[last, 2] * u + table[last, 3]
+                    u = table[last, 0] * u
+                    steps -= last
+                m = np.uint64(steps)
+                v = table[m, 1] * v + table[m, 2] * u + table[m, 3]
+                u = table[m, 0] * u
+                cells[c], cells[c + np.uint64(1)] = u, v
+                given = 0.0
+            given += w
+            cells[c + INPUT] = given
+            u = alpha * u + given
+            v = beta * v + u + bias
+            near = abs(v) + gain * abs(u) + drive > 0.999 * theta  # implied by may_spike, and has no branch
+            join = near and age & 1 == 0 and may_spike(u, v, gain, drive, theta)
+            ages[c + AGE] = t << 1 | (age & 1) | join
+            if join:
+                due[n] = np.int64(i)
+                n += 1
+    return n
+
+
+@njit(nogil=True)
+def deliver(
+    proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi, own,
+    end, cell, thread, t,
+):  # fmt: skip
+    """Add the weights of the spikes spk[lo:hi] of projection q to the input of the blocks own .. end-1 in step t."""
+    post = proj[q, 1]
+    cell.load[post, 1] += (hi - lo) * proj[q, 9]
+    if cell.on[post] == 0:
+        _deliver_blocks(
+            proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi,
+            own, end,
+        )  # fmt: skip
+    elif own < end:
+        part = own > pop_blk[post] or end < pop_blk[post + 1]
+        cell.waiting[thread, post] = _deliver_cells(
+            proj, shifts, pop_first, ptr, target, code, palette, weight, cell.cells, cell.ages,
+            due_of(cell, post, thread, own), cell.waiting[thread, post], cell.par[post], cell.table[post], spk, q, lo,
+            hi, own * BLOCK, end * BLOCK, part, t,
+        )  # fmt: skip

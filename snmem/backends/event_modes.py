@@ -1,0 +1,102 @@
+"""Which populations the event engine runs neuron by neuron (:mod:`snmem.backends.event_cells`), which in blocks.
+
+Both give the same bits. Blocks are fast where most of them have something to do in every step; a cell costs about
+as much as 30 neurons of a block that is stepped, but only when an input reaches it. The choice follows what the run
+has met since the last look.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..network import Population
+from ..neuron import LIF
+from . import event_cells, event_kernels
+from .event_intrinsics import LANES
+from .event_layout import Layout
+from .event_types import Cells, Net, State
+
+#: Neurons of a population from which on it may run by cells; below, its state stays in a near cache anyway.
+FROM = 8192
+#: To cells where a synaptic event comes to more neurons stepped than this; back where one comes to fewer neurons.
+TO_CELLS, TO_BLOCKS = 32, 12
+
+
+def eligible(p: Population) -> bool:
+    """Whether the neurons of ``p`` can run one by one: many float LIF neurons, all alike, never cleared."""
+    if p.size < FROM or p.clear_every or not isinstance(p.neuron, LIF):
+        return False
+    return all(np.ptp(getattr(p.neuron, name)) == 0 for name in ("alpha", "beta", "bias", "theta", "v_reset"))
+
+
+class Modes:
+    """The choice for every population, and the arrays of those that run by cells, one ``Cells`` for each thread.
+
+    ``fixed``: leave everything in blocks.    ``exact``: step sleeping cells; else use the closed form of their steps.
+    """
+
+    def __init__(self, made: Layout, net: Net, states: list[State], fixed: bool, exact: bool) -> None:
+        self.net, self.states = net, states
+        self.candidates = [] if fixed else [made.index[p.name] for p in made.network.neurons if eligible(p)]
+        pops, threads = len(made.sizes), len(states)
+        neurons = int(made.pop_blk[-1]) * event_cells.BLOCK if self.candidates else 0
+        par = np.zeros((pops, 7, 1))
+        table = np.zeros((pops, event_cells.AGES if self.candidates and not exact else 0, 4))
+        for p in self.candidates:
+            par[p, :, 0] = net.par[net.blk_tile[made.pop_blk[p]], :, 0]
+            if not exact:
+                table[p] = event_cells.powers(*par[p, : event_cells.BIAS + 1, 0])
+        raw = np.zeros(4 * neurons + 8)
+        cells = raw[(-raw.ctypes.data // 8) % 8 :][: 4 * neurons]  # no cell lies across two lines of the cache
+        shared = Cells(
+            on=np.zeros(pops, np.uint8),
+            cells=cells,
+            ages=cells.view(np.int64),
+            due=np.zeros(neurons + pops * threads, np.int64),
+            waiting=np.zeros((threads, pops), np.int64),
+            par=par,
+            table=table,
+            load=np.zeros((pops, 3), np.int64),
+            ordered=np.zeros(neurons, np.int64),
+            first=np.zeros(event_cells.AGES, np.int64),
+            lanes=np.zeros((5, LANES)),
+            lane_age=np.zeros(LANES, np.int64),
+        )
+        own = ("load", "ordered", "first", "lanes", "lane_age")
+        self.cells = [shared._replace(**{name: getattr(shared, name).copy() for name in own}) for _ in states]
+        self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try
+        self.patience = dict.fromkeys(self.candidates, 1)
+
+    def look(self, t: int) -> None:
+        """Choose anew at the start of step t."""
+        for p in self.candidates:
+            stepped, events, steps = np.sum([c.load[p] for c in self.cells], axis=0).tolist()
+            for c in self.cells:
+                c.load[p] = 0
+            size = int(self.net.pop_size[p])
+            if self.cells[0].on[p]:
+                if TO_BLOCKS * (stepped + events) > size * steps:
+                    self._give_up(p, t)
+            elif self.pause[p]:
+                self.pause[p] -= 1
+            elif stepped > TO_CELLS * events:
+                for k, c in enumerate(self.cells):
+                    event_kernels.enter(self.net, self.states[k], c, p, k, t)
+                if TO_BLOCKS * self.cells[0].waiting[:, p].sum() > size:  # they spike without input
+                    self._give_up(p, t)
+
+    def _give_up(self, p: int, t: int) -> None:
+        self.leave(p, t)
+        self.pause[p] = self.patience[p]
+        self.patience[p] *= 2
+
+    def leave(self, p: int, t: int) -> None:
+        """Population p in blocks from the start of step t on."""
+        for k, c in enumerate(self.cells):
+            event_kernels.leave(self.net, self.states[k], c, p, k, t)
+
+    def settle(self, t: int) -> None:
+        """Everything in blocks, at the start of step t."""
+        for p in self.candidates:
+            if self.cells[0].on[p]:
+                self.leave(p, t)

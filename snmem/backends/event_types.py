@@ -1,0 +1,81 @@
+"""What the compiled loops of the event engine run on: constants, and the two groups of arrays."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+#: Neurons per block: the unit of updating, sleeping and waking.
+BLOCK = 256
+#: Targets whose input is summed at a time: what fits the first-level cache together with the synapses streaming by.
+RANGE = 2048
+#: Steps of a sleeping block between two looks whether anything still moves in it.
+PATIENCE = 16
+#: Synapses between two prefetched places; rows whose beginnings are prefetched together.
+STRIDE, AHEAD = 32, 16
+#: Cells that are asked for ahead of their turn, about.
+NEAR = 64
+#: Rows of ``Net.par``: decay of u, decay of v, bias, threshold, reset value, bound factor, bound of the bias.
+ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE = range(7)
+
+
+class Net(NamedTuple):
+    """What does not change during a run. Neurons of all populations stand in one index, each padded to whole blocks."""
+
+    par: Any  # (tiles, 7, BLOCK) parameters; uniform populations share one tile
+    uniform: Any  # (tiles,) 1 where all neurons of the tile are alike
+    blk_tile: Any  # (blocks,)
+    pop_blk: Any  # (pops + 1,) blocks of population p: pop_blk[p] .. pop_blk[p + 1]
+    pop_first: Any  # (pops,) first padded neuron of p; inputs have no blocks and are numbered after the neurons
+    pop_size: Any  # (pops,)
+    cut: Any  # (pops, threads + 1): thread k steps the blocks cut[p, k] .. cut[p, k + 1] of population p
+    pop_flags: Any  # (pops, 4): Loihi arithmetic, subtractive reset, clear_every (0 = never), clear_offset
+    order: Any  # neuron populations in update order
+    in_pops: Any  # input populations
+    proj: Any  # (projections, 10): pre, post, delay, exponent, offset into ptr, mark all, coded, ranges,
+    # rows asked for ahead, mean length of a row
+    shift: Any  # (projections,) from a synapse's index in target to its index in code, or in State.weight
+    proj_in0: Any  # projections of delay 0, in the update order of their targets
+    proj_late: Any  # projections with delay >= 1, in declared order
+    ptr: Any  # per projection (pre * ranges + 1) offsets into target: synapses by presynaptic neuron, then range
+    target: Any  # padded neuron index of each synapse
+    code: Any  # uint8: weights of projections with at most 256 different ones, as numbers into palette
+    palette: Any  # (projections, 256)
+    rule: Any  # (plastic, 6): projection, gate pop, signal pop, offset into lptr, offset into x, signal size
+    rate: Any  # (plastic, 2): rate, decay
+    lptr: Any  # synapses of each gate neuron: offsets into lpos / lother
+    lpos: Any  # position in weight
+    lother: Any  # signal neuron that the synapse moves towards
+    traces: Any  # (recorded, 3): population, row of the state (0 = u, 1 = v), column in the output
+
+
+class State(NamedTuple):
+    """What a step changes."""
+
+    u: Any  # (blocks * BLOCK,)
+    v: Any
+    cur: Any  # input of the coming step
+    touched: Any  # (blocks,) 1 where cur may be nonzero
+    awake: Any  # (blocks,) 1 where a neuron may spike without further input
+    upto: Any  # (blocks,) steps done
+    weight: Any  # weights of all other projections
+    x: Any  # traces of the learning rules
+    ring: Any  # (depth, pops, 2) ranges of the spike buffer, by step modulo depth
+    counts: Any  # (pops, 2): updated, changed
+    learned: Any  # (plastic,) weight updates
+
+
+class Cells(NamedTuple):
+    """Populations that run neuron by neuron (:mod:`snmem.backends.event_cells`); what a thread needs for its part."""
+
+    on: Any  # (pops,) 1 where the population does; shared by all threads, as all down to ``table``
+    cells: Any  # (neurons * 4,) u, v, input, age, by padded neuron
+    ages: Any  # the same bytes as whole numbers
+    due: Any  # lists of due cells, one for each population and thread, with a place to spare
+    waiting: Any  # (threads, pops) length of each list
+    par: Any  # (pops, 7, 1) parameters where all neurons are alike
+    table: Any  # (pops, AGES or 0, 4) closed forms, if wanted
+    load: Any  # (pops, 3) since the last look: neurons stepped, synaptic events, steps with due cells
+    ordered: Any  # room for a list
+    first: Any  # (AGES,) where each age begins in it
+    lanes: Any  # (5, LANES) room for the cells that are stepped together
+    lane_age: Any  # (LANES,)
