@@ -101,8 +101,20 @@ def _busy(u, v, cur, par, b, tile):
 
 
 @njit(nogil=True)
+def _at_rest(u, v, par, b, tile):
+    """Whether u, v and bias are 0 in all of block b, so that a step without input changes nothing."""
+    moving = 0
+    low = np.uint64(b * BLOCK)
+    for i in range(low, low + np.uint64(BLOCK)):
+        moving += (u[i] != 0) | (v[i] != 0) | (par[tile, BIAS, i - low] != 0)
+    return moving == 0
+
+
+@njit(nogil=True)
 def catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, stop, above, counts, p, counting):
     """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
+    if start == stop or _at_rest(u, v, par, b, tile):
+        return
     low, high = b * BLOCK, (b + 1) * BLOCK
     saved, before_u, before_v = cur[low:high].copy(), np.empty(BLOCK), np.empty(BLOCK)
     cur[low:high] = 0.0

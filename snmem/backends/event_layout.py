@@ -224,9 +224,10 @@ class Layout:
         return self.pop_blk[:-1, None] + np.round(blocks * np.arange(threads + 1) / threads).astype(np.int64)
 
     def fresh(self) -> EventState:
-        """The state before step 0: everything zero, every block awake."""
-        n = int(self.pop_blk[-1])
-        rules = self.net.rule
+        """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
+        n, par, rules = int(self.pop_blk[-1]), self.net.par, self.net.rule
+        drive, theta = par[:, kernels.DRIVE], np.minimum(par[:, kernels.THETA], 1e300)
+        restless = (drive > theta - 1e-6 * abs(theta)).any(axis=1)
         return EventState(
             self.network,
             0,
@@ -236,7 +237,7 @@ class Layout:
                 v=np.zeros(n * BLOCK),
                 cur=np.zeros(n * BLOCK),
                 touched=np.zeros(n, np.uint8),
-                awake=np.ones(n, np.uint8),
+                awake=restless.astype(np.uint8)[self.net.blk_tile],
                 upto=np.zeros(n, np.int64),
                 weight=self.weight,
                 x=np.zeros(int(rules[:, 5].sum())),
