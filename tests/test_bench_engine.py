@@ -16,7 +16,10 @@ from snmem.content import content_dir
 sys.path.append(str(content_dir("benchmarks")))
 from engine_suite import cases, growth, judge, pages, suite
 
-PLAN = {"convolutional": {"event": 0, "snntorch": 40}, "plastic": {"event": 0, "snntorch": 0}}
+PLAN = {
+    "convolutional": {"event": 0, "snntorch": 40}, "plastic": {"event": 0, "snntorch": 0},
+    "million": {"event": 0, "event, closed form": 0, "event, 2 threads": 0, "nest": 100},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,22 @@ def test_peers_find_the_same_spikes_and_are_timed(found: dict[str, Any]) -> None
     assert all(e["peak_mb"] > 50 and e["setup_s"] > 0 for e in found["cases"] if "absent" not in e)
 
 
+def test_all_ways_of_calling_our_engine_are_compared(found: dict[str, Any]) -> None:
+    rows = {row["name"]: row for row in found["rows"]}
+    for title in ("snmem, exact=False", "snmem, 2 threads"):
+        assert rows[f"(c) {title}: differing cells"]["value"] == 0
+    times = {e["engine"]: e["run_s_per_step"] for e in found["cases"] if e["case"] == "million"}
+    name = "(c) a million neurons, 0.01 % spiking, silent stretches"
+    for row, slow, fast in (
+        (f"{name}: two threads against one", "event", "event, 2 threads"),
+        (f"{name}: exact=False against exact", "event", "event, closed form"),
+        (f"{name}: against NEST", "nest", "event"),
+        (f"{name}: exact=False against NEST", "nest", "event, closed form"),
+    ):
+        assert rows[row]["value"] == pytest.approx(times[slow] / times[fast])
+    assert rows[f"{name}: against NEST"]["target"] == 10
+
+
 def test_a_peer_that_cannot_run_a_case_is_a_row_that_says_why(found: dict[str, Any]) -> None:
     row = next(r for r in found["rows"] if r["name"] == "(f) instar learning on: against snnTorch")
     assert "plastic" in row["value"]
@@ -44,6 +63,8 @@ def test_silence_costs_nothing_and_the_limit_is_measured(found: dict[str, Any]) 
     assert abs(curve["exponent"]) < 0.2
     for record in found["limit"]["records"].values():
         assert 1e7 < record["add_events_per_s"] < 1e11
+    assert 0.5 < found["limit"]["two_at_once"] < 3
+    assert [p["x"] for p in found["limit"]["scattered"]["points"]] == [10_000, 31_623, 100_000, 316_228, 1_000_000]
     shares = [e["share_of_limit"] for e in found["cases"] if "absent" not in e]
     assert all(0 < share < 3 for share in shares)
     assert {"import", "help", "second run"} <= found["startup"].keys()

@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from .plan import OURS
+
 
 def engine(name: str) -> Any:
     """The function of an engine's name; imported here so that no engine pays for another."""
-    if name.startswith("event"):
+    if name in OURS:
         from . import ours
 
-        return partial(ours.run, threads=2 if name.endswith("2 threads") else 1)
+        return partial(ours.run, **OURS[name])
     if name.startswith("brian2"):
         from . import brian
 

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +25,10 @@ RECORDS: dict[int, tuple[str, Any, str, Any, bool]] = {
 }
 #: Ranges of targets tried, in neurons, and rows that are asked for ahead.
 RANGES, AHEAD = (1024, 2048, 4096, 1 << 30), (0, 1, 2)
+
+
+#: Targets, the row of each, rows to deliver, where each step begins in them.
+Pattern = tuple[Any, Any, Any, Any]
 
 
 class _Work(ctypes.Structure):
@@ -47,7 +52,7 @@ def _compiled(size: int, folder: Path) -> Any:
     return ctypes.CDLL(str(library))
 
 
-def _pattern(neurons: int, fan_out: int, per_step: int, steps: int) -> tuple[Any, Any, Any, Any]:
+def _pattern(neurons: int, fan_out: int, per_step: int, steps: int) -> Pattern:
     """Targets (rows in turn, ascending) and degrees of every row; rows to deliver, and where each step begins."""
     rng = np.random.default_rng(0)
     gaps = rng.geometric(fan_out / neurons, int(1.02 * neurons * fan_out) + 1000)
@@ -63,9 +68,13 @@ def measure(
     per_step: int = 150,
     steps: int = 200,
     repeats: int = 3,
+    sizes: tuple[int, ...] = (10_000, 31_623, 100_000, 316_228, 1_000_000),
     report: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
-    """Synaptic events per second, by record size: ``add`` (the best variant's median) and ``stream`` (reading only)."""
+    """Synaptic events per second, by record size: ``add`` (the best variant's median) and ``stream`` (reading only).
+
+    ``two_at_once``: what two threads get done against one; ``scattered``: adds over ``sizes`` neurons.
+    """
     target, row, spikes, first = _pattern(neurons, fan_out, per_step, steps)
     events = int(np.bincount(row, minlength=neurons)[spikes].sum())
     found: dict[str, Any] = {"neurons": neurons, "synapses": len(target), "events": events, "records": {}}
@@ -74,29 +83,74 @@ def measure(
             report(f"limit of the machine, records of {size} bytes")
             library = _compiled(size, Path(folder))
             found["records"][str(size)] = _best(library, size, (target, row, spikes, first), neurons, events, repeats)
+            if size == 3:
+                found["two_at_once"] = _together(library, size, (target, row, spikes, first), neurons, repeats)
+        report("limit of the machine, adds scattered over more and more neurons")
+        found["scattered"] = _scattered(_compiled(5, Path(folder)), sizes, repeats)
     return found
 
 
-def _best(library: Any, size: int, pattern: tuple[Any, Any, Any, Any], neurons: int, events: int, repeats: int) -> Any:
+def _together(library: Any, size: int, pattern: Pattern, neurons: int, repeats: int) -> float:
+    """How much more two threads get done that share nothing but the records: at best 2."""
+    work, kept = _work(size, pattern, neurons, neurons, RANGES[1])
+    sums = [np.zeros(neurons) for _ in range(2)]
+
+    def part(k: int) -> None:
+        library.deliver(ctypes.byref(work), ctypes.c_void_p(sums[k].ctypes.data), ctypes.c_int64(1))
+
+    def seconds(threads: int) -> float:
+        began = time.perf_counter()
+        list(pool.map(part, range(threads)))
+        return time.perf_counter() - began
+
+    with ThreadPoolExecutor(2) as pool:
+        one, two = (median(seconds(threads) for _ in range(2 * repeats)) for threads in (1, 2))
+    del kept
+    return 2 * one / two
+
+
+def _scattered(library: Any, sizes: tuple[int, ...], repeats: int, rows: int = 20_000, fan_out: int = 100) -> Any:
+    """Nanoseconds per add of rows of ``fan_out`` targets anywhere, and their exponent against the number of neurons."""
+    rng, points = np.random.default_rng(0), []
+    for neurons in sizes:
+        target = np.sort(rng.integers(neurons, size=(rows, fan_out)), axis=1).ravel()
+        first = np.arange(0, rows + 1, 100)
+        pattern = target, np.repeat(np.arange(rows), fan_out), np.arange(rows), first
+        work, kept = _work(5, pattern, rows, neurons, 1 << 30)
+        sums = ctypes.c_void_p((place := np.zeros(neurons)).ctypes.data)
+        took = median(
+            _seconds(library.deliver, ctypes.byref(work), sums, ctypes.c_int64(1)) for _ in range(2 * repeats + 1)
+        )
+        points.append({"x": neurons, "ns": 1e9 * took / len(target)})
+        del kept, place
+    x, y = (np.log([p[key] for p in points]) for key in ("x", "ns"))
+    return {"points": points, "exponent": float(np.polyfit(x, y, 1)[0])}
+
+
+def _work(size: int, pattern: Pattern, sources: int, neurons: int, span: int) -> tuple[_Work, Any]:
+    """What the C functions are handed, and the arrays that it points to."""
     target, row, spikes, first = pattern
     _, target_type, _, weight_type, _ = RECORDS[size]
-    rng = np.random.default_rng(1)
-    targets = target.astype(target_type)
-    weights = rng.integers(0, 32, len(target)).astype(weight_type)
-    palette, sums = rng.random(256), np.zeros(neurons)
+    rng, ranges = np.random.default_rng(1), -(-neurons // span)
+    weights, palette = rng.integers(0, 32, len(target)).astype(weight_type), rng.random(256)
+    rows = np.concatenate(([0], np.cumsum(np.bincount(row * ranges + target // span, minlength=sources * ranges))))
+    kept = (target.astype(target_type), weights, palette, rows, spikes, first)
+    return _Work(*(a.ctypes.data for a in kept), len(first) - 1, ranges), kept
+
+
+def _best(library: Any, size: int, pattern: Pattern, neurons: int, events: int, repeats: int) -> dict[str, Any]:
+    sums = np.zeros(neurons)
     adds: dict[str, float] = {}
     stream = float("inf")
     for span in RANGES:
-        ranges = -(-neurons // span)
-        rows = np.concatenate(([0], np.cumsum(np.bincount(row * ranges + target // span, minlength=neurons * ranges))))
-        parts = [a.ctypes.data for a in (targets, weights, palette, rows, spikes, first)]
-        work = _Work(*parts, len(first) - 1, ranges)
+        work, kept = _work(size, pattern, neurons, neurons, span)
         for ahead in AHEAD:
             call = (library.deliver, ctypes.byref(work), ctypes.c_void_p(sums.ctypes.data), ctypes.c_int64(ahead))
-            name = f"{'one range' if ranges == 1 else f'ranges of {span}'}, {ahead} rows ahead"
+            name = f"{'one range' if work.ranges == 1 else f'ranges of {span}'}, {ahead} rows ahead"
             adds[name] = median(_seconds(*call) for _ in range(repeats))
-        if ranges == 1:
+        if work.ranges == 1:
             stream = median(_seconds(library.stream, ctypes.byref(work)) for _ in range(repeats))
+        del kept
     best = min(adds, key=lambda name: adds[name])
     return {
         "add_events_per_s": events / adds[best],

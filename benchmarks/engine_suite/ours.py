@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from typing import Any
 
@@ -12,15 +11,9 @@ from snmem.backends.event import layout
 from .cases import Case
 
 
-def has_threads() -> bool:
-    """Whether ``simulate`` can use several threads."""
-    return "threads" in inspect.signature(simulate).parameters
-
-
-def run(case: Case, steps: int, repeats: int, threads: int = 1) -> dict[str, Any]:
-    """Time ``simulate``; with several threads by the clock on the wall."""
-    options: dict[str, Any] = {"threads": threads} if has_threads() else {}
-    clock = time.perf_counter if threads > 1 else time.process_time
+def run(case: Case, steps: int, repeats: int, **options: Any) -> dict[str, Any]:
+    """Time ``simulate`` with these options; with several threads by the clock on the wall."""
+    clock = time.perf_counter if options.get("threads", 1) > 1 else time.process_time
     inputs = {name: s.between(0, steps) for name, s in case.inputs.items()}
     began = time.perf_counter()
     network = case.make()

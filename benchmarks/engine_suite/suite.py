@@ -21,8 +21,7 @@ from snmem import Spikes
 from . import judge
 from .cases import CASES
 from .growth import CURVES
-from .ours import has_threads
-from .plan import FULL, QUICK, REPEATS, TITLES
+from .plan import FULL, OURS, QUICK, REPEATS, TITLES
 
 #: Seconds after which a peer is given up.
 PATIENCE_S = 300
@@ -91,10 +90,7 @@ def _case(
         ours: dict[str, Spikes] = {}
         for engine, steps in engines.items():
             entry: dict[str, Any] = {"case": case, "letter": letter, "title": title, "engine": engine}
-            if engine == "event, 2 threads" and not has_threads():
-                table.append(entry | {"absent": "simulate has no parameter 'threads'"})
-                continue
-            repeats = REPEATS.get((case, engine), 5 if engine.startswith("event") or engine == "brian2_cpp" else 1)
+            repeats = REPEATS.get((case, engine), 5 if engine in OURS or engine == "brian2_cpp" else 1)
             place = Path(folder) / engine
             place.mkdir()
             job = {"case": case, "engine": engine, "steps": steps, "repeats": repeats, "quick": quick}

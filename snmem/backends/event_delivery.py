@@ -10,7 +10,7 @@ from numba import njit
 from .event_blocks import may_spike
 from .event_cells import AGE, FIELDS, INPUT, due_of
 from .event_intrinsics import four, prefetch
-from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, RANGE, STRIDE, THETA
+from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, STRIDE, THETA
 
 
 @njit(nogil=True)
@@ -47,7 +47,7 @@ def _deliver_blocks(
         into[start:stop] = 0.0
         mark = True
     base = proj[q, 4] - first * ranges
-    width = RANGE // BLOCK if ranges > 1 else pop_blk[post + 1] - pop_blk[post]  # blocks of a range
+    width = -(-(pop_blk[post + 1] - pop_blk[post]) // ranges)  # blocks of a range
     begin = (own - pop_blk[post]) // width
     if ranges > 1:  # long rows, out of cache: ask for the first of each at once
         for j in range(lo, min(hi, lo + AHEAD)):

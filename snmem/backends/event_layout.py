@@ -219,9 +219,11 @@ class Layout:
         )
 
     def cut(self, threads: int) -> Any:
-        """(pops, threads + 1) blocks at which the populations are divided among threads."""
-        blocks = np.diff(self.pop_blk)[:, None]
-        return self.pop_blk[:-1, None] + np.round(blocks * np.arange(threads + 1) / threads).astype(np.int64)
+        """(pops, threads + 1) blocks at which populations are divided among threads; between ranges if possible."""
+        blocks, parts = np.diff(self.pop_blk), np.array([_parts(size) for size in self.sizes])
+        width = np.maximum(np.where(parts % threads == 0, -(-blocks // parts), 1), 1)[:, None]
+        at = width * np.round(-(-blocks[:, None] // width) * np.arange(threads + 1) / threads).astype(np.int64)
+        return self.pop_blk[:-1, None] + np.minimum(at, blocks[:, None])
 
     def fresh(self) -> EventState:
         """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
@@ -249,13 +251,19 @@ class Layout:
         )
 
 
+def _parts(size: int) -> int:
+    """Ranges of at most RANGE neurons that a population is divided into: one, or an even number, for two threads."""
+    parts = -(-size // kernels.RANGE)
+    return parts + parts % 2 if parts > 1 else 1
+
+
 def _ranges(q: Projection) -> int:
-    """Number of ranges of RANGE targets to deliver to one after the other.
+    """Number of ranges of targets to deliver to one after the other.
 
     One, unless the synapses of a neuron would still come in long rows, and none of them learns.
     """
     post, pre = q.weights.shape
-    ranges = -(-post // kernels.RANGE)
+    ranges = _parts(post)
     return 1 if q.plasticity or q.synapses < 2 * kernels.STRIDE * ranges * pre else ranges
 
 
@@ -280,9 +288,11 @@ def _fits_float32(values: Any) -> bool:
 @njit(cache=True, nogil=True)
 def _offsets(indptr, indices, pre, ranges):
     """Where the synapses of each presynaptic neuron and range begin (pre * ranges + 1,)."""
+    width = -(-(indptr.size - 1) // BLOCK)  # blocks of a range
+    width = -(-width // ranges)
     out = np.zeros(pre * ranges + 1, np.int64)
     for post in range(indptr.size - 1):
-        r = 1 if ranges == 1 else post // kernels.RANGE + 1
+        r = post // (width * BLOCK) + 1
         for k in range(indptr[post], indptr[post + 1]):
             out[indices[k] * ranges + r] += 1
     for i in range(pre * ranges):
