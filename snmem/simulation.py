@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from .errors import BackendError, InputError
 from .network import Network
+from .progress import LateBar, someone_watches
 from .spikes import Counters, Recording, Spikes
 
 #: Backends that ship with snmem; others register under the entry-point group of the same name.
@@ -82,7 +83,7 @@ def simulate(
     record: Iterable[str] = (),
     counters: bool = False,
     state: Any = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | bool = True,
     threads: int = 1,
     exact: bool = True,
 ) -> Recording:
@@ -96,9 +97,14 @@ def simulate(
     record : traces to keep, such as "hidden.v"; each costs steps x neurons x 8 bytes.
     counters : also count updated and changed neurons (needed for the bill).
     state : ``Recording.state`` of an earlier run to continue; step numbers then go on counting for timed clears.
-    progress : function called now and then with the number of steps done.
+    progress : function called now and then with the number of steps done; True: in a terminal or notebook, a bar
+        for what takes longer than two seconds; False: nothing.
     threads : how many the event engines (backends "event", "loihi") may use, for networks of thousands of neurons;
         results are the same bits for any number. Plastic networks and other backends use one.
+    exact : False lets the event engine take n steps of a neuron without input at once, u = alpha**n * u and v alike,
+        where it runs a large population neuron by neuron. u and v then differ from stepping by rounding, about 1e-16
+        of what came in at each step, and so may a spike where v comes that near to theta. Faster where inputs are
+        rare (docs: "How fast is it"); every other backend, and recording or counting, steps exactly all the same.
 
     Raises
     ------
@@ -125,9 +131,14 @@ def simulate(
             raise InputError(
                 f'simulate: cannot record {name!r}; write "population.u" or ".v" with one of {populations}'
             )
-    return get_backend(backend)(
-        Job(network, spikes, int(steps), record, counters, state, progress, int(threads), bool(exact))
-    )
+    run = get_backend(backend)
+    job = Job(network, spikes, int(steps), record, counters, state, None, int(threads), bool(exact))
+    if callable(progress):
+        return run(replace(job, progress=progress))
+    if not progress or not someone_watches():
+        return run(job)
+    with LateBar(int(steps), f"{backend}: {steps:,} steps") as bar:
+        return run(replace(job, progress=bar))
 
 
 def simulate_batch(
@@ -145,7 +156,7 @@ def simulate_batch(
     ----------
     samples : the ``inputs`` of each sample.    steps : length of each sample.
     threads : samples that run at the same time, each on one thread.
-    options : ``record`` and ``counters`` of :func:`simulate`.
+    options : ``record``, ``counters``, ``exact`` of :func:`simulate`; no bar is shown unless ``progress`` asks for it.
 
     Raises
     ------
@@ -154,6 +165,7 @@ def simulate_batch(
     """
     if not (samples := list(samples)):
         return []
+    options = {"progress": False} | options
     first, *others = samples
     recordings = [simulate(network, first, steps, backend, **options)]  # compiles the network for the others
     if threads == 1 or not others:

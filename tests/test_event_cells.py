@@ -133,7 +133,7 @@ def test_weights_that_are_learned_are_those_that_are_delivered(by_cells):
     assert (run.weights["x->h"] != wanted.weights["x->h"]).nnz == 0
 
 
-def _modes(monkeypatch, net, inputs, steps):
+def _modes(monkeypatch, net, inputs, steps, threads=1):
     """Whether population h ran by cells, at every look, and the run."""
     seen = []
     look = Modes.look
@@ -143,7 +143,7 @@ def _modes(monkeypatch, net, inputs, steps):
         seen.append(bool(self.cells[0].on[0]))
 
     monkeypatch.setattr(Modes, "look", noted)
-    return simulate(net, inputs, steps), seen
+    return simulate(net, inputs, steps, threads=threads), seen
 
 
 def test_the_choice_follows_the_activity(monkeypatch):
@@ -154,8 +154,9 @@ def test_the_choice_follows_the_activity(monkeypatch):
                   (Projection("x", "h", 0.1 * sp.eye_array(n, format="csr")),))  # fmt: skip
     rng = np.random.default_rng(0)
     quiet = _spikes(np.repeat(np.arange(100), 5), rng.integers(n, size=500), 100, n)
-    _, seen = _modes(monkeypatch, net, {"x": quiet}, 100)
-    assert all(seen[10:])
+    for threads in (1, 2):
+        _, seen = _modes(monkeypatch, net, {"x": quiet}, 100, threads)
+        assert all(seen[10:])
     step, neuron = np.divmod(np.arange(20 * n), n)
     both = _spikes(np.append(quiet.step, 100 + step), np.append(quiet.neuron, neuron), 120, n)
     run, seen = _modes(monkeypatch, net, {"x": both}, 120)

@@ -8,8 +8,11 @@ LANES cells of similar age at a time in registers and therefore bit for bit, or 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from .event_blocks import may_spike
 from .event_intrinsics import LANES, coast, prefetch
@@ -154,8 +157,7 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
     return at
 
 
-@njit(nogil=True)
-def powers(alpha, beta, bias):
+def powers(alpha: float, beta: float, bias: float) -> NDArray[Any]:
     """(AGES, 4): n steps without input are u = a*u, v = b*v + c*u + d, with row n holding a, b, c, d."""
     out = np.zeros((AGES, 4))
     out[0, 0] = out[0, 1] = 1.0

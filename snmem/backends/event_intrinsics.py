@@ -94,11 +94,15 @@ def coast(typing, u, v, alpha, beta, bias, steps):
         pairs = [pair for rows in zip(places, registers, strict=True) for pair in zip(*rows, strict=True)]
         for place, register in pairs:
             builder.store(builder.load(place, align=8), register)
-        with cgutils.for_range(builder, arguments[5]):
-            for u, v in zip(*registers, strict=True):
-                now = builder.fmul(alpha, builder.load(u))
-                builder.store(now, u)
-                builder.store(builder.fadd(builder.fadd(builder.fmul(beta, builder.load(v)), now), bias), v)
+        biased = builder.fcmp_unordered("!=", arguments[4], ir.Constant(ir.DoubleType(), 0.0))
+        with builder.if_else(biased) as branches:
+            for branch, add in zip(branches, (True, False), strict=True):
+                with branch, cgutils.for_range(builder, arguments[5]):
+                    for u, v in zip(*registers, strict=True):
+                        now = builder.fmul(alpha, builder.load(u))
+                        then = builder.fadd(builder.fmul(beta, builder.load(v)), now)
+                        builder.store(now, u)
+                        builder.store(builder.fadd(then, bias) if add else then, v)
         for place, register in pairs:
             builder.store(builder.load(register), place, align=8)
         return context.get_dummy_value()

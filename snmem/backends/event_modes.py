@@ -70,7 +70,8 @@ class Modes:
     def look(self, t: int) -> None:
         """Choose anew at the start of step t."""
         for p in self.candidates:
-            stepped, events, steps = np.sum([c.load[p] for c in self.cells], axis=0).tolist()
+            loads = np.array([c.load[p] for c in self.cells])
+            stepped, (_, events, steps) = loads[:, 0].sum(), loads.max(axis=0)  # every thread sees all events
             for c in self.cells:
                 c.load[p] = 0
             size = int(self.net.pop_size[p])
