@@ -80,6 +80,12 @@ def may_spike(u, v, gain, drive, theta):
 
 
 @njit(nogil=True)
+def may_be_near(u, v, gain, drive, theta):
+    """What :func:`may_spike` implies, without a branch on the signs of u and v."""
+    return abs(v) + gain * abs(u) + drive > 0.999 * theta
+
+
+@njit(nogil=True)
 def _can_spike(u, v, par, b, tile):
     """Whether a neuron of block b may spike without input."""
     bad = 0

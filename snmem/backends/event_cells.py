@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .event_blocks import may_spike
+from .event_blocks import may_be_near, may_spike
 from .event_intrinsics import LANES, coast, prefetch
 from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, RESET, THETA
 
@@ -101,22 +101,23 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
     else:
         ordered[:n] = due[:n]
     again, begin = 0, at
-    for low in range(0, n, LANES):
-        count = min(LANES, n - low)
+    group, total = np.uint64(LANES), np.uint64(n)  # unsigned indices need no look at their sign, so the loops vectorise
+    for low in range(np.uint64(0), total, group):
+        count = min(group, total - low)
         least, most = ordered[low] >> 32, ordered[low] >> 32
-        for j in range(count):
-            if low + LANES + j < n:
-                prefetch(cells, np.uint64(ordered[low + LANES + j] & NEURON) * FIELDS)  # pyright: ignore[reportCallIssue]
+        for j in range(np.uint64(0), count):
+            if low + group + j < total:
+                prefetch(cells, np.uint64(ordered[low + group + j] & NEURON) * FIELDS)  # pyright: ignore[reportCallIssue]
             c = np.uint64(ordered[low + j] & NEURON) * FIELDS
             u[j], v[j], given[j] = cells[c], cells[c + np.uint64(1)], cells[c + INPUT]
             lane_age[j] = ordered[low + j] >> 32
             least, most = min(least, lane_age[j]), max(most, lane_age[j])
-        for j in range(count, LANES):
+        for j in range(count, group):
             u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, least
-        if most <= STRETCH:
+        if most < AGES:
             coast(u, v, alpha, beta, bias, least)  # pyright: ignore[reportCallIssue]
             for s in range(least, most):
-                for j in range(LANES):
+                for j in range(np.uint64(0), group):
                     un = alpha * u[j]
                     vn = beta * v[j] + un + bias
                     u[j] = un if lane_age[j] > s else u[j]
@@ -124,19 +125,19 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
         else:
             _coast(lanes, lane_age, alpha, beta, bias)
         some = 0
-        for j in range(LANES):
+        for j in range(np.uint64(0), group):
             un = alpha * u[j] + given[j]
             vn = beta * v[j] + un + bias
             u[j] = un
             v[j] = vn
-            some += may_spike(un, vn, gain, drive, theta)
-        for j in range(count):
+            some += may_be_near(un, vn, gain, drive, theta)
+        for j in range(np.uint64(0), count):
             c = np.uint64(ordered[low + j] & NEURON) * FIELDS
             cells[c], cells[c + np.uint64(1)], cells[c + INPUT] = u[j], v[j], 0.0
             ages[c + AGE] = (t + 1) << 1
         if some == 0:
             continue
-        for j in range(count):
+        for j in range(np.uint64(0), count):
             if not may_spike(u[j], v[j], gain, drive, theta):
                 continue
             i = ordered[low + j] & NEURON

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .event_blocks import may_spike
+from .event_blocks import may_be_near, may_spike
 from .event_cells import AGE, FIELDS, INPUT, due_of
 from .event_intrinsics import four, prefetch
 from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, STRIDE, THETA
@@ -174,7 +174,7 @@ def _deliver_cells(
             cells[c + INPUT] = given
             u = alpha * u + given
             v = beta * v + u + bias
-            near = abs(v) + gain * abs(u) + drive > 0.999 * theta  # implied by may_spike, and has no branch
+            near = may_be_near(u, v, gain, drive, theta)
             join = near and age & 1 == 0 and may_spike(u, v, gain, drive, theta)
             ages[c + AGE] = t << 1 | (age & 1) | join
             if join:
