@@ -2,7 +2,8 @@
 
 Neurons are kept in blocks of 256. A block is updated only in steps in which an input reaches it or one of its neurons
 may spike without input; otherwise it sleeps and is brought up to date, step by step and bit for bit, when its next
-input comes. When every block sleeps and no spike is on its way, the engine jumps to the next input.
+input comes. Large populations in which few neurons get input run in the same way, but neuron by neuron. When all sleep
+and no spike is on its way, the engine jumps to the next input.
 Both arithmetics run in the same loops (:mod:`snmem.backends.event_kernels`); results equal the reference step exactly.
 """
 
