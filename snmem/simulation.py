@@ -103,8 +103,8 @@ def simulate(
         results are the same bits for any number. Plastic networks and other backends use one.
     exact : False lets the event engine take n steps of a neuron without input at once, u = alpha**n * u and v alike,
         where it runs a large population neuron by neuron. u and v then differ from stepping by rounding, about 1e-16
-        of what came in at each step, and so may a spike where v comes that near to theta. Faster where inputs are
-        rare (docs: "How fast is it"); every other backend, and recording or counting, steps exactly all the same.
+        of what came in at each step; ``Recording.exact`` tells whether no spike can differ for that. Faster where
+        inputs are rare (docs: "How fast is it"); other backends, recording and counting step exactly all the same.
 
     Raises
     ------

@@ -133,6 +133,9 @@ class Recording:
     counters : Counters.
     weights : projection name -> CSR array (post, pre) after the run, for plastic projections.
     state : opaque value to pass to the next ``simulate`` call to go on where this run ended, or None.
+    exact : whether the spikes are shown to be those of stepping. False only after ``simulate(exact=False)``: if some v
+        came nearer to theta than rounding may move it, if a population that had been taken through many steps at once
+        was stepped again, or if the run went on from such a state.
     """
 
     backend: str
@@ -142,6 +145,7 @@ class Recording:
     counters: Counters
     weights: Mapping[str, Any] = field(default_factory=dict)
     state: Any = None
+    exact: bool = True
 
     def to_xarray(self) -> Any:
         """Traces and dense rasters as one xarray.Dataset with dimensions ``step`` and ``<population>``."""

@@ -45,7 +45,7 @@ def _start(job: Job, made: Layout) -> EventState:
     arrays = State(*arrays)
     arrays.counts[:] = 0
     arrays.learned[:] = 0
-    return EventState(job.network, state.step, state.last, arrays, state.spikes)
+    return replace(state, network=job.network, arrays=arrays)
 
 
 def run(job: Job) -> Recording:
@@ -91,11 +91,14 @@ def run(job: Job) -> Recording:
     reached = int(at[0])
     team.modes.settle(reached)
     kernels.settle(net, state, reached, job.counters)
-    final = EventState(job.network, reached, int(at[3]), state, buffer[0, : at[1]].copy())
+    final = EventState(
+        job.network, reached, int(at[3]), state, buffer[0, : at[1]].copy(), start.exact and team.modes.exact
+    )
     steps = reached - start.step
     if stopped:
         job = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
     recording = _recording(job, made, final, np.concatenate(kept, axis=1), out[:steps], start.step)
+    recording = replace(recording, exact=start.exact and team.modes.certain)
     if stopped:
         raise Interrupted(replace(recording, state=None))
     return recording

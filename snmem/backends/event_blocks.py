@@ -80,9 +80,9 @@ def may_spike(u, v, gain, drive, theta):
 
 
 @njit(nogil=True)
-def may_be_near(u, v, gain, drive, theta):
-    """What :func:`may_spike` implies, without a branch on the signs of u and v."""
-    return abs(v) + gain * abs(u) + drive > 0.999 * theta
+def reach(u, v, gain, drive):
+    """What no later v of a neuron without input exceeds; over 0.999 theta if :func:`may_spike` is true."""
+    return abs(v) + gain * abs(u) + drive
 
 
 @njit(nogil=True)

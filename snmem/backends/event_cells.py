@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .event_blocks import may_be_near, may_spike
+from .event_blocks import may_spike, reach
 from .event_intrinsics import LANES, coast, prefetch
 from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, RESET, THETA
 
@@ -130,7 +130,7 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
             vn = beta * v[j] + un + bias
             u[j] = un
             v[j] = vn
-            some += may_be_near(un, vn, gain, drive, theta)
+            some += reach(un, vn, gain, drive) > 0.999 * theta
         for j in range(np.uint64(0), count):
             c = np.uint64(ordered[low + j] & NEURON) * FIELDS
             cells[c], cells[c + np.uint64(1)], cells[c + INPUT] = u[j], v[j], 0.0
@@ -142,6 +142,7 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
                 continue
             i = ordered[low + j] & NEURON
             c = np.uint64(i) * FIELDS
+            cell.margin[p, 0] = min(cell.margin[p, 0], abs(v[j] - theta))
             if v[j] > theta:
                 v[j] = v[j] - theta if subtract else reset
                 cells[c + np.uint64(1)] = v[j]

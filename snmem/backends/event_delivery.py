@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .event_blocks import may_be_near, may_spike
+from .event_blocks import may_spike, reach
 from .event_cells import AGE, FIELDS, INPUT, due_of
 from .event_intrinsics import four, prefetch
 from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, STRIDE, THETA
@@ -106,20 +106,22 @@ def _deliver_blocks(
 
 @njit(nogil=True)
 def _deliver_cells(
-    proj, shifts, pop_first, ptr, target, code, palette, weight, cells, ages, due, n, par, table, spk, q, lo, hi, start,
-    stop, part, t,
+    proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, spk, q, lo, hi, own, end, cell, thread, t
 ):  # fmt: skip
-    """Add the weights of the spikes spk[lo:hi] of projection q to the input of the cells start .. stop-1 in step t.
+    """Add the weights of the spikes spk[lo:hi] of projection q to the input of the cells of own .. end-1 in step t.
 
-    Those that get their first join the ``n`` due ones. With a ``table`` of closed forms a cell is brought to step t at
+    Those that get their first join the due ones. With a ``table`` of closed forms a cell is brought to step t at
     once, and joins only if it may spike; else it keeps that input, and is brought past step t by its next one.
-    Returns the number of due cells. In one piece, since numba counts references at every call that passes arrays.
+    In one piece, since numba counts references at every call that passes arrays.
     """
-    coded, ranges, ahead, first = proj[q, 6] != 0, proj[q, 7], proj[q, 8], pop_first[proj[q, 0]]
+    p, coded, ranges, ahead, first = proj[q, 1], proj[q, 6] != 0, proj[q, 7], proj[q, 8], pop_first[proj[q, 0]]
+    start, stop, part = own * BLOCK, end * BLOCK, own > pop_blk[p] or end < pop_blk[p + 1]
+    cells, ages, par, table, margin = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.margin[p]
+    due, n = due_of(cell, p, thread, own), cell.waiting[thread, p]
     shift, base = np.uint64(shifts[q]), proj[q, 4] - first * ranges
     exact, last = table.shape[0] == 0, table.shape[0] - 1
     alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
-    gain, drive = par[GAIN, 0], par[DRIVE, 0]
+    gain, drive, largest = par[GAIN, 0], par[DRIVE, 0], margin[1]
     for j in range(lo - 6 * ahead, hi):
         # Of the rows to come, ask for the offsets, then for the synapses, then for the cells.
         if j + 6 * ahead < hi:
@@ -174,13 +176,14 @@ def _deliver_cells(
             cells[c + INPUT] = given
             u = alpha * u + given
             v = beta * v + u + bias
-            near = may_be_near(u, v, gain, drive, theta)
-            join = near and age & 1 == 0 and may_spike(u, v, gain, drive, theta)
+            most = reach(u, v, gain, drive)
+            largest = max(largest, most)
+            join = most > 0.999 * theta and age & 1 == 0 and may_spike(u, v, gain, drive, theta)
             ages[c + AGE] = t << 1 | (age & 1) | join
             if join:
                 due[n] = np.int64(i)
                 n += 1
-    return n
+    margin[1], cell.waiting[thread, p] = largest, n
 
 
 @njit(nogil=True)
@@ -197,9 +200,7 @@ def deliver(
             own, end,
         )  # fmt: skip
     elif own < end:
-        part = own > pop_blk[post] or end < pop_blk[post + 1]
-        cell.waiting[thread, post] = _deliver_cells(
-            proj, shifts, pop_first, ptr, target, code, palette, weight, cell.cells, cell.ages,
-            due_of(cell, post, thread, own), cell.waiting[thread, post], cell.par[post], cell.table[post], spk, q, lo,
-            hi, own * BLOCK, end * BLOCK, part, t,
+        _deliver_cells(
+            proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, spk, q, lo, hi, own, end, cell,
+            thread, t,
         )  # fmt: skip

@@ -26,6 +26,7 @@ class EventState:
     last: int
     arrays: State
     spikes: Any
+    exact: bool = True  # whether u and v are those of stepping
 
 
 #: Weights from which on float32 is worth compiling the loops for it, where it holds them exactly.

@@ -56,16 +56,20 @@ class Modes:
             waiting=np.zeros((threads, pops), np.int64),
             par=par,
             table=table,
+            margin=np.tile([np.inf, 0.0], (pops, 1)),
             load=np.zeros((pops, 3), np.int64),
             ordered=np.zeros(neurons, np.int64),
             first=np.zeros(event_cells.AGES, np.int64),
             lanes=np.zeros((5, LANES)),
             lane_age=np.zeros(LANES, np.int64),
         )
-        own = ("load", "ordered", "first", "lanes", "lane_age")
+        own = ("margin", "load", "ordered", "first", "lanes", "lane_age")
         self.cells = [shared._replace(**{name: getattr(shared, name).copy() for name in own}) for _ in states]
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try
         self.patience = dict.fromkeys(self.candidates, 1)
+        self.closed = table.shape[1] > 0
+        self.exact = True  # whether u and v are those of stepping
+        self.certain = True  # whether the spikes are
 
     def look(self, t: int) -> None:
         """Choose anew at the start of step t."""
@@ -81,12 +85,14 @@ class Modes:
             elif self.pause[p]:
                 self.pause[p] -= 1
             elif stepped > TO_CELLS * events:
+                self.exact &= not self.closed
                 for k, c in enumerate(self.cells):
                     event_kernels.enter(self.net, self.states[k], c, p, k, t)
                 if TO_BLOCKS * self.cells[0].waiting[:, p].sum() > size:  # they spike without input
                     self._give_up(p, t)
 
     def _give_up(self, p: int, t: int) -> None:
+        self.certain &= not self.closed  # blocks do not look at the margin
         self.leave(p, t)
         self.pause[p] = self.patience[p]
         self.patience[p] *= 2
@@ -100,4 +106,16 @@ class Modes:
         """Everything in blocks, at the start of step t."""
         for p in self.candidates:
             if self.cells[0].on[p]:
+                self.certain &= not self.closed or self._decided(p, t)
                 self.leave(p, t)
+
+    def _decided(self, p: int, t: int) -> bool:
+        """Whether rounding in t steps by the closed form, and in as many by stepping, cannot have moved v over theta.
+
+        Each step rounds u and v by at most 4 eps of the largest value, and what it leaves behind decays as they do.
+        """
+        alpha, beta, theta = self.cells[0].par[p, [event_cells.ALPHA, event_cells.BETA, event_cells.THETA], 0]
+        stay_u, stay_v = (t if decay >= 1 else min(t, 1 / (1 - decay)) for decay in (alpha, beta))
+        margins = np.array([c.margin[p] for c in self.cells])
+        error = 8 * np.finfo(float).eps * stay_v * (1 + stay_u) * margins[:, 1].max()
+        return bool(error < min(margins[:, 0].min(), 4e-7 * abs(theta)))  # may_spike leaves out what is 1e-6 away
