@@ -172,15 +172,15 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
         if start[s] < start[s + 1]:
             n = _push(when, what, n, False, gap[start[s]], places + s)
     while True:
-        now, line = ready_next, 4
-        if burst_next < now:
-            now, line = burst_next, 3
+        now, line = ew_next, 1  # of events at the same time, packets in the network come before those that enter it
         if ns_next < now:
             now, line = ns_next, 2
-        if ew_next < now:
-            now, line = ew_next, 1
-        if n > 0 and when[0] <= now:
+        if ready_next < now:
+            now, line = ready_next, 3
+        if n > 0 and when[0] < now:
             now, line = when[0], 0
+        if burst_next < now:
+            now, line = burst_next, 4
         if now == np.inf:
             break
         hole = False  # whether the first event of the heap is over
@@ -197,13 +197,13 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
             ns_out += 1
             ns_next = ns_when[ns_out & mask] if ns_out < ns_in else np.inf
         elif line == 3:
-            m = burst_what[burst_out & mask]
-            burst_out += 1
-            burst_next = burst_when[burst_out & mask] if burst_out < burst_in else np.inf
-        else:
             m = ready_what[ready_out & mask]
             ready_out += 1
             ready_next = ready_when[ready_out & mask] if ready_out < ready_in else np.inf
+        else:
+            m = burst_what[burst_out & mask]
+            burst_out += 1
+            burst_next = burst_when[burst_out & mask] if burst_out < burst_in else np.inf
         if links <= m < places:  # a core has read a packet, and somebody waits
             granted = q = m
             while head[q] >= 0 and read[head[q]] <= now:
