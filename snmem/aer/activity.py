@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..network import Network, Population
 from ..neuron import LIF
 from ..spikes import Spikes
+from .wiring import rows_of
 
 Array = NDArray[Any]
 
@@ -98,12 +99,4 @@ class _Ways:
 
     def __init__(self, weights: Any) -> None:
         there = sp.csr_array((np.zeros(weights.nnz, np.int8), weights.indices, weights.indptr), weights.shape).tocsc()
-        self.into, self.out = (_one_type(m.indptr, m.indices) for m in (weights, there))
-
-
-def _one_type(start: Array, index: Array) -> tuple[Array, Array]:
-    """As read-only int64 and int32, so that the loops are compiled once."""
-    pair = start.astype(np.int64), index.astype(np.int32, copy=False).view()
-    for a in pair:
-        a.setflags(write=False)
-    return pair
+        self.into, self.out = rows_of(weights), rows_of(there)

@@ -7,12 +7,13 @@ from numba import njit
 
 
 @njit(cache=True)
-def count_source(start, target, synapses, nonzero, core, tree, x, y, width, height, out):
+def count_source(start, target, synapses, nonzero, core, tree, x, y, width, height, out, to_own):
     """What one spike of each source makes: ``out`` (sources, 6).
 
     Its columns are packets, synaptic events, hops along x, along y, between chips, synaptic events of weights other
     than 0.    x, y : tile position by core, the entry of injected spikes last.    width, height : tiles of one chip.
     tree : (sources, 3) hops along x, y and between chips of one multicast packet; no rows: unicast.
+    to_own : (sources,) becomes True where a source has targets on its own core.
     """
     entry = x.size - 1
     for s in range(start.size - 1):
@@ -26,8 +27,57 @@ def count_source(start, target, synapses, nonzero, core, tree, x, y, width, heig
             row[3] += abs(y[c] - y[home])
             row[4] += abs(x[c] // width - x[home] // width) + abs(y[c] // height - y[home] // height)
             row[5] += nonzero[r]
+            to_own[s] |= c == core[s]
         if tree.shape[0] > 0 and row[0] > 0:
             row[0], row[2], row[3], row[4] = 1, tree[s, 0], tree[s, 1], tree[s, 2]
+
+
+@njit(cache=True)
+def count_by_group(start, source, order, bound, keep, sources):
+    """Synapses by (source, group of the target), as (start, group, synapses) of a CSR matrix.
+
+    start, source : sources of target j are source[start[j] : start[j + 1]].
+    order, bound : the targets in group g are order[bound[g] : bound[g + 1]].
+    keep : of each synapse, whether it counts; empty: all do. A group without any that counts keeps its place.
+    """
+    seen = np.full(sources, -1, np.int32)  # the latest group of each source
+    first = np.zeros(sources + 1, np.int64)
+    for g in range(bound.size - 1):
+        for j in order[bound[g] : bound[g + 1]]:
+            for k in range(start[j], start[j + 1]):
+                s = np.uint32(source[k])  # unsigned: no check for an index from the end
+                if seen[s] != g:
+                    seen[s] = g
+                    first[s + 1] += 1
+    for s in range(sources):
+        first[s + 1] += first[s]
+    group, synapses = np.empty(first[-1], np.int32), np.zeros(first[-1], np.int32)
+    at = first[:-1] - 1
+    seen[:] = -1
+    for g in range(bound.size - 1):
+        for j in order[bound[g] : bound[g + 1]]:
+            for k in range(start[j], start[j + 1]):
+                s = np.uint32(source[k])
+                if seen[s] != g:
+                    seen[s] = g
+                    at[s] += 1
+                    group[at[s]] = g
+                synapses[at[s]] += keep.size == 0 or keep[k]
+    return first, group, synapses
+
+
+@njit(cache=True)
+def count_loads(core, synapses, bits, out):
+    """Add the lists of synapses on each core to ``out`` (cores, 3): lists, synapses, bits of memory.
+
+    core, synapses : of each list.    bits : of a synapse, of the header of a list, of the words that a list fills.
+    """
+    synapse_bits, list_bits, word_bits = bits
+    for r in range(core.size):
+        row = out[core[r]]
+        row[0] += 1
+        row[1] += synapses[r]
+        row[2] += -(-(synapses[r] * synapse_bits + list_bits) // word_bits) * word_bits
 
 
 @njit(cache=True)

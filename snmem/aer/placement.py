@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..network import Network
 from .chip import Chip
-from .wiring import Sparse, fan_out_to, offsets, sources, synapses_by_source
+from .wiring import fan_out_to, offsets, rows_of, sources, synapses_by_target
 
 Array = NDArray[Any]
 
@@ -68,15 +68,18 @@ def fill(
     """
     from .traffic_kernels import fill_cores
 
-    into: Sparse = synapses_by_source(network).tocsc()
-    source = np.repeat(into.indices, into.data).astype(np.int32)
-    each = np.concatenate([[0], np.cumsum(into.data)])
-    core = np.zeros(into.shape[1], np.int64)
+    into = synapses_by_target(network)
+    start, source = rows_of(into)
+    if (into.data > 1).any():
+        start = np.concatenate([[0], np.cumsum(into.data)])[start]
+        source = np.repeat(source, into.data)
+        source.setflags(write=False)
+    core = np.zeros(into.shape[0], np.int64)
     names = ("axons_in_per_core", "synapses_per_core", "synapse_memory_per_core")
     limits = (per_core, *(chip.limit(name) or 2**62 for name in names))
     bits = (chip.geometry("synapse_bits", 0), chip.geometry("synapse_list_bits", 0), chip.geometry("synapse_word_bits"))
     load = np.zeros((len(core), 2)) if work is None else work
-    fill_cores(each[into.indptr], source, into.shape[0], load, most_work, limits, bits, core)
+    fill_cores(start, source, into.shape[1], load, most_work, limits, bits, core)
     return split(network, core, "in_order")
 
 
@@ -158,25 +161,26 @@ def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
 
 def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, Array]:
     """By limit, the load of every used core: neurons, axons in and out, synapses, bits of synapse memory."""
+    from .kernels import count_loads
+
     cores = placement.cores
     compact = {name: np.searchsorted(cores, core) for name, core in placement.core.items()}
     first, n = offsets(network), len(cores)
     place = np.concatenate([compact.get(p.name, np.full(p.size, -1)) for p in sources(network)])
-    word, head = chip.geometry("synapse_word_bits"), chip.geometry("synapse_list_bits", 0)
-    loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_in", "axons_out", "synapses", "memory")}
+    bits = *(chip.geometry(name, 0) for name in ("synapse_bits", "synapse_list_bits")), chip.geometry("synapse_word_bits")
+    loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_out")}
     for core in compact.values():
         loads["neurons"] += np.bincount(core, minlength=n)
     tables: dict[str, Any] = {}
     for q, table in zip(network.projections, fan_out_to(network, place, n), strict=True):
         tables[q.pre] = tables[q.pre] + table if q.pre in tables else table
+    into = np.zeros((n, 3), np.int64)
     for name, table in tables.items():
-        loads["axons_in"] += np.bincount(table.indices, minlength=n)
-        loads["synapses"] += np.bincount(table.indices, table.data, minlength=n).astype(np.int64)
-        bits = -(-(table.data * chip.geometry("synapse_bits", 0) + head) // word) * word
-        loads["memory"] += np.bincount(table.indices, bits, minlength=n).astype(np.int64)
+        count_loads(table.indices, table.data, bits, into)
         if name in compact:
             source = place[first[name] : first[name] + table.shape[0]]
             loads["axons_out"] += np.bincount(source, np.diff(table.indptr), minlength=n).astype(np.int64)
+    loads |= dict(zip(("axons_in", "synapses", "memory"), into.T, strict=True))
     keys = {"memory": "synapse_memory_per_core"}
     if not chip.geometry("synapse_bits", 0):
         del loads["memory"]

@@ -28,7 +28,7 @@ from ..spikes import Spikes
 from .chip import Chip, load_chip
 from .meter import Meter
 from .placement import Placement, chips_used, core_loads, fill, fit, place_in_order, split, tile_position
-from .wiring import Sparse, sources, synapses_by_source
+from .wiring import Sparse, sources, synapses_by_target
 
 Array = NDArray[Any]
 #: Largest weight of a vertex or edge given to METIS, passes of single moves, trials of seating per part.
@@ -215,7 +215,7 @@ def _by_traffic(
     network: Network, chip: Chip, spikes: Mapping[str, Spikes], first: Placement, per_core: int
 ) -> dict[str, Placement]:
     """Candidates, each on well chosen seats: in order; in order by work, on more cores; METIS by room and by work."""
-    synapses = synapses_by_source(network)
+    synapses = sp.csr_array(synapses_by_target(network).T)
     rate = np.concatenate([spikes[p.name].counts().astype(float) for p in sources(network)])
     if not rate.any():
         rate[:] = 1.0
