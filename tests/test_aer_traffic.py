@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from aer_reference import layered_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,16 @@ def test_a_convolutional_net_gains_a_quarter(channels_first):
     assert placed.table["in_order"]["cores"] >= 16
     assert max(placed.gain("network_joules"), placed.gain("seconds")) > 0.25
     assert min(placed.gain("network_joules"), placed.gain("seconds")) >= 0.0
+    assert placed.table[placed.strategy]["broken"] == 0
+
+
+def test_layers_numbered_by_place_gain_time_without_more_packets():
+    network = layered_network()
+    spikes = simulate(network, {}, 20).spikes
+    placed = place(network, CHIP, spikes)
+    assert placed.table["in_order"]["cores"] >= 16
+    assert placed.gain("seconds") > 0.25
+    assert placed.gain("network_joules") > 0.0
     assert placed.table[placed.strategy]["broken"] == 0
 
 

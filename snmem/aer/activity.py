@@ -95,7 +95,7 @@ class Activity:
 
 
 class _Ways:
-    """The synapses of a projection without their weights: ``into`` by target, ``out`` by source, as (start, indices)."""
+    """Synapses of a projection without weights, each (start, index): ``into`` by target, ``out`` by source."""
 
     def __init__(self, weights: Any) -> None:
         there = sp.csr_array((np.zeros(weights.nnz, np.int8), weights.indices, weights.indptr), weights.shape).tocsc()

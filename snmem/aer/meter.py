@@ -14,7 +14,7 @@ from ..spikes import Spikes
 from .chip import Chip
 from .placement import Placement, chips_used, tile_position
 from .timing import DetailedTimer, StepTimes, join, simple_times
-from .wiring import Wiring, sources, wire
+from .wiring import sources, wire
 
 Array = NDArray[Any]
 #: Cells (steps x cores) counted at once.

@@ -43,7 +43,7 @@ class Mesh(NamedTuple):
 
 
 def make_mesh(x: Any, y: Any, **constants: Any) -> Mesh:
-    """The mesh that holds the tiles at ``x``, ``y`` of every core, then of the entry; ``constants`` of :class:`Mesh`."""
+    """The mesh around the tiles at ``x``, ``y`` of every core, then of the entry; ``constants``: those of Mesh."""
     height, width, cores = int(y.max()) + 1, int(x.max()) + 1, len(x) - 1
     tile, way = np.divmod(np.arange(4 * width * height), 4)
     to_x, to_y = x[:cores], y[:cores]
@@ -103,7 +103,7 @@ def make_work(mesh: Mesh, packets: int) -> Work:
 
 @njit(cache=True)
 def _push(when, what, n, hole, time, event):
-    """Add an event to the heap of ``n``, in place of the first one if that is a ``hole``; returns how many there are."""
+    """Add an event to the heap of ``n``, in place of the first one if that is a ``hole``; returns the new ``n``."""
     if hole:
         _sink(when, what, n, time, event)
         return n

@@ -167,7 +167,8 @@ def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, 
     compact = {name: np.searchsorted(cores, core) for name, core in placement.core.items()}
     first, n = offsets(network), len(cores)
     place = np.concatenate([compact.get(p.name, np.full(p.size, -1)) for p in sources(network)])
-    bits = *(chip.geometry(name, 0) for name in ("synapse_bits", "synapse_list_bits")), chip.geometry("synapse_word_bits")
+    empty = {"synapse_bits": 0, "synapse_list_bits": 0, "synapse_word_bits": 1}  # of a chip without such lists
+    bits = tuple(chip.geometry(name, value) for name, value in empty.items())
     loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_out")}
     for core in compact.values():
         loads["neurons"] += np.bincount(core, minlength=n)

@@ -2,8 +2,8 @@
 
 Three stages, each on the true cost of packets (one per spike and destination core, plus its hops):
 
-1. a multilevel graph partitioner (METIS, through pymetis) cuts the network into parts, weighting each neuron by the room
-   or the time it needs on a core, and pairs of neurons by the spikes that pass between them or that both receive;
+1. a multilevel graph partitioner (METIS, through pymetis) cuts the network into parts, weighting each neuron by the
+   room or time it needs on a core, and pairs of neurons by the spikes that pass between them or that both receive;
 2. groups of neurons with equal sources, then single neurons, move to the core where they save most packets, as long as
    there is room, until none does;
 3. parts trade places on the mesh while that saves hops.

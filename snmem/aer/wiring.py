@@ -72,7 +72,7 @@ def fan_out_to(network: Network, group: Array, groups: int, nonzero: bool = Fals
 
 
 def rows_of(matrix: Sparse) -> tuple[Array, Array]:
-    """(start, index) of a CSR or CSC matrix, as read-only int64 and int32, so that loops over them are compiled once."""
+    """(start, index) of a CSR or CSC matrix: read-only, int64 and int32, so that loops over them compile once."""
     pair = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False).view()
     for a in pair:
         a.setflags(write=False)
