@@ -112,6 +112,15 @@ def test_without_a_run_every_source_counts_the_same():
     assert place(network, CHIP, neurons_per_core=32).gain("network_joules") > 0.4
 
 
+def test_packets_and_hops_decide_on_a_chip_without_prices():
+    network = shuffled_modules(size=64, inside=20)
+    table = (placed := place(network, "truenorth", neurons_per_core=32)).table
+    before, after = table["in_order"], table[placed.strategy]
+    assert before["network_joules"] == before["seconds"] == 0.0
+    assert after["packets_off_core"] + after["hops"] < 0.75 * (before["packets_off_core"] + before["hops"])
+    assert after["broken"] <= before["broken"]
+
+
 def test_unknown_strategies_are_refused():
     network = shuffled_modules(size=16, inside=4)
     with pytest.raises(InputError, match='strategy must be "traffic" or "in_order", got \'magic\''):

@@ -193,7 +193,8 @@ def check_fit(fitted: Fit, placement: Placement, chip: Chip) -> None:
     if fitted.violations:
         raise InputError(
             f"network does not fit {chip.name} ({placement.strategy}): limit {'; limit '.join(fitted.violations)}. Use "
-            'a smaller or sparser network, another placement, or limits="report" to bill it all the same'
+            'a smaller or sparser network, another placement, or limits="report" (snmem cost --allow-oversize) to bill '
+            "it all the same"
         )
 
 

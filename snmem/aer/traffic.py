@@ -200,8 +200,9 @@ def place(
     spikes : spikes by population of a typical run (``Recording.spikes``); None: every source spikes once.
     strategy : "traffic", or "in_order".
     objective : what to make small: "energy" (of packets and hops), "time" (simple model), or "both": their product,
-        with neither worse than in order. The placement in order is always a candidate, and none that breaks more
-        limits than it is taken, so the objective never gets worse.
+        with neither worse than in order. Where that is equal, or the chip has no such prices, packets and hops. The
+        placement in order is always a candidate, and none that breaks more limits than it is taken, so the objective
+        never gets worse.
     neurons_per_core : most neurons on a core; default: the chip's limit.
 
     Raises
@@ -224,7 +225,12 @@ def place(
     table = {name: _figures(network, profile, spikes, p) for name, p in candidates.items()}
     start = table["in_order"]
     allowed = [n for n, row in table.items() if all(row[k] <= start[k] for k in (*keys[objective], "broken"))]
-    best = min(allowed, key=lambda name: float(np.prod([table[name][k] for k in keys[objective]])))
+
+    def cost(name: str) -> tuple[float, int]:
+        row = table[name]  # packets and hops decide where the chip has no prices or all are equal
+        return float(np.prod([row[k] for k in keys[objective]])), row["packets_off_core"] + row["hops"]
+
+    best = min(allowed, key=cost)
     return Placed(candidates[best], best, table)
 
 
