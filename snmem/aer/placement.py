@@ -199,11 +199,9 @@ def check_fit(fitted: Fit, placement: Placement, chip: Chip) -> None:
 
 
 def check_placement(network: Network, placement: Placement) -> None:
-    """InputError if a population is missing or has another size."""
+    """InputError if a population is missing, has another size, or has core numbers that are not whole."""
     for p in network.neurons:
-        given = placement.core.get(p.name)
-        if given is None or len(given) != p.size or (np.asarray(given) < 0).any():
-            raise InputError(
-                f"placement: population {p.name!r} needs {p.size} core numbers >= 0, "
-                f"got {'none' if given is None else f'{len(given)}, smallest {min(given, default=0)}'}"
-            )
+        given = np.asarray(placement.core.get(p.name, ()))
+        if given.shape != (p.size,) or given.dtype.kind not in "iu" or (given < 0).any():
+            got = f"{given.size} of type {given.dtype}, smallest {given.min()}" if given.size else "none"
+            raise InputError(f"placement: population {p.name!r} needs {p.size} whole core numbers >= 0, got {got}")
