@@ -38,6 +38,8 @@ _GROUPS, _SLACK = 16, 1.1
 #: The same where neurons with shared inputs are kept together; work of the busiest core over that in order, to try;
 #: room over what is needed; most pairs of neurons to look at.
 _SHARED_GROUPS, _WORK, _SPARE, _PAIRS = 4, (1.0, 0.8, 0.65, 0.5), 1.15, 10**7
+#: Entries of a graph from which on METIS cuts it once only, not the best of four times.
+_MANY = 500_000
 
 
 def _one_spike_each(network: Network) -> dict[str, Spikes]:
@@ -97,7 +99,7 @@ def _partition(flow: Sparse, weight: Array, parts: int) -> Array:
         eweights=edges.astype(kind),
         vweights=np.ceil(weight * (_SCALE / weight.max())).astype(kind),
         recursive=False,
-        options=pymetis.Options(seed=1, ufactor=60, ncuts=4),
+        options=pymetis.Options(seed=1, ufactor=60, ncuts=4 if flow.nnz < _MANY else 1),
     )
     return np.unique(np.asarray(part, np.int64), return_inverse=True)[1]
 
