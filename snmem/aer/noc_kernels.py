@@ -22,17 +22,16 @@ SEND, RECEIVE, LINK = range(3)
 
 
 class Mesh(NamedTuple):
-    """What does not change: the ways through the mesh and the chip's constants.
+    """What does not change: where every mover stands, and the chip's constants.
 
-    tile : (senders,) of every core, then of the entry.    end : (links,) tile that a link leads to.
-    way : int32 (tiles, cores) the place where a packet for a core goes from a tile.
+    at : (movers,) tile as x * 2**32 + y: that a link leads to, of a core, of a sender.
+    out : (movers,) the first of the four links that leave it.
     links : 4 * tiles of the mesh.    hop_ew, hop_ns, occupancy : seconds.
     capacity, core_capacity : packets the queue of a link and of a core hold.
     """
 
-    tile: Any
-    end: Any
-    way: Any
+    at: Any
+    out: Any
     links: int
     cores: int
     hop_ew: float
@@ -44,16 +43,11 @@ class Mesh(NamedTuple):
 
 def make_mesh(x: Any, y: Any, **constants: Any) -> Mesh:
     """The mesh around the tiles at ``x``, ``y`` of every core, then of the entry; ``constants``: those of Mesh."""
-    height, width, cores = int(y.max()) + 1, int(x.max()) + 1, len(x) - 1
+    height, width = int(y.max()) + 1, int(x.max()) + 1
     tile, way = np.divmod(np.arange(4 * width * height), 4)
-    to_x, to_y = x[:cores], y[:cores]
-    table = np.empty((width * height, cores), np.int32)
-    for t, row in enumerate(table):
-        at_x, at_y = divmod(t, height)
-        row[:] = np.where(to_y != at_y, 4 * t + 2 + (to_y < at_y), 4 * len(table) + np.arange(cores))
-        row[to_x != at_x] = 4 * t + (to_x < at_x)[to_x != at_x]
-    end = tile + height * ((way == 0).astype(np.int64) - (way == 1)) + (way == 2) - (way == 3)
-    return Mesh(x * height + y, end, table, links=len(end), cores=cores, **constants)
+    end_x, end_y = tile // height + (way == 0) - (way == 1), tile % height + (way == 2) - (way == 3)
+    at_x, at_y = np.concatenate([end_x, x[:-1], x]), np.concatenate([end_y, y[:-1], y])
+    return Mesh((at_x << 32) + at_y, 4 * (at_x * height + at_y), links=len(tile), cores=len(x) - 1, **constants)
 
 
 class Work(NamedTuple):
@@ -85,7 +79,8 @@ class Work(NamedTuple):
 
 def make_work(mesh: Mesh, packets: int) -> Work:
     """Arrays for steps of up to ``packets`` packets."""
-    places, senders = mesh.links + mesh.cores, len(mesh.tile)
+    places = mesh.links + mesh.cores
+    senders = len(mesh.at) - places
 
     def none(n: int, kind: Any = np.int64) -> Any:
         return np.full(n, -1, kind)
@@ -152,13 +147,13 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
 
     One long function on purpose: compiled calls that pass this many arrays cost more than the work they would do.
     """
-    tile, end, way, links, cores, hop_ew, hop_ns, occupancy, capacity, core_capacity = mesh
+    at, out, links, cores, hop_ew, hop_ns, occupancy, capacity, core_capacity = mesh
     (
         head, last, count, waiting, waiting_last, waits_behind, free, called, position, sent, following, read,
         when, what, ew_when, ew_what, ns_when, ns_what, ready_when, ready_what, burst_when, burst_what,
     ) = work  # fmt: skip
-    senders = tile.size
     places = links + cores
+    senders = at.size - places
     mask = ew_when.size - 1
     ew_out = ew_in = ns_out = ns_in = ready_out = ready_in = burst_out = burst_in = 0
     ew_next = ns_next = ready_next = burst_next = np.inf  # times at the heads of the lines
@@ -242,10 +237,12 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
                 break
             first = position[m - places] if m >= places else head[m]  # mover m sends its first packet on
             c = target[first]
-            q = way[tile[m - places] if m >= places else end[m], c]
-            if q < links:
+            here, there = at[m], at[places + c]
+            if here != there:
+                q = out[m] + (0 if (here ^ there) >> 32 else 2) + (there < here)
                 full = count[q] >= capacity
             else:
+                q = links + c
                 while head[q] >= 0 and read[head[q]] <= now:
                     head[q] = following[head[q]]
                     count[q] -= 1

@@ -87,6 +87,7 @@ class DetailedTimer:
         self._make = make_work, make_packets
         self.barrier = barrier
         self.waits = 0
+        self.senders = len(x)
         self.mesh = make_mesh(
             x,
             y,
@@ -130,7 +131,7 @@ class DetailedTimer:
         if packets.max(initial=0) > self.room or not self.room:
             self.room = int(packets.max(initial=0)) + 1
             self.work = self._make[0](self.mesh, self.room)
-            self.packets = self._make[1](len(self.mesh.tile), self.room)
+            self.packets = self._make[1](self.senders, self.room)
         if (step[1:] < step[:-1]).any():
             order = np.argsort(step, kind="stable")
             step, source = step[order], source[order]
