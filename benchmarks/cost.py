@@ -62,14 +62,13 @@ def _random(cores: int, per_core: int, fan_cores: int = 8, fan: int = 16, seed: 
     n = cores * per_core
     fires = rng.random(n) < 0.25
     sources = np.flatnonzero(fires)
-    post = [
-        c * per_core + rng.choice(per_core, fan, replace=False)
-        for _ in sources
-        for c in rng.choice(cores, fan_cores, replace=False)
-    ]
-    pre = np.repeat(sources, fan_cores * fan)
+    post = np.empty((len(sources), fan_cores, fan), np.int32)
+    for row in post:
+        for k, c in enumerate(rng.choice(cores, fan_cores, replace=False)):
+            row[k] = c * per_core + rng.choice(per_core, fan, replace=False)
+    pre = np.repeat(sources.astype(np.int32), fan_cores * fan)
     neuron = LIF(beta=1.0, theta=64.0, bias=np.where(fires, 128.0, 0.0))
-    return _network(n, neuron, pre, np.concatenate(post), np.full(len(pre), 128.0, np.float32))
+    return _network(n, neuron, pre, post.reshape(-1), np.full(len(pre), 128.0, np.float32))
 
 
 def _recurrent(cores: int, per_core: int, targets: int = 100, seed: int = 12) -> Network:

@@ -360,7 +360,8 @@ class Network:
                         h.update(np.asarray(getattr(value, g.name)).astype(str).tobytes())
                 elif sp.issparse(value):
                     for part, kind in ((value.indptr, np.int64), (value.indices, np.int32), (value.data, np.float64)):
-                        h.update(np.ascontiguousarray(part, kind).data)
+                        for i in range(0, len(part), 1 << 16):  # parts: what is of another type is copied
+                            h.update(np.ascontiguousarray(part[i : i + (1 << 16)], kind).data)
                 else:
                     h.update(repr(value).encode())
         h.update(repr((self.outputs, self.dt)).encode())

@@ -138,7 +138,9 @@ def test_bad_requests_name_the_remedy(r1):
         bill(network, simulate(network, {}, 1, backend="reference"), NAHUKU)
     with pytest.raises(InputError, match="one of dense, sparse, conv, got 'round'"):
         bill(network, recording, NAHUKU, synapses="round")
-    with pytest.raises(InputError, match="population 'n' needs 1024 core numbers"):
+    with pytest.raises(InputError, match="population 'n' needs 1024 whole core numbers >= 0, got 1024 of type float64"):
+        bill(network, recording, NAHUKU, placement=Placement({"n": np.zeros(1024)}))
+    with pytest.raises(InputError, match="population 'n' needs 1024 whole core numbers"):
         bill(network, recording, NAHUKU, placement=Placement({"n": np.zeros(3, int)}))
     big = Network((Population("n", 1025, LIF()),))
     run = simulate(big, {}, 1, backend="reference", counters=True)

@@ -1,14 +1,12 @@
 """Networks of the size that others publish: exact counts, closed-form energy and time, memory that does not grow."""
 
 import tracemalloc
-from itertools import pairwise
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from aer_reference import random_network, recurrent_network
+from aer_reference import layered_network, random_network, recurrent_network
 
-from snmem import LIF, Network, Population, Projection, simulate
+from snmem import simulate
 from snmem.aer import Placement, load_chip, measure
 
 CHIP = load_chip("loihi1-nahuku")
@@ -74,27 +72,8 @@ def test_ten_thousand_recurrent_neurons_with_millions_of_packets():
     assert any("axons_out_per_core is 4096" in text for text in b.mapping["violations"])
 
 
-def convolutional():
-    """32 x 32 - 16c3, stride 2 - 32c3 - 64c3 - 11c3 - 11: 18,678 neurons and 3.6 million synapses."""
-    rng = np.random.default_rng(0)
-    populations = [Population("in", 1024, LIF(theta=255.0, bias=rng.integers(0, 60, 1024).astype(float)))]
-    projections = []
-    sizes = ((32, 1), (15, 16), (13, 32), (11, 64), (9, 11))
-    for k, ((before, ci), (after, co)) in enumerate(pairwise(sizes)):
-        y, x, c, i, j, d = np.indices((after, after, co, 3, 3, ci), np.int32).reshape(6, -1)
-        stride = 2 if k == 0 else 1
-        pre, post = ((y * stride + i) * before + x * stride + j) * ci + d, (y * after + x) * co + c
-        values = rng.normal(20.0, 60.0, (co, ci, 3, 3)).astype(np.float32)[c, d, i, j]
-        shape = (after * after * co, before * before * ci)
-        populations.append(Population(f"c{k}", shape[0], LIF(theta=300.0)))
-        projections.append(Projection(populations[-2].name, f"c{k}", sp.csr_array((values, (post, pre)), shape=shape)))
-    populations.append(Population("out", 11, LIF(theta=300.0)))
-    projections.append(Projection("c3", "out", rng.normal(20.0, 60.0, (11, 891))))
-    return Network(tuple(populations), tuple(projections))
-
-
 def test_memory_does_not_grow_with_the_length_of_a_run():
-    network = convolutional()
+    network = layered_network()
     assert sum(p.size for p in network.neurons) == 18_678
     assert sum(q.synapses for q in network.projections) == 3_564_441
     peaks = []

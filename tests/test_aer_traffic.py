@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from aer_reference import layered_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,16 @@ def test_a_convolutional_net_gains_a_quarter(channels_first):
     assert placed.table[placed.strategy]["broken"] == 0
 
 
+def test_layers_numbered_by_place_gain_time_without_more_packets():
+    network = layered_network()
+    spikes = simulate(network, {}, 20).spikes
+    placed = place(network, CHIP, spikes)
+    assert placed.table["in_order"]["cores"] >= 16
+    assert placed.gain("seconds") > 0.25
+    assert placed.gain("network_joules") > 0.0
+    assert placed.table[placed.strategy]["broken"] == 0
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     n=st.integers(2, 60),
@@ -99,6 +110,15 @@ def test_no_objective_gets_worse_and_every_neuron_keeps_a_place(n, density, per_
 def test_without_a_run_every_source_counts_the_same():
     network = shuffled_modules(size=64, inside=20)
     assert place(network, CHIP, neurons_per_core=32).gain("network_joules") > 0.4
+
+
+def test_packets_and_hops_decide_on_a_chip_without_prices():
+    network = shuffled_modules(size=64, inside=20)
+    table = (placed := place(network, "truenorth", neurons_per_core=32)).table
+    before, after = table["in_order"], table[placed.strategy]
+    assert before["network_joules"] == before["seconds"] == 0.0
+    assert after["packets_off_core"] + after["hops"] < 0.75 * (before["packets_off_core"] + before["hops"])
+    assert after["broken"] <= before["broken"]
 
 
 def test_unknown_strategies_are_refused():

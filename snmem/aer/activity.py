@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..network import Network, Population
 from ..neuron import LIF
 from ..spikes import Spikes
+from .wiring import rows_of
 
 Array = NDArray[Any]
 
@@ -57,33 +59,44 @@ class Activity:
         sizes = [p.size for p in network.neurons]
         self.first = dict(zip([p.name for p in network.neurons], np.cumsum([0, *sizes]).tolist(), strict=False))
         self.pending = np.zeros((network.max_delay, sum(sizes)), np.uint8)
-        self.columns = [(q.by_pre.indptr.astype(np.int64), q.by_pre.indices) for q in network.projections]
+        self.ways = [_Ways(q.weights) for q in network.projections]
 
     def chunk(self, spikes: Mapping[str, Spikes], traces: Mapping[str, Array], steps: int) -> Active:
         """The next ``steps`` steps, from their spikes and traces."""
-        from .kernels import mark_active, mark_arrivals
+        from .kernels import mark_arrivals, mark_late, mark_states
 
         late = len(self.pending)
         rows = np.zeros((steps + late, self.pending.shape[1]), np.uint8)
         rows[:late] = self.pending
-        for q, (start, target) in zip(self.network.projections, self.columns, strict=True):
-            s = spikes[q.pre]
-            mark_arrivals(s.step, s.neuron, start, target, self.first[q.post], q.delay, rows)
+        changed, changes = {}, np.zeros((steps, rows.shape[1]), np.uint8)
         for p in self.network.neurons:
             s = spikes[p.name]
             rows[s.step, s.neuron + self.first[p.name]] = 1
-        counts, changes = {}, np.zeros((steps, rows.shape[1]), np.uint8)
-        for p in self.network.neurons:
             v, u = (traces.get(f"{p.name}.{x}", np.zeros((0, p.size))).astype(np.float64, copy=False) for x in "vu")
-            counts[p.name] = mark_active(
+            changed[p.name] = mark_states(
                 v, u, *self.state[p.name], keeps_current(p), np.broadcast_to(p.neuron.bias, p.size) != 0,
-                p.clear_every or 0, p.clear_offset, self.step, self.first[p.name], rows, changes,
+                p.clear_every or 0, p.clear_offset, self.step, self.first[p.name], rows[:steps], changes,
             )  # fmt: skip
+        for q, ways in zip(self.network.projections, self.ways, strict=True):
+            s, first = spikes[q.pre], self.first[q.post]
+            step_start = np.searchsorted(s.step, np.arange(steps + 1))
+            mark_arrivals(step_start, s.neuron, *ways.out, *ways.into, first, q.delay, rows[:steps])
+            mark_late(s.step, s.neuron, step_start[max(steps - q.delay, 0)], *ways.out, first, q.delay, rows)
         self.pending = rows[steps:].copy()
         self.step += steps
+        now = rows[:steps]
+        updated = {p.name: now[:, self.first[p.name] : self.first[p.name] + p.size] for p in self.network.neurons}
         return Active(
-            neurons=rows[:steps],
+            neurons=now,
             changes=changes,
-            updated={name: int(n) for name, (n, _) in counts.items()},
-            changed={name: int(n) for name, (_, n) in counts.items()},
+            updated={name: int(np.count_nonzero(x)) for name, x in updated.items()},
+            changed={name: int(n) for name, n in changed.items()},
         )
+
+
+class _Ways:
+    """Synapses of a projection without weights, each (start, index): ``into`` by target, ``out`` by source."""
+
+    def __init__(self, weights: Any) -> None:
+        there = sp.csr_array((np.zeros(weights.nnz, np.int8), weights.indices, weights.indptr), weights.shape).tocsc()
+        self.into, self.out = rows_of(weights), rows_of(there)

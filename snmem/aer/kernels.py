@@ -7,12 +7,13 @@ from numba import njit
 
 
 @njit(cache=True)
-def count_source(start, target, synapses, nonzero, core, tree, x, y, width, height, out):
+def count_source(start, target, synapses, nonzero, core, tree, x, y, width, height, out, to_own):
     """What one spike of each source makes: ``out`` (sources, 6).
 
     Its columns are packets, synaptic events, hops along x, along y, between chips, synaptic events of weights other
     than 0.    x, y : tile position by core, the entry of injected spikes last.    width, height : tiles of one chip.
     tree : (sources, 3) hops along x, y and between chips of one multicast packet; no rows: unicast.
+    to_own : (sources,) becomes True where a source has targets on its own core.
     """
     entry = x.size - 1
     for s in range(start.size - 1):
@@ -26,8 +27,57 @@ def count_source(start, target, synapses, nonzero, core, tree, x, y, width, heig
             row[3] += abs(y[c] - y[home])
             row[4] += abs(x[c] // width - x[home] // width) + abs(y[c] // height - y[home] // height)
             row[5] += nonzero[r]
+            to_own[s] |= c == core[s]
         if tree.shape[0] > 0 and row[0] > 0:
             row[0], row[2], row[3], row[4] = 1, tree[s, 0], tree[s, 1], tree[s, 2]
+
+
+@njit(cache=True)
+def count_by_group(start, source, order, bound, keep, sources):
+    """Synapses by (source, group of the target), as (start, group, synapses) of a CSR matrix.
+
+    start, source : sources of target j are source[start[j] : start[j + 1]].
+    order, bound : the targets in group g are order[bound[g] : bound[g + 1]].
+    keep : of each synapse, whether it counts; empty: all do. A group without any that counts keeps its place.
+    """
+    seen = np.full(sources, -1, np.int32)  # the latest group of each source
+    first = np.zeros(sources + 1, np.int64)
+    for g in range(bound.size - 1):
+        for j in order[bound[g] : bound[g + 1]]:
+            for k in range(start[j], start[j + 1]):
+                s = np.uint32(source[k])  # unsigned: no check for an index from the end
+                if seen[s] != g:
+                    seen[s] = g
+                    first[s + 1] += 1
+    for s in range(sources):
+        first[s + 1] += first[s]
+    group, synapses = np.empty(first[-1], np.int32), np.zeros(first[-1], np.int32)
+    at = first[:-1] - 1
+    seen[:] = -1
+    for g in range(bound.size - 1):
+        for j in order[bound[g] : bound[g + 1]]:
+            for k in range(start[j], start[j + 1]):
+                s = np.uint32(source[k])
+                if seen[s] != g:
+                    seen[s] = g
+                    at[s] += 1
+                    group[at[s]] = g
+                synapses[at[s]] += keep.size == 0 or keep[k]
+    return first, group, synapses
+
+
+@njit(cache=True)
+def count_loads(core, synapses, bits, out):
+    """Add the lists of synapses on each core to ``out`` (cores, 3): lists, synapses, bits of memory.
+
+    core, synapses : of each list.    bits : of a synapse, of the header of a list, of the words that a list fills.
+    """
+    synapse_bits, list_bits, word_bits = bits
+    for r in range(core.size):
+        row = out[core[r]]
+        row[0] += 1
+        row[1] += synapses[r]
+        row[2] += -(-(synapses[r] * synapse_bits + list_bits) // word_bits) * word_bits
 
 
 @njit(cache=True)
@@ -95,14 +145,53 @@ def count_by_core(step, neuron, core, out):
 
 
 @njit(cache=True)
-def mark_arrivals(step, source, start, target, first, delay, arrived):
-    """Set ``arrived[step + delay, first + target]`` for every synapse of every spike, as far as there are rows."""
-    for i in range(step.size):
-        t = step[i] + delay
-        if t < arrived.shape[0]:
-            row = arrived[t, first:]
-            for k in range(start[source[i]], start[source[i] + 1]):
-                row[np.uint32(target[k])] = 1  # unsigned: no check for an index from the end
+def mark_late(step, source, low, start, target, first, delay, arrived):
+    """Set ``arrived[step + delay, first + target]`` for every synapse of the spikes from number ``low`` on."""
+    for i in range(low, step.size):
+        row = arrived[step[i] + delay, first:]
+        for k in range(start[source[i]], start[source[i] + 1]):
+            row[np.uint32(target[k])] = 1  # unsigned: no check for an index from the end
+
+
+@njit(cache=True)
+def mark_arrivals(step_start, source, start, target, into_start, into, first, delay, active):
+    """Set ``active[t + delay, first + target]`` for every synapse of every spike of step t, as far as there are rows.
+
+    Two ways to the same result: along the synapses of the spikes, or, where that is less, from every neuron that is
+    not marked yet along its own synapses until one comes from a spike.
+
+    source : spikes of step t at step_start[t] : step_start[t + 1].
+    start, target : targets of source s at start[s] : start[s + 1];  into_start, into : the same from target to source.
+    """
+    size = into_start.size - 1
+    fired = np.zeros(start.size - 1, np.uint8)
+    for t in range(min(step_start.size - 1, active.shape[0] - delay)):
+        row = active[t + delay, first : first + size]
+        spikes = source[step_start[t] : step_start[t + 1]]
+        events = 0
+        for s in spikes:
+            events += start[s + 1] - start[s]
+        unmarked = size
+        for i in range(size):
+            unmarked -= row[i]
+        if unmarked == 0 or events == 0:
+            continue
+        # a share of events / synapses comes from spikes: about one over that many are looked at until one does
+        if np.float64(events) * events < 2.0 * unmarked * into.size:
+            for s in spikes:
+                for k in range(start[s], start[s + 1]):
+                    row[np.uint32(target[k])] = 1  # unsigned: no check for an index from the end
+            continue
+        for s in spikes:
+            fired[s] = 1
+        for i in range(size):
+            if row[i] == 0:
+                for k in range(into_start[i], into_start[i + 1]):
+                    if fired[np.uint32(into[k])]:
+                        row[i] = 1
+                        break
+        for s in spikes:
+            fired[s] = 0
 
 
 @njit(cache=True)
@@ -114,15 +203,15 @@ def count_active(active, core, out):
 
 
 @njit(cache=True)
-def mark_active(v, u, before_v, before_u, has_u, driven, every, offset, step, first, active, changes):
-    """Mark the updated neurons of one population; returns (updated, changed).
+def mark_states(v, u, before_v, before_u, has_u, driven, every, offset, step, first, active, changes):
+    """Mark the neurons of one population that are updated whatever arrives; returns how many changed.
 
     v, u : traces (steps, neurons), u with no rows if there are none;  before_v, before_u : state before the first step,
     replaced by that after the last.    driven : neurons with a bias.    every, offset : timed clear (0 = never).
-    active : (steps, all neurons), holds 1 where input arrived or the neuron spiked; becomes 1 where it is updated.
+    active : (steps, all neurons), becomes 1 where the state before is not 0 or a bias acts.
     changes : (steps, all neurons), becomes 1 where v differs before and after.
     """
-    updated = changed = 0
+    changed = 0
     size = v.shape[1]
     for t in range(v.shape[0]):
         if every > 0 and (step + t) % every == offset:
@@ -130,13 +219,11 @@ def mark_active(v, u, before_v, before_u, has_u, driven, every, offset, step, fi
             before_u[:] = 0.0
         row = active[t]
         for i in range(size):
-            on = row[first + i] or before_v[i] != 0.0 or driven[i] or (has_u[i] and before_u[i] != 0.0)
-            row[first + i] = on
-            updated += on
+            row[first + i] |= before_v[i] != 0.0 or driven[i] or (has_u[i] and before_u[i] != 0.0)
             other = v[t, i] != before_v[i]
             changes[t, first + i] = other
             changed += other
             before_v[i] = v[t, i]
         if u.shape[0] > 0:
             before_u[:] = u[t]
-    return updated, changed
+    return changed

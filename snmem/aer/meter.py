@@ -14,7 +14,7 @@ from ..spikes import Spikes
 from .chip import Chip
 from .placement import Placement, chips_used, tile_position
 from .timing import DetailedTimer, StepTimes, join, simple_times
-from .wiring import Wiring, sources, wire
+from .wiring import sources, wire
 
 Array = NDArray[Any]
 #: Cells (steps x cores) counted at once.
@@ -68,13 +68,14 @@ class Meter:
         self.steps = 0
         self._counts = np.zeros(len(self.layer), np.int64)
         self._each = np.zeros((len(self.layer), len(COLUMNS)), np.int64)
+        self._to_own_core = np.zeros(len(self.layer), np.bool_)
         count_source(
-            w.start, w.target, w.synapses, w.nonzero, w.core, self.tree, self.x, self.y, *self.size, self._each
-        )
+            w.start, w.target, w.synapses, w.nonzero, w.core, self.tree, self.x, self.y, *self.size, self._each,
+            self._to_own_core,
+        )  # fmt: skip
         self._packets = self._each[:, 0].copy()
         self._routes = self._count_routes()
         self.wiring = replace(w, by_projection={})  # needed no more, and large
-        self._to_own_core = _to_own_core(self.wiring)
         self.core_spikes = np.zeros(n, np.int64)
         self.core_updated, self.core_changed = np.zeros(n), np.zeros(n, np.int64)
         self._by_step: list[Array] | None = [] if per_step else None
@@ -246,11 +247,3 @@ def _nonzero_fan_out(q: Any) -> Array:
     """Synapses of weight other than 0 of each presynaptic neuron."""
     w = q.weights
     return np.bincount(w.indices[w.data != 0], minlength=w.shape[1]) if (w.data == 0).any() else q.fan_out
-
-
-def _to_own_core(wiring: Wiring) -> Array:
-    """For each source, whether it has targets on its own core."""
-    source = np.repeat(np.arange(len(wiring.core)), np.diff(wiring.start))
-    out = np.zeros(len(wiring.core), bool)
-    out[source[wiring.target == wiring.core[source]]] = True
-    return out

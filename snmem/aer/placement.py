@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..network import Network
 from .chip import Chip
-from .wiring import Sparse, fan_out_to, offsets, sources, synapses_by_source
+from .wiring import fan_out_to, offsets, rows_of, sources, synapses_by_target
 
 Array = NDArray[Any]
 
@@ -68,15 +68,18 @@ def fill(
     """
     from .traffic_kernels import fill_cores
 
-    into: Sparse = synapses_by_source(network).tocsc()
-    source = np.repeat(into.indices, into.data).astype(np.int32)
-    each = np.concatenate([[0], np.cumsum(into.data)])
-    core = np.zeros(into.shape[1], np.int64)
+    into = synapses_by_target(network)
+    start, source = rows_of(into)
+    if (into.data > 1).any():
+        start = np.concatenate([[0], np.cumsum(into.data)])[start]
+        source = np.repeat(source, into.data)
+        source.setflags(write=False)
+    core = np.zeros(into.shape[0], np.int64)
     names = ("axons_in_per_core", "synapses_per_core", "synapse_memory_per_core")
     limits = (per_core, *(chip.limit(name) or 2**62 for name in names))
     bits = (chip.geometry("synapse_bits", 0), chip.geometry("synapse_list_bits", 0), chip.geometry("synapse_word_bits"))
     load = np.zeros((len(core), 2)) if work is None else work
-    fill_cores(each[into.indptr], source, into.shape[0], load, most_work, limits, bits, core)
+    fill_cores(start, source, into.shape[1], load, most_work, limits, bits, core)
     return split(network, core, "in_order")
 
 
@@ -158,25 +161,27 @@ def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
 
 def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, Array]:
     """By limit, the load of every used core: neurons, axons in and out, synapses, bits of synapse memory."""
+    from .kernels import count_loads
+
     cores = placement.cores
     compact = {name: np.searchsorted(cores, core) for name, core in placement.core.items()}
     first, n = offsets(network), len(cores)
     place = np.concatenate([compact.get(p.name, np.full(p.size, -1)) for p in sources(network)])
-    word, head = chip.geometry("synapse_word_bits"), chip.geometry("synapse_list_bits", 0)
-    loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_in", "axons_out", "synapses", "memory")}
+    empty = {"synapse_bits": 0, "synapse_list_bits": 0, "synapse_word_bits": 1}  # of a chip without such lists
+    bits = tuple(chip.geometry(name, value) for name, value in empty.items())
+    loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_out")}
     for core in compact.values():
         loads["neurons"] += np.bincount(core, minlength=n)
     tables: dict[str, Any] = {}
     for q, table in zip(network.projections, fan_out_to(network, place, n), strict=True):
         tables[q.pre] = tables[q.pre] + table if q.pre in tables else table
+    into = np.zeros((n, 3), np.int64)
     for name, table in tables.items():
-        loads["axons_in"] += np.bincount(table.indices, minlength=n)
-        loads["synapses"] += np.bincount(table.indices, table.data, minlength=n).astype(np.int64)
-        bits = -(-(table.data * chip.geometry("synapse_bits", 0) + head) // word) * word
-        loads["memory"] += np.bincount(table.indices, bits, minlength=n).astype(np.int64)
+        count_loads(table.indices, table.data, bits, into)
         if name in compact:
             source = place[first[name] : first[name] + table.shape[0]]
             loads["axons_out"] += np.bincount(source, np.diff(table.indptr), minlength=n).astype(np.int64)
+    loads |= dict(zip(("axons_in", "synapses", "memory"), into.T, strict=True))
     keys = {"memory": "synapse_memory_per_core"}
     if not chip.geometry("synapse_bits", 0):
         del loads["memory"]
@@ -188,16 +193,15 @@ def check_fit(fitted: Fit, placement: Placement, chip: Chip) -> None:
     if fitted.violations:
         raise InputError(
             f"network does not fit {chip.name} ({placement.strategy}): limit {'; limit '.join(fitted.violations)}. Use "
-            'a smaller or sparser network, another placement, or limits="report" to bill it all the same'
+            'a smaller or sparser network, another placement, or limits="report" (snmem cost --allow-oversize) to bill '
+            "it all the same"
         )
 
 
 def check_placement(network: Network, placement: Placement) -> None:
-    """InputError if a population is missing or has another size."""
+    """InputError if a population is missing, has another size, or has core numbers that are not whole."""
     for p in network.neurons:
-        given = placement.core.get(p.name)
-        if given is None or len(given) != p.size or (np.asarray(given) < 0).any():
-            raise InputError(
-                f"placement: population {p.name!r} needs {p.size} core numbers >= 0, "
-                f"got {'none' if given is None else f'{len(given)}, smallest {min(given, default=0)}'}"
-            )
+        given = np.asarray(placement.core.get(p.name, ()))
+        if given.shape != (p.size,) or given.dtype.kind not in "iu" or (given < 0).any():
+            got = f"{given.size} of type {given.dtype}, smallest {given.min()}" if given.size else "none"
+            raise InputError(f"placement: population {p.name!r} needs {p.size} whole core numbers >= 0, got {got}")

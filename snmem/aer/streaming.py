@@ -19,8 +19,8 @@ from .meter import Meter
 from .placement import Placement
 from .pricing import Totals
 
-#: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 12 steps).
-CHUNK_VALUES, MOST_VALUES = 2**17, 2**22
+#: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 8 steps).
+CHUNK_VALUES, MOST_VALUES = 3 * 2**15, 2**22
 
 
 def measure(
@@ -73,7 +73,7 @@ def run_metered(
     sums = {p.name: np.zeros(2, np.int64) for p in network.neurons}
     learned = {q.name: 0 for q in network.projections if q.plasticity}
     neurons = sum(p.size for p in network.neurons)
-    chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(12, MOST_VALUES // neurons))))
+    chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(8, MOST_VALUES // neurons))))
     state = None
     for low in range(0, max(steps, 1), chunk):
         high = min(low + chunk, steps)

@@ -78,7 +78,7 @@ class DetailedTimer:
     """
 
     def __init__(self, chip: Chip, wiring: Any, x: Array, y: Array, neurons: Array, barrier: float) -> None:
-        from .noc_kernels import Mesh, make_work
+        from .noc_kernels import make_mesh, make_work
         from .timing_kernels import Costs, Routes, make_packets
 
         def cost(name: str) -> float:
@@ -87,16 +87,10 @@ class DetailedTimer:
         self._make = make_work, make_packets
         self.barrier = barrier
         self.waits = 0
-        height, width = int(y.max()) + 1, int(x.max()) + 1
-        tile, way = np.divmod(np.arange(4 * width * height), 4)
-        self.mesh = Mesh(
-            x=x,
-            y=y,
-            end_x=tile // height + (way == 0) - (way == 1),
-            end_y=tile % height + (way == 2) - (way == 3),
-            height=height,
-            links=4 * width * height,
-            cores=len(neurons),
+        self.senders = len(x)
+        self.mesh = make_mesh(
+            x,
+            y,
             hop_ew=cost("hop_ew"),
             hop_ns=cost("hop_ns"),
             occupancy=cost("link"),
@@ -137,7 +131,7 @@ class DetailedTimer:
         if packets.max(initial=0) > self.room or not self.room:
             self.room = int(packets.max(initial=0)) + 1
             self.work = self._make[0](self.mesh, self.room)
-            self.packets = self._make[1](len(self.mesh.x), self.room)
+            self.packets = self._make[1](self.senders, self.room)
         if (step[1:] < step[:-1]).any():
             order = np.argsort(step, kind="stable")
             step, source = step[order], source[order]

@@ -45,7 +45,7 @@ class Packets(NamedTuple):
 def make_packets(senders: int, room: int) -> Packets:
     """Arrays for up to ``room`` packets a step."""
     return Packets(
-        np.zeros(senders + 1, np.int64), np.zeros(room, np.int64), np.zeros(room), np.zeros(room), np.zeros(senders)
+        np.zeros(senders + 1, np.int64), np.zeros(room, np.int32), np.zeros(room), np.zeros(room), np.zeros(senders)
     )
 
 
@@ -149,7 +149,7 @@ def time_steps(mesh, work, routes, packets, costs, step_start, source, active, s
             counts = updated[t] if updated.shape[0] > 1 else updated[0]
             _lay_out(routes, packets, costs, spikes, fired, busy, row, share, counts)
             seconds[t], core[t], stage[t], waits[t] = run_step(
-                mesh, work, packets.start, packets.target, packets.gap, packets.service, packets.tail
+                mesh, work, packets.start, packets.target, packets.gap, packets.service, packets.tail, costs.packet
             )
         total += waits[t]
     return total

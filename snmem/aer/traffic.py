@@ -2,8 +2,8 @@
 
 Three stages, each on the true cost of packets (one per spike and destination core, plus its hops):
 
-1. a multilevel graph partitioner (METIS, through pymetis) cuts the network into parts, weighting each synapse by the
-   spikes that cross it and each neuron by the room or the time it needs on a core;
+1. a multilevel graph partitioner (METIS, through pymetis) cuts the network into parts, weighting each neuron by the
+   room or time it needs on a core, and pairs of neurons by the spikes that pass between them or that both receive;
 2. groups of neurons with equal sources, then single neurons, move to the core where they save most packets, as long as
    there is room, until none does;
 3. parts trade places on the mesh while that saves hops.
@@ -28,13 +28,18 @@ from ..spikes import Spikes
 from .chip import Chip, load_chip
 from .meter import Meter
 from .placement import Placement, chips_used, core_loads, fill, fit, place_in_order, split, tile_position
-from .wiring import Sparse, sources, synapses_by_source
+from .wiring import Sparse, sources, synapses_by_target
 
 Array = NDArray[Any]
 #: Largest weight of a vertex or edge given to METIS, passes of single moves, trials of seating per part.
 _SCALE, _PASSES, _TRIALS = 1000, 8, 2000
 #: Groups of equal neurons a core should hold at least; work of the busiest core over that of the mean core.
 _GROUPS, _SLACK = 16, 1.1
+#: The same where neurons with shared inputs are kept together; work of the busiest core over that in order, to try;
+#: room over what is needed; most pairs of neurons to look at.
+_SHARED_GROUPS, _WORK, _SPARE, _PAIRS = 4, (1.0, 0.8, 0.65, 0.5), 1.15, 10**7
+#: Entries of a graph from which on METIS cuts it once only, not the best of four times.
+_MANY = 500_000
 
 
 def _one_spike_each(network: Network) -> dict[str, Spikes]:
@@ -94,7 +99,7 @@ def _partition(flow: Sparse, weight: Array, parts: int) -> Array:
         eweights=edges.astype(kind),
         vweights=np.ceil(weight * (_SCALE / weight.max())).astype(kind),
         recursive=False,
-        options=pymetis.Options(seed=1, ufactor=60, ncuts=4),
+        options=pymetis.Options(seed=1, ufactor=60, ncuts=4 if flow.nnz < _MANY else 1),
     )
     return np.unique(np.asarray(part, np.int64), return_inverse=True)[1]
 
@@ -108,6 +113,20 @@ def _flow(synapses: Sparse, rate: Array, twins: Sparse) -> Sparse:
     flow.setdiag(0)
     flow.eliminate_zeros()
     return flow
+
+
+def _shared_inputs(synapses: Sparse, rate: Array, twins: Sparse) -> Sparse | None:
+    """Spikes that groups of neurons both receive, symmetric; None where that are too many pairs."""
+    table = sp.csr_array(synapses @ twins)
+    reach = np.diff(table.indptr).astype(np.int64)
+    if (reach**2).sum() > _PAIRS:
+        return None
+    into = sp.csr_array((np.ones(table.nnz), table.indices, table.indptr), shape=table.shape)
+    each = (rate + rate.max() * 1e-3) / np.maximum(reach - 1, 1)  # a spike counts once, however many receive it
+    shared = sp.csr_array(into.T @ sp.diags_array(each) @ into)
+    shared.setdiag(0)
+    shared.eliminate_zeros()
+    return shared if shared.nnz else None
 
 
 def _refine(synapses: Sparse, rate: Array, part: Array, parts: int, take: Array, full: Array) -> Array:
@@ -183,8 +202,9 @@ def place(
     spikes : spikes by population of a typical run (``Recording.spikes``); None: every source spikes once.
     strategy : "traffic", or "in_order".
     objective : what to make small: "energy" (of packets and hops), "time" (simple model), or "both": their product,
-        with neither worse than in order. The placement in order is always a candidate, and none that breaks more
-        limits than it is taken, so the objective never gets worse.
+        with neither worse than in order. Where that is equal, or the chip has no such prices, packets and hops. The
+        placement in order is always a candidate, and none that breaks more limits than it is taken, so the objective
+        never gets worse.
     neurons_per_core : most neurons on a core; default: the chip's limit.
 
     Raises
@@ -207,7 +227,12 @@ def place(
     table = {name: _figures(network, profile, spikes, p) for name, p in candidates.items()}
     start = table["in_order"]
     allowed = [n for n, row in table.items() if all(row[k] <= start[k] for k in (*keys[objective], "broken"))]
-    best = min(allowed, key=lambda name: float(np.prod([table[name][k] for k in keys[objective]])))
+
+    def cost(name: str) -> tuple[float, int]:
+        row = table[name]  # packets and hops decide where the chip has no prices or all are equal
+        return float(np.prod([row[k] for k in keys[objective]])), row["packets_off_core"] + row["hops"]
+
+    best = min(allowed, key=cost)
     return Placed(candidates[best], best, table)
 
 
@@ -215,7 +240,7 @@ def _by_traffic(
     network: Network, chip: Chip, spikes: Mapping[str, Spikes], first: Placement, per_core: int
 ) -> dict[str, Placement]:
     """Candidates, each on well chosen seats: in order; in order by work, on more cores; METIS by room and by work."""
-    synapses = synapses_by_source(network)
+    synapses = sp.csr_array(synapses_by_target(network).T)
     rate = np.concatenate([spikes[p.name].counts().astype(float) for p in sources(network)])
     if not rate.any():
         rate[:] = 1.0
@@ -228,6 +253,7 @@ def _by_traffic(
     if synapses[: len(work)].nnz and n < len(work):  # there is something to cut
         for cores in sorted({n, max(2, int(0.85 * n)), min(n, _fewest_cores(synapses, chip, per_core))}):
             parts |= _cut(network, chip, synapses, rate, work, first, per_core, cores)
+        parts |= _keep_together(network, chip, synapses, rate, work, first, per_core, most)
     out = {}
     for name, part in parts.items():
         cores, dense = np.unique(part, return_inverse=True)
@@ -268,6 +294,33 @@ def _cut(
         together[group[::-1]] = part[::-1]  # a group is where its first neuron is
         part = _refine(table, rate, together, used, twins.T @ take, full)[group]
         out[f"{name}, {used} cores"] = _refine(synapses, rate, part, used, take, full)
+    return out
+
+
+def _keep_together(
+    network: Network,
+    chip: Chip,
+    synapses: Sparse,
+    rate: Array,
+    work: Array,
+    first: Placement,
+    per_core: int,
+    most: int,
+) -> dict[str, Array]:
+    """Parts of METIS, neurons with shared inputs together, on at most ``most`` cores: each with a share of the work
+    of the busiest core in order."""
+    twins = _twins(synapses, max(1, len(work) // (_SHARED_GROUPS * len(first.cores))))
+    shared = _shared_inputs(synapses, rate, twins)
+    out: dict[str, Array] = {}
+    if shared is None:
+        return out
+    take, full = _room(network, synapses, chip, first, per_core)
+    busiest = max(np.bincount(np.concatenate(list(first.core.values())), kind).max() for kind in work.T)
+    for share in _WORK:
+        need = np.maximum((take / full).max(1), (work / (share * busiest)).max(1))
+        cores = int(np.ceil(_SPARE * need.sum()))
+        if 1 < cores <= min(most, shared.shape[0]):
+            out[f"shared inputs, {cores} cores"] = _partition(shared, twins.T @ need, cores)[twins.indices]
     return out
 
 

@@ -77,9 +77,9 @@ def move_neurons(start, source, rate, part, reach, take, room, order):
             s = source[k]
             if reach[s, a] == 1:
                 gain += rate[s]
-            for b in range(parts):
-                if reach[s, b] == 0:
-                    cost[b] += rate[s]
+            if rate[s] > 0.0:
+                for b in range(parts):
+                    cost[b] += rate[s] * (reach[s, b] == 0)
         best, best_gain = -1, -np.inf if (room[a] < 0).any() else 1e-9
         for b in range(parts):
             if b != a and gain - cost[b] > best_gain and (room[b] >= take[j]).all():

@@ -56,27 +56,42 @@ def fan_out_to(network: Network, group: Array, groups: int, nonzero: bool = Fals
     ``group`` has one entry per source of the network (those of inputs are not used).    ``nonzero``: count only weights
     other than 0; a group that has none keeps its place.
     """
+    from .kernels import count_by_group
+
     first = offsets(network)
     tables = []
     for q in network.projections:
         targets, sources = q.weights.shape
-        columns = np.repeat(group[first[q.post] : first[q.post] + targets].astype(np.int32), np.diff(q.weights.indptr))
-        ones = (q.weights.data != 0).astype(np.int32) if nonzero else np.ones(q.synapses, np.int32)
-        tables.append(sp.csr_array(sp.coo_array((ones, (q.weights.indices, columns)), shape=(sources, groups))))
+        mine = group[first[q.post] : first[q.post] + targets]
+        order = np.argsort(mine, kind="stable")
+        bound = np.searchsorted(mine[order], np.arange(groups + 1))
+        keep = q.weights.data != 0 if nonzero else np.zeros(0, bool)
+        start, found, synapses = count_by_group(*rows_of(q.weights), order, bound, keep, sources)
+        tables.append(sp.csr_array((synapses, found, start), shape=(sources, groups)))
     return tables
 
 
-def synapses_by_source(network: Network) -> Sparse:
-    """Number of synapses of all projections as one matrix (sources, neurons)."""
-    first = offsets(network)
-    rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for q in network.projections:
-        w: Sparse = q.by_pre
-        rows.append(np.repeat(np.arange(w.shape[1]), np.diff(w.indptr)) + first[q.pre])
-        columns.append(w.indices.astype(np.int64) + first[q.post])
-    where = (np.concatenate(rows), np.concatenate(columns))
-    shape = (sum(p.size for p in network.populations), sum(p.size for p in network.neurons))
-    return sp.csr_array(sp.coo_array((np.ones(len(where[0]), np.int32), where), shape=shape))
+def rows_of(matrix: Sparse) -> tuple[Array, Array]:
+    """(start, index) of a CSR or CSC matrix: read-only, int64 and int32, so that loops over them compile once."""
+    pair = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False).view()
+    for a in pair:
+        a.setflags(write=False)
+    return pair
+
+
+def synapses_by_target(network: Network) -> Sparse:
+    """Number of synapses of all projections as one CSR matrix (neurons, sources)."""
+    rows = []
+    for p in network.neurons:
+        parts: dict[str, Sparse] = {}
+        for q in network.projections:
+            if q.post == p.name:
+                ones = np.ones(q.synapses, np.int32)
+                part = sp.csr_array((ones, q.weights.indices, q.weights.indptr), shape=q.weights.shape)
+                parts[q.pre] = parts[q.pre] + part if q.pre in parts else part
+        all_parts = [parts.get(s.name, sp.csr_array((p.size, s.size), dtype=np.int32)) for s in sources(network)]
+        rows.append(sp.hstack(all_parts, format="csr"))
+    return sp.csr_array(sp.vstack(rows, format="csr")) if len(rows) > 1 else rows[0]
 
 
 def wire(
