@@ -108,7 +108,8 @@ class Counters:
 
     spikes : spikes emitted.    synaptic_events : synapses of the neurons that spiked, counted at the spike.
     accessed : neurons x steps.
-    updated : neuron-steps with nonzero state, input or bias (also a silent neuron whose v is not 0).
+    updated : neuron-steps with nonzero state, input or bias (also a silent neuron whose v is not 0; not one whose u
+        decays within the step).
     changed : neuron-steps in which v differs before and after.    weight_updates : synapses touched by learning.
     updated and changed are None unless the run was asked for ``counters=True``.
     """

@@ -105,6 +105,17 @@ def test_progress_is_reported_and_ends_with_all_steps():
     assert seen == sorted(seen)
 
 
+@pytest.mark.parametrize("backend", ["reference", "event"])
+def test_a_current_that_decays_at_once_is_no_state_to_update(backend):
+    """alpha = 0: u of the last step changes nothing any more. v = 0.75 twice: 2 and 2 steps until 0 with beta = 0."""
+    net = Network((Input("x", 1), Population("h", 1, LIF(alpha=0.0, beta=0.0, theta=1.0))),
+                  (Projection("x", "h", np.array([[0.75]])),))  # fmt: skip
+    run = simulate(net, {"x": ([0, 10], [0, 0])}, 20, backend, counters=True)
+    assert run.counters.updated["h"] == 4
+    spiking = simulate(net.with_weights({"x->h": np.array([[2.0]])}), {"x": ([0], [0])}, 20, backend, counters=True)
+    assert spiking.counters.updated["h"] == 1  # v is reset
+
+
 def test_many_spikes_do_not_overflow_the_buffer():
     net = Network((Population("h", 40_000, LIF(bias=2.0)),))
     run = simulate(net, {}, 7)

@@ -218,9 +218,8 @@ def bill(
     network, recording : the network and what :func:`snmem.simulate` returned for it, from step 0, with
         ``counters=True``. If it also holds the traces of :func:`snmem.aer.activity.traces_needed`, neurons updated are
         placed in their steps and cores exactly; else the recording's totals are spread evenly, which moves times (by a
-        tenth on the memory of the demo), and joules by the updates that it counts otherwise: none where inputs cancel
-        out, one where alpha is 0 and v is reset. :func:`snmem.aer.measure` simulates and bills in one go, exactly and
-        in little memory.
+        tenth on the memory of the demo), and joules where inputs cancel out, which it counts as no update.
+        :func:`snmem.aer.measure` simulates and bills in one go, exactly and in little memory.
     chip : profile name, path of a profile, or Chip.
     placement : neurons on cores; default :func:`place_in_order`.
     synapses : format of the synapses, "dense", "sparse" or "conv", for all or by projection name; it sets the price

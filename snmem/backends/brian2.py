@@ -215,7 +215,7 @@ class _Model:
             keep = f"keep = int((t_in_timesteps % {p.clear_every}) != {p.clear_offset})"
             self._code(group, f"{keep}\nu = keep*u\nv = keep*v")
         if self.job.counters:
-            self._code(group, "busy += int((u != 0) or (v != 0) or (I != 0) or (c != 0))\nold = v")
+            self._code(group, "busy += int((alpha*u != 0) or (v != 0) or (I != 0) or (c != 0))\nold = v")
         self._code(group, "u = alpha*u + I\nv = beta*v + u + c\nI = 0")
         self._next(group.thresholder["spike"])
         self._next(group.resetter["spike"])

@@ -98,11 +98,11 @@ def _can_spike(u, v, par, b, tile):
 
 @njit(nogil=True)
 def _busy(u, v, cur, par, b, tile):
-    """Neurons of block b with nonzero state, input or bias."""
+    """Neurons of block b with nonzero state, input or bias; a u that decays at once is none."""
     n = 0
     for j in range(BLOCK):
         i = b * BLOCK + j
-        n += (u[i] != 0) | (v[i] != 0) | (cur[i] != 0) | (par[tile, BIAS, j] != 0)
+        n += (par[tile, ALPHA, j] * u[i] != 0) | (v[i] != 0) | (cur[i] != 0) | (par[tile, BIAS, j] != 0)
     return n
 
 

@@ -109,7 +109,8 @@ def run(job: Job) -> Recording:
             before_u, before_v = state.u[name], state.v[name]
             step = step_lif if isinstance(p.neuron, LIF) else step_loihi
             u, v, s = step(p.neuron, before_u, before_v, current)  # type: ignore[arg-type]
-            busy = (before_u != 0) | (before_v != 0) | (current != 0) | (np.asarray(p.neuron.bias) != 0)
+            kept = p.neuron.alpha if isinstance(p.neuron, LIF) else 4095 - np.asarray(p.neuron.du)
+            busy = (kept * before_u != 0) | (before_v != 0) | (current != 0) | (np.asarray(p.neuron.bias) != 0)
             updated[name] += int(busy.sum())
             changed[name] += int((v != before_v).sum())
             state.u[name], state.v[name], state.current[name] = u, v, np.zeros_like(u)

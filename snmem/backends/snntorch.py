@@ -296,10 +296,12 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
     raster = {p.name: np.zeros((job.steps, p.size), bool) for p in job.network.neurons}
     traces = {name: np.empty((job.steps, job.network[pop].size)) for name, (pop, _) in _pairs(job)}
     updated, changed = ({p.name: 0 for p in job.network.neurons} for _ in range(2))
-    driven = {p.name: torch.tensor(p.neuron.vector("bias", p.size)) != 0 for p in job.network.neurons}
+    alpha, bias = (
+        {p.name: torch.tensor(p.neuron.vector(name, p.size)) for p in job.network.neurons} for name in ("alpha", "bias")
+    )
 
     def observe(name: str, u: Tensor, v: Tensor, current: Tensor, after: Tensor) -> None:
-        updated[name] += int(((u != 0) | (v != 0) | (current != 0) | driven[name]).sum())
+        updated[name] += int(((alpha[name] * u != 0) | (v != 0) | (current != 0) | (bias[name] != 0)).sum())
         changed[name] += int((v != after).sum())
 
     with torch.no_grad(), _one_thread():
