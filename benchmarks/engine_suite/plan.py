@@ -32,7 +32,7 @@ QUICK: dict[str, dict[str, int]] = {
     "plastic": {"event": 0, "nest": 0},
 }
 #: Runs where they are not 5 of the event engine and of Brian2's binary, and 1 of the others.
-REPEATS = {("million", "event"): 3, ("million", "event, closed form"): 3, ("million", "brian2_cpp"): 2}
+REPEATS = {("million", "brian2_cpp"): 2}
 #: Times as fast as a peer, at least.
 TARGETS = {
     ("balanced", "brian2_cpp"): 2, ("balanced", "nest"): 30, ("balanced-quiet", "brian2_cpp"): 2,

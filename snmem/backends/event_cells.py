@@ -170,16 +170,6 @@ def powers(alpha: float, beta: float, bias: float) -> NDArray[Any]:
 
 
 @njit(nogil=True)
-def leap(u, v, table, n):
-    """u and v after n steps without input, by the closed form."""
-    while n > 0:
-        k = min(n, AGES - 1)
-        u, v = table[k, 0] * u, table[k, 1] * v + table[k, 2] * u + table[k, 3]
-        n -= k
-    return u, v
-
-
-@njit(nogil=True)
 def to_cells(cell, p, thread, own, begin, end, u, v, cur, t):
     """Make cells of the neurons begin .. end-1 of population p, which are at the start of step t."""
     cells, ages, par, due, n = cell.cells, cell.ages, cell.par[p], due_of(cell, p, thread, own), 0
@@ -198,30 +188,43 @@ def to_cells(cell, p, thread, own, begin, end, u, v, cur, t):
 @njit(nogil=True)
 def from_cells(cell, p, thread, begin, end, u, v, cur, t):
     """u, v and input, at the start of step t, of the cells begin .. end-1 of population p."""
-    cells, ages, par, table, ordered = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.ordered
-    lanes, lane_age, due, closed = cell.lanes, cell.lane_age, due_of(cell, p, thread, begin // BLOCK), len(table) > 0
-    alpha, beta, bias = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0]
+    cell.waiting[thread, p] = 0
+    if cell.table.shape[1] > 0:
+        _leap_cells(cell.cells, cell.ages, cell.par[p], cell.table[p], begin, end, u, v, cur, t)
+        return
+    cells, par, lanes, lane_age, ordered = cell.cells, cell.par[p], cell.lanes, cell.lane_age, cell.ordered
+    due, count = due_of(cell, p, thread, begin // BLOCK), end - begin
     for i in range(begin, end):
         c = np.uint64(i) * FIELDS
-        upto, given = ages[c + AGE] >> 1, cells[c + INPUT]
-        if closed and upto < t:  # the input is that of step upto
-            cells[c] = alpha * cells[c] + given
-            cells[c + np.uint64(1)] = beta * cells[c + np.uint64(1)] + cells[c] + bias
-            upto += 1
-            cells[c], cells[c + np.uint64(1)] = leap(cells[c], cells[c + np.uint64(1)], table, t - upto)
-            upto = t
-        else:
+        cur[i] = cells[c + INPUT]
+        due[i - begin] = i | (t - (cell.ages[c + AGE] >> 1)) << 32
+    _by_age(due, count, ordered, cell.first)
+    for low in range(0, count, LANES):
+        group = ordered[low : min(low + LANES, count)]
+        for j in range(group.size):
+            c = np.uint64(group[j] & NEURON) * FIELDS
+            lanes[0, j], lanes[1, j], lane_age[j] = cells[c], cells[c + np.uint64(1)], group[j] >> 32
+        lane_age[group.size :] = lane_age[0]
+        _coast(lanes, lane_age, par[ALPHA, 0], par[BETA, 0], par[BIAS, 0])
+        for j in range(group.size):
+            u[group[j] & NEURON], v[group[j] & NEURON] = lanes[0, j], lanes[1, j]
+
+
+@njit(nogil=True)
+def _leap_cells(cells, ages, par, table, begin, end, u, v, cur, t):
+    """:func:`from_cells` by the closed form: a cell may hold the input of the step that it has reached."""
+    alpha, beta, bias, last = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], table.shape[0] - 1
+    for i in range(begin, end):
+        c = np.uint64(i) * FIELDS
+        un, vn, given, steps = cells[c], cells[c + np.uint64(1)], cells[c + INPUT], t - (ages[c + AGE] >> 1)
+        if steps == 0:
             cur[i] = given
-        due[i - begin] = i | (t - upto) << 32
-    _by_age(due, end - begin, ordered, cell.first)
-    for low in range(0, end - begin, LANES):
-        count = min(LANES, end - begin - low)
-        for j in range(count):
-            c = np.uint64(ordered[low + j] & NEURON) * FIELDS
-            lanes[0, j], lanes[1, j], lane_age[j] = cells[c], cells[c + np.uint64(1)], ordered[low + j] >> 32
-        lane_age[count:] = lane_age[0]
-        _coast(lanes, lane_age, alpha, beta, bias)
-        for j in range(count):
-            i = ordered[low + j] & NEURON
-            u[i], v[i] = lanes[0, j], lanes[1, j]
-    cell.waiting[thread, p] = 0
+        else:
+            un = alpha * un + given
+            vn = beta * vn + un + bias
+            steps -= 1
+        while steps > 0:
+            n = min(steps, last)
+            un, vn = table[n, 0] * un, table[n, 1] * vn + table[n, 2] * un + table[n, 3]
+            steps -= n
+        u[i], v[i] = un, vn

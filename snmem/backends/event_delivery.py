@@ -177,7 +177,7 @@ def _deliver_cells(
             u = alpha * u + given
             v = beta * v + u + bias
             most = reach(u, v, gain, drive)
-            largest = max(largest, most)
+            largest = max(largest, most, abs(u))
             join = most > 0.999 * theta and age & 1 == 0 and may_spike(u, v, gain, drive, theta)
             ages[c + AGE] = t << 1 | (age & 1) | join
             if join:

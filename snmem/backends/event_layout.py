@@ -45,9 +45,13 @@ def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
         alpha = (4095 - neuron.vector("du", size)) / 4096
         beta = (4096 - neuron.vector("dv", size)) / 4096
         bias = np.broadcast_to(neuron.bias, size)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         stay = np.where(beta < 1, 1 / (1 - beta), 1e300)
         gain = alpha * np.minimum(np.where(alpha < 1, 1 / (1 - alpha), 1e300), stay)
+        # n steps on, a unit of u has left alpha (beta^n - alpha^n) / (beta - alpha) in v: most of it at this n.
+        n = np.log(np.log(alpha) / np.log(beta)) / np.log(beta / alpha)
+        peak = alpha * (beta**n - alpha**n) / (beta - alpha)
+        gain = np.where((abs(beta - alpha) > 1e-4) & (peak >= 0), np.minimum(gain, peak), gain)
     return np.minimum(gain, 1e300) * (1 + 1e-6), np.minimum(np.maximum(bias, 0) * stay, 1e300)
 
 

@@ -74,7 +74,7 @@ class Cells(NamedTuple):
     waiting: Any  # (threads, pops) length of each list
     par: Any  # (pops, 7, 1) parameters where all neurons are alike
     table: Any  # (pops, AGES or 0, 4) closed forms, if wanted
-    margin: Any  # (pops, 2) by the closed form: smallest |v - theta| of a spike or near miss, largest may_be_near bound
+    margin: Any  # (pops, 2) by the closed form: smallest |v - theta| where one may spike, largest |u|, |v|
     load: Any  # (pops, 3) since the last look: neurons stepped, synaptic events, steps with due cells
     ordered: Any  # room for a list
     first: Any  # (AGES,) where each age begins in it
