@@ -29,8 +29,7 @@ def by_cells(monkeypatch):
         seen.extend([t] * int(self.cells[0].on.sum()))
 
     monkeypatch.setattr(event_modes, "FROM", 1)
-    monkeypatch.setattr(event_modes, "TO_CELLS", -1)
-    monkeypatch.setattr(event_modes, "TO_BLOCKS", 0)
+    monkeypatch.setattr(event_modes, "LIMITS", dict.fromkeys((True, False), (-1, 0)))
     monkeypatch.setattr(Modes, "look", noted)
     return seen
 

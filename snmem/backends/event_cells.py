@@ -114,7 +114,7 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
             least, most = min(least, lane_age[j]), max(most, lane_age[j])
         for j in range(count, group):
             u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, least
-        if most < AGES:
+        if most < AGES:  # here and not by _coast, since numba counts references at calls that pass arrays
             coast(u, v, alpha, beta, bias, least)  # pyright: ignore[reportCallIssue]
             for s in range(least, most):
                 for j in range(np.uint64(0), group):

@@ -1,8 +1,8 @@
 """Which populations the event engine runs neuron by neuron (:mod:`snmem.backends.event_cells`), which in blocks.
 
-Both give the same bits. Blocks are fast where most of them have something to do in every step; a cell costs about
-as much as 30 neurons of a block that is stepped, but only when an input reaches it. The choice follows what the run
-has met since the last look.
+Both give the same bits. Blocks are fast where most of them have something to do in every step; a cell costs as much as
+many neurons of a block that is stepped, but only when an input reaches it. The choice follows what the run has met
+since the last look.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from .event_types import Cells, Net, State
 
 #: Neurons of a population from which on it may run by cells; below, its state stays in a near cache anyway.
 FROM = 8192
-#: To cells where a synaptic event comes to more neurons stepped than this; back where one comes to fewer neurons.
-TO_CELLS, TO_BLOCKS = 32, 12
+#: exact -> (a, b): to cells where there are more than ``a`` neurons stepped to a synaptic event; back to blocks where
+#: there are fewer than ``b`` neurons to an event or due cell. Measured where one way becomes faster than the other.
+LIMITS = {True: (20, 7), False: (8, 5)}
 
 
 def eligible(p: Population) -> bool:
@@ -64,10 +65,12 @@ class Modes:
             lane_age=np.zeros(LANES, np.int64),
         )
         own = ("margin", "load", "ordered", "first", "lanes", "lane_age")
-        self.cells = [shared._replace(**{name: getattr(shared, name).copy() for name in own}) for _ in states]
+        more = [shared._replace(**{name: getattr(shared, name).copy() for name in own}) for _ in states[1:]]
+        self.cells = [shared, *more]
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try
         self.patience = dict.fromkeys(self.candidates, 1)
         self.closed = table.shape[1] > 0
+        self.to_cells, self.to_blocks = LIMITS[exact]
         self.exact = True  # whether u and v are those of stepping
         self.certain = True  # whether the spikes are
 
@@ -80,15 +83,15 @@ class Modes:
                 c.load[p] = 0
             size = int(self.net.pop_size[p])
             if self.cells[0].on[p]:
-                if TO_BLOCKS * (stepped + events) > size * steps:
+                if self.to_blocks * (stepped + events) > size * steps:
                     self._give_up(p, t)
             elif self.pause[p]:
                 self.pause[p] -= 1
-            elif stepped > TO_CELLS * events:
+            elif stepped > self.to_cells * events:
                 self.exact &= not self.closed
                 for k, c in enumerate(self.cells):
                     event_kernels.enter(self.net, self.states[k], c, p, k, t)
-                if TO_BLOCKS * self.cells[0].waiting[:, p].sum() > size:  # they spike without input
+                if self.to_blocks * self.cells[0].waiting[:, p].sum() > size:  # they spike without input
                     self._give_up(p, t)
 
     def _give_up(self, p: int, t: int) -> None:
