@@ -26,7 +26,7 @@ def _first(target, low, high, bound):
 
 
 @njit(nogil=True)
-def _deliver_blocks(
+def deliver_blocks(
     proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi, own,
     end,
 ):  # fmt: skip
@@ -105,7 +105,7 @@ def _deliver_blocks(
 
 
 @njit(nogil=True)
-def _deliver_cells(
+def deliver_cells(
     proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, spk, q, lo, hi, own, end, cell, thread, t
 ):  # fmt: skip
     """Add the weights of the spikes spk[lo:hi] of projection q to the input of the cells of own .. end-1 in step t.
@@ -184,23 +184,3 @@ def _deliver_cells(
                 due[n] = np.int64(i)
                 n += 1
     margin[1], cell.waiting[thread, p] = largest, n
-
-
-@njit(nogil=True)
-def deliver(
-    proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi, own,
-    end, cell, thread, t,
-):  # fmt: skip
-    """Add the weights of the spikes spk[lo:hi] of projection q to the input of the blocks own .. end-1 in step t."""
-    post = proj[q, 1]
-    cell.load[post, 1] += (hi - lo) * proj[q, 9]
-    if cell.on[post] == 0:
-        _deliver_blocks(
-            proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi,
-            own, end,
-        )  # fmt: skip
-    elif own < end:
-        _deliver_cells(
-            proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, spk, q, lo, hi, own, end, cell,
-            thread, t,
-        )  # fmt: skip

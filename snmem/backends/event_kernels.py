@@ -15,7 +15,7 @@ from numba import njit
 
 from .event_blocks import catch_up, step_blocks
 from .event_cells import from_cells, step_cells, to_cells
-from .event_delivery import deliver
+from .event_delivery import deliver_blocks, deliver_cells
 from .event_intrinsics import arrive, look, sched_yield
 from .event_types import BLOCK
 
@@ -90,20 +90,6 @@ def _gather(found, sync, thread, threads, spk, spk_step, t, n):
 
 
 @njit(nogil=True)
-def _step(
-    flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p, t, n, dense,
-    counting, own, end, cell, thread,
-):  # fmt: skip
-    """Step t of the blocks own .. end-1 of population p; returns the new number of spikes."""
-    if cell.on[p]:
-        return step_cells(cell, p, thread, own, flags[p, 1] != 0, t, spk, spk_step, n)
-    return step_blocks(
-        flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, cell.load, spk, spk_step, p, t,
-        n, dense, counting, own, end,
-    )  # fmt: skip
-
-
-@njit(nogil=True)
 def _run(
     net, state, cell, events, event_step, stop, spk, spk_step, room, out, scratch, dense, counting, thread, sync, found,
     at,
@@ -128,6 +114,7 @@ def _run(
         state.u, state.v, state.cur, state.touched, state.awake, state.upto, state.weight,
     )  # fmt: skip
     cut, threads, waiting = net.cut, net.cut.shape[1] - 1, cell.waiting
+    on, load = cell.on, cell.load  # all of ``cell`` is handed on only where it is needed, for the same reason
     above = np.zeros(awake.size, np.int64)
     ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
     depth = ring.shape[0]
@@ -167,22 +154,35 @@ def _run(
                 q = in0[k]
                 lo, hi = ring[slot, proj[q, 0], 0], ring[slot, proj[q, 0], 1]
                 if hi > lo:
-                    deliver(
-                        proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk,
-                        q, lo, hi, cut[p, thread], cut[p, thread + 1], cell, thread, t,
-                    )  # fmt: skip
+                    load[p, 1] += (hi - lo) * proj[q, 9]
+                    if on[p]:
+                        deliver_cells(
+                            proj, shift, first, blk, ptr, target, code, palette, weight, spk, q, lo, hi, cut[p, thread],
+                            cut[p, thread + 1], cell, thread, t,
+                        )  # fmt: skip
+                    else:
+                        deliver_blocks(
+                            proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q,
+                            lo, hi, cut[p, thread], cut[p, thread + 1],
+                        )  # fmt: skip
                 k += 1
             ring[slot, p, 0] = n
-            if threads == 1:
-                n = _step(
-                    flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, spk, spk_step, p, t,
-                    n, dense, counting, blk[p], blk[p + 1], cell, thread,
+            own, end, subtract = cut[p, thread], cut[p, thread + 1], flags[p, 1] != 0
+            if threads == 1 and on[p]:
+                n = step_cells(cell, p, thread, own, subtract, t, spk, spk_step, n)
+            elif threads == 1:
+                n = step_blocks(
+                    flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, load, spk, spk_step,
+                    p, t, n, dense, counting, own, end,
                 )  # fmt: skip
             else:
-                found[thread, 0] = _step(
-                    flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, found[thread],
-                    ignored, p, t, 1, dense, counting, cut[p, thread], cut[p, thread + 1], cell, thread,
-                )  # fmt: skip
+                if on[p]:
+                    found[thread, 0] = step_cells(cell, p, thread, own, subtract, t, found[thread], ignored, 1)
+                else:
+                    found[thread, 0] = step_blocks(
+                        flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, load,
+                        found[thread], ignored, p, t, 1, dense, counting, own, end,
+                    )  # fmt: skip
                 if p == order[-1]:
                     quiet = may_skip and t - last >= depth
                     quiet = quiet and _asleep(awake, touched, waiting, order, cut, thread)
@@ -195,10 +195,18 @@ def _run(
             then = (t + 1 - proj[q, 2]) % depth
             lo, hi = ring[then, proj[q, 0], 0], ring[then, proj[q, 0], 1]
             if hi > lo and t + 1 >= proj[q, 2]:
-                deliver(
-                    proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi,
-                    cut[proj[q, 1], thread], cut[proj[q, 1], thread + 1], cell, thread, t + 1,
-                )  # fmt: skip
+                p = proj[q, 1]
+                load[p, 1] += (hi - lo) * proj[q, 9]
+                if on[p]:
+                    deliver_cells(
+                        proj, shift, first, blk, ptr, target, code, palette, weight, spk, q, lo, hi, cut[p, thread],
+                        cut[p, thread + 1], cell, thread, t + 1,
+                    )  # fmt: skip
+                else:
+                    deliver_blocks(
+                        proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo,
+                        hi, cut[p, thread], cut[p, thread + 1],
+                    )  # fmt: skip
         for r in range(rules):
             _learn(net, state, r, spk, slot)
         for r in range(traces.shape[0]):
