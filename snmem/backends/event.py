@@ -24,7 +24,7 @@ from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
 from .event_layout import EventState, Layout, layout
 from .event_modes import Modes
-from .event_types import Net, State
+from .event_types import Net, State, zeros
 
 #: Seconds of compiled work between two looks at Ctrl-C and progress.
 SLICE_S = 0.2
@@ -41,11 +41,16 @@ def _start(job: Job, made: Layout) -> EventState:
         )
     if state.network is not job.network and state.network != job.network:
         raise InputError("simulate: state belongs to another network; start without it or use the same network")
-    arrays = [a if a is made.weight else a.copy() for a in state.arrays]
-    arrays = State(*arrays)
+    arrays = State(*(a if a is made.weight else _copy(a) for a in state.arrays))
     arrays.counts[:] = 0
     arrays.learned[:] = 0
     return replace(state, network=job.network, arrays=arrays)
+
+
+def _copy(array: Any) -> Any:
+    made = zeros(*array.shape, dtype=array.dtype)
+    made[:] = array
+    return made
 
 
 def run(job: Job) -> Recording:
@@ -65,7 +70,7 @@ def run(job: Job) -> Recording:
     carried = len(start.spikes)
     buffer = np.empty((2, carried + max(2 * room, 1 << 16)), np.int64)
     buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
-    team = _Team(made, net, state, job)
+    team = _Team(made, net, state, job, buffer)
     kept: list[Any] = []
     stopped = False
     at, size = np.array([start.step, carried, 0, start.last]), 8 if team.modes.candidates else 64
@@ -73,8 +78,8 @@ def run(job: Job) -> Recording:
         while at[0] < end:
             began, before = time.perf_counter(), int(at[0])
             team.run(
-                events, event_step, min(end, before + size), buffer[0], buffer[1], room, out[before - start.step :],
-                bool(job.record), job.counters, at,
+                events, event_step, min(end, before + size), buffer, room, out[before - start.step :], bool(job.record),
+                job.counters, at,
             )  # fmt: skip
             kept.append(buffer[:, carried : at[1]].copy())
             team.modes.look(int(at[0]))
@@ -90,6 +95,7 @@ def run(job: Job) -> Recording:
         team.close()
     reached = int(at[0])
     team.modes.settle(reached)
+    team.join()
     kernels.settle(net, state, reached, job.counters)
     final = EventState(
         job.network, reached, int(at[3]), state, buffer[0, : at[1]].copy(), start.exact and team.modes.exact
@@ -104,55 +110,72 @@ def run(job: Job) -> Recording:
     return recording
 
 
+#: Arrays of a state with an entry for each block.
+_OF_BLOCKS = ("touched", "awake", "upto")
+
+
 class _Team:
     """The threads of a run: all step the same network, each its own blocks; the first is the caller's.
 
-    State arrays are shared, rings and counters are each thread's own.
+    State arrays are shared; rings, counters, buffers of spikes and what is written for each block are each thread's own:
+    two threads that write to one line of the cache wait for each other.
     """
 
-    def __init__(self, made: Layout, net: Net, state: State, job: Job) -> None:
+    def __init__(self, made: Layout, net: Net, state: State, job: Job, buffer: Any) -> None:
         threads = 1 if net.rule.size else job.threads
         self.net = net._replace(cut=made.cut(threads))
-        more = [state._replace(ring=state.ring.copy(), counts=0 * state.counts) for _ in range(threads - 1)]
+        own = {"counts": 0 * state.counts}
+        for name in ("ring", *_OF_BLOCKS):
+            own[name] = getattr(state, name)
+        more = [state._replace(**{name: a.copy() for name, a in own.items()}) for _ in range(threads - 1)]
         self.states = [state, *more]
-        self.found = np.zeros((threads, int(made.first[-1]) + 1 if more else 1), np.int64)
-        self.sync = np.zeros(kernels.SAID + 2 * threads, np.int64)
-        self.scratch = np.zeros(state.cur.size)
+        self.found = np.zeros((2, threads, int(made.first[-1]) + 1 if more else 1), np.int64)
+        self.sync = np.zeros((kernels.SAID + threads, kernels.LINE), np.int64)
+        self.work = made.work(threads)
+        self.buffers = [np.empty_like(buffer) for _ in more]
         self.pool = ThreadPoolExecutor(threads - 1) if more else None
         self.modes = Modes(made, self.net, self.states, bool(job.record) or job.counters, job.exact)
 
     def run(
-        self, events: Any, event_step: Any, stop: int, spk: Any, spk_step: Any, room: int, out: Any, dense: bool,
-        counting: bool, at: Any,
+        self, events: Any, event_step: Any, stop: int, buffer: Any, room: int, out: Any, dense: bool, counting: bool,
+        at: Any,
     ) -> None:  # fmt: skip
         """Steps up to ``stop``; ``at`` (step, spikes in the buffer, next event, step of the latest spike) moves on."""
 
         def part(thread: int) -> None:
             kernels.run(
-                self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop, spk, spk_step, room,
-                out, self.scratch, dense, counting, thread, self.sync, self.found, at if thread == 0 else at_start,
+                self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop,
+                *(self.buffers[thread - 1] if thread else buffer), room, out, self.work[thread], dense, counting, thread, self.sync, self.found, at if thread == 0 else at_start,
             )  # fmt: skip
 
         if self.pool is None:
             part(0)
             return
-        for state in self.states[1:]:
+        for state, own in zip(self.states[1:], self.buffers, strict=True):
             state.ring[:] = self.states[0].ring
+            own[0, : at[1]] = buffer[0, : at[1]]
         at_start = at.copy()
         others = []
         try:
             others += [self.pool.submit(part, k) for k in range(1, len(self.states))]
             part(0)
         except BaseException:
-            self.sync[1] = 1  # nobody waits any longer
+            self.sync[kernels.GIVE_UP] = 1  # nobody waits any longer
             raise
         finally:
             wait(others)
 
+    def join(self) -> None:
+        """What every thread knows of its blocks, in the first one's arrays."""
+        for k, state in enumerate(self.states[1:], 1):
+            for begin, end in self.net.cut[:, k : k + 2]:
+                for name in _OF_BLOCKS:
+                    getattr(self.states[0], name)[begin:end] = getattr(state, name)[begin:end]
+
     def close(self) -> None:
         """End the threads and add up what they counted."""
         if self.pool is not None:
-            self.sync[1] = 1
+            self.sync[kernels.GIVE_UP] = 1
             self.pool.shutdown()
             for state in self.states[1:]:
                 self.states[0].counts[:] += state.counts

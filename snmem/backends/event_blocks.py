@@ -5,70 +5,31 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, PATIENCE, RESET, THETA
+from .event_intrinsics import above, advance, lowest
+from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, PATIENCE, RESET, THETA, WORD
 
 
 @njit(nogil=True)
-def _advance(u, v, cur, par, tile, uniform, loihi, b, end, above):
+def _advance(u, v, cur, par, tile, loihi, b, end, over):
     """u and v of the blocks b .. end-1, one step further, without resets; takes their input out of ``cur``.
 
-    above[block]: how many of its neurons are over threshold.
-    Unsigned indices need no look at their sign, so the loops vectorise.
+    over: a bit for each neuron, whether it is over threshold.
     """
-    alpha, beta, bias, theta = par[tile, ALPHA, 0], par[tile, BETA, 0], par[tile, BIAS, 0], par[tile, THETA, 0]
+    rows = tile * par.shape[1] * BLOCK
     for block in range(b, end):
-        low, n = np.uint64(block * BLOCK), 0
-        high = low + np.uint64(BLOCK)
-        if loihi:
-            for i in range(low, high):
+        if loihi:  # unsigned indices need no look at their sign, so the loop vectorises
+            low = np.uint64(block * BLOCK)
+            for i in range(low, low + np.uint64(BLOCK)):
                 j = i - low
                 un = np.trunc(par[tile, ALPHA, j] * u[i]) + 64.0 * cur[i]
                 un = un - 16777216.0 if un > 8388608.0 else (un + 16777216.0 if un <= -8388608.0 else un)
                 vn = np.trunc(par[tile, BETA, j] * v[i]) + un + par[tile, BIAS, j]
-                vn = min(max(vn, -8388607.0), 8388607.0)
-                u[i] = un
-                v[i] = vn
-                cur[i] = 0.0
-                n += vn > par[tile, THETA, j]
-        elif uniform:
-            for i in range(low, high):
-                un = alpha * u[i] + cur[i]
-                vn = beta * v[i] + un + bias
-                u[i] = un
-                v[i] = vn
-                cur[i] = 0.0
-                n += vn > theta
+                u[i], v[i], cur[i] = un, min(max(vn, -8388607.0), 8388607.0), 0.0
+            for k in range(0, BLOCK, WORD):
+                over[block, k // WORD] = above(v, block * BLOCK + k, par, rows + THETA * BLOCK + k)  # pyright: ignore[reportCallIssue]
         else:
-            for i in range(low, high):
-                j = i - low
-                un = par[tile, ALPHA, j] * u[i] + cur[i]
-                vn = par[tile, BETA, j] * v[i] + un + par[tile, BIAS, j]
-                u[i] = un
-                v[i] = vn
-                cur[i] = 0.0
-                n += vn > par[tile, THETA, j]
-        above[block] = n
-
-
-@njit(nogil=True)
-def _fire(v, par, b, tile, subtract, t, spk, spk_step, n, above):
-    """Reset the ``above`` neurons of block b that are above threshold and append them to the spikes."""
-    end = n + above
-    first = np.uint64(b * BLOCK)
-    for low in range(np.uint64(0), np.uint64(BLOCK), np.uint64(32)):
-        some = 0
-        for j in range(low, low + np.uint64(32)):
-            some += v[first + j] > par[tile, THETA, j]
-        if some > 0:
-            for j in range(low, low + np.uint64(32)):
-                theta = par[tile, THETA, j]
-                if v[first + j] > theta:
-                    v[first + j] = v[first + j] - theta if subtract else par[tile, RESET, j]
-                    spk[n] = first + j
-                    spk_step[n] = t
-                    n += 1
-            if n == end:
-                return
+            for k in range(0, BLOCK, WORD):
+                over[block, k // WORD] = advance(u, v, cur, block * BLOCK + k, par, rows + k)  # pyright: ignore[reportCallIssue]
 
 
 @njit(nogil=True)
@@ -117,7 +78,7 @@ def _at_rest(u, v, par, b, tile):
 
 
 @njit(nogil=True)
-def catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, stop, above, counts, p, counting):
+def catch_up(u, v, cur, par, b, tile, loihi, every, offset, start, stop, over, counts, p, counting):
     """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
     if start == stop or _at_rest(u, v, par, b, tile):
         return
@@ -135,7 +96,7 @@ def catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, stop
             before_v[:] = v[low:high]
         if counting:
             busy = _busy(u, v, cur, par, b, tile)
-        _advance(u, v, cur, par, tile, uniform, loihi, b, b + 1, above)
+        _advance(u, v, cur, par, tile, loihi, b, b + 1, over)
         t += 1
         if counting:
             counts[p, 0] += busy
@@ -149,7 +110,7 @@ def catch_up(u, v, cur, par, b, tile, uniform, loihi, every, offset, start, stop
 
 @njit(nogil=True)
 def step_blocks(
-    pop_flags, blk_tile, uniform_tile, par, u, v, cur, touched, awake, upto, above, counts, load, spk, spk_step, p, t,
+    pop_flags, blk_tile, par, u, v, cur, touched, awake, upto, over, counts, load, spk, spk_step, p, t,
     n, dense, counting, end, stop,
 ):  # fmt: skip
     """Step t of the blocks end .. stop-1 of population p; appends their spikes and returns the buffer's new length."""
@@ -162,15 +123,13 @@ def step_blocks(
         if not (touched[b] or awake[b] or dense):
             continue
         tile = blk_tile[b]
-        uniform = uniform_tile[tile] != 0
         while end < stop and blk_tile[end] == tile and (touched[end] or awake[end] or dense):
             end += 1  # blocks b .. end-1 are alike and go together
         load[p, 0] += (end - b) * BLOCK
         for block in range(b, end):
             if upto[block] < t:
                 catch_up(
-                    u, v, cur, par, block, tile, uniform, loihi, every, offset, upto[block], t, above, counts, p,
-                    counting,
+                    u, v, cur, par, block, tile, loihi, every, offset, upto[block], t, over, counts, p, counting,
                 )  # fmt: skip
         if clear:
             u[b * BLOCK : end * BLOCK] = 0.0
@@ -180,17 +139,25 @@ def step_blocks(
             old = old.copy()
             for block in range(b, end):
                 counts[p, 0] += _busy(u, v, cur, par, block, tile)
-        _advance(u, v, cur, par, tile, uniform, loihi, b, end, above)
+        _advance(u, v, cur, par, tile, loihi, b, end, over)
         for block in range(b, end):
             upto[block] = t + 1
-            if above[block] > 0:
-                _fire(v, par, block, tile, subtract, t, spk, spk_step, n, above[block])
-                n += above[block]
+            before = n
+            for k in range(BLOCK // WORD):
+                bits = over[block, k]
+                while bits != 0:
+                    j = k * WORD + lowest(bits)  # pyright: ignore[reportCallIssue]
+                    bits &= bits - np.uint64(1)
+                    i = block * BLOCK + j
+                    v[i] = v[i] - par[tile, THETA, j] if subtract else par[tile, RESET, j]
+                    spk[n] = i
+                    spk_step[n] = t
+                    n += 1
             if touched[block]:
                 touched[block] = 0
                 awake[block] = 1
             else:
-                awake[block] = above[block] > 0 or _can_spike(u, v, par, block, tile)
+                awake[block] = n > before or _can_spike(u, v, par, block, tile)
         if counting:
             for i in range(b * BLOCK, end * BLOCK):
                 counts[p, 1] += old[i - b * BLOCK] != v[i]

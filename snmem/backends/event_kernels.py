@@ -17,7 +17,8 @@ from .event_blocks import catch_up, step_blocks
 from .event_cells import from_cells, step_cells, to_cells
 from .event_delivery import deliver_blocks, deliver_cells
 from .event_intrinsics import arrive, look, sched_yield
-from .event_types import BLOCK
+from .event_planes import deliver_planes
+from .event_types import BLOCK, WORD
 
 
 @njit(nogil=True)
@@ -57,41 +58,41 @@ def _asleep(awake, touched, waiting, order, cut, thread):
     return True
 
 
-#: Where in ``sync`` each thread says that all it steps is asleep, for steps of even and of odd number.
-SAID = 2
+#: Rows of ``sync``, none of which shares a line of the cache with another: arrivals, the wish to give up, and for each
+#: thread, whether all that it steps is asleep, for steps of even and of odd number.
+ARRIVED, GIVE_UP, SAID, LINE = 0, 1, 2, 16
 #: Looks at the other threads before the processor is offered to somebody else.
 _SPINS = 2000
 
 
 @njit(nogil=True)
 def _wait(sync, threads):
-    """Go on when all threads have come here (``sync[0]`` counts arrivals), or when ``sync[1]`` tells to give up."""
+    """Go on when all threads have come here (``sync`` counts arrivals), or when it tells to give up."""
     arrived = arrive(sync, np.int64(0)) + 1  # pyright: ignore[reportCallIssue]
     wanted = -(-arrived // threads) * threads
     spins = 0
-    while look(sync, np.int64(0)) < wanted and sync[1] == 0:  # pyright: ignore[reportCallIssue]
+    while look(sync, np.int64(0)) < wanted and sync[GIVE_UP, 0] == 0:  # pyright: ignore[reportCallIssue]
         spins += 1
         if spins > _SPINS:
             sched_yield()
 
 
 @njit(nogil=True)
-def _gather(found, sync, thread, threads, spk, spk_step, t, n):
+def _gather(found, sync, spk, spk_step, t, n):
     """Append what all threads found to the spikes, in their order; returns the new length."""
+    threads = found.shape[0]
     _wait(sync, threads)
     for k in range(threads):
-        count = found[k, 0] - 1
-        if k == thread:
-            spk[n : n + count] = found[k, 1 : 1 + count]
-            spk_step[n : n + count] = t
-        n += count
-    _wait(sync, threads)
+        for j in range(1, found[k, 0]):
+            spk[n] = found[k, j]
+            spk_step[n] = t
+            n += 1
     return n
 
 
 @njit(nogil=True)
 def _run(
-    net, state, cell, events, event_step, stop, spk, spk_step, room, out, scratch, dense, counting, thread, sync, found,
+    net, state, cell, events, event_step, stop, spk, spk_step, room, out, work, stepped, counting, thread, sync, found,
     at,
 ):  # fmt: skip
     """Steps up to stop-1, or until the spike buffer has no room for one more.
@@ -99,27 +100,28 @@ def _run(
     events, event_step: input spikes sorted by step, then population, then neuron.
     at: step t, spikes n in the buffer, next event e, step of the latest spike or -1; set to where the run ended.
     out: (steps, columns) of traces, filled from row 0.
-    thread: which of the threads this is. Each steps its own blocks (``net.cut``) and delivers to them, from rings and
-    counters of its own; ``found`` takes the spikes of each in a step, and ``sync`` is where they wait for each other.
+    thread: which of the threads this is. Each steps its own blocks (``net.cut``) and delivers to them, from a buffer,
+    rings and counters of its own; ``found`` takes the spikes of each, and ``sync`` is where they wait for each other.
+    They meet once for each population: with two places for what they find, none is a meeting ahead of a reader.
     """
     # Taken out of the tuples once: every access in the loop would count references.
     proj, shift, first, blk, ptr, target = net.proj, net.shift, net.pop_first, net.pop_blk, net.ptr, net.target
-    code, palette, flags, blk_tile, uniform, par = (
-        net.code, net.palette, net.pop_flags, net.blk_tile, net.uniform, net.par,
-    )  # fmt: skip
+    code, palette, flags, blk_tile, par = net.code, net.palette, net.pop_flags, net.blk_tile, net.par
     size, in_pops, order, in0, late, traces = (
         net.pop_size, net.in_pops, net.order, net.proj_in0, net.proj_late, net.traces,
     )  # fmt: skip
     u, v, cur, touched, awake, upto, weight = (
         state.u, state.v, state.cur, state.touched, state.awake, state.upto, state.weight,
     )  # fmt: skip
+    dense, unit, plane_first, plane_kind, bits = net.dense, net.unit, net.plane_first, net.plane_kind, net.bits
+    scratch, listed, filled, sums = work.scratch, work.listed, work.filled, work.sums
     cut, threads, waiting = net.cut, net.cut.shape[1] - 1, cell.waiting
     on, load = cell.on, cell.load  # all of ``cell`` is handed on only where it is needed, for the same reason
-    above = np.zeros(awake.size, np.int64)
+    over = np.zeros((awake.size, BLOCK // WORD), np.uint64)
     ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
     depth = ring.shape[0]
-    ignored = np.empty(found.shape[1], np.int64)
-    may_skip = not dense
+    ignored, turn = np.empty(found.shape[2], np.int64), 0
+    may_skip = not stepped
     for r in range(rules):
         may_skip = may_skip and net.rate[r, 1] == 0.0
     t, n, e, last = at
@@ -131,7 +133,7 @@ def _run(
         if idle and threads == 1:
             idle = _asleep(awake, touched, waiting, order, cut, thread)
         elif idle:
-            idle = t > start and sync[SAID + (t & 1) * threads : SAID + (t & 1) * threads + threads].all()
+            idle = t > start and sync[SAID:, t & 1].all()
         if idle:
             after = event_step[e] if e < events.size else stop
             if after > t:
@@ -155,7 +157,12 @@ def _run(
                 lo, hi = ring[slot, proj[q, 0], 0], ring[slot, proj[q, 0], 1]
                 if hi > lo:
                     load[p, 1] += (hi - lo) * proj[q, 9]
-                    if on[p]:
+                    if dense[q, 0] >= 0:
+                        deliver_planes(
+                            proj, dense, unit, first, blk, plane_first, plane_kind, bits, cur, touched, scratch, listed,
+                            filled, sums, spk, q, lo, hi, cut[p, thread], cut[p, thread + 1],
+                        )  # fmt: skip
+                    elif on[p]:
                         deliver_cells(
                             proj, shift, first, blk, ptr, target, code, palette, weight, spk, q, lo, hi, cut[p, thread],
                             cut[p, thread + 1], cell, thread, t,
@@ -172,23 +179,25 @@ def _run(
                 n = step_cells(cell, p, thread, own, subtract, t, spk, spk_step, n)
             elif threads == 1:
                 n = step_blocks(
-                    flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, load, spk, spk_step,
-                    p, t, n, dense, counting, own, end,
+                    flags, blk_tile, par, u, v, cur, touched, awake, upto, over, counts, load, spk, spk_step,
+                    p, t, n, stepped, counting, own, end,
                 )  # fmt: skip
             else:
+                turn = 1 - turn
+                mine = found[turn, thread]
                 if on[p]:
-                    found[thread, 0] = step_cells(cell, p, thread, own, subtract, t, found[thread], ignored, 1)
+                    mine[0] = step_cells(cell, p, thread, own, subtract, t, mine, ignored, 1)
                 else:
-                    found[thread, 0] = step_blocks(
-                        flags, blk_tile, uniform, par, u, v, cur, touched, awake, upto, above, counts, load,
-                        found[thread], ignored, p, t, 1, dense, counting, own, end,
+                    mine[0] = step_blocks(
+                        flags, blk_tile, par, u, v, cur, touched, awake, upto, over, counts, load, mine,
+                        ignored, p, t, 1, stepped, counting, own, end,
                     )  # fmt: skip
                 if p == order[-1]:
                     quiet = may_skip and t - last >= depth
                     quiet = quiet and _asleep(awake, touched, waiting, order, cut, thread)
-                    sync[SAID + (t + 1 & 1) * threads + thread] = quiet
-                n = _gather(found, sync, thread, threads, spk, spk_step, t, n)
-                if sync[1] != 0:
+                    sync[SAID + thread, t + 1 & 1] = quiet
+                n = _gather(found[turn], sync, spk, spk_step, t, n)
+                if sync[GIVE_UP, 0] != 0:
                     return
             ring[slot, p, 1] = n
         for q in late:
@@ -197,7 +206,12 @@ def _run(
             if hi > lo and t + 1 >= proj[q, 2]:
                 p = proj[q, 1]
                 load[p, 1] += (hi - lo) * proj[q, 9]
-                if on[p]:
+                if dense[q, 0] >= 0:
+                    deliver_planes(
+                        proj, dense, unit, first, blk, plane_first, plane_kind, bits, cur, touched, scratch, listed,
+                        filled, sums, spk, q, lo, hi, cut[p, thread], cut[p, thread + 1],
+                    )  # fmt: skip
+                elif on[p]:
                     deliver_cells(
                         proj, shift, first, blk, ptr, target, code, palette, weight, spk, q, lo, hi, cut[p, thread],
                         cut[p, thread + 1], cell, thread, t + 1,
@@ -222,14 +236,14 @@ def _run(
 @njit(nogil=True)
 def _settle(net, state, t, counting):
     """Bring every block up to the start of step t."""
-    above = np.zeros(state.awake.size, np.int64)
+    over = np.zeros((state.awake.size, BLOCK // WORD), np.uint64)
     for p in net.order:
         flags = net.pop_flags[p]
         for b in range(net.pop_blk[p], net.pop_blk[p + 1]):
             tile = net.blk_tile[b]
             catch_up(
-                state.u, state.v, state.cur, net.par, b, tile, net.uniform[tile] != 0, flags[0] != 0, flags[2],
-                flags[3], state.upto[b], t, above, state.counts, p, counting,
+                state.u, state.v, state.cur, net.par, b, tile, flags[0] != 0, flags[2],
+                flags[3], state.upto[b], t, over, state.counts, p, counting,
             )  # fmt: skip
             state.upto[b] = t
 
@@ -238,11 +252,11 @@ def _settle(net, state, t, counting):
 def _enter(net, state, cell, p, thread, t):
     """Let this thread's neurons of population p run one by one from step t on."""
     own, end, first = net.cut[p, thread], net.cut[p, thread + 1], net.pop_first[p]
-    above = np.zeros(state.awake.size, np.int64)
+    over = np.zeros((state.awake.size, BLOCK // WORD), np.uint64)
     for b in range(own, end):
         tile = net.blk_tile[b]
         catch_up(
-            state.u, state.v, state.cur, net.par, b, tile, net.uniform[tile] != 0, False, 0, 0, state.upto[b], t, above,
+            state.u, state.v, state.cur, net.par, b, tile, False, 0, 0, state.upto[b], t, over,
             state.counts, p, False,
         )  # fmt: skip
         state.touched[b], state.awake[b], state.upto[b] = 0, 0, t

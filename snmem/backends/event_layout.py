@@ -13,8 +13,9 @@ from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
 from ..neuron import LIF, LOIHI_SHIFT
 from ..plasticity import Instar, SumOfProducts
+from . import event_planes as planes
 from . import event_types as kernels
-from .event_types import BLOCK, Net, State
+from .event_types import BLOCK, Net, State, Work, zeros
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def _tiles(network: Network) -> tuple[Any, Any]:
             if number == len(tiles):
                 tiles.append(tile)
             of_block.append(number)
-    return np.array(tiles), np.array(of_block)
+    par = zeros(len(tiles), 7, BLOCK)
+    par[:] = np.array(tiles).reshape(par.shape)
+    return par, np.array(of_block)
 
 
 class Layout:
@@ -110,12 +113,19 @@ class Layout:
             subtract = isinstance(p.neuron, LIF) and p.neuron.reset == "subtract"
             flags[i] = p.neuron.arithmetic == "loihi", subtract, p.clear_every or 0, p.clear_offset
         order = [self.index[name] for name in network.update_order]
-        proj, shift, ptr, target, code, palette, self.weight = self._synapses()
+        values = [self._values(q) for q in network.projections]
+        known = [None if q.plasticity else _distinct(w) for q, w in zip(network.projections, values, strict=True)]
+        plans = self._plans(values, known)
+        dense, unit, plane_first, plane_kind, bits = self._planes(plans, values, known)
+        self.tile = np.zeros(len(pops), np.int64)  # blocks
+        for q, p in zip(network.projections, plans, strict=True):
+            self.tile[self.index[q.post]] = p.tile * kernels.WORD // BLOCK if p else self.tile[self.index[q.post]]
+        proj, shift, ptr, target, code, palette, self.weight = self._synapses(plans, values, known)
+        del values
         delays = proj[:, 2]
         rule, rate, lptr, lpos, lother = self._rules(proj, shift, ptr, target)
         self.net = Net(
             par=tiles,
-            uniform=(tiles == tiles[:, :, :1]).all(axis=(1, 2)).astype(np.uint8),
             blk_tile=blk_tile,
             pop_blk=self.pop_blk,
             pop_first=self.first,
@@ -132,6 +142,11 @@ class Layout:
             target=target,
             code=code,
             palette=palette,
+            dense=dense,
+            unit=unit,
+            plane_first=plane_first,
+            plane_kind=plane_kind,
+            bits=bits,
             rule=rule,
             rate=rate,
             lptr=lptr,
@@ -140,16 +155,58 @@ class Layout:
             traces=np.zeros((0, 3), np.int64),
         )
 
-    def _synapses(self) -> tuple[Any, ...]:
-        """Per projection: table row, offsets by presynaptic neuron, padded target indices, weights or codes of them.
+    def _plans(self, values: list[Any], known: list[Any]) -> list[planes.Plan | None]:
+        """For each projection: how to lay it out in planes of bits, or None.
+
+        Sums on a grid are exact in any order. Those into a population are taken up to the first projection off it.
+        """
+        queue = self.network.projections
+        plans: list[planes.Plan | None] = [None] * len(queue)
+        grids: dict[str, planes.Grid | None] = {}
+        for i in sorted(range(len(queue)), key=lambda i: queue[i].delay == 0):  # as they are delivered
+            q, w, d, grid = queue[i], values[i], known[i], grids.get(queue[i].post, planes.Grid(0, 0))
+            if d is not None and grid is not None:
+                grid = grid.join(planes.grid_of(d, q.weights.shape[1]))
+                plans[i] = planes.plan(q, w, d, grid, _parts(q.weights.shape[0]))
+            grids[q.post] = None if d is None else grid
+        return plans
+
+    def _planes(self, plans: list[planes.Plan | None], values: list[Any], known: list[Any]) -> tuple[Any, ...]:
+        """What ``Net`` says of the projections in planes of bits."""
+        made = [p for p in plans if p is not None]
+        bits = zeros(kernels.TILE + sum(p.planes * p.words for p in made), dtype=np.uint64)
+        dense, unit = np.zeros((len(plans), 4), np.int64), np.zeros(len(plans))
+        dense[:, 0] = -1
+        firsts, kinds, row, plane, word = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)], 0, 0, kernels.TILE
+        for i, (q, p) in enumerate(zip(self.network.projections, plans, strict=True)):
+            if p is not None:
+                first, kind = planes.fill(p, q, values[i], known[i], bits[word:])
+                dense[i], unit[i] = (row, p.tile, p.words, word - plane * p.words), p.unit
+                firsts.append(first + plane)
+                kinds.append(kind)
+                row, plane, word = row + len(first), plane + p.planes, word + p.planes * p.words
+        return dense, unit, np.concatenate(firsts), np.concatenate(kinds), bits
+
+    def work(self, threads: int) -> list[Work]:
+        """Room for the sums of each thread."""
+        scratch = zeros(self.pop_blk[-1] * BLOCK)
+        work = []
+        for _ in range(threads):
+            listed, filled = np.zeros((4, kernels.KINDS * kernels.SPIKES), np.int64), np.zeros(kernels.KINDS, np.int64)
+            work.append(Work(scratch, listed, filled, zeros(2 * kernels.LEVELS, kernels.TILE, dtype=np.uint64)))
+        return work
+
+    def _synapses(
+        self, plans: list[planes.Plan | None], values: list[Any], known: list[Any]
+    ) -> tuple[Any, ...]:
+        """Of the other projections: table row, offsets by presynaptic neuron, padded targets, weights or codes of them.
 
         Written straight from the fan-in rows into arrays of the smallest types, which is the most that is ever held.
         """
         queue = self.network.projections
-        values = [self._values(q) for q in queue]
-        distinct = [None if q.plasticity else _distinct(w) for q, w in zip(queue, values, strict=True)]
-        kept = [w for w, d in zip(values, distinct, strict=True) if d is None]
-        total, wide = sum(q.synapses for q in queue), sum(len(w) for w in kept)
+        sizes = [0 if p else q.synapses for q, p in zip(queue, plans, strict=True)]
+        kept = [w for w, d in zip(values, known, strict=True) if d is None]
+        total, wide = sum(sizes), sum(len(w) for w in kept)
         single = wide > _MANY and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
         target = np.empty(total, np.uint16 if self.first[-1] <= np.iinfo(np.uint16).max else np.uint32)
         code, weight = np.empty(total - wide, np.uint8), np.empty(wide, np.float32 if single else np.float64)
@@ -158,21 +215,24 @@ class Layout:
         at = row = at_code = at_weight = 0
         for i, (q, w) in enumerate(zip(queue, values, strict=True)):
             pre, post, rows = self.index[q.pre], self.index[q.post], q.weights
+            mean = -(-q.synapses // rows.shape[1])
+            if plans[i]:
+                proj[i] = pre, post, q.delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean
+                continue
             mark_all = q.synapses >= 2 * (self.pop_blk[post + 1] - self.pop_blk[post]) * rows.shape[1]
             ranges = _ranges(q)
             offsets = _offsets(rows.indptr, rows.indices, rows.shape[1], ranges)
-            known = distinct[i]
+            codes = known[i]
             begin = offsets[:-1:ranges].copy()
             _place(
                 target[at : at + q.synapses], rows.indptr, rows.indices, begin, self.first[post], w,
-                np.zeros(0) if known is None else known, code[at_code:], weight[at_weight:],
+                np.zeros(0) if codes is None else codes, code[at_code:], weight[at_weight:],
             )  # fmt: skip
-            if known is None:
+            if codes is None:
                 shift[i], at_weight = at_weight - at, at_weight + q.synapses
             else:
-                palette[i, : len(known)] = known
+                palette[i, : len(codes)] = codes
                 shift[i], at_code = at_code - at, at_code + q.synapses
-            mean = -(-q.synapses // rows.shape[1])
             ahead = min(16, max(1, kernels.NEAR // max(mean, 1)))
             proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, known is not None, ranges, ahead, mean
             pointers.append(offsets + at)
@@ -226,7 +286,7 @@ class Layout:
     def cut(self, threads: int) -> Any:
         """(pops, threads + 1) blocks at which populations are divided among threads; between ranges if possible."""
         blocks, parts = np.diff(self.pop_blk), np.array([_parts(size) for size in self.sizes])
-        width = np.maximum(np.where(parts % threads == 0, -(-blocks // parts), 1), 1)[:, None]
+        width = np.maximum(np.where(parts % threads == 0, np.maximum(-(-blocks // parts), self.tile), 1), 1)[:, None]
         at = width * np.round(-(-blocks[:, None] // width) * np.arange(threads + 1) / threads).astype(np.int64)
         return self.pop_blk[:-1, None] + np.minimum(at, blocks[:, None])
 
@@ -240,9 +300,9 @@ class Layout:
             0,
             -1,
             State(
-                u=np.zeros(n * BLOCK),
-                v=np.zeros(n * BLOCK),
-                cur=np.zeros(n * BLOCK),
+                u=zeros(n * BLOCK),
+                v=zeros(n * BLOCK),
+                cur=zeros(n * BLOCK),
                 touched=np.zeros(n, np.uint8),
                 awake=restless.astype(np.uint8)[self.net.blk_tile],
                 upto=np.zeros(n, np.int64),

@@ -14,7 +14,7 @@ from ..neuron import LIF
 from . import event_cells, event_kernels
 from .event_intrinsics import LANES
 from .event_layout import Layout
-from .event_types import Cells, Net, State
+from .event_types import Cells, Net, State, zeros
 
 #: Neurons of a population from which on it may run by cells; below, its state stays in a near cache anyway.
 FROM = 8192
@@ -38,7 +38,9 @@ class Modes:
 
     def __init__(self, made: Layout, net: Net, states: list[State], fixed: bool, exact: bool) -> None:
         self.net, self.states = net, states
-        self.candidates = [] if fixed else [made.index[p.name] for p in made.network.neurons if eligible(p)]
+        large = [] if fixed else [made.index[p.name] for p in made.network.neurons if eligible(p)]
+        dense = net.proj[net.dense[:, 0] >= 0, 1]  # planes of bits reach all neurons at once
+        self.candidates = [p for p in large if p not in dense]
         pops, threads = len(made.sizes), len(states)
         neurons = int(made.pop_blk[-1]) * event_cells.BLOCK if self.candidates else 0
         par = np.zeros((pops, 7, 1))
@@ -47,8 +49,7 @@ class Modes:
             par[p, :, 0] = net.par[net.blk_tile[made.pop_blk[p]], :, 0]
             if not exact:
                 table[p] = event_cells.powers(*par[p, : event_cells.BIAS + 1, 0])
-        raw = np.zeros(4 * neurons + 8)
-        cells = raw[(-raw.ctypes.data // 8) % 8 :][: 4 * neurons]  # no cell lies across two lines of the cache
+        cells = zeros(4 * neurons)  # no cell lies across two lines of the cache
         shared = Cells(
             on=np.zeros(pops, np.uint8),
             cells=cells,

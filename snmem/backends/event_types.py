@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 #: Neurons per block: the unit of updating, sleeping and waking.
 BLOCK = 256
 #: Targets whose input is summed at a time: what fits the first-level cache together with the synapses streaming by.
-RANGE = 2048
+RANGE = 2560
 #: Steps of a sleeping block between two looks whether anything still moves in it.
 PATIENCE = 16
 #: Synapses between two prefetched places; rows whose beginnings are prefetched together.
 STRIDE, AHEAD = 32, 16
 #: Cells that are asked for ahead of their turn, about.
 NEAR = 64
+#: Planes of bits (:mod:`snmem.backends.event_planes`): neurons to a word; words to a register; most words of a tile.
+WORD, WIDE, TILE = 64, 8, 40
+#: Bits of the largest weight; kinds of planes: bits of positive weights, then of negative ones.
+BITS = 15
+KINDS = 2 * BITS
+#: Planes added at a time; spikes added up before their sum goes to the neurons; rows that such a sum may need.
+GROUP, SPIKES = 8, 256
+LEVELS = BITS + SPIKES.bit_length() + 3
 #: Rows of ``Net.par``: decay of u, decay of v, bias, threshold, reset value, bound factor, bound of the bias.
 ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE = range(7)
+
+
+def zeros(*shape: int, dtype: Any = np.float64) -> Any:
+    """An array of zeros that begins with a line of the cache, so that no register is filled from two."""
+    size, item = int(np.prod(shape)), np.dtype(dtype).itemsize
+    raw = np.zeros(size + 64 // item, dtype)
+    return raw[-raw.ctypes.data % 64 // item :][:size].reshape(shape)
 
 
 class Net(NamedTuple):
     """What does not change during a run. Neurons of all populations stand in one index, each padded to whole blocks."""
 
-    par: Any  # (tiles, 7, BLOCK) parameters; uniform populations share one tile
-    uniform: Any  # (tiles,) 1 where all neurons of the tile are alike
+    par: Any  # (tiles, 7, BLOCK) parameters; blocks that are alike share one tile
     blk_tile: Any  # (blocks,)
     pop_blk: Any  # (pops + 1,) blocks of population p: pop_blk[p] .. pop_blk[p + 1]
     pop_first: Any  # (pops,) first padded neuron of p; inputs have no blocks and are numbered after the neurons
@@ -40,6 +56,11 @@ class Net(NamedTuple):
     target: Any  # padded neuron index of each synapse
     code: Any  # uint8: weights of projections with at most 256 different ones, as numbers into palette
     palette: Any  # (projections, 256)
+    dense: Any  # (projections, 4): offset into plane_first or -1, words of a tile and of a plane, word before plane 0
+    unit: Any  # (projections,) what bit 0 of a weight is worth
+    plane_first: Any  # planes of each presynaptic neuron of the dense projections: plane_first[i] .. plane_first[i + 1]
+    plane_kind: Any  # uint8, of each plane
+    bits: Any  # words of all planes, after a tile of zeros
     rule: Any  # (plastic, 6): projection, gate pop, signal pop, offset into lptr, offset into x, signal size
     rate: Any  # (plastic, 2): rate, decay
     lptr: Any  # synapses of each gate neuron: offsets into lpos / lother
@@ -62,6 +83,15 @@ class State(NamedTuple):
     ring: Any  # (depth, pops, 2) ranges of the spike buffer, by step modulo depth
     counts: Any  # (pops, 2): updated, changed
     learned: Any  # (plastic,) weight updates
+
+
+class Work(NamedTuple):
+    """Room of one thread for sums that are not yet input."""
+
+    scratch: Any  # (blocks * BLOCK,) shared by all threads
+    listed: Any  # (3, KINDS * SPIKES) planes: first word, words from tile to tile; where each group begins
+    filled: Any  # (KINDS,) how many planes of each kind are listed
+    sums: Any  # (2 * LEVELS, TILE) bit by bit: of positive weights, then of negative ones
 
 
 class Cells(NamedTuple):
