@@ -117,8 +117,8 @@ _OF_BLOCKS = ("touched", "awake", "upto")
 class _Team:
     """The threads of a run: all step the same network, each its own blocks; the first is the caller's.
 
-    State arrays are shared; rings, counters, buffers of spikes and what is written for each block are each thread's own:
-    two threads that write to one line of the cache wait for each other.
+    State arrays are shared. Rings, counters, buffers of spikes and what is written for each block are each thread's
+    own, since threads that write to one line of the cache wait for each other.
     """
 
     def __init__(self, made: Layout, net: Net, state: State, job: Job, buffer: Any) -> None:
@@ -145,7 +145,8 @@ class _Team:
         def part(thread: int) -> None:
             kernels.run(
                 self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop,
-                *(self.buffers[thread - 1] if thread else buffer), room, out, self.work[thread], dense, counting, thread, self.sync, self.found, at if thread == 0 else at_start,
+                *(self.buffers[thread - 1] if thread else buffer), room, out, self.work[thread], dense, counting,
+                thread, self.sync, self.found, at if thread == 0 else at_start,
             )  # fmt: skip
 
         if self.pool is None:
@@ -221,10 +222,12 @@ def _recording(job: Job, made: Layout, final: EventState, events: Any, out: Any,
     network, state = job.network, final.arrays
     spikes = {}
     for p in network.populations:
-        i = made.index[p.name]
-        low = made.first[i]
-        mine = (events[0] >= low) & (events[0] < low + p.size)
-        spikes[p.name] = Spikes(events[1][mine] - offset, events[0][mine] - low, job.steps, p.size)
+        if p.name in job.inputs:
+            spikes[p.name] = job.inputs[p.name]
+            continue
+        neuron = events[0] - made.first[made.index[p.name]]
+        mine = np.flatnonzero(neuron.view(np.uint64) < p.size)  # as unsigned numbers, those below 0 are large
+        spikes[p.name] = Spikes(events[1].take(mine) - offset, neuron.take(mine), job.steps, p.size)
     kind = np.float64 if network.arithmetic == "float" else np.int64
     columns = np.cumsum([network[pop].size for pop, _ in job.traces()])[:-1]
     traces = dict(zip(job.record, np.split(out, columns, axis=1), strict=True)) if job.record else {}

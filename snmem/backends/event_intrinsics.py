@@ -176,11 +176,12 @@ def lowest(typing, word):
     return types.int64(word), generate
 
 
-def _planes(builder, bits, place, stride, at, tile, begin):
-    """Where GROUP planes begin, of which the lists tell from ``at`` on."""
+def _planes(builder, arrays, at, tile, begin):
+    """Where GROUP planes begin, of which the lists tell from ``at`` on; arrays: bits, place, stride."""
+    bits, *lists = arrays
     for j in range(GROUP):
         k = builder.add(at, ir.IntType(64)(j))
-        first, step = (builder.load(builder.gep(array, [k])) for array in (place, stride))
+        first, step = (builder.load(builder.gep(array, [k])) for array in lists)
         yield builder.gep(bits, [builder.add(builder.add(first, begin), builder.mul(step, tile))])
 
 
@@ -191,8 +192,8 @@ def ask(typing, bits, place, stride, at, tile, begin, vectors):
     def generate(context, builder, signature, arguments):
         kinds, i64 = signature.args, ir.IntType(64)
         arrays = [make_array(kinds[k])(context, builder, arguments[k]).data for k in range(3)]
-        *where, vectors = (context.cast(builder, arguments[k], kinds[k], types.int64) for k in range(3, 7))
-        planes = list(_planes(builder, *arrays, *where))
+        at, tile, begin, vectors = (context.cast(builder, arguments[k], kinds[k], types.int64) for k in range(3, 7))
+        planes = list(_planes(builder, arrays, at, tile, begin))
         with cgutils.for_range(builder, vectors) as loop:
             for plane in planes:
                 _prefetch(builder, builder.gep(plane, [builder.mul(loop.index, i64(WIDE))]))
@@ -222,8 +223,8 @@ def tally(typing, bits, place, stride, at, tile, soon, then, begin, vectors, sum
         at, tile, soon, then, begin, vectors, row, levels = (
             context.cast(builder, arguments[k], kinds[k], types.int64) for k in (3, 4, 5, 6, 7, 8, 10, 11)
         )  # fmt: skip
-        planes = list(_planes(builder, *arrays, at, tile, begin))
-        later = list(_planes(builder, *arrays, soon, then, begin))
+        planes = list(_planes(builder, arrays, at, tile, begin))
+        later = list(_planes(builder, arrays, soon, then, begin))
         row = builder.add(builder.mul(row, i64(TILE)), begin)
         carry = cgutils.alloca_once(builder, vector)
         with cgutils.for_range(builder, vectors) as loop:

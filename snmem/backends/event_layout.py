@@ -164,7 +164,7 @@ class Layout:
         plans: list[planes.Plan | None] = [None] * len(queue)
         grids: dict[str, planes.Grid | None] = {}
         for i in sorted(range(len(queue)), key=lambda i: queue[i].delay == 0):  # as they are delivered
-            q, w, d, grid = queue[i], values[i], known[i], grids.get(queue[i].post, planes.Grid(0, 0))
+            q, w, d, grid = queue[i], values[i], known[i], grids.get(queue[i].post, planes.EMPTY)
             if d is not None and grid is not None:
                 grid = grid.join(planes.grid_of(d, q.weights.shape[1]))
                 plans[i] = planes.plan(q, w, d, grid, _parts(q.weights.shape[0]))
@@ -196,9 +196,7 @@ class Layout:
             work.append(Work(scratch, listed, filled, zeros(2 * kernels.LEVELS, kernels.TILE, dtype=np.uint64)))
         return work
 
-    def _synapses(
-        self, plans: list[planes.Plan | None], values: list[Any], known: list[Any]
-    ) -> tuple[Any, ...]:
+    def _synapses(self, plans: list[planes.Plan | None], values: list[Any], known: list[Any]) -> tuple[Any, ...]:
         """Of the other projections: table row, offsets by presynaptic neuron, padded targets, weights or codes of them.
 
         Written straight from the fan-in rows into arrays of the smallest types, which is the most that is ever held.
@@ -234,7 +232,7 @@ class Layout:
                 palette[i, : len(codes)] = codes
                 shift[i], at_code = at_code - at, at_code + q.synapses
             ahead = min(16, max(1, kernels.NEAR // max(mean, 1)))
-            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, known is not None, ranges, ahead, mean
+            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, codes is not None, ranges, ahead, mean
             pointers.append(offsets + at)
             at, row = at + q.synapses, row + len(offsets)
         return proj, shift, np.concatenate(pointers), target, code, palette, weight

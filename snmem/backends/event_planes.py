@@ -1,11 +1,10 @@
 """Dense projections as planes of bits: sums of weights taken by logic, 64 neurons to a machine word.
 
-A weight is ``n * unit`` with a whole number n. Plane k of a presynaptic neuron has a bit for each postsynaptic one:
-whether bit k of \|n| is set; positive and negative weights have planes of their own, and only planes with a bit in them
-are kept. The input of a step is ``unit * sum_k 2^k (spikes over plane k)``, and that count, for 512 neurons at a time,
-is a sum of bits: carry-save adders take eight planes to one at a time (Harley and Seal's way to count bits). A
-projection that connects one pair in ten at weights of four bits is read at 5 bytes a synapse and needs a tenth of an
-instruction for each, where a sum at a scattered place needs three bytes and several instructions.
+A weight is ``n * unit`` with a whole number n. A plane of a presynaptic neuron has a bit for each postsynaptic one:
+whether the weight between them has bit k. Planes are of two kinds for each k, worth 2^k or -2^k: a neuron whose weights
+have one sign has planes of |n|, any other those of two's complement, and only planes with a bit in them are kept. The
+input of a step counts the spikes over each plane, ``unit * sum_k ±2^k count_k``, for 512 neurons at a time: carry-save
+adders take eight planes to one (Harley and Seal's way to count bits), which is less than an instruction for a synapse.
 
 Sums of whole numbers do not depend on their order, so that the bits are those of adding weight after weight, as long
 as everything that was added before lies on a grid of powers of two too (:class:`Grid`).
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..network import Projection
 from .event_intrinsics import ask, expand, tally
-from .event_types import BITS, BLOCK, GROUP, KINDS, LEVELS, SPIKES, TILE, WIDE, WORD
+from .event_types import BITS, BLOCK, GROUP, KINDS, LEVELS, SPIKES, WIDE, WORD
 
 #: Targets from which on planes are worth it; bytes they may take for each synapse, on average.
 LEAST, BYTES = 512, 6
@@ -48,12 +47,17 @@ class Grid:
         return Grid(min(self.low, other.low), max(self.high, other.high) + 1)
 
 
+#: The grid of no weights at all.
+EMPTY = Grid(5000, -5000)
+
+
 def grid_of(known: NDArray[Any], pre: int) -> Grid:
     """The grid of the sums of up to ``pre`` weights, all among ``known``."""
     pairs = [float(x).as_integer_ratio() for x in known if x]
-    fine = [(n & -n).bit_length() - d.bit_length() for n, d in pairs]
-    large = int(np.frexp(np.abs(known).max(initial=0.0))[1])
-    return Grid(min(fine, default=0), large + pre.bit_length())
+    if not pairs:
+        return EMPTY
+    fine = min((n & -n).bit_length() - d.bit_length() for n, d in pairs)
+    return Grid(fine, int(np.frexp(np.abs(known).max())[1]) + pre.bit_length())
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ class Plan:
     """How a projection is laid out in planes."""
 
     unit: float
-    sets: NDArray[np.uint32]  # kinds of planes that each different weight has a bit in
-    kinds: NDArray[np.uint32]  # the same of each presynaptic neuron
+    numbers: NDArray[np.int64]  # each different weight, in units
+    wide: NDArray[np.int8]  # of each presynaptic neuron: bits of two's complement, or -1 if its weights have one sign
+    kinds: NDArray[np.uint32]  # of each presynaptic neuron: a bit for each kind of planes that it has
     tile: int  # words
     tiles: int
 
@@ -84,19 +89,23 @@ def plan(q: Projection, values: NDArray[Any], known: NDArray[Any], grid: Grid, p
     """
     post, pre = q.weights.shape
     words = -(-post // BLOCK) * BLOCK // WORD
-    if post < LEAST or q.synapses * BYTES < pre * words * 8 or not grid.exact:
+    if post < LEAST or q.synapses * BYTES < pre * words * 8 or not grid.exact or not known.any():
         return None
     fine = grid_of(known, 1).low
     units = [int(math.ldexp(float(x), -fine)) for x in known]
     common = math.gcd(*units) or 1
-    units = [n // common for n in units]
-    if max(map(abs, units)) >> BITS:
+    if max(map(abs, units)) // common >> (BITS - 1):
         return None
-    sets = np.array([abs(n) << (BITS if n < 0 else 0) for n in units], np.uint32)
+    numbers = np.array(units) // common
+    wide, kinds, low = np.full(pre, -1, np.int8), np.zeros(pre, np.uint32), np.uint32((1 << BITS) - 1)
+    _kinds(q.weights.indices, values, known, numbers, wide, kinds)
+    mixed = np.flatnonzero((kinds & low != 0) & (kinds >> BITS != 0))
+    if mixed.size:
+        wide[mixed] = np.frexp(kinds[mixed] & low | kinds[mixed] >> BITS)[1]
+        kinds[mixed] = 0
+        _kinds(q.weights.indices, values, known, numbers, wide, kinds)
     tile = -(-words // (parts * WIDE)) * WIDE
-    kinds = np.zeros(pre, np.uint32)
-    _kinds(q.weights.indices, values, known, sets, kinds)
-    made = Plan(math.ldexp(common, fine), sets, kinds, tile, -(-words // tile))
+    made = Plan(math.ldexp(common, fine), numbers, wide, kinds, tile, -(-words // tile))
     return made if 8 * made.words * made.planes <= BYTES * q.synapses else None
 
 
@@ -106,18 +115,28 @@ def fill(made: Plan, q: Projection, values: NDArray[Any], known: NDArray[Any], b
     kind = np.repeat(np.arange(KINDS, dtype=np.uint8), [len(rows) for rows in of_row])
     owner = np.concatenate(of_row)
     first = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(made.kinds)))))
-    _fill(q.weights.indptr, q.weights.indices, values, known, made.sets, made.kinds, first, made.tile, made.words, bits)
+    rows, shape = (q.weights.indptr, q.weights.indices), (made.tile, made.words)
+    _fill(*rows, values, known, made.numbers, made.wide, made.kinds, first, *shape, bits)
     return first, kind[np.argsort(owner, kind="stable")]
 
 
 @njit(cache=True, nogil=True)
-def _kinds(indices, values, known, sets, kinds):
-    for k in range(indices.size):
-        kinds[indices[k]] |= sets[np.searchsorted(known, values[k])]
+def _set(n, wide):
+    """The kinds of planes in which a weight of n units has a bit."""
+    if n >= 0:
+        return np.uint32(n)
+    return np.uint32(-n << BITS if wide < 0 else n + (1 << wide) | 1 << BITS + wide)
 
 
 @njit(cache=True, nogil=True)
-def _fill(indptr, indices, values, known, sets, kinds, first, tile, words, bits):
+def _kinds(indices, values, known, numbers, wide, kinds):
+    for k in range(indices.size):
+        i = indices[k]
+        kinds[i] |= _set(numbers[np.searchsorted(known, values[k])], wide[i])
+
+
+@njit(cache=True, nogil=True)
+def _fill(indptr, indices, values, known, numbers, wide, kinds, first, tile, words, bits):
     """Planes of a presynaptic neuron stand together; within them, those of a tile."""
     for post in range(indptr.size - 1):
         word = post // WORD
@@ -125,11 +144,11 @@ def _fill(indptr, indices, values, known, sets, kinds, first, tile, words, bits)
         for k in range(indptr[post], indptr[post + 1]):
             i = indices[k]
             at = first[i] * words + word // tile * tile * (first[i + 1] - first[i]) + word % tile
-            mine, all_kinds = sets[np.searchsorted(known, values[k])], kinds[i]
-            while all_kinds:
-                if mine & all_kinds & -all_kinds:
+            mine, left = _set(numbers[np.searchsorted(known, values[k])], wide[i]), kinds[i]
+            while left:
+                if mine & left & -left:
                     bits[at] |= bit
-                all_kinds &= all_kinds - np.uint32(1)
+                left &= left - np.uint32(1)
                 at += tile
 
 
