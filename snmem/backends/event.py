@@ -66,9 +66,9 @@ def run(job: Job) -> Recording:
     net, out = _trace_plan(job, made)
     end = start.step + job.steps
     events, event_step = _input_events(job, made, start.step)
-    room = int(made.first[-1])
+    room, inputs = int(made.first[-1]), int(made.first[len(job.network.neurons)])
     carried = len(start.spikes)
-    buffer = np.empty((2, carried + max(2 * room, 1 << 16)), np.int64)
+    buffer = np.empty((2, carried + max(2 * room, 1 << 15)), np.int64)
     buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
     team = _Team(made, net, state, job, buffer)
     kept: list[Any] = []
@@ -81,7 +81,7 @@ def run(job: Job) -> Recording:
                 events, event_step, min(end, before + size), buffer, room, out[before - start.step :], bool(job.record),
                 job.counters, at,
             )  # fmt: skip
-            kept.append(buffer[:, carried : at[1]].copy())
+            kept.append(kernels.below(buffer, carried, at[1], inputs))
             team.modes.look(int(at[0]))
             at[1] = carried = _carry(buffer, state.ring, int(at[1]))
             size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
@@ -89,7 +89,8 @@ def run(job: Job) -> Recording:
                 job.progress(int(at[0]) - start.step)
     except KeyboardInterrupt:
         covered = max((part[1, -1] for part in kept if part.size), default=start.step - 1)
-        kept.append(buffer[:, : at[1]][:, buffer[1, : at[1]] > covered])  # if it came before they were kept
+        late = int(np.searchsorted(buffer[1, : at[1]], covered, side="right"))  # if it came before they were kept
+        kept.append(kernels.below(buffer, late, at[1], inputs))
         stopped = True
     finally:
         team.close()
@@ -225,9 +226,11 @@ def _recording(job: Job, made: Layout, final: EventState, events: Any, out: Any,
         if p.name in job.inputs:
             spikes[p.name] = job.inputs[p.name]
             continue
-        neuron = events[0] - made.first[made.index[p.name]]
-        mine = np.flatnonzero(neuron.view(np.uint64) < p.size)  # as unsigned numbers, those below 0 are large
-        spikes[p.name] = Spikes(events[1].take(mine) - offset, neuron.take(mine), job.steps, p.size)
+        step, neuron = events[1] - offset, events[0] - made.first[made.index[p.name]]
+        if len(network.neurons) > 1:
+            mine = np.flatnonzero(neuron.view(np.uint64) < p.size)  # as unsigned numbers, those below 0 are large
+            step, neuron = step.take(mine), neuron.take(mine)
+        spikes[p.name] = Spikes(step, neuron, job.steps, p.size)
     kind = np.float64 if network.arithmetic == "float" else np.int64
     columns = np.cumsum([network[pop].size for pop, _ in job.traces()])[:-1]
     traces = dict(zip(job.record, np.split(out, columns, axis=1), strict=True)) if job.record else {}

@@ -144,11 +144,13 @@ def _run(
         before = n
         for p in in_pops:
             ring[slot, p, 0] = n
-            while e < events.size and event_step[e] == t and first[p] <= events[e] < first[p] + size[p]:
-                spk[n] = events[e]
-                spk_step[n] = t
-                n += 1
-                e += 1
+            end = e
+            while end < events.size and event_step[end] == t and events[end] < first[p] + size[p]:
+                end += 1
+            for k in range(e, end):
+                spk[n + k - e] = events[k]
+                spk_step[n + k - e] = t
+            n, e = n + end - e, end
             ring[slot, p, 1] = n
         k = 0
         for p in order:
@@ -273,6 +275,21 @@ def _leave(net, state, cell, p, thread, t):
     from_cells(cell, p, thread, own * BLOCK, stop, state.u, state.v, state.cur, t)
     state.touched[own:end], state.awake[own:end], state.upto[own:end] = 1, 1, t
     cell.on[p] = 0
+
+
+@njit(cache=True, nogil=True)
+def below(spikes, begin, end, bound):
+    """Those of spikes[:, begin:end] whose neuron is numbered below ``bound``."""
+    count = 0
+    for i in range(begin, end):
+        count += spikes[0, i] < bound
+    out = np.empty((2, count), np.int64)
+    k = 0
+    for i in range(begin, end):
+        if spikes[0, i] < bound:
+            out[0, k], out[1, k] = spikes[0, i], spikes[1, i]
+            k += 1
+    return out
 
 
 def _entries(sources: str) -> Any:

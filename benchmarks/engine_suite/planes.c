@@ -1,0 +1,82 @@
+/* What a machine can do for the delivery of spikes over planes of bits: planes are streamed, eight at a time, and added
+   to counters bit by bit. GCC's and clang's vectors of 64 bytes; a machine without such registers takes several.
+
+   words:  the planes; those of a tile of WORDS words stand together
+   group:  for each group, where its eight planes begin in `words` (tile 0), and what leads to the next tile
+   row:    which counter a plane of the group is added to, and how many rows beyond the third the carry may reach
+   first:  step s delivers the groups first[s] .. first[s + 1] - 1                                                */
+#include <stdint.h>
+#include <string.h>
+
+#define WORDS 40
+#define ROWS 64
+typedef uint64_t V __attribute__((vector_size(64)));
+
+typedef struct {
+    const uint64_t *words;
+    const int64_t *group;   /* (groups, 16): eight places, eight strides */
+    const int64_t *row;     /* (groups, 2) */
+    const int64_t *first;
+    int64_t steps, tiles;
+} Planes;
+
+static V counters[ROWS][WORDS / 8];
+
+static inline void add(V *a, V b, V c, V *carry) {
+    V either = *a ^ b;
+    *carry = (*a & b) | (either & c);
+    *a = either ^ c;
+}
+
+uint64_t count(const Planes *p, int64_t ahead) {
+    uint64_t total = 0;
+    for (int64_t s = 0; s < p->steps; s++)
+        for (int64_t t = 0; t < p->tiles; t++) {
+            memset(counters, 0, sizeof counters);
+            for (int64_t g = p->first[s]; g < p->first[s + 1]; g++) {
+                const int64_t *at = p->group + 16 * g, *then = at;
+                int64_t tile = t, row = p->row[2 * g], up = p->row[2 * g + 1];
+                if (ahead && g + ahead < p->first[s + 1]) then = at + 16 * ahead;
+                else if (ahead && t + 1 < p->tiles && g + ahead - p->first[s + 1] < p->first[s + 1] - p->first[s])
+                    then = p->group + 16 * (p->first[s] + g + ahead - p->first[s + 1]), tile = t + 1;
+                for (int64_t k = 0; k < WORDS / 8; k++) {
+                    V m[8], one = counters[row][k], two = counters[row + 1][k], four = counters[row + 2][k];
+                    V a, b, c, d, e;
+                    for (int j = 0; j < 8; j++) {
+                        if (then != at) __builtin_prefetch(p->words + then[j] + then[8 + j] * tile + 8 * k);
+                        m[j] = *(const V *)(p->words + at[j] + at[8 + j] * t + 8 * k);
+                    }
+                    add(&one, m[0], m[1], &a), add(&one, m[2], m[3], &b), add(&two, a, b, &c);
+                    add(&one, m[4], m[5], &a), add(&one, m[6], m[7], &b), add(&two, a, b, &d);
+                    add(&four, c, d, &e);
+                    counters[row][k] = one, counters[row + 1][k] = two, counters[row + 2][k] = four;
+                    for (int64_t l = row + 3; l < row + 3 + up; l++) {
+                        V old = counters[l][k];
+                        counters[l][k] = old ^ e;
+                        e &= old;
+                    }
+                }
+            }
+            total += counters[t % ROWS][0][0];
+        }
+    return total;
+}
+
+/* The same planes read in the same order, without the adds: the memory alone. */
+uint64_t stream(const Planes *p, int64_t ahead) {
+    V total = {0};
+    for (int64_t s = 0; s < p->steps; s++)
+        for (int64_t t = 0; t < p->tiles; t++)
+            for (int64_t g = p->first[s]; g < p->first[s + 1]; g++) {
+                const int64_t *at = p->group + 16 * g;
+                const int64_t *then = g + ahead < p->first[s + 1] ? at + 16 * ahead : at;
+                for (int64_t k = 0; k < WORDS / 8; k++)
+                    for (int j = 0; j < 8; j++) {
+                        __builtin_prefetch(p->words + then[j] + then[8 + j] * t + 8 * k);
+                        total |= *(const V *)(p->words + at[j] + at[8 + j] * t + 8 * k);
+                    }
+            }
+    uint64_t out = 0;
+    for (int j = 0; j < 8; j++) out |= total[j];
+    return out;
+}
