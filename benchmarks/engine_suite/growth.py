@@ -51,8 +51,18 @@ def synapses(fans: tuple[int, ...], steps: int) -> Iterator[Point]:
 
 
 def activity(rates: tuple[float, ...], steps: int) -> Iterator[Point]:
-    """Share of neurons spiking per step, hence synaptic events: 10,000 neurons, 1000 synapses each."""
-    network = recurrent(random_matrix(ACTIVE, ACTIVE, 0.1, (1, 3), (6, 18), 1), ACTIVE)
+    """Share of neurons spiking per step, hence synaptic events: 10,000 neurons, 1000 synapses each, on a grid."""
+    yield from _active(random_matrix(ACTIVE, ACTIVE, 0.1, (1, 3), (6, 18), 1), rates, steps)
+
+
+def activity_off_grid(rates: tuple[float, ...], steps: int) -> Iterator[Point]:
+    """The same with weights that are spread by up to a half of each, and therefore delivered one by one."""
+    data, *places = random_matrix(ACTIVE, ACTIVE, 0.1, (1, 3), (6, 18), 1)
+    yield from _active((data * np.random.default_rng(3).uniform(0.5, 1.5, len(data)), *places), rates, steps)
+
+
+def _active(arrays: Any, rates: tuple[float, ...], steps: int) -> Iterator[Point]:
+    network = recurrent(arrays, ACTIVE)
     for rate in rates:
         yield rate, network, {"input": random_input(ACTIVE, steps, rate * ACTIVE, 2)}, steps
 
@@ -73,8 +83,10 @@ CURVES: dict[str, tuple[Callable[..., Iterator[Point]], str, str, tuple[Any, ...
                           (10_000, 31_623, 100_000, 316_228, 1_000_000), (10_000, 50_000), 1000, 200),
     "neurons-scattered-closed": (scattered, "the same, exact=False", "x",
                                  (10_000, 31_623, 100_000, 316_228, 1_000_000), (10_000, 50_000), 1000, 200),
-    "events": (activity, "synaptic events by activity, 0.5 % spiking and more", "synaptic_events",
+    "events": (activity_off_grid, "synaptic events by activity, 0.5 % spiking and more", "synaptic_events",
                (5e-3, 1e-2, 2e-2, 5e-2, 1e-1), (1e-2, 5e-2), 300, 100),
+    "events-planes": (activity, "the same, weights on a grid", "synaptic_events",
+                      (5e-3, 1e-2, 2e-2, 5e-2, 1e-1), (1e-2, 5e-2), 300, 100),
     "activity": (activity, "share of neurons spiking per step", "x",
                  (5e-4, 1.5e-3, 5e-3, 1.5e-2, 5e-2), (2e-3, 2e-2), 500, 100),
     "synapses": (synapses, "synapses per neuron", "x", (250, 500, 1000, 2000, 4000), (250, 1000), 400, 100),

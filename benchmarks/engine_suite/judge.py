@@ -12,8 +12,8 @@ from .startup import summary
 #: Exponents wanted, as (least, most); silence within what repeats differ by.
 EXPONENTS = {
     "neurons": (-1.0, 0.1), "neurons-scattered": (-1.0, 0.1),
-    "neurons-scattered-closed": (-1.0, 0.1), "events": (0.9, 1.05), "activity": (-1.0, 1.05),
-    "synapses": (-1.0, 1.05), "silence": (-0.05, 0.05),
+    "neurons-scattered-closed": (-1.0, 0.1), "events": (0.9, 1.05), "events-planes": (-1.0, 1.05),
+    "activity": (-1.0, 1.05), "synapses": (-1.0, 1.05), "silence": (-0.05, 0.05),
 }  # fmt: skip
 BUILD_S, PEAK_MB, THREADS, SHARE_OF_LIMIT = 60.0, 2048.0, 1.6, 0.7
 START_S = {"import": 0.5, "help": 0.7, "second run": 1.0}
@@ -87,7 +87,11 @@ def limit_rows(table: list[dict[str, Any]], limit: dict[str, Any]) -> list[dict[
         if "absent" not in entry:
             entry["share_of_limit"] = entry["synaptic_events_per_s"] / sizes["3"]["add_events_per_s"]
     rows = [
-        row("two copies of the limit's program at once", limit["two_at_once"], "measured", "times one", True),
+        row("two copies of the limit's program at once, adds", limit["two_at_once"], "measured", "times one", True),
+        row(
+            "two copies of the limit's program at once, planes of bits", sizes["planes"]["two_at_once"], "measured",
+            "times one", True,
+        ),
         row(
             "exponent of the limit's adds against neurons they are scattered over", limit["scattered"]["exponent"],
             "measured", "", True, points=limit["scattered"]["points"],
@@ -95,10 +99,13 @@ def limit_rows(table: list[dict[str, Any]], limit: dict[str, Any]) -> list[dict[
     ]  # fmt: skip
     for entry in table:
         if entry["case"] == "balanced" and entry["engine"] == "event" and "absent" not in entry:
-            size = str(entry["record_bytes"])
-            share = entry["synaptic_events_per_s"] / sizes[size]["add_events_per_s"]
-            name = f"(a) share of the machine's limit for records of {size} bytes"
-            rows.append(row(name, share, SHARE_OF_LIMIT, "", share >= SHARE_OF_LIMIT, limit=sizes[size]))
+            kind, rate = entry["records"], entry["synaptic_events_per_s"]
+            what = "planes of bits" if kind == "planes" else f"records of {kind} bytes"
+            share = rate / sizes[kind]["add_events_per_s"]
+            name = f"(a) share of the machine's limit for {what}"
+            rows.append(row(name, share, SHARE_OF_LIMIT, "", share >= SHARE_OF_LIMIT, limit=sizes[kind]))
+            name = "(a) share of the machine's limit for scattered adds, records of 3 bytes"
+            rows.append(row(name, entry["share_of_limit"], "measured", "", True, limit=sizes["3"]))
     return rows
 
 

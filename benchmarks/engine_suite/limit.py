@@ -8,12 +8,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+
+from . import limit_planes
 
 #: bytes of a record -> types in C and numpy of its target and weight; the smallest looks its weight up in a table.
 RECORDS: dict[int, tuple[str, Any, str, Any, bool]] = {
@@ -39,17 +40,22 @@ class _Work(ctypes.Structure):
     )
 
 
-def _compiled(size: int, folder: Path) -> Any:
-    target, _, weight, _, palette = RECORDS[size]
-    library = folder / f"limit{size}.so"
-    flags = ["-O3", "-march=native", "-shared", "-fPIC", f"-DTARGET={target}", f"-DWEIGHT={weight}"]
+def _compiled(folder: Path, source: str, *flags: str) -> Path:
+    library = folder / f"{len(list(folder.iterdir()))}.so"
     compiler = next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), None)
     if compiler is None:
         raise FileNotFoundError("a C compiler (cc, gcc or clang)")
-    source = Path(__file__).with_name("limit.c")
-    command = [compiler, *flags, *(["-DPALETTE"] if palette else []), str(source), "-o", str(library)]
-    subprocess.run(command, check=True, capture_output=True)
-    return ctypes.CDLL(str(library))
+    command = [compiler, "-O3", "-march=native", "-shared", "-fPIC", *flags]
+    subprocess.run(
+        [*command, str(Path(__file__).with_name(source)), "-o", str(library)], check=True, capture_output=True
+    )
+    return library
+
+
+def _records(size: int, folder: Path) -> Any:
+    target, _, weight, _, palette = RECORDS[size]
+    flags = [f"-DTARGET={target}", f"-DWEIGHT={weight}", *(["-DPALETTE"] if palette else [])]
+    return ctypes.CDLL(str(_compiled(folder, "limit.c", *flags)))
 
 
 def _pattern(neurons: int, fan_out: int, per_step: int, steps: int) -> Pattern:
@@ -73,6 +79,8 @@ def measure(
 ) -> dict[str, Any]:
     """Synaptic events per second, by record size: ``add`` (the best variant's median) and ``stream`` (reading only).
 
+    ``planes``: the same synapses as planes of bits.
+
     ``two_at_once``: what two threads get done against one; ``scattered``: adds over ``sizes`` neurons.
     """
     target, row, spikes, first = _pattern(neurons, fan_out, per_step, steps)
@@ -81,12 +89,15 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="snmem-limit-") as folder:
         for size in RECORDS:
             report(f"limit of the machine, records of {size} bytes")
-            library = _compiled(size, Path(folder))
+            library = _records(size, Path(folder))
             found["records"][str(size)] = _best(library, size, (target, row, spikes, first), neurons, events, repeats)
             if size == 3:
                 found["two_at_once"] = _together(library, size, (target, row, spikes, first), neurons, repeats)
+        report("limit of the machine, planes of bits")
+        planes = _compiled(Path(folder), "planes.c")
+        found["records"]["planes"] = limit_planes.measure(planes, neurons, fan_out, per_step, steps, repeats)
         report("limit of the machine, adds scattered over more and more neurons")
-        found["scattered"] = _scattered(_compiled(5, Path(folder)), sizes, repeats)
+        found["scattered"] = _scattered(_records(5, Path(folder)), sizes, repeats)
     return found
 
 
@@ -98,15 +109,9 @@ def _together(library: Any, size: int, pattern: Pattern, neurons: int, repeats: 
     def part(k: int) -> None:
         library.deliver(ctypes.byref(work), ctypes.c_void_p(sums[k].ctypes.data), ctypes.c_int64(1))
 
-    def seconds(threads: int) -> float:
-        began = time.perf_counter()
-        list(pool.map(part, range(threads)))
-        return time.perf_counter() - began
-
-    with ThreadPoolExecutor(2) as pool:
-        one, two = (median(seconds(threads) for _ in range(2 * repeats)) for threads in (1, 2))
+    together = limit_planes.two_at_once(part, repeats)
     del kept
-    return 2 * one / two
+    return together
 
 
 def _scattered(library: Any, sizes: tuple[int, ...], repeats: int, rows: int = 20_000, fan_out: int = 100) -> Any:

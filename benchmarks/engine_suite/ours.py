@@ -25,11 +25,12 @@ def run(case: Case, steps: int, repeats: int, **options: Any) -> dict[str, Any]:
         recording = simulate(network, inputs, steps, **options)
         times.append(clock() - began)
     assert recording is not None
-    return {"setup_s": setup, "run_s": times, "spikes": recording.spikes, "record_bytes": record_bytes(network)}
+    return {"setup_s": setup, "run_s": times, "spikes": recording.spikes, "records": records(network)}
 
 
-def record_bytes(network: Network) -> int:
-    """Bytes that the engine reads per synapse of the last projection: its target, and its weight or the code of it."""
+def records(network: Network) -> str:
+    """How the engine reads the last projection: "planes" of bits, or bytes per synapse, its target and weight."""
     net, last = layout(network).net, len(network.projections) - 1
-    coded = net.proj[last, 6]
-    return net.target.itemsize + (net.code.itemsize if coded else layout(network).weight.itemsize)
+    if net.dense[last, 0] >= 0:
+        return "planes"
+    return str(net.target.itemsize + (net.code.itemsize if net.proj[last, 6] else layout(network).weight.itemsize))

@@ -4,12 +4,17 @@
    words:  the planes; those of a tile of WORDS words stand together
    group:  for each group, where its eight planes begin in `words` (tile 0), and what leads to the next tile
    row:    which counter a plane of the group is added to, and how many rows beyond the third the carry may reach
-   first:  step s delivers the groups first[s] .. first[s + 1] - 1                                                */
+   first:  step s delivers the groups first[s] .. first[s + 1] - 1
+   sum:    receives the counts times a unit                                                                       */
 #include <stdint.h>
 #include <string.h>
+#ifdef __AVX512BW__
+#include <immintrin.h>
+#endif
 
 #define WORDS 40
-#define ROWS 64
+#define LEVELS 14
+#define ROWS (2 * LEVELS + 3)
 typedef uint64_t V __attribute__((vector_size(64)));
 
 typedef struct {
@@ -20,16 +25,34 @@ typedef struct {
     int64_t steps, tiles;
 } Planes;
 
-static V counters[ROWS][WORDS / 8];
-
 static inline void add(V *a, V b, V c, V *carry) {
     V either = *a ^ b;
     *carry = (*a & b) | (either & c);
     *a = either ^ c;
 }
 
-uint64_t count(const Planes *p, int64_t ahead) {
-    uint64_t total = 0;
+/* The counts of 64 neurons: rows 0 .. LEVELS - 1 less rows LEVELS .. 2 * LEVELS - 1, times a unit. */
+static void expand(V counters[ROWS][WORDS / 8], int64_t word, double unit, double *sum) {
+    int16_t counts[64] = {0};
+    for (int side = 0; side < 2; side++)
+        for (int l = 0; l < LEVELS; l++) {
+            uint64_t bits = ((const uint64_t *)counters[side * LEVELS + l])[word];
+            int16_t worth = (int16_t)((side ? -1 : 1) * (1 << l));
+#ifdef __AVX512BW__
+            for (int h = 0; h < 2; h++) {
+                __m512i *c = (__m512i *)(counts + 32 * h), old = _mm512_loadu_si512(c);
+                __mmask32 m = (__mmask32)(bits >> 32 * h);
+                _mm512_storeu_si512(c, _mm512_mask_add_epi16(old, m, old, _mm512_set1_epi16(worth)));
+            }
+#else
+            for (int j = 0; j < 64; j++) counts[j] += (int16_t)(-(int16_t)(bits >> j & 1) & worth);
+#endif
+        }
+    for (int j = 0; j < 64; j++) sum[j] += unit * counts[j];
+}
+
+void count(const Planes *p, double unit, double *sum, int64_t ahead) {
+    V counters[ROWS][WORDS / 8];
     for (int64_t s = 0; s < p->steps; s++)
         for (int64_t t = 0; t < p->tiles; t++) {
             memset(counters, 0, sizeof counters);
@@ -57,9 +80,8 @@ uint64_t count(const Planes *p, int64_t ahead) {
                     }
                 }
             }
-            total += counters[t % ROWS][0][0];
+            for (int64_t word = 0; word < WORDS; word++) expand(counters, word, unit, sum + (t * WORDS + word) * 64);
         }
-    return total;
 }
 
 /* The same planes read in the same order, without the adds: the memory alone. */
