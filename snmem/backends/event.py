@@ -65,15 +65,15 @@ def run(job: Job) -> Recording:
         state = state._replace(weight=made.weight.copy())
     net, out = _trace_plan(job, made)
     end = start.step + job.steps
-    events, event_step = _input_events(job, made, start.step)
-    room, inputs = int(made.first[-1]), int(made.first[len(job.network.neurons)])
-    carried = len(start.spikes)
-    buffer = np.empty((2, carried + max(2 * room, 1 << 15)), np.int64)
+    events, event_step = _input_events(job, made, start)
+    neurons = len(job.network.neurons)
+    room, carried = int(made.first[neurons]), len(start.spikes)
+    buffer = np.empty((2, carried + max(2 * room, 1 << 16)), np.int64)
     buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
     team = _Team(made, net, state, job, buffer)
     kept: list[Any] = []
     stopped = False
-    at, size = np.array([start.step, carried, 0, start.last]), 8 if team.modes.candidates else 64
+    at, size = np.array([start.step, carried, carried, start.last]), 8 if team.modes.candidates else 64
     try:
         while at[0] < end:
             began, before = time.perf_counter(), int(at[0])
@@ -81,16 +81,15 @@ def run(job: Job) -> Recording:
                 events, event_step, min(end, before + size), buffer, room, out[before - start.step :], bool(job.record),
                 job.counters, at,
             )  # fmt: skip
-            kept.append(kernels.below(buffer, carried, at[1], inputs))
+            kept.append(buffer[:, carried : at[1]].copy())
             team.modes.look(int(at[0]))
-            at[1] = carried = _carry(buffer, state.ring, int(at[1]))
+            at[1] = carried = _carry(buffer, state.ring[:, :neurons], int(at[1]))
             size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
             if job.progress:
                 job.progress(int(at[0]) - start.step)
     except KeyboardInterrupt:
         covered = max((part[1, -1] for part in kept if part.size), default=start.step - 1)
-        late = int(np.searchsorted(buffer[1, : at[1]], covered, side="right"))  # if it came before they were kept
-        kept.append(kernels.below(buffer, late, at[1], inputs))
+        kept.append(buffer[:, : at[1]][:, buffer[1, : at[1]] > covered])  # if it came before they were kept
         stopped = True
     finally:
         team.close()
@@ -98,9 +97,8 @@ def run(job: Job) -> Recording:
     team.modes.settle(reached)
     team.join()
     kernels.settle(net, state, reached, job.counters)
-    final = EventState(
-        job.network, reached, int(at[3]), state, buffer[0, : at[1]].copy(), start.exact and team.modes.exact
-    )
+    on_their_way = _on_their_way(buffer[0, : at[1]], events, state.ring[:, neurons:])
+    final = EventState(job.network, reached, int(at[3]), state, on_their_way, start.exact and team.modes.exact)
     steps = reached - start.step
     if stopped:
         job = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
@@ -198,15 +196,28 @@ def _carry(buffer: Any, ring: Any, n: int) -> int:
     return n - low
 
 
-def _input_events(job: Job, made: Layout, offset: int) -> tuple[Any, Any]:
+def _on_their_way(spikes: Any, events: Any, ring: Any) -> Any:
+    """``spikes``, and behind them those of inputs that the rings point to in ``events``; points the rings there."""
+    parts, n = [spikes], len(spikes)
+    for slot in ring:
+        for place in slot:
+            parts.append(events[place[0] : place[1]])
+            place[:] = n, n + len(parts[-1])
+            n += len(parts[-1])
+    return np.concatenate(parts)
+
+
+def _input_events(job: Job, made: Layout, start: EventState) -> tuple[Any, Any]:
+    """Input spikes by step, then neuron, behind all that are on their way from before."""
     ids = [s.neuron + made.first[made.index[name]] for name, s in job.inputs.items()]
-    when = [s.step + offset for s in job.inputs.values()]
-    none = np.zeros(0, np.int64)
-    all_ids, all_steps = np.concatenate([none, *ids]), np.concatenate([none, *when])
-    if len(ids) == 1:  # sorted already
-        return all_ids, all_steps
-    order = np.lexsort((all_ids, all_steps))
-    return all_ids[order], all_steps[order]
+    when = [s.step + start.step for s in job.inputs.values()]
+    if len(ids) > 1:
+        all_ids, all_steps = np.concatenate(ids), np.concatenate(when)
+        order = np.lexsort((all_ids, all_steps))
+        ids, when = [all_ids[order]], [all_steps[order]]
+    if len(start.spikes) or not ids:
+        return np.concatenate([start.spikes, *ids]), np.concatenate([0 * start.spikes + start.step - 1, *when])
+    return ids[0], when[0]
 
 
 def _trace_plan(job: Job, made: Layout) -> tuple[Net, Any]:
@@ -226,11 +237,12 @@ def _recording(job: Job, made: Layout, final: EventState, events: Any, out: Any,
         if p.name in job.inputs:
             spikes[p.name] = job.inputs[p.name]
             continue
-        step, neuron = events[1] - offset, events[0] - made.first[made.index[p.name]]
+        neuron, step = events
         if len(network.neurons) > 1:
+            neuron = neuron - made.first[made.index[p.name]]
             mine = np.flatnonzero(neuron.view(np.uint64) < p.size)  # as unsigned numbers, those below 0 are large
-            step, neuron = step.take(mine), neuron.take(mine)
-        spikes[p.name] = Spikes(step, neuron, job.steps, p.size)
+            neuron, step = neuron.take(mine), step.take(mine)
+        spikes[p.name] = Spikes(step - offset if offset else step, neuron, job.steps, p.size)
     kind = np.float64 if network.arithmetic == "float" else np.int64
     columns = np.cumsum([network[pop].size for pop, _ in job.traces()])[:-1]
     traces = dict(zip(job.record, np.split(out, columns, axis=1), strict=True)) if job.record else {}

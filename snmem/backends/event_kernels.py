@@ -22,28 +22,30 @@ from .event_types import BLOCK, WORD
 
 
 @njit(nogil=True)
-def _learn(net, state, r, spk, slot):
-    """Apply rule r after step t (whose spikes stand in ring slot ``slot``)."""
+def _learn(net, state, r, spk, events, slot):
+    """Apply rule r after step t, whose spikes are those of ring slot ``slot``."""
     gate, signal, base, x0, size = net.rule[r, 1], net.rule[r, 2], net.rule[r, 3], net.rule[r, 4], net.rule[r, 5]
     rate, decay = net.rate[r, 0], net.rate[r, 1]
     g0, g1 = state.ring[slot, gate]
     s0, s1 = state.ring[slot, signal]
+    neurons = net.pop_size.size - net.in_pops.size
+    gates, signals = spk if gate < neurons else events, spk if signal < neurons else events
     if decay > 0.0:
         for i in range(x0, x0 + size):
             state.x[i] *= decay
     elif g0 == g1:
         return
     for j in range(s0, s1):
-        state.x[x0 + spk[j] - net.pop_first[signal]] += 1.0
+        state.x[x0 + signals[j] - net.pop_first[signal]] += 1.0
     for j in range(g0, g1):
-        k0 = base + spk[j] - net.pop_first[gate]
+        k0 = base + gates[j] - net.pop_first[gate]
         for k in range(net.lptr[k0], net.lptr[k0 + 1]):
             w = state.weight[net.lpos[k]]
             state.weight[net.lpos[k]] = w + rate * (state.x[x0 + net.lother[k]] - w)
         state.learned[r] += net.lptr[k0 + 1] - net.lptr[k0]
     if decay == 0.0:
         for j in range(s0, s1):
-            state.x[x0 + spk[j] - net.pop_first[signal]] = 0.0
+            state.x[x0 + signals[j] - net.pop_first[signal]] = 0.0
 
 
 @njit(nogil=True)
@@ -59,7 +61,7 @@ def _asleep(awake, touched, waiting, order, cut, thread):
 
 
 #: Rows of ``sync``, none of which shares a line of the cache with another: arrivals, the wish to give up, and for each
-#: thread, whether all that it steps is asleep, for steps of even and of odd number.
+#: thread, whether all that it steps is asleep, by turns: none can be two steps ahead of another.
 ARRIVED, GIVE_UP, SAID, LINE = 0, 1, 2, 16
 #: Looks at the other threads before the processor is offered to somebody else.
 _SPINS = 2000
@@ -97,7 +99,8 @@ def _run(
 ):  # fmt: skip
     """Steps up to stop-1, or until the spike buffer has no room for one more.
 
-    events, event_step: input spikes sorted by step, then population, then neuron.
+    events, event_step: input spikes sorted by step, then population, then neuron. Rings of inputs point into them,
+    those of neurons into spk.
     at: step t, spikes n in the buffer, next event e, step of the latest spike or -1; set to where the run ended.
     out: (steps, columns) of traces, filled from row 0.
     thread: which of the threads this is. Each steps its own blocks (``net.cut``) and delivers to them, from a buffer,
@@ -120,12 +123,12 @@ def _run(
     over = np.zeros((awake.size, BLOCK // WORD), np.uint64)
     ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
     depth = ring.shape[0]
-    ignored, turn = np.empty(found.shape[2], np.int64), 0
+    ignored, turn, met = np.empty(found.shape[2], np.int64), 0, 0
     may_skip = not stepped
     for r in range(rules):
         may_skip = may_skip and net.rate[r, 1] == 0.0
     t, n, e, last = at
-    start = t
+    start, neurons = t, size.size - in_pops.size
     while t < stop and n + room <= spk.size:
         # Nothing can happen before the next input when all sleep and no spike is on its way. Of several threads one may
         # be ahead, so that all go by what each said before they met last; what it delivered since counts as on its way.
@@ -133,7 +136,7 @@ def _run(
         if idle and threads == 1:
             idle = _asleep(awake, touched, waiting, order, cut, thread)
         elif idle:
-            idle = t > start and sync[SAID:, t & 1].all()
+            idle = met > 0 and sync[SAID:, met & 1].all()
         if idle:
             after = event_step[e] if e < events.size else stop
             if after > t:
@@ -143,35 +146,33 @@ def _run(
         slot = t % depth
         before = n
         for p in in_pops:
-            ring[slot, p, 0] = n
-            end = e
-            while end < events.size and event_step[end] == t and events[end] < first[p] + size[p]:
-                end += 1
-            for k in range(e, end):
-                spk[n + k - e] = events[k]
-                spk_step[n + k - e] = t
-            n, e = n + end - e, end
-            ring[slot, p, 1] = n
+            ring[slot, p, 0] = e
+            while e < events.size and event_step[e] == t and events[e] < first[p] + size[p]:
+                e += 1
+            ring[slot, p, 1] = e
+            if e > ring[slot, p, 0]:
+                last = t
         k = 0
         for p in order:
             while k < in0.size and proj[in0[k], 1] == p:
                 q = in0[k]
                 lo, hi = ring[slot, proj[q, 0], 0], ring[slot, proj[q, 0], 1]
                 if hi > lo:
+                    come = spk if proj[q, 0] < neurons else events
                     load[p, 1] += (hi - lo) * proj[q, 9]
                     if dense[q, 0] >= 0:
                         deliver_planes(
                             proj, dense, unit, first, blk, plane_first, plane_kind, bits, cur, touched, scratch, listed,
-                            filled, sums, spk, q, lo, hi, cut[p, thread], cut[p, thread + 1],
+                            filled, sums, come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
                         )  # fmt: skip
                     elif on[p]:
                         deliver_cells(
-                            proj, shift, first, blk, ptr, target, code, palette, weight, spk, q, lo, hi, cut[p, thread],
+                            proj, shift, first, blk, ptr, target, code, palette, weight, come, q, lo, hi, cut[p, thread],
                             cut[p, thread + 1], cell, thread, t,
                         )  # fmt: skip
                     else:
                         deliver_blocks(
-                            proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q,
+                            proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, come, q,
                             lo, hi, cut[p, thread], cut[p, thread + 1],
                         )  # fmt: skip
                 k += 1
@@ -197,7 +198,8 @@ def _run(
                 if p == order[-1]:
                     quiet = may_skip and t - last >= depth
                     quiet = quiet and _asleep(awake, touched, waiting, order, cut, thread)
-                    sync[SAID + thread, t + 1 & 1] = quiet
+                    met += 1
+                    sync[SAID + thread, met & 1] = quiet
                 n = _gather(found[turn], sync, spk, spk_step, t, n)
                 if sync[GIVE_UP, 0] != 0:
                     return
@@ -206,25 +208,25 @@ def _run(
             then = (t + 1 - proj[q, 2]) % depth
             lo, hi = ring[then, proj[q, 0], 0], ring[then, proj[q, 0], 1]
             if hi > lo and t + 1 >= proj[q, 2]:
-                p = proj[q, 1]
+                p, come = proj[q, 1], spk if proj[q, 0] < neurons else events
                 load[p, 1] += (hi - lo) * proj[q, 9]
                 if dense[q, 0] >= 0:
                     deliver_planes(
                         proj, dense, unit, first, blk, plane_first, plane_kind, bits, cur, touched, scratch, listed,
-                        filled, sums, spk, q, lo, hi, cut[p, thread], cut[p, thread + 1],
+                        filled, sums, come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
                     )  # fmt: skip
                 elif on[p]:
                     deliver_cells(
-                        proj, shift, first, blk, ptr, target, code, palette, weight, spk, q, lo, hi, cut[p, thread],
+                        proj, shift, first, blk, ptr, target, code, palette, weight, come, q, lo, hi, cut[p, thread],
                         cut[p, thread + 1], cell, thread, t + 1,
                     )  # fmt: skip
                 else:
                     deliver_blocks(
-                        proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo,
+                        proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, come, q, lo,
                         hi, cut[p, thread], cut[p, thread + 1],
                     )  # fmt: skip
         for r in range(rules):
-            _learn(net, state, r, spk, slot)
+            _learn(net, state, r, spk, events, slot)
         for r in range(traces.shape[0]):
             p, row, column = traces[r, 0], traces[r, 1], traces[r, 2]
             for i in range(cut[p, thread] * BLOCK, min(cut[p, thread + 1] * BLOCK, first[p] + size[p])):
@@ -275,21 +277,6 @@ def _leave(net, state, cell, p, thread, t):
     from_cells(cell, p, thread, own * BLOCK, stop, state.u, state.v, state.cur, t)
     state.touched[own:end], state.awake[own:end], state.upto[own:end] = 1, 1, t
     cell.on[p] = 0
-
-
-@njit(cache=True, nogil=True)
-def below(spikes, begin, end, bound):
-    """Those of spikes[:, begin:end] whose neuron is numbered below ``bound``."""
-    count = 0
-    for i in range(begin, end):
-        count += spikes[0, i] < bound
-    out = np.empty((2, count), np.int64)
-    k = 0
-    for i in range(begin, end):
-        if spikes[0, i] < bound:
-            out[0, k], out[1, k] = spikes[0, i], spikes[1, i]
-            k += 1
-    return out
 
 
 def _entries(sources: str) -> Any:
