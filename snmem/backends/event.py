@@ -24,7 +24,7 @@ from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
 from .event_layout import EventState, Layout, layout
 from .event_modes import Modes
-from .event_types import Net, State, zeros
+from .event_types import LINE, Net, State, copied, zeros
 
 #: Seconds of compiled work between two looks at Ctrl-C and progress.
 SLICE_S = 0.2
@@ -41,16 +41,10 @@ def _start(job: Job, made: Layout) -> EventState:
         )
     if state.network is not job.network and state.network != job.network:
         raise InputError("simulate: state belongs to another network; start without it or use the same network")
-    arrays = State(*(a if a is made.weight else _copy(a) for a in state.arrays))
+    arrays = State(*(a if a is made.weight else copied(a) for a in state.arrays))
     arrays.counts[:] = 0
     arrays.learned[:] = 0
     return replace(state, network=job.network, arrays=arrays)
-
-
-def _copy(array: Any) -> Any:
-    made = zeros(*array.shape, dtype=array.dtype)
-    made[:] = array
-    return made
 
 
 def run(job: Job) -> Recording:
@@ -126,10 +120,10 @@ class _Team:
         own = {"counts": 0 * state.counts}
         for name in ("ring", *_OF_BLOCKS):
             own[name] = getattr(state, name)
-        more = [state._replace(**{name: a.copy() for name, a in own.items()}) for _ in range(threads - 1)]
+        more = [state._replace(**{name: copied(a) for name, a in own.items()}) for _ in range(threads - 1)]
         self.states = [state, *more]
-        self.found = np.zeros((2, threads, int(made.first[-1]) + 1 if more else 1), np.int64)
-        self.sync = np.zeros((kernels.SAID + threads, kernels.LINE), np.int64)
+        self.found = zeros(2, threads, int(made.first[-1]) // 16 * 16 + 32 if more else 1, dtype=np.int64)
+        self.sync = np.zeros((kernels.SAID + threads, 2 * LINE // 8), np.int64)
         self.work = made.work(threads)
         self.buffers = [np.empty_like(buffer) for _ in more]
         self.pool = ThreadPoolExecutor(threads - 1) if more else None

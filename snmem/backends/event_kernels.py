@@ -62,7 +62,7 @@ def _asleep(awake, touched, waiting, order, cut, thread):
 
 #: Rows of ``sync``, none of which shares a line of the cache with another: arrivals, the wish to give up, and for each
 #: thread, whether all that it steps is asleep, by turns: none can be two steps ahead of another.
-ARRIVED, GIVE_UP, SAID, LINE = 0, 1, 2, 16
+ARRIVED, GIVE_UP, SAID = 0, 1, 2
 #: Looks at the other threads before the processor is offered to somebody else.
 _SPINS = 2000
 
@@ -167,8 +167,8 @@ def _run(
                         )  # fmt: skip
                     elif on[p]:
                         deliver_cells(
-                            proj, shift, first, blk, ptr, target, code, palette, weight, come, q, lo, hi, cut[p, thread],
-                            cut[p, thread + 1], cell, thread, t,
+                            proj, shift, first, blk, ptr, target, code, palette, weight, come, q, lo, hi,
+                            cut[p, thread], cut[p, thread + 1], cell, thread, t,
                         )  # fmt: skip
                     else:
                         deliver_blocks(

@@ -192,8 +192,9 @@ class Layout:
         scratch = zeros(self.pop_blk[-1] * BLOCK)
         work = []
         for _ in range(threads):
-            listed, filled = np.zeros((4, kernels.KINDS * kernels.SPIKES), np.int64), np.zeros(kernels.KINDS, np.int64)
-            work.append(Work(scratch, listed, filled, zeros(2 * kernels.LEVELS, kernels.TILE, dtype=np.uint64)))
+            listed = zeros(4, kernels.KINDS * kernels.SPIKES, dtype=np.int64)
+            sums = zeros(2 * kernels.LEVELS, kernels.TILE, dtype=np.uint64)
+            work.append(Work(scratch, listed, zeros(kernels.KINDS, dtype=np.int64), sums))
         return work
 
     def _synapses(self, plans: list[planes.Plan | None], values: list[Any], known: list[Any]) -> tuple[Any, ...]:
@@ -208,14 +209,14 @@ class Layout:
         single = wide > _MANY and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
         target = np.empty(total, np.uint16 if self.first[-1] <= np.iinfo(np.uint16).max else np.uint32)
         code, weight = np.empty(total - wide, np.uint8), np.empty(wide, np.float32 if single else np.float64)
-        proj, shift = np.zeros((len(queue), 10), np.int64), np.zeros(len(queue), np.int64)
+        proj, shift = np.zeros((len(queue), 11), np.int64), np.zeros(len(queue), np.int64)
         palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
         at = row = at_code = at_weight = 0
         for i, (q, w) in enumerate(zip(queue, values, strict=True)):
             pre, post, rows = self.index[q.pre], self.index[q.post], q.weights
             mean = -(-q.synapses // rows.shape[1])
             if plans[i]:
-                proj[i] = pre, post, q.delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean
+                proj[i] = pre, post, q.delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean, 0
                 continue
             mark_all = q.synapses >= 2 * (self.pop_blk[post + 1] - self.pop_blk[post]) * rows.shape[1]
             ranges = _ranges(q)
@@ -232,7 +233,8 @@ class Layout:
                 palette[i, : len(codes)] = codes
                 shift[i], at_code = at_code - at, at_code + q.synapses
             ahead = min(16, max(1, kernels.NEAR // max(mean, 1)))
-            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, codes is not None, ranges, ahead, mean
+            single, coded = q.synapses == rows.shape[1] and (np.diff(offsets) == 1).all(), codes is not None
+            proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, coded, ranges, ahead, mean, single
             pointers.append(offsets + at)
             at, row = at + q.synapses, row + len(offsets)
         return proj, shift, np.concatenate(pointers), target, code, palette, weight

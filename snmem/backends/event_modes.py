@@ -14,7 +14,7 @@ from ..neuron import LIF
 from . import event_cells, event_kernels
 from .event_intrinsics import LANES
 from .event_layout import Layout
-from .event_types import Cells, Net, State, zeros
+from .event_types import Cells, Net, State, copied, zeros
 
 #: Neurons of a population from which on it may run by cells; below, its state stays in a near cache anyway.
 FROM = 8192
@@ -66,7 +66,7 @@ class Modes:
             lane_age=np.zeros(LANES, np.int64),
         )
         own = ("margin", "load", "ordered", "first", "lanes", "lane_age")
-        more = [shared._replace(**{name: getattr(shared, name).copy() for name in own}) for _ in states[1:]]
+        more = [shared._replace(**{name: copied(getattr(shared, name)) for name in own}) for _ in states[1:]]
         self.cells = [shared, *more]
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try
         self.patience = dict.fromkeys(self.candidates, 1)

@@ -28,11 +28,22 @@ LEVELS = BITS + SPIKES.bit_length() + 3
 ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE = range(7)
 
 
+#: Bytes of a line of the cache.
+LINE = 64
+
+
 def zeros(*shape: int, dtype: Any = np.float64) -> Any:
-    """An array of zeros that begins with a line of the cache, so that no register is filled from two."""
+    """An array of zeros that shares no line of the cache: no register is filled from two, no thread waits for it."""
     size, item = int(np.prod(shape)), np.dtype(dtype).itemsize
-    raw = np.zeros(size + 64 // item, dtype)
-    return raw[-raw.ctypes.data % 64 // item :][:size].reshape(shape)
+    raw = np.zeros(-(-size * item // LINE) * LINE + LINE, np.uint8)
+    return raw[-raw.ctypes.data % LINE :][: size * item].view(dtype).reshape(shape)
+
+
+def copied(array: Any) -> Any:
+    """A copy, laid out as by :func:`zeros`."""
+    made = zeros(*array.shape, dtype=array.dtype)
+    made[:] = array
+    return made
 
 
 class Net(NamedTuple):
@@ -47,8 +58,8 @@ class Net(NamedTuple):
     pop_flags: Any  # (pops, 4): Loihi arithmetic, subtractive reset, clear_every (0 = never), clear_offset
     order: Any  # neuron populations in update order
     in_pops: Any  # input populations
-    proj: Any  # (projections, 10): pre, post, delay, exponent, offset into ptr, mark all, coded, ranges,
-    # rows asked for ahead, mean length of a row
+    proj: Any  # (projections, 11): pre, post, delay, exponent, offset into ptr, mark all, coded, ranges,
+    # rows asked for ahead, mean length of a row, 1 where every row is one synapse
     shift: Any  # (projections,) from a synapse's index in target to its index in code, or in State.weight
     proj_in0: Any  # projections of delay 0, in the update order of their targets
     proj_late: Any  # projections with delay >= 1, in declared order
