@@ -46,7 +46,7 @@ def plot(data: dict[str, Any], folder: Path) -> None:
     _bars(axes[0], present, lambda e: 1e3 * e["run_s_per_step"], "run time, ms per step")
     _bars(axes[1], present, lambda e: e.get("peak_mb") or float("nan"), "peak memory, MB")
     _bars(axes[2], present, lambda e: e["setup_s"], "set-up, s")
-    for ax, curve in zip(axes[3:10], (c for c in data["growth"] if "absent" not in c), strict=False):
+    for ax, curve in zip(axes[3:11], (c for c in data["growth"] if "absent" not in c), strict=False):
         against = curve["against"]
         ax.loglog([p[against] for p in curve["points"]], [p["run_s"] for p in curve["points"]], "o-")
         label = "synaptic events" if against == "synaptic_events" else curve["label"]
@@ -56,13 +56,12 @@ def plot(data: dict[str, Any], folder: Path) -> None:
     if "absent" not in data["limit"]:
         sizes = data["limit"]["records"]
         for key, label in (("stream_events_per_s", "records read"), ("add_events_per_s", "read and added")):
-            axes[10].plot([int(s) for s in sizes], [1e-9 * r[key] for r in sizes.values()], "o-", label=label)
-        axes[10].set(
-            xlabel="bytes of a synapse record", ylabel="1e9 events/s", title="limit of this machine", ylim=(0, None)
-        )
-        axes[10].legend()
-    for ax in axes[11:]:
-        ax.set_axis_off()
+            records = {int(size): r[key] for size, r in sizes.items() if size != "planes"}
+            (line,) = axes[11].plot(list(records), [1e-9 * rate for rate in records.values()], "o-", label=label)
+            planes = sizes["planes"]
+            axes[11].plot(planes["bytes"], 1e-9 * planes[key], "*", color=line.get_color(), label=f"{label}, planes")
+        axes[11].set(xlabel="bytes of a synapse", ylabel="1e9 events/s", title="limit of this machine", ylim=(0, None))
+        axes[11].legend()
     figure.savefig(folder / "engine.png", dpi=110)
     figure.savefig(folder / "engine.svg")
 
