@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .event_intrinsics import above, advance, lowest
+from .event_intrinsics import above, advance, eight, lowest
 from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, PATIENCE, RESET, THETA, WORD
 
 
@@ -68,19 +68,22 @@ def _busy(u, v, cur, par, b, tile):
 
 
 @njit(nogil=True)
-def _at_rest(u, v, par, b, tile):
-    """Whether u, v and bias are 0 in all of block b, so that a step without input changes nothing."""
+def _at_rest(u, v, par, b, tile, fresh):
+    """Whether u, v and bias are 0 in all of block b, so that nothing moves without input; fresh: u and v are 0."""
     moving = 0
-    low = np.uint64(b * BLOCK)
-    for i in range(low, low + np.uint64(BLOCK)):
-        moving += (u[i] != 0) | (v[i] != 0) | (par[tile, BIAS, i - low] != 0)
+    for j in range(np.uint64(0), np.uint64(BLOCK)):
+        moving += par[tile, BIAS, j] != 0
+    if moving == 0 and not fresh:
+        low = np.uint64(b * BLOCK)
+        for i in range(low, low + np.uint64(BLOCK)):
+            moving += (u[i] != 0) | (v[i] != 0)
     return moving == 0
 
 
 @njit(nogil=True)
 def catch_up(u, v, cur, par, b, tile, loihi, every, offset, start, stop, over, counts, p, counting):
     """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
-    if start == stop or _at_rest(u, v, par, b, tile):
+    if start == stop or _at_rest(u, v, par, b, tile, start == 0):  # what was not stepped since step 0 is at 0
         return
     low, high = b * BLOCK, (b + 1) * BLOCK
     saved, before_u, before_v = cur[low:high].copy(), np.empty(BLOCK), np.empty(BLOCK)
@@ -118,6 +121,10 @@ def step_blocks(
     every, offset = pop_flags[p, 2], pop_flags[p, 3]
     clear = every > 0 and t % every == offset
     while end < stop:
+        while not dense and end + 8 <= stop and eight(touched, end) | eight(awake, end) == 0:  # pyright: ignore[reportCallIssue]
+            end += 8
+        if end == stop:
+            break
         b = end
         end = b + 1
         if not (touched[b] or awake[b] or dense):

@@ -51,6 +51,18 @@ def four(typing, array, index):
 
 
 @intrinsic
+def eight(typing, array, index):
+    """``array[index]`` .. ``array[index + 7]`` of an array of bytes, as one number."""
+
+    def generate(context, builder, signature, arguments):
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(64).as_pointer())
+        return builder.load(place, align=1)
+
+    return types.uint64(array, index), generate
+
+
+@intrinsic
 def arrive(typing, array, index):
     """Add 1 to ``array[index]`` as one indivisible step, with everything written before visible to whoever sees it."""
 

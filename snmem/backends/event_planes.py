@@ -40,7 +40,7 @@ class Grid:
     @property
     def exact(self) -> bool:
         """Whether float64 holds every sum."""
-        return self.high - self.low <= 53
+        return self.high - self.low <= 53 and self.high <= 1024
 
     def join(self, other: Grid) -> Grid:
         """Both, one after the other."""
