@@ -62,7 +62,7 @@ def test_planes_give_the_bits_of_the_reference(seed, post, bits, density, unit, 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_recurrent_population_of_several_tiles(threads):
-    """10,000 neurons, a tenth of the pairs connected, as in the benchmark of the engine, over four tiles."""
+    """6,000 neurons, a tenth of the pairs connected, weights as in the benchmark of the engine, over four tiles."""
     rng = np.random.default_rng(0)
     parts = [_matrix(rng, 6000, 4000, 0.1, 2, 6), _matrix(rng, 6000, 2000, 0.1, -38, -13)]
     network = Network(

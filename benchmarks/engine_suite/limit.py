@@ -80,7 +80,6 @@ def measure(
     """Synaptic events per second, by record size: ``add`` (the best variant's median) and ``stream`` (reading only).
 
     ``planes``: the same synapses as planes of bits.
-
     ``two_at_once``: what two threads get done against one; ``scattered``: adds over ``sizes`` neurons.
     """
     target, row, spikes, first = _pattern(neurons, fan_out, per_step, steps)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from snmem.backends.event_types import zeros
+
 #: Words of a tile, levels of the counters, as in planes.c; planes added at a time; how far ahead they are asked for.
 TILE, LEVELS, GROUP, AHEAD = 40, 14, 8, (0, 2, 4, 6, 8, 12)
 #: Planes of an exciting and of an inhibiting neuron in case (a): weights of 2 to 6, and of -38 to -13.
@@ -47,8 +49,7 @@ def measure(library: Path, neurons: int, fan_out: int, per_step: int, steps: int
     rng, exciting, tiles = np.random.default_rng(0), neurons * 4 // 5, -(-neurons // (64 * TILE))
     planes = np.where(np.arange(neurons) < exciting, *PLANES)
     base = TILE + np.concatenate(([0], np.cumsum(planes))) * TILE * tiles
-    raw = np.zeros(base[-1] + GROUP, np.uint64)
-    words = raw[-raw.ctypes.data % 64 // 8 :][: base[-1]]
+    words = zeros(int(base[-1]), dtype=np.uint64)
     words[TILE:] = rng.integers(0, 2**62, len(words) - TILE, np.uint64)
     groups, rows, first = [], [], [0]
     for _ in range(steps):

@@ -117,10 +117,8 @@ class _Team:
     def __init__(self, made: Layout, net: Net, state: State, job: Job, buffer: Any) -> None:
         threads = 1 if net.rule.size else job.threads
         self.net = net._replace(cut=made.cut(threads))
-        own = {"counts": 0 * state.counts}
-        for name in ("ring", *_OF_BLOCKS):
-            own[name] = getattr(state, name)
-        more = [state._replace(**{name: copied(a) for name, a in own.items()}) for _ in range(threads - 1)]
+        own = ("ring", "counts", *_OF_BLOCKS)  # counts are 0 at the start of every run
+        more = [state._replace(**{name: copied(getattr(state, name)) for name in own}) for _ in range(threads - 1)]
         self.states = [state, *more]
         self.found = zeros(2, threads, int(made.first[-1]) // 16 * 16 + 32 if more else 1, dtype=np.int64)
         self.sync = np.zeros((kernels.SAID + threads, 2 * LINE // 8), np.int64)

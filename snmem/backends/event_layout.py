@@ -119,7 +119,8 @@ class Layout:
         dense, unit, plane_first, plane_kind, bits = self._planes(plans, values, known)
         self.tile = np.zeros(len(pops), np.int64)  # blocks
         for q, p in zip(network.projections, plans, strict=True):
-            self.tile[self.index[q.post]] = p.tile * kernels.WORD // BLOCK if p else self.tile[self.index[q.post]]
+            if p:
+                self.tile[self.index[q.post]] = p.tile * kernels.WORD // BLOCK
         proj, shift, ptr, target, code, palette, self.weight = self._synapses(plans, values, known)
         del values
         delays = proj[:, 2]

@@ -100,7 +100,7 @@ class Work(NamedTuple):
     """Room of one thread for sums that are not yet input."""
 
     scratch: Any  # (blocks * BLOCK,) shared by all threads
-    listed: Any  # (3, KINDS * SPIKES) planes: first word, words from tile to tile; where each group begins
+    listed: Any  # (4, KINDS * SPIKES) planes: first word, words from tile to tile; where each group begins, its kind
     filled: Any  # (KINDS,) how many planes of each kind are listed
     sums: Any  # (2 * LEVELS, TILE) bit by bit: of positive weights, then of negative ones
 
