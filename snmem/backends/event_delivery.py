@@ -150,6 +150,7 @@ def deliver_cells(
         low, high = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if j >= lo else ptr[row])
         if part:
             low, high = _first(target, low, high, start), _first(target, low, high, stop)
+            soon, until = _first(target, soon, until, start), _first(target, soon, until, stop)
         for k in range(soon + (high - low), until):
             prefetch(cells, np.uint64(target[k]) * FIELDS)  # pyright: ignore[reportCallIssue]
         for k in range(low, high):
