@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,11 @@ def test_all_ways_of_calling_our_engine_are_compared(found: dict[str, Any]) -> N
     times = {e["engine"]: e["run_s_per_step"] for e in found["cases"] if e["case"] == "million"}
     name = "(c) a million neurons, 0.01 % spiking, silent stretches"
     for row, slow, fast in (
-        (f"{name}: two threads against one", "event", "event, 2 threads"),
-        (f"{name}: exact=False against exact", "event", "event, closed form"),
+        (f"{name}: snmem, 2 threads, against one thread, exact", "event", "event, 2 threads"),
+        (f"{name}: snmem, exact=False, against one thread, exact", "event", "event, closed form"),
         (f"{name}: against NEST", "nest", "event"),
-        (f"{name}: exact=False against NEST", "nest", "event, closed form"),
+        (f"{name}: snmem, exact=False, against NEST", "nest", "event, closed form"),
+        (f"{name}: snmem, 2 threads, against NEST", "nest", "event, 2 threads"),
     ):
         assert rows[row]["value"] == pytest.approx(times[slow] / times[fast])
     assert rows[f"{name}: against NEST"]["target"] == 10
@@ -67,6 +69,11 @@ def test_silence_costs_nothing_and_the_limit_is_measured(found: dict[str, Any]) 
     assert [p["x"] for p in found["limit"]["scattered"]["points"]] == [10_000, 31_623, 100_000, 316_228, 1_000_000]
     shares = [e["share_of_limit"] for e in found["cases"] if "absent" not in e]
     assert all(0 < share < 3 for share in shares)
+    seconds = {name: median(times) for name, times in found["in_turns"]["seconds"].items()}
+    rows = {row["name"]: row["value"] for row in found["rows"]}
+    assert rows["(a) two threads against one, in turns"] == pytest.approx(seconds["one"] / seconds["two"])
+    share = found["in_turns"]["events"] / seconds["one"] * seconds["limit"] / found["in_turns"]["limit_events"]
+    assert rows["(a) share of the machine's limit for planes of bits"] == pytest.approx(share)
     assert {"import", "help", "second run"} <= found["startup"].keys()
 
 

@@ -77,7 +77,7 @@ def main(job: dict[str, Any]) -> None:
     """Do the job: an engine on a case, or one of the other measurements."""
     from snmem.errors import SnmemError
 
-    from . import growth, limit, startup
+    from . import growth, in_turns, limit, startup
 
     limit_memory()
     try:
@@ -85,6 +85,8 @@ def main(job: dict[str, Any]) -> None:
             result = work(job)
         elif "curve" in job:
             result = growth.measure(job["curve"], job["quick"])
+        elif job["measure"] == "in turns":
+            result = in_turns.measure(job["quick"])
         elif job["measure"] == "limit":
             result = limit.measure(steps=40 if job["quick"] else 200)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from snmem import Spikes
@@ -57,20 +58,14 @@ def speed_rows(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
     name = f"({ours['letter']}) {ours['title']}"
     if "absent" in ours:
         return [row(f"{name}: snmem", ours["absent"], "runs", "", False)]
-    rows = []
-    for entry in others:
+    ways = [e for e in others if e["engine"] in OURS]
+    rows = [_ratio(f"{name}: {TITLES[e['engine']]}, against one thread, exact", ours, e, 1) for e in ways]
+    for entry in (e for e in others if e["engine"] not in OURS):
         engine = entry["engine"]
-        if engine == "event, 2 threads":
-            rows.append(_ratio(f"{name}: two threads against one", ours, entry, THREADS))
-        elif engine == "event, closed form":
-            rows.append(_ratio(f"{name}: exact=False against exact", ours, entry, 1))
-        else:
-            target = TARGETS.get((ours["case"], engine), 1)
-            rows.append(_ratio(f"{name}: against {TITLES[engine]}", entry, ours, target))
-            closed = [e for e in others if e["engine"] == "event, closed form" and "absent" not in e]
-            if closed and "absent" not in entry:
-                title = f"{name}: exact=False against {TITLES[engine]}"
-                rows.append(_ratio(title, entry, closed[0], target))
+        target = TARGETS.get((ours["case"], engine), 1)
+        rows.append(_ratio(f"{name}: against {TITLES[engine]}", entry, ours, target))
+        if "absent" not in entry and ours["case"] == "million":
+            rows += [_ratio(f"{name}: {TITLES[e['engine']]}, against {TITLES[engine]}", entry, e, target) for e in ways]
     if ours["case"] == "million":
         millions = f"{ours['synapses'] / 1e6:.0f} million synapses"
         rows.append(row(f"{millions}: set-up from arrays", ours["setup_s"], BUILD_S, "s", ours["setup_s"] < BUILD_S))
@@ -86,7 +81,7 @@ def limit_rows(table: list[dict[str, Any]], limit: dict[str, Any]) -> list[dict[
     for entry in table:
         if "absent" not in entry:
             entry["share_of_limit"] = entry["synaptic_events_per_s"] / sizes["3"]["add_events_per_s"]
-    rows = [
+    return [
         row("two copies of the limit's program at once, adds", limit["two_at_once"], "measured", "times one", True),
         row(
             "two copies of the limit's program at once, planes of bits", sizes["planes"]["two_at_once"], "measured",
@@ -97,16 +92,28 @@ def limit_rows(table: list[dict[str, Any]], limit: dict[str, Any]) -> list[dict[
             "measured", "", True, points=limit["scattered"]["points"],
         ),
     ]  # fmt: skip
-    for entry in table:
-        if entry["case"] == "balanced" and entry["engine"] == "event" and "absent" not in entry:
-            kind, rate = entry["records"], entry["synaptic_events_per_s"]
-            what = "planes of bits" if kind == "planes" else f"records of {kind} bytes"
-            share = rate / sizes[kind]["add_events_per_s"]
-            name = f"(a) share of the machine's limit for {what}"
-            rows.append(row(name, share, SHARE_OF_LIMIT, "", share >= SHARE_OF_LIMIT, limit=sizes[kind]))
-            name = "(a) share of the machine's limit for scattered adds, records of 3 bytes"
-            rows.append(row(name, entry["share_of_limit"], "measured", "", True, limit=sizes["3"]))
-    return rows
+
+
+def turn_rows(found: dict[str, Any], limit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Case (a): two threads against one, and the share of the machine's limit for the engine's own record size."""
+    if "absent" in found or "absent" in limit:
+        return [row("(a) in turns", found.get("absent", limit.get("absent")), "measured", "", False)]
+    seconds = {name: median(times) for name, times in found["seconds"].items()}
+    ratio, rate = seconds["one"] / seconds["two"], found["events"] / seconds["one"]
+    records, what = limit["records"], "planes of bits"
+    if found["records"] == "planes":
+        most = found["limit_events"] / seconds["limit"]
+    else:
+        most, what = records[found["records"]]["add_events_per_s"], f"records of {found['records']} bytes"
+    share, raw = rate / most, {"medians_s": seconds, "events_per_s": [rate, most]}
+    return [
+        row("(a) two threads against one, in turns", ratio, THREADS, "times as fast", ratio >= THREADS, **raw),
+        row(f"(a) share of the machine's limit for {what}", share, SHARE_OF_LIMIT, "", share >= SHARE_OF_LIMIT, **raw),
+        row(
+            "(a) share of the machine's limit for scattered adds, records of 3 bytes",
+            rate / records["3"]["add_events_per_s"], "measured", "", True,
+        ),
+    ]  # fmt: skip
 
 
 def growth_row(curve: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class _Work(ctypes.Structure):
     )
 
 
-def _compiled(folder: Path, source: str, *flags: str) -> Path:
+def compiled(folder: Path, source: str, *flags: str) -> Path:
+    """A library in ``folder`` made of a C file of this one's; raises FileNotFoundError without a compiler."""
     library = folder / f"{len(list(folder.iterdir()))}.so"
     compiler = next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), None)
     if compiler is None:
@@ -55,7 +56,7 @@ def _compiled(folder: Path, source: str, *flags: str) -> Path:
 def _records(size: int, folder: Path) -> Any:
     target, _, weight, _, palette = RECORDS[size]
     flags = [f"-DTARGET={target}", f"-DWEIGHT={weight}", *(["-DPALETTE"] if palette else [])]
-    return ctypes.CDLL(str(_compiled(folder, "limit.c", *flags)))
+    return ctypes.CDLL(str(compiled(folder, "limit.c", *flags)))
 
 
 def _pattern(neurons: int, fan_out: int, per_step: int, steps: int) -> Pattern:
@@ -93,7 +94,7 @@ def measure(
             if size == 3:
                 found["two_at_once"] = _together(library, size, (target, row, spikes, first), neurons, repeats)
         report("limit of the machine, planes of bits")
-        planes = _compiled(Path(folder), "planes.c")
+        planes = compiled(Path(folder), "planes.c")
         found["records"]["planes"] = limit_planes.measure(planes, neurons, fan_out, per_step, steps, repeats)
         report("limit of the machine, adds scattered over more and more neurons")
         found["scattered"] = _scattered(_records(5, Path(folder)), sizes, repeats)
@@ -103,10 +104,10 @@ def measure(
 def _together(library: Any, size: int, pattern: Pattern, neurons: int, repeats: int) -> float:
     """How much more two threads get done that share nothing but the records: at best 2."""
     work, kept = _work(size, pattern, neurons, neurons, RANGES[1])
-    sums = [np.zeros(neurons) for _ in range(2)]
+    sums, halves = [np.zeros(neurons) for _ in range(2)], [limit_planes.half(work, k) for k in range(2)]
 
     def part(k: int) -> None:
-        library.deliver(ctypes.byref(work), ctypes.c_void_p(sums[k].ctypes.data), ctypes.c_int64(1))
+        library.deliver(ctypes.byref(halves[k]), ctypes.c_void_p(sums[k].ctypes.data), ctypes.c_int64(1))
 
     together = limit_planes.two_at_once(part, repeats)
     del kept

@@ -44,44 +44,66 @@ def _groups(spikes: Any, planes: Any, base: Any, exciting: int) -> tuple[Any, An
     return groups, rows
 
 
+class Program:
+    """The compiled ``planes.c`` with the planes of ``neurons`` and ``steps`` steps of ``per_step`` of them spiking."""
+
+    def __init__(self, library: Path, neurons: int, fan_out: int, per_step: int, steps: int) -> None:
+        rng, exciting, tiles = np.random.default_rng(0), neurons * 4 // 5, -(-neurons // (64 * TILE))
+        planes = np.where(np.arange(neurons) < exciting, *PLANES)
+        base = TILE + np.concatenate(([0], np.cumsum(planes))) * TILE * tiles
+        words = zeros(int(base[-1]), dtype=np.uint64)
+        words[TILE:] = rng.integers(0, 2**62, len(words) - TILE, np.uint64)
+        groups, rows, first = [], [], [0]
+        for _ in range(steps):
+            group, row = _groups(np.sort(rng.choice(neurons, per_step, replace=False)), planes, base, exciting)
+            groups += group
+            rows += row
+            first.append(len(rows))
+        self.kept = words, np.array(groups), np.array(rows), np.array(first)
+        self.work = _Planes(*(a.ctypes.data for a in self.kept), steps, tiles)
+        self.sums = np.zeros((2, tiles * TILE * 64))
+        self.code = ctypes.CDLL(str(library))
+        self.events = per_step * fan_out * steps
+        self.size = 8 * (len(words) - TILE) / (neurons * fan_out)
+
+    def count(self, ahead: int, work: _Planes | None = None, place: int = 0) -> None:
+        """Add up the planes, ``ahead`` groups of which are asked for."""
+        sums = ctypes.c_void_p(self.sums[place].ctypes.data)
+        self.code.count(ctypes.byref(work or self.work), ctypes.c_double(1.0), sums, ctypes.c_int64(ahead))
+
+    def stream(self, ahead: int) -> None:
+        """Read the planes."""
+        self.code.stream(ctypes.byref(self.work), ctypes.c_int64(ahead))
+
+    def best(self, repeats: int) -> tuple[int, dict[int, float]]:
+        """The best of AHEAD, and the median seconds of each."""
+        times = {ahead: _seconds(repeats, self.count, ahead) for ahead in AHEAD}
+        return min(times, key=lambda ahead: times[ahead]), times
+
+
 def measure(library: Path, neurons: int, fan_out: int, per_step: int, steps: int, repeats: int) -> dict[str, Any]:
     """Synaptic events per second: ``add`` (the best way of asking ahead, median) and ``stream`` (reading only)."""
-    rng, exciting, tiles = np.random.default_rng(0), neurons * 4 // 5, -(-neurons // (64 * TILE))
-    planes = np.where(np.arange(neurons) < exciting, *PLANES)
-    base = TILE + np.concatenate(([0], np.cumsum(planes))) * TILE * tiles
-    words = zeros(int(base[-1]), dtype=np.uint64)
-    words[TILE:] = rng.integers(0, 2**62, len(words) - TILE, np.uint64)
-    groups, rows, first = [], [], [0]
-    for _ in range(steps):
-        group, row = _groups(np.sort(rng.choice(neurons, per_step, replace=False)), planes, base, exciting)
-        groups += group
-        rows += row
-        first.append(len(rows))
-    kept = words, np.array(groups), np.array(rows), np.array(first)
-    work, sums = _Planes(*(a.ctypes.data for a in kept), steps, tiles), np.zeros(tiles * TILE * 64)
-    code, into = ctypes.CDLL(str(library)), ctypes.c_void_p(sums.ctypes.data)
-    adds = {
-        f"{ahead} groups ahead": _seconds(repeats, code.count, work, ctypes.c_double(1.0), into, ctypes.c_int64(ahead))
-        for ahead in AHEAD
-    }
-    place = [np.zeros_like(sums) for _ in range(2)]
-
-    def part(k: int) -> None:
-        mine = ctypes.c_void_p(place[k].ctypes.data)
-        code.count(ctypes.byref(work), ctypes.c_double(1.0), mine, ctypes.c_int64(6))
-
-    stream = min(_seconds(repeats, code.stream, work, ctypes.c_int64(ahead)) for ahead in AHEAD)
-    best, events = min(adds, key=lambda name: adds[name]), per_step * fan_out * steps
-    size = 8 * (len(words) - TILE) / (neurons * fan_out)
+    program = Program(library, neurons, fan_out, per_step, steps)
+    best, adds = program.best(repeats)
+    halves = [half(program.work, k) for k in range(2)]
+    stream = min(_seconds(repeats, program.stream, ahead) for ahead in AHEAD)
     return {
-        "bytes": size,
-        "two_at_once": two_at_once(part, repeats),
-        "add_events_per_s": events / adds[best],
-        "stream_events_per_s": events / stream,
-        "stream_gb_per_s": size * events / stream / 1e9,
-        "best": best,
-        "add_ns": {name: 1e9 * t / events for name, t in adds.items()},
+        "bytes": program.size,
+        "two_at_once": two_at_once(lambda k: program.count(best, halves[k], k), repeats),
+        "add_events_per_s": program.events / adds[best],
+        "stream_events_per_s": program.events / stream,
+        "stream_gb_per_s": program.size * program.events / stream / 1e9,
+        "best": f"{best} groups ahead",
+        "add_ns": {f"{ahead} groups ahead": 1e9 * t / program.events for ahead, t in adds.items()},
     }
+
+
+def half(work: Any, k: int) -> Any:
+    """The first or second half of the steps of ``work``."""
+    mine = type(work).from_buffer_copy(work)
+    mine.steps = work.steps // 2
+    mine.first = work.first + 8 * k * mine.steps
+    return mine
 
 
 def two_at_once(part: Callable[[int], object], repeats: int) -> float:
@@ -93,14 +115,14 @@ def two_at_once(part: Callable[[int], object], repeats: int) -> float:
         return time.perf_counter() - began
 
     with ThreadPoolExecutor(2) as pool:
-        one, two = (median(seconds(threads) for _ in range(2 * repeats)) for threads in (1, 2))
-    return 2 * one / two
+        one, two = zip(*[(seconds(1), seconds(2)) for _ in range(4 * repeats)], strict=True)
+    return 2 * median(one) / median(two)
 
 
-def _seconds(repeats: int, function: Any, work: _Planes, *arguments: Any) -> float:
+def _seconds(repeats: int, function: Callable[[int], None], ahead: int) -> float:
     times = []
     for _ in range(repeats):
         began = time.process_time()
-        function(ctypes.byref(work), *arguments)
+        function(ahead)
         times.append(time.process_time() - began)
     return median(times)

@@ -7,9 +7,11 @@ from typing import Any
 #: Our engine, and how ``simulate`` is called for it.
 OURS: dict[str, dict[str, Any]] = {
     "event": {}, "event, closed form": {"exact": False}, "event, 2 threads": {"threads": 2},
+    "event, closed form, 2 threads": {"exact": False, "threads": 2},
 }  # fmt: skip
 TITLES = {
     "event": "snmem", "event, closed form": "snmem, exact=False", "event, 2 threads": "snmem, 2 threads",
+    "event, closed form, 2 threads": "snmem, exact=False, 2 threads",
     "brian2_cpp": "Brian2 C++", "brian2_cython": "Brian2 Cython", "nest": "NEST", "snntorch": "snnTorch",
     "lava": "Lava",
 }  # fmt: skip
@@ -18,7 +20,8 @@ FULL: dict[str, dict[str, int]] = {
     "balanced": {"event": 0, "event, 2 threads": 0, "brian2_cpp": 0, "brian2_cython": 0, "nest": 0, "snntorch": 20,
                  "lava": 100},
     "balanced-quiet": {"event": 0, "brian2_cpp": 0, "brian2_cython": 0, "nest": 0, "lava": 100},
-    "million": {"event": 0, "event, closed form": 0, "brian2_cpp": 500, "nest": 500, "snntorch": 20, "lava": 20},
+    "million": {"event": 0, "event, closed form": 0, "event, 2 threads": 0, "event, closed form, 2 threads": 0,
+                "brian2_cpp": 500, "nest": 500, "snntorch": 20, "lava": 20},
     "memory": {"event": 0, "brian2_cpp": 0, "nest": 0, "snntorch": 123, "lava": 1025},
     "convolutional": {"event": 0, "brian2_cpp": 0, "nest": 0, "snntorch": 100, "lava": 200},
     "plastic": {"event": 0, "brian2_cpp": 0, "nest": 0, "snntorch": 0, "lava": 100},

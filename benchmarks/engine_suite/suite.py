@@ -41,14 +41,15 @@ def run_suite(
         table += found
         rows += more
     grown = [child({"curve": name, "quick": quick}, f"growth: {name}", report) for name in curves or CURVES]
+    turns = child({"measure": "in turns", "quick": quick}, "one thread, two, and the limit, in turns", report)
     limit = child({"measure": "limit", "quick": quick}, "limit of the machine", report)
     starting = child({"measure": "startup", "quick": quick}, "starting", report)
-    rows += judge.limit_rows(table, limit)
+    rows += judge.limit_rows(table, limit) + judge.turn_rows(turns, limit)
     rows += [judge.growth_row(curve) for curve in grown]
     rows += judge.startup_rows(starting)
     return {
         "rows": rows, "ok": all(r["ok"] for r in rows), "cases": table, "growth": grown, "limit": limit,
-        "startup": starting,
+        "in_turns": turns, "startup": starting,
     }  # fmt: skip
 
 
