@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .event_intrinsics import above, advance, eight, lowest
-from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, PATIENCE, RESET, THETA, WORD
+from .event_intrinsics import above, advance, advance_alike, eight, lowest
+from .event_types import ALIKE, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, PATIENCE, RESET, THETA, WORD
 
 
 @njit(nogil=True)
@@ -27,6 +27,9 @@ def _advance(u, v, cur, par, tile, loihi, b, end, over):
                 u[i], v[i], cur[i] = un, min(max(vn, -8388607.0), 8388607.0), 0.0
             for k in range(0, BLOCK, WORD):
                 over[block, k // WORD] = above(v, block * BLOCK + k, par, rows + THETA * BLOCK + k)  # pyright: ignore[reportCallIssue]
+        elif par[tile, ALIKE, 0] != 0:
+            for k in range(0, BLOCK, WORD):
+                over[block, k // WORD] = advance_alike(u, v, cur, block * BLOCK + k, par, rows)  # pyright: ignore[reportCallIssue]
         else:
             for k in range(0, BLOCK, WORD):
                 over[block, k // WORD] = advance(u, v, cur, block * BLOCK + k, par, rows + k)  # pyright: ignore[reportCallIssue]

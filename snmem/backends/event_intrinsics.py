@@ -8,10 +8,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from .event_types import ALPHA, BETA, BIAS, BLOCK, GROUP, LEVELS, THETA, TILE, WIDE, WORD
+from .event_types import ALPHA, BETA, BIAS, BLOCK, THETA, WIDE, WORD
 
 
-def _prefetch(builder, place):
+def prefetch_line(builder, place):
+    """Ask the processor to fetch what a pointer points to."""
     place, i32 = builder.bitcast(place, ir.IntType(8).as_pointer()), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [place.type, i32, i32, i32])
     fetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
@@ -24,7 +25,7 @@ def prefetch(typing, array, index):
 
     def generate(context, builder, signature, arguments):
         data = make_array(signature.args[0])(context, builder, arguments[0]).data
-        _prefetch(builder, builder.gep(data, [arguments[1]]))
+        prefetch_line(builder, builder.gep(data, [arguments[1]]))
         return context.get_dummy_value()
 
     return types.void(array, index), generate
@@ -97,11 +98,8 @@ def coast(typing, u, v, alpha, beta, bias, steps):
     """``steps`` steps of LANES neurons without input, in registers: u = alpha*u, v = beta*v + u + bias."""
 
     def generate(context, builder, signature, arguments):
-        vector, i32 = ir.VectorType(ir.DoubleType(), WIDE), ir.IntType(32)
-        nothing = ir.Constant(vector, ir.Undefined)
-        same = ir.Constant(ir.VectorType(i32, WIDE), [0] * WIDE)
-        factors = [builder.insert_element(nothing, x, i32(0)) for x in arguments[2:5]]
-        alpha, beta, bias = (builder.shuffle_vector(x, nothing, same) for x in factors)
+        vector = ir.VectorType(ir.DoubleType(), WIDE)
+        alpha, beta, bias = (everywhere(builder, x, vector) for x in arguments[2:5])
         places = []
         for kind, array in zip(signature.args[:2], arguments[:2], strict=True):
             data = make_array(kind)(context, builder, array).data
@@ -143,12 +141,15 @@ def above(typing, values, i, limits, j):
     return types.uint64(values, i, limits, j), generate
 
 
-@intrinsic
-def advance(typing, u, v, cur, i, par, j):
-    """A step of the WORD neurons from i on, without resets; ``par[j:]`` are their parameters, read as flat.
+def everywhere(builder, value, vector):
+    """A vector with ``value`` in all places."""
+    nothing, i32 = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+    same = ir.Constant(ir.VectorType(i32, vector.count), [0] * vector.count)
+    return builder.shuffle_vector(builder.insert_element(nothing, value, i32(0)), nothing, same)
 
-    u = alpha*u + cur, v = beta*v + u + bias, cur = 0. A word of bits: whether v > theta.
-    """
+
+def _advancing(typing, u, v, cur, i, par, j, alike):
+    """Types and code of :func:`advance` and :func:`advance_alike`."""
 
     def generate(context, builder, signature, arguments):
         kinds, vector = signature.args, ir.VectorType(ir.DoubleType(), WIDE)
@@ -159,13 +160,17 @@ def advance(typing, u, v, cur, i, par, j):
             where = builder.gep(array, [builder.add(index, ir.IntType(64)(offset))])
             return builder.bitcast(where, vector.as_pointer())
 
+        rows = [row * BLOCK for row in (ALPHA, BETA, BIAS, THETA)]
+        if alike:
+            firsts = [builder.load(builder.gep(par, [builder.add(j, ir.IntType(64)(row))])) for row in rows]
+            same = [everywhere(builder, first, vector) for first in firsts]
         word = ir.IntType(WORD)
         over = word(0)
         for lane in range(0, WORD, WIDE):
             state = [place(array, i, lane) for array in (u, v, cur)]
             un, vn, given = (builder.load(where, align=8) for where in state)
             alpha, beta, bias, theta = (
-                builder.load(place(par, j, row * BLOCK + lane), align=8) for row in (ALPHA, BETA, BIAS, THETA)
+                same if alike else [builder.load(place(par, j, row + lane), align=8) for row in rows]
             )  # fmt: skip
             un = builder.fadd(builder.fmul(alpha, un), given)
             vn = builder.fadd(builder.fadd(builder.fmul(beta, vn), un), bias)
@@ -179,6 +184,21 @@ def advance(typing, u, v, cur, i, par, j):
 
 
 @intrinsic
+def advance(typing, u, v, cur, i, par, j):
+    """A step of the WORD neurons from i on, without resets; ``par[j:]`` are their parameters, read as flat.
+
+    u = alpha*u + cur, v = beta*v + u + bias, cur = 0. A word of bits: whether v > theta.
+    """
+    return _advancing(typing, u, v, cur, i, par, j, alike=False)
+
+
+@intrinsic
+def advance_alike(typing, u, v, cur, i, par, j):
+    """:func:`advance` where all neurons have the parameters of the first: they stay in registers."""
+    return _advancing(typing, u, v, cur, i, par, j, alike=True)
+
+
+@intrinsic
 def lowest(typing, word):
     """The number of the lowest bit that is set, of a word other than 0."""
 
@@ -186,137 +206,3 @@ def lowest(typing, word):
         return builder.cttz(arguments[0], ir.IntType(1)(1))
 
     return types.int64(word), generate
-
-
-def _planes(builder, arrays, at, tile, begin):
-    """Where GROUP planes begin, of which the lists tell from ``at`` on; arrays: bits, place, stride."""
-    bits, *lists = arrays
-    for j in range(GROUP):
-        k = builder.add(at, ir.IntType(64)(j))
-        first, step = (builder.load(builder.gep(array, [k])) for array in lists)
-        yield builder.gep(bits, [builder.add(builder.add(first, begin), builder.mul(step, tile))])
-
-
-@intrinsic
-def ask(typing, bits, place, stride, at, tile, begin, vectors):
-    """Ask the processor to fetch GROUP planes of a tile, numbered as in :func:`tally`."""
-
-    def generate(context, builder, signature, arguments):
-        kinds, i64 = signature.args, ir.IntType(64)
-        arrays = [make_array(kinds[k])(context, builder, arguments[k]).data for k in range(3)]
-        at, tile, begin, vectors = (context.cast(builder, arguments[k], kinds[k], types.int64) for k in range(3, 7))
-        planes = list(_planes(builder, arrays, at, tile, begin))
-        with cgutils.for_range(builder, vectors) as loop:
-            for plane in planes:
-                _prefetch(builder, builder.gep(plane, [builder.mul(loop.index, i64(WIDE))]))
-        return context.get_dummy_value()
-
-    return types.void(bits, place, stride, at, tile, begin, vectors), generate
-
-
-def _add_bits(builder, a, b, c):
-    """Sum and carry of three bits, in every place of a word."""
-    either = builder.xor(a, b)
-    return builder.xor(either, c), builder.or_(builder.and_(a, b), builder.and_(either, c))
-
-
-@intrinsic
-def tally(typing, bits, place, stride, at, tile, soon, then, begin, vectors, sums, row, levels):
-    """Add GROUP planes to the sums of bits of a tile, from its word ``begin`` on for ``vectors`` times WIDE words.
-
-    Plane j is ``bits[place[at + j] + stride[at + j] * tile :]`` and is worth bit 0 of ``sums[row:]``; the carry may
-    reach ``levels`` rows beyond the third. Those of tile ``then`` that are listed from ``soon`` on are asked for.
-    """
-
-    def generate(context, builder, signature, arguments):
-        i64, vector = ir.IntType(64), ir.VectorType(ir.IntType(64), WIDE)
-        kinds = signature.args
-        *arrays, sums = (make_array(kinds[k])(context, builder, arguments[k]).data for k in (0, 1, 2, 9))
-        at, tile, soon, then, begin, vectors, row, levels = (
-            context.cast(builder, arguments[k], kinds[k], types.int64) for k in (3, 4, 5, 6, 7, 8, 10, 11)
-        )  # fmt: skip
-        planes = list(_planes(builder, arrays, at, tile, begin))
-        later = list(_planes(builder, arrays, soon, then, begin))
-        row = builder.add(builder.mul(row, i64(TILE)), begin)
-        carry = cgutils.alloca_once(builder, vector)
-        with cgutils.for_range(builder, vectors) as loop:
-            offset = builder.mul(loop.index, i64(WIDE))
-            here = builder.add(row, offset)
-
-            def wide(array, index):
-                return builder.bitcast(builder.gep(array, [index]), vector.as_pointer())
-
-            def level(number, here=here):
-                return wide(sums, builder.add(here, builder.mul(number, i64(TILE))))
-
-            for plane in later:
-                _prefetch(builder, builder.gep(plane, [offset]))
-            p = [builder.load(wide(plane, offset), align=64) for plane in planes]
-            one, two, four = (builder.load(level(i64(k)), align=64) for k in range(3))
-            fours = []
-            for half in (p[:4], p[4:]):
-                one, a = _add_bits(builder, one, half[0], half[1])
-                one, b = _add_bits(builder, one, half[2], half[3])
-                two, c = _add_bits(builder, two, a, b)
-                fours.append(c)
-            four, eight = _add_bits(builder, four, *fours)
-            for k, total in enumerate((one, two, four)):
-                builder.store(total, level(i64(k)), align=64)
-            builder.store(eight, carry)
-            with cgutils.for_range(builder, levels) as up:
-                to = level(builder.add(up.index, i64(3)))
-                old, new = builder.load(to, align=64), builder.load(carry)
-                builder.store(builder.xor(old, new), to, align=64)
-                builder.store(builder.and_(old, new), carry)
-        return context.get_dummy_value()
-
-    return types.void(bits, place, stride, at, tile, soon, then, begin, vectors, sums, row, levels), generate
-
-
-@intrinsic
-def expand(typing, sums, word, plus, minus, unit, into, at):
-    """Add the sums of the WORD neurons of one word, times ``unit``, to ``into[at : at + WORD]``.
-
-    plus, minus: bits of the sums of positive and of negative weights (rows from LEVELS on).
-    """
-
-    def generate(context, builder, signature, arguments):
-        i32, i64, kinds = ir.IntType(32), ir.IntType(64), signature.args
-        sums, into = (make_array(kinds[k])(context, builder, arguments[k]).data for k in (0, 5))
-        word, plus, minus, at = (context.cast(builder, arguments[k], kinds[k], types.int64) for k in (1, 2, 3, 6))
-        doubles = ir.VectorType(ir.DoubleType(), WORD)
-        place = builder.bitcast(builder.gep(into, [at]), doubles.as_pointer())
-        same = ir.Constant(ir.VectorType(i32, WORD), [0] * WORD)
-
-        def everywhere(value, kind):
-            nothing = ir.Constant(kind, ir.Undefined)
-            return builder.shuffle_vector(builder.insert_element(nothing, value, i32(0)), nothing, same)
-
-        def whole(width):
-            """The sums as whole numbers of that many bits."""
-            number = ir.IntType(width)
-            lanes = ir.VectorType(number, WORD)
-            total, worth = cgutils.alloca_once(builder, lanes), cgutils.alloca_once(builder, number)
-            builder.store(ir.Constant(lanes, [0] * WORD), total)
-            for rows, row, add in ((plus, 0, builder.add), (minus, LEVELS, builder.sub)):
-                builder.store(number(1), worth)
-                with cgutils.for_range(builder, rows) as loop:
-                    index = builder.add(word, builder.mul(builder.add(loop.index, i64(row)), i64(TILE)))
-                    chosen = builder.bitcast(
-                        builder.load(builder.gep(sums, [index])), ir.VectorType(ir.IntType(1), WORD)
-                    )
-                    each = everywhere(builder.load(worth), lanes)
-                    part = builder.select(chosen, each, ir.Constant(lanes, [0] * WORD))
-                    builder.store(add(builder.load(total), part), total)
-                    builder.store(builder.shl(builder.load(worth), number(1)), worth)
-            return builder.sitofp(builder.load(total), doubles)
-
-        short = builder.icmp_signed("<", builder.or_(plus, minus), i64(16))
-        with builder.if_else(short) as branches:
-            for branch, width in zip(branches, (16, 32), strict=True):
-                with branch:
-                    value = builder.fmul(whole(width), everywhere(arguments[4], doubles))
-                    builder.store(builder.fadd(builder.load(place, align=8), value), place, align=8)
-        return context.get_dummy_value()
-
-    return types.void(sums, word, plus, minus, unit, into, at), generate

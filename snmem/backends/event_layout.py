@@ -89,8 +89,9 @@ def _tiles(network: Network) -> tuple[Any, Any]:
             if number == len(tiles):
                 tiles.append(tile)
             of_block.append(number)
-    par = zeros(len(tiles), 7, BLOCK)
-    par[:] = np.array(tiles).reshape(par.shape)
+    par = zeros(len(tiles), kernels.ALIKE + 1, BLOCK)
+    par[:, : kernels.ALIKE] = np.array(tiles).reshape(len(tiles), kernels.ALIKE, BLOCK)
+    par[:, kernels.ALIKE] = (par == par[:, :, :1]).all(axis=(1, 2))[:, None]
     return par, np.array(of_block)
 
 

@@ -43,7 +43,7 @@ class Modes:
         self.candidates = [p for p in large if p not in dense]
         pops, threads = len(made.sizes), len(states)
         neurons = int(made.pop_blk[-1]) * event_cells.BLOCK if self.candidates else 0
-        par = np.zeros((pops, 7, 1))
+        par = np.zeros((pops, net.par.shape[1], 1))
         table = np.zeros((pops, event_cells.AGES if self.candidates and not exact else 0, 4))
         for p in self.candidates:
             par[p, :, 0] = net.par[net.blk_tile[made.pop_blk[p]], :, 0]

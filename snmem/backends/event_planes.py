@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..network import Projection
-from .event_intrinsics import ask, expand, tally
+from .event_tally import ask, expand, tally
 from .event_types import BITS, BLOCK, GROUP, KINDS, LEVELS, SPIKES, WIDE, WORD
 
 #: Targets from which on planes are worth it; bytes they may take for each synapse, on average.
@@ -239,7 +239,11 @@ def deliver_planes(
             minus = 0 if count == positive else rows
             plus = rows if count == positive else plus
             to = pop_first[post] + t * tile * WORD
-            for word in range(low, high):
+            ahead = AHEAD
+            for word in range(low, high, BLOCK // WORD):
+                if t < last and ahead < count:  # the memory would have nothing to do meanwhile
+                    ask(bits, place, stride, groups[ahead], t + 1, 0, tile // WIDE)  # pyright: ignore[reportCallIssue]
+                    ahead += 1
                 expand(sums, word, plus, minus, units[q], into, to + word * WORD)  # pyright: ignore[reportCallIssue]
     if exponent < 0:
         scale = 2.0**exponent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +25,9 @@ KINDS = 2 * BITS
 #: Planes added at a time; spikes added up before their sum goes to the neurons; rows that such a sum may need.
 GROUP, SPIKES = 8, 256
 LEVELS = BITS + SPIKES.bit_length() + 3
-#: Rows of ``Net.par``: decay of u, decay of v, bias, threshold, reset value, bound factor, bound of the bias.
-ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE = range(7)
+#: Rows of ``Net.par``: decay of u, decay of v, bias, threshold, reset value, bound factor, bound of the bias; 1 where
+#: all neurons of the block have the same.
+ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE, ALIKE = range(8)
 
 
 #: Bytes of a line of the cache.
@@ -34,7 +36,7 @@ LINE = 64
 
 def zeros(*shape: int, dtype: Any = np.float64) -> Any:
     """An array of zeros that shares no line of the cache: no register is filled from two, no thread waits for it."""
-    size, item = int(np.prod(shape)), np.dtype(dtype).itemsize
+    size, item = math.prod(shape), np.dtype(dtype).itemsize
     raw = np.zeros(-(-size * item // LINE) * LINE + LINE, np.uint8)
     return raw[-raw.ctypes.data % LINE :][: size * item].view(dtype).reshape(shape)
 
@@ -49,7 +51,7 @@ def copied(array: Any) -> Any:
 class Net(NamedTuple):
     """What does not change during a run. Neurons of all populations stand in one index, each padded to whole blocks."""
 
-    par: Any  # (tiles, 7, BLOCK) parameters; blocks that are alike share one tile
+    par: Any  # (tiles, 8, BLOCK) parameters; blocks that are alike share one tile
     blk_tile: Any  # (blocks,)
     pop_blk: Any  # (pops + 1,) blocks of population p: pop_blk[p] .. pop_blk[p + 1]
     pop_first: Any  # (pops,) first padded neuron of p; inputs have no blocks and are numbered after the neurons
@@ -113,7 +115,7 @@ class Cells(NamedTuple):
     ages: Any  # the same bytes as whole numbers
     due: Any  # lists of due cells, one for each population and thread, with a place to spare
     waiting: Any  # (threads, pops) length of each list
-    par: Any  # (pops, 7, 1) parameters where all neurons are alike
+    par: Any  # (pops, 8, 1) parameters where all neurons are alike
     table: Any  # (pops, AGES or 0, 4) closed forms, if wanted
     margin: Any  # (pops, 2) by the closed form: smallest |v - theta| where one may spike, largest |u|, |v|
     load: Any  # (pops, 3) since the last look: neurons stepped, synaptic events, steps with due cells
