@@ -176,17 +176,17 @@ class Layout:
     def _planes(self, plans: list[planes.Plan | None], values: list[Any], known: list[Any]) -> tuple[Any, ...]:
         """What ``Net`` says of the projections in planes of bits."""
         made = [p for p in plans if p is not None]
-        bits = zeros(kernels.TILE + sum(p.planes * p.words for p in made), dtype=np.uint64)
-        dense, unit = np.zeros((len(plans), 4), np.int64), np.zeros(len(plans))
+        bits = zeros(sum(p.step * p.tiles for p in made), dtype=np.uint64)
+        dense, unit = np.zeros((len(plans), 5), np.int64), np.zeros(len(plans))
         dense[:, 0] = -1
-        firsts, kinds, row, plane, word = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)], 0, 0, kernels.TILE
+        firsts, kinds, row, plane, word = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)], 0, 0, 0
         for i, (q, p) in enumerate(zip(self.network.projections, plans, strict=True)):
             if p is not None:
                 first, kind = planes.fill(p, q, values[i], known[i], bits[word:])
-                dense[i], unit[i] = (row, p.tile, p.words, word - plane * p.words), p.unit
+                dense[i], unit[i] = (row, p.tile, p.step, word, plane), p.unit
                 firsts.append(first + plane)
                 kinds.append(kind)
-                row, plane, word = row + len(first), plane + p.planes, word + p.planes * p.words
+                row, plane, word = row + len(first), plane + p.planes, word + p.step * p.tiles
         return dense, unit, np.concatenate(firsts), np.concatenate(kinds), bits
 
     def work(self, threads: int) -> list[Work]:
@@ -194,7 +194,7 @@ class Layout:
         scratch = zeros(self.pop_blk[-1] * BLOCK)
         work = []
         for _ in range(threads):
-            listed = zeros(4, kernels.KINDS * kernels.SPIKES, dtype=np.int64)
+            listed = zeros(3, kernels.KINDS * kernels.SPIKES, dtype=np.int64)
             sums = zeros(2 * kernels.LEVELS, kernels.TILE, dtype=np.uint64)
             work.append(Work(scratch, listed, zeros(kernels.KINDS, dtype=np.int64), sums))
         return work

@@ -81,6 +81,11 @@ class Plan:
         """Planes of all presynaptic neurons."""
         return int(np.bitwise_count(self.kinds).sum())
 
+    @property
+    def step(self) -> int:
+        """Words from tile to tile: its part of a plane of zeros, and of all planes."""
+        return self.tile * (1 + self.planes)
+
 
 def plan(q: Projection, values: NDArray[Any], known: NDArray[Any], grid: Grid, parts: int) -> Plan | None:
     """Planes for the weights ``values`` (all among ``known``) of ``q``, if they pay and sums on ``grid`` are exact.
@@ -115,7 +120,7 @@ def fill(made: Plan, q: Projection, values: NDArray[Any], known: NDArray[Any], b
     kind = np.repeat(np.arange(KINDS, dtype=np.uint8), [len(rows) for rows in of_row])
     owner = np.concatenate(of_row)
     first = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(made.kinds)))))
-    rows, shape = (q.weights.indptr, q.weights.indices), (made.tile, made.words)
+    rows, shape = (q.weights.indptr, q.weights.indices), (made.tile, made.step)
     _fill(*rows, values, known, made.numbers, made.wide, made.kinds, first, *shape, bits)
     return first, kind[np.argsort(owner, kind="stable")]
 
@@ -136,14 +141,14 @@ def _kinds(indices, values, known, numbers, wide, kinds):
 
 
 @njit(cache=True, nogil=True)
-def _fill(indptr, indices, values, known, numbers, wide, kinds, first, tile, words, bits):
-    """Planes of a presynaptic neuron stand together; within them, those of a tile."""
+def _fill(indptr, indices, values, known, numbers, wide, kinds, first, tile, step, bits):
+    """Tile by tile: a plane of zeros, then those of each presynaptic neuron."""
     for post in range(indptr.size - 1):
         word = post // WORD
         bit = np.uint64(1) << np.uint64(post % WORD)
         for k in range(indptr[post], indptr[post + 1]):
             i = indices[k]
-            at = first[i] * words + word // tile * tile * (first[i + 1] - first[i]) + word % tile
+            at = word // tile * step + (1 + first[i]) * tile + word % tile
             mine, left = _set(numbers[np.searchsorted(known, values[k])], wide[i]), kinds[i]
             while left:
                 if mine & left & -left:
@@ -153,23 +158,22 @@ def _fill(indptr, indices, values, known, numbers, wide, kinds, first, tile, wor
 
 
 @njit(nogil=True)
-def _list(spk, lo, hi, first, plane_first, plane_kind, tile, words, base, place, stride, filled, groups, kinds):
-    """The planes of the spikes spk[lo:hi] by kind: where the first tile of each begins, and words from tile to tile.
+def _list(spk, lo, hi, first, plane_first, plane_kind, tile, zeros, plane, place, filled, groups, kinds):
+    """The planes of the spikes spk[lo:hi] by kind: where each begins in the first tile.
 
-    Kind k stands at SPIKES * k, filled[k] planes of it, and more up to a whole number of groups: zeros, which are word
-    0. groups: where each group begins. Returns how many there are, and of how many the weights are positive.
+    Kind k stands at SPIKES * k, filled[k] planes of it, and more up to a whole number of groups: that of zeros. groups:
+    where each group begins. Returns how many there are, and of how many the weights are positive.
     """
     filled[:] = 0
     for j in range(lo, hi):
         row = np.uint64(spk[j] + first)
         low, high = np.uint64(plane_first[row]), np.uint64(plane_first[row + np.uint64(1)])
-        at, step = base + np.int64(low) * words, np.int64(high - low) * tile
+        at = zeros + np.int64(low - plane + np.uint64(1)) * tile
         for k in range(low, high):
             kind = np.uint64(plane_kind[k])
             n = np.uint64(filled[kind])
             filled[kind] = n + np.uint64(1)
             place[kind * np.uint64(SPIKES) + n] = at
-            stride[kind * np.uint64(SPIKES) + n] = step
             at += tile
     count = positive = 0
     for kind in range(KINDS):
@@ -180,7 +184,7 @@ def _list(spk, lo, hi, first, plane_first, plane_kind, tile, words, base, place,
             kinds[count] = kind
             count += 1
         for n in range(filled[kind], -(-filled[kind] // GROUP) * GROUP):
-            place[kind * SPIKES + n], stride[kind * SPIKES + n] = 0, 0
+            place[kind * SPIKES + n] = zeros
     return count, positive
 
 
@@ -196,22 +200,23 @@ def deliver_planes(
     if own >= end:
         return
     pre, post, exponent = proj[q, 0], proj[q, 1], proj[q, 3]
-    tile, words, base, first = dense[q, 1], dense[q, 2], dense[q, 3], dense[q, 0] - pop_first[pre]
+    first, tile, step = dense[q, 0] - pop_first[pre], dense[q, 1], dense[q, 2]
+    zeros, plane = dense[q, 3], np.uint64(dense[q, 4])
     into = cur
     if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
         into = scratch
         into[own * BLOCK : end * BLOCK] = 0.0
     begin, stop = (own - pop_blk[post]) * (BLOCK // WORD), (end - pop_blk[post]) * (BLOCK // WORD)
     start, last = begin // tile, (stop - 1) // tile
-    place, stride, groups, kinds = listed[0], listed[1], listed[2], listed[3]
+    place, groups, kinds = listed[0], listed[1], listed[2]
     while lo < hi:
         some = min(hi, lo + SPIKES)
         count, positive = _list(
-            spk, lo, some, first, plane_first, plane_kind, tile, words, base, place, stride, filled, groups, kinds
+            spk, lo, some, first, plane_first, plane_kind, tile, zeros, plane, place, filled, groups, kinds
         )
         lo = some
         for g in range(min(AHEAD, count)):
-            ask(bits, place, stride, groups[g], start, 0, tile // WIDE)  # pyright: ignore[reportCallIssue]
+            ask(bits, place, groups[g], start * step, tile // WIDE)  # pyright: ignore[reportCallIssue]
         for t in range(start, last + 1):
             low, high = max(begin - t * tile, 0), min(stop - t * tile, tile)  # words of this tile
             x = low // WIDE * WIDE
@@ -235,14 +240,14 @@ def deliver_planes(
                     ahead, then = ahead - count, then + 1
                 soon, then = (groups[ahead], then) if then <= last else (at, t)
                 levels = max(rows - bit - 3, 0)
-                tally(bits, place, stride, at, t, soon, then, x, vectors, sums, row + bit, levels)  # pyright: ignore[reportCallIssue]
+                tally(bits, place, at, t * step + x, soon, then * step + x, vectors, sums, row + bit, x, levels)  # pyright: ignore[reportCallIssue]
             minus = 0 if count == positive else rows
             plus = rows if count == positive else plus
             to = pop_first[post] + t * tile * WORD
             ahead = AHEAD
             for word in range(low, high, BLOCK // WORD):
                 if t < last and ahead < count:  # the memory would have nothing to do meanwhile
-                    ask(bits, place, stride, groups[ahead], t + 1, 0, tile // WIDE)  # pyright: ignore[reportCallIssue]
+                    ask(bits, place, groups[ahead], (t + 1) * step, tile // WIDE)  # pyright: ignore[reportCallIssue]
                     ahead += 1
                 expand(sums, word, plus, minus, units[q], into, to + word * WORD)  # pyright: ignore[reportCallIssue]
     if exponent < 0:

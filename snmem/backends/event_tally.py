@@ -12,30 +12,28 @@ from .event_intrinsics import everywhere, prefetch_line
 from .event_types import BLOCK, GROUP, LEVELS, TILE, WIDE, WORD
 
 
-def _planes(builder, arrays, at, tile, begin):
-    """Where GROUP planes begin, of which the lists tell from ``at`` on; arrays: bits, place, stride."""
-    bits, *lists = arrays
+def _planes(builder, bits, place, at, offset):
+    """Pointers to ``bits[place[at + j] + offset]`` for GROUP planes j."""
+    bits, place = builder.gep(bits, [offset]), builder.gep(place, [at])
     for j in range(GROUP):
-        k = builder.add(at, ir.IntType(64)(j))
-        first, step = (builder.load(builder.gep(array, [k])) for array in lists)
-        yield builder.gep(bits, [builder.add(builder.add(first, begin), builder.mul(step, tile))])
+        yield builder.gep(bits, [builder.load(builder.gep(place, [ir.IntType(64)(j)]))])
 
 
 @intrinsic
-def ask(typing, bits, place, stride, at, tile, begin, vectors):
-    """Ask the processor to fetch GROUP planes of a tile, numbered as in :func:`tally`."""
+def ask(typing, bits, place, at, offset, vectors):
+    """Ask the processor to fetch GROUP planes, numbered as in :func:`tally`."""
 
     def generate(context, builder, signature, arguments):
         kinds, i64 = signature.args, ir.IntType(64)
-        arrays = [make_array(kinds[k])(context, builder, arguments[k]).data for k in range(3)]
-        at, tile, begin, vectors = (context.cast(builder, arguments[k], kinds[k], types.int64) for k in range(3, 7))
-        planes = list(_planes(builder, arrays, at, tile, begin))
+        bits, place = (make_array(kinds[k])(context, builder, arguments[k]).data for k in range(2))
+        at, offset, vectors = (context.cast(builder, arguments[k], kinds[k], types.int64) for k in range(2, 5))
+        planes = list(_planes(builder, bits, place, at, offset))
         with cgutils.for_range(builder, vectors) as loop:
             for plane in planes:
                 prefetch_line(builder, builder.gep(plane, [builder.mul(loop.index, i64(WIDE))]))
         return context.get_dummy_value()
 
-    return types.void(bits, place, stride, at, tile, begin, vectors), generate
+    return types.void(bits, place, at, offset, vectors), generate
 
 
 def _add_bits(builder, a, b, c):
@@ -45,27 +43,27 @@ def _add_bits(builder, a, b, c):
 
 
 @intrinsic
-def tally(typing, bits, place, stride, at, tile, soon, then, begin, vectors, sums, row, levels):
-    """Add GROUP planes to the sums of bits of a tile, from its word ``begin`` on for ``vectors`` times WIDE words.
+def tally(typing, bits, place, at, offset, soon, then, vectors, sums, row, word, levels):
+    """Add GROUP planes to the sums of bits of a tile, from its word ``word`` on for ``vectors`` times WIDE words.
 
-    Plane j is ``bits[place[at + j] + stride[at + j] * tile :]`` and is worth bit 0 of ``sums[row:]``; the carry may
-    reach ``levels`` rows beyond the third. Those of tile ``then`` that are listed from ``soon`` on are asked for.
+    Plane j is ``bits[place[at + j] + offset :]`` and is worth bit 0 of ``sums[row:]``; the carry may reach ``levels``
+    rows beyond the third. Planes ``bits[place[soon + j] + then :]`` are asked for.
     """
 
     def generate(context, builder, signature, arguments):
         i64, vector = ir.IntType(64), ir.VectorType(ir.IntType(64), WIDE)
         kinds = signature.args
-        *arrays, sums = (make_array(kinds[k])(context, builder, arguments[k]).data for k in (0, 1, 2, 9))
-        at, tile, soon, then, begin, vectors, row, levels = (
-            context.cast(builder, arguments[k], kinds[k], types.int64) for k in (3, 4, 5, 6, 7, 8, 10, 11)
+        bits, place, sums = (make_array(kinds[k])(context, builder, arguments[k]).data for k in (0, 1, 7))
+        at, offset, soon, then, vectors, row, word, levels = (
+            context.cast(builder, arguments[k], kinds[k], types.int64) for k in (2, 3, 4, 5, 6, 8, 9, 10)
         )  # fmt: skip
-        planes = list(_planes(builder, arrays, at, tile, begin))
-        later = list(_planes(builder, arrays, soon, then, begin))
-        row = builder.add(builder.mul(row, i64(TILE)), begin)
+        planes = list(_planes(builder, bits, place, at, offset))
+        later = list(_planes(builder, bits, place, soon, then))
+        row = builder.add(builder.mul(row, i64(TILE)), word)
         carry = cgutils.alloca_once(builder, vector)
         with cgutils.for_range(builder, vectors) as loop:
-            offset = builder.mul(loop.index, i64(WIDE))
-            here = builder.add(row, offset)
+            along = builder.mul(loop.index, i64(WIDE))
+            here = builder.add(row, along)
 
             def wide(array, index):
                 return builder.bitcast(builder.gep(array, [index]), vector.as_pointer())
@@ -74,8 +72,8 @@ def tally(typing, bits, place, stride, at, tile, soon, then, begin, vectors, sum
                 return wide(sums, builder.add(here, builder.mul(number, i64(TILE))))
 
             for plane in later:
-                prefetch_line(builder, builder.gep(plane, [offset]))
-            p = [builder.load(wide(plane, offset), align=64) for plane in planes]
+                prefetch_line(builder, builder.gep(plane, [along]))
+            p = [builder.load(wide(plane, along), align=64) for plane in planes]
             one, two, four = (builder.load(level(i64(k)), align=64) for k in range(3))
             fours = []
             for half in (p[:4], p[4:]):
@@ -94,7 +92,7 @@ def tally(typing, bits, place, stride, at, tile, soon, then, begin, vectors, sum
                 builder.store(builder.and_(old, new), carry)
         return context.get_dummy_value()
 
-    return types.void(bits, place, stride, at, tile, soon, then, begin, vectors, sums, row, levels), generate
+    return types.void(bits, place, at, offset, soon, then, vectors, sums, row, word, levels), generate
 
 
 #: The words of a block, whose sums are taken apart together.

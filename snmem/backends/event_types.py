@@ -69,11 +69,11 @@ class Net(NamedTuple):
     target: Any  # padded neuron index of each synapse
     code: Any  # uint8: weights of projections with at most 256 different ones, as numbers into palette
     palette: Any  # (projections, 256)
-    dense: Any  # (projections, 4): offset into plane_first or -1, words of a tile and of a plane, word before plane 0
+    dense: Any  # (projections, 5): offset into plane_first or -1, words of a tile, from tile to tile; first word, plane
     unit: Any  # (projections,) what bit 0 of a weight is worth
     plane_first: Any  # planes of each presynaptic neuron of the dense projections: plane_first[i] .. plane_first[i + 1]
     plane_kind: Any  # uint8, of each plane
-    bits: Any  # words of all planes, after a tile of zeros
+    bits: Any  # words of all planes, by projection and tile, a plane of zeros before each
     rule: Any  # (plastic, 6): projection, gate pop, signal pop, offset into lptr, offset into x, signal size
     rate: Any  # (plastic, 2): rate, decay
     lptr: Any  # synapses of each gate neuron: offsets into lpos / lother
@@ -102,7 +102,7 @@ class Work(NamedTuple):
     """Room of one thread for sums that are not yet input."""
 
     scratch: Any  # (blocks * BLOCK,) shared by all threads
-    listed: Any  # (4, KINDS * SPIKES) planes: first word, words from tile to tile; where each group begins, its kind
+    listed: Any  # (3, KINDS * SPIKES) planes: first word; where each group begins, its kind
     filled: Any  # (KINDS,) how many planes of each kind are listed
     sums: Any  # (2 * LEVELS, TILE) bit by bit: of positive weights, then of negative ones
 
