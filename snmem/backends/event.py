@@ -24,7 +24,7 @@ from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
 from .event_layout import EventState, Layout, layout
 from .event_modes import Modes
-from .event_types import LINE, Net, State, copied, zeros
+from .event_types import BLOCK, LINE, Net, State, copied, zeros
 
 #: Seconds of compiled work between two looks at Ctrl-C and progress.
 SLICE_S = 0.2
@@ -103,23 +103,22 @@ def run(job: Job) -> Recording:
     return recording
 
 
-#: Arrays of a state with an entry for each block.
-_OF_BLOCKS = ("touched", "awake", "upto")
+#: Arrays of a state with an entry for each neuron, or each block: how many of a block.
+_OF_BLOCKS = {"u": BLOCK, "v": BLOCK, "cur": BLOCK, "touched": 1, "awake": 1, "upto": 1}
 
 
 class _Team:
     """The threads of a run: all step the same network, each its own blocks; the first is the caller's.
 
-    State arrays are shared. Rings, counters, buffers of spikes and what is written for each block are each thread's
-    own, since threads that write to one line of the cache wait for each other.
+    Weights are shared. All that is written is each thread's own: threads that write to one line of the cache wait for
+    each other, also where only the processor, reading ahead, goes beyond the blocks of one to those of the next.
     """
 
     def __init__(self, made: Layout, net: Net, state: State, job: Job, buffer: Any) -> None:
         threads = 1 if net.rule.size else job.threads
         self.net = net._replace(cut=made.cut(threads))
-        own = ("ring", "counts", *_OF_BLOCKS)  # counts are 0 at the start of every run
-        more = [state._replace(**{name: copied(getattr(state, name)) for name in own}) for _ in range(threads - 1)]
-        self.states = [state, *more]
+        self.states = [state, *(self._own(state, k) for k in range(1, threads))]
+        more = self.states[1:]
         self.found = zeros(2, threads, int(made.first[-1]) // 16 * 16 + 32 if more else 1, dtype=np.int64)
         self.sync = np.zeros((kernels.SAID + threads, 2 * LINE // 8), np.int64)
         self.work = made.work(threads)
@@ -157,12 +156,24 @@ class _Team:
         finally:
             wait(others)
 
+    def _own(self, state: State, thread: int) -> State:
+        """Arrays of a thread's own; counts are 0 at the start of every run."""
+        arrays = {name: zeros(*getattr(state, name).shape, dtype=getattr(state, name).dtype) for name in _OF_BLOCKS}
+        own = state._replace(ring=copied(state.ring), counts=copied(state.counts), **arrays)
+        self._hand_over(state, own, thread)
+        return own
+
+    def _hand_over(self, source: State, to: State, thread: int) -> None:
+        """What there is of a thread's blocks in one state goes to another."""
+        for begin, end in self.net.cut[:, thread : thread + 2]:
+            for name, size in _OF_BLOCKS.items():
+                mine = slice(begin * size, end * size)
+                getattr(to, name)[mine] = getattr(source, name)[mine]
+
     def join(self) -> None:
         """What every thread knows of its blocks, in the first one's arrays."""
         for k, state in enumerate(self.states[1:], 1):
-            for begin, end in self.net.cut[:, k : k + 2]:
-                for name in _OF_BLOCKS:
-                    getattr(self.states[0], name)[begin:end] = getattr(state, name)[begin:end]
+            self._hand_over(state, self.states[0], k)
 
     def close(self) -> None:
         """End the threads and add up what they counted."""

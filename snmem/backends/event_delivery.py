@@ -48,12 +48,13 @@ def deliver_blocks(
         mark = True
     base = proj[q, 4] - first * ranges
     if proj[q, 10] != 0 and exponent == 0:
-        for j in range(lo, hi):
-            k = np.uint64(spk[j] - first + ptr[proj[q, 4]])
-            i = np.int64(target[k])
-            if start <= i < stop:
-                into[np.uint64(i)] += palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
-                touched[np.uint64(i) // np.uint64(BLOCK)] = 1
+        synapse = ptr[proj[q, 4]] - first
+        for j in range(np.uint64(lo), np.uint64(hi)):
+            k = np.uint64(spk[j] + synapse)
+            i = np.uint64(target[k])
+            if start <= np.int64(i) < stop:
+                into[i] += palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+                touched[i // np.uint64(BLOCK)] = 1
         return
     width = -(-(pop_blk[post + 1] - pop_blk[post]) // ranges)  # blocks of a range
     begin = (own - pop_blk[post]) // width

@@ -57,7 +57,10 @@ def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
 
 
 def _parameters(p: Population) -> Any:
-    """(7, padded neurons) rows as event_kernels numbers them; padding never spikes."""
+    """(7, padded neurons) rows as event_kernels numbers them; padding never spikes.
+
+    Where it would not with the parameters of the others, it has theirs, so that the last block is like the rest.
+    """
     n, neuron = p.size, p.neuron
     rows = np.zeros((7, _blocks(n) * BLOCK))
     rows[kernels.THETA] = np.inf
@@ -73,6 +76,9 @@ def _parameters(p: Population) -> Any:
         ]
     rows[:5, :n] = values
     rows[5:, :n] = _rise_bounds(neuron, n)
+    first = rows[:, :1]
+    if first[kernels.BIAS] == 0 and first[kernels.THETA] >= 0 and (rows[:, :n] == first).all():
+        rows[:, n:] = first
     return rows
 
 
