@@ -8,7 +8,7 @@
    sum:    receives the counts times a unit                                                                       */
 #include <stdint.h>
 #include <string.h>
-#ifdef __AVX512BW__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
@@ -21,8 +21,6 @@
 #define LANES 4
 #endif
 typedef uint64_t V __attribute__((vector_size(8 * LANES)));
-typedef int16_t S __attribute__((vector_size(32)));
-static const S BIT = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768};
 
 typedef struct {
     const uint64_t *words;
@@ -38,29 +36,77 @@ static inline void add(V *a, V b, V c, V *carry) {
     *a = either ^ c;
 }
 
-/* The counts of 64 neurons: rows 0 .. LEVELS - 1 less rows LEVELS .. 2 * LEVELS - 1, times a unit. */
-static void expand(V counters[ROWS][WORDS / LANES], int64_t word, double unit, double *sum) {
-    int16_t counts[64] __attribute__((aligned(64))) = {0};
-    for (int side = 0; side < 2; side++)
-        for (int l = 0; l < LEVELS; l++) {
-            uint64_t bits = ((const uint64_t *)counters[side * LEVELS + l])[word];
-            int16_t worth = (int16_t)((side ? -1 : 1) * (1 << l));
-#ifdef __AVX512BW__
-            for (int h = 0; h < 2; h++) {
-                __m512i *c = (__m512i *)(counts + 32 * h), old = _mm512_loadu_si512(c);
-                __mmask32 m = (__mmask32)(bits >> 32 * h);
-                _mm512_storeu_si512(c, _mm512_mask_add_epi16(old, m, old, _mm512_set1_epi16(worth)));
+#ifdef __AVX2__
+/* Eight rows of 256 bits, turned: out[k] has a byte for each of the neurons 16 k + (0 .. 15), and of those 128 on. */
+static inline void turn(const __m256i *rows, __m256i *out) {
+    __m256i r[8], s[8];
+    for (int k = 0; k < 8; k++) r[k] = rows[k];
+    for (int step = 4; step; step >>= 1) { /* exchange the quarters of squares of 2 step by 2 step bits */
+        __m256i kept = _mm256_set1_epi8(step == 4 ? 0x0f : step == 2 ? 0x33 : 0x55);
+        for (int k = 0; k < 8; k++)
+            if (!(k & step)) {
+                __m256i moved = _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi64(r[k], step), r[k + step]), kept);
+                r[k + step] = _mm256_xor_si256(r[k + step], moved);
+                r[k] = _mm256_xor_si256(r[k], _mm256_slli_epi64(moved, step));
             }
-#else
-            for (int h = 0; h < 4; h++) {
-                S set = ((int16_t)(bits >> 16 * h) + (S){0}) & BIT;
-                S *c = (S *)(counts + 16 * h);
-                *c += (set == BIT) & (worth + (S){0});
-            }
-#endif
-        }
-    for (int j = 0; j < 64; j++) sum[j] += unit * counts[j];
+    }
+    for (int k = 0; k < 4; k++) {
+        s[k] = _mm256_unpacklo_epi8(r[2 * k], r[2 * k + 1]);
+        s[k + 4] = _mm256_unpackhi_epi8(r[2 * k], r[2 * k + 1]);
+    }
+    for (int k = 0; k < 4; k++) {
+        r[k] = _mm256_unpacklo_epi16(s[2 * k], s[2 * k + 1]);
+        r[k + 4] = _mm256_unpackhi_epi16(s[2 * k], s[2 * k + 1]);
+    }
+    for (int k = 0; k < 4; k++) {
+        int to = (k & 1) << 2 | (k & 2); /* of which half the bytes came, then of which half the pairs */
+        out[to] = _mm256_unpacklo_epi32(r[2 * k], r[2 * k + 1]);
+        out[to + 1] = _mm256_unpackhi_epi32(r[2 * k], r[2 * k + 1]);
+    }
 }
+
+static inline void give(__m128i numbers, __m256d unit, double *sum) {
+    __m256d value = _mm256_cvtepi32_pd(_mm_cvtepi16_epi32(numbers));
+    _mm256_storeu_pd(sum, _mm256_add_pd(_mm256_loadu_pd(sum), _mm256_mul_pd(unit, value)));
+}
+
+/* The counts of 256 neurons: rows 0 .. LEVELS - 1 less rows LEVELS .. 2 * LEVELS - 1, times a unit. */
+static void expand(V counters[ROWS][WORDS / LANES], int64_t word, double unit, double *sum) {
+    __m256i rows[16], low[8], high[8], borrow = _mm256_setzero_si256();
+    for (int l = 0; l < LEVELS; l++) {
+        __m256i p = _mm256_load_si256((const __m256i *)((const uint64_t *)counters[l] + word));
+        __m256i m = _mm256_load_si256((const __m256i *)((const uint64_t *)counters[LEVELS + l] + word));
+        __m256i either = _mm256_xor_si256(p, m);
+        rows[l] = _mm256_xor_si256(either, borrow);
+        borrow = _mm256_or_si256(_mm256_andnot_si256(p, m), _mm256_andnot_si256(either, borrow));
+    }
+    for (int l = LEVELS; l < 16; l++) rows[l] = borrow;
+    turn(rows, low), turn(rows + 8, high);
+    __m256d units = _mm256_set1_pd(unit);
+    for (int k = 0; k < 8; k++)
+        for (int half = 0; half < 2; half++) {
+            __m256i both = half ? _mm256_unpackhi_epi8(low[k], high[k]) : _mm256_unpacklo_epi8(low[k], high[k]);
+            __m128i lane[2] = {_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1)};
+            for (int side = 0; side < 2; side++) {
+                double *to = sum + 128 * side + 16 * k + 8 * half;
+                give(lane[side], units, to), give(_mm_srli_si128(lane[side], 8), units, to + 4);
+            }
+        }
+}
+#else
+static void expand(V counters[ROWS][WORDS / LANES], int64_t word, double unit, double *sum) {
+    for (int64_t w = word; w < word + 4; w++, sum += 64) {
+        int16_t counts[64] = {0};
+        for (int side = 0; side < 2; side++)
+            for (int l = 0; l < LEVELS; l++) {
+                uint64_t bits = ((const uint64_t *)counters[side * LEVELS + l])[w];
+                int16_t worth = (int16_t)((side ? -1 : 1) * (1 << l));
+                for (int j = 0; j < 64; j++) counts[j] += (int16_t)(-(int16_t)(bits >> j & 1) & worth);
+            }
+        for (int j = 0; j < 64; j++) sum[j] += unit * counts[j];
+    }
+}
+#endif
 
 void count(const Planes *p, double unit, double *sum, int64_t ahead) {
     V counters[ROWS][WORDS / LANES];
@@ -92,7 +138,7 @@ void count(const Planes *p, double unit, double *sum, int64_t ahead) {
                     }
                 }
             }
-            for (int64_t word = 0; word < WORDS; word++) expand(counters, word, unit, sum + (t * WORDS + word) * 64);
+            for (int64_t word = 0; word < WORDS; word += 4) expand(counters, word, unit, sum + (t * WORDS + word) * 64);
         }
 }
 
