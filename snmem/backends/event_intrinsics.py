@@ -161,9 +161,8 @@ def _advancing(typing, u, v, cur, i, par, j, alike):
             return builder.bitcast(where, vector.as_pointer())
 
         rows = [row * BLOCK for row in (ALPHA, BETA, BIAS, THETA)]
-        if alike:
-            firsts = [builder.load(builder.gep(par, [builder.add(j, ir.IntType(64)(row))])) for row in rows]
-            same = [everywhere(builder, first, vector) for first in firsts]
+        firsts = [builder.load(builder.gep(par, [builder.add(j, ir.IntType(64)(row))])) for row in rows]
+        same = [everywhere(builder, first, vector) for first in firsts]
         word = ir.IntType(WORD)
         over = word(0)
         for lane in range(0, WORD, WIDE):
