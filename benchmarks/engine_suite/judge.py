@@ -127,7 +127,7 @@ def growth_row(curve: dict[str, Any]) -> dict[str, Any]:
 
 
 def startup_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Processor time of whole processes."""
+    """Time of whole processes, on the wall."""
     if "absent" in found:
         return [row("starting", found["absent"], "measured", "", False)]
     names = {"import": "import snmem", "help": "snmem --help", "second run": "second run of a compiled network, ready"}

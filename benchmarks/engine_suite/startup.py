@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+import time
 from statistics import median
 
 IMPORT = "import snmem"
@@ -18,7 +18,7 @@ simulate(network, {"x": ([0], [0])}, 10)
 
 
 def measure(repeats: int) -> dict[str, list[float]]:
-    """Seconds of processor time of whole processes, the interpreter's own start (``python``) among them."""
+    """Seconds on the wall of whole processes, the interpreter's own start (``python``) among them."""
     commands = {
         "python": ["-c", "pass"],
         "import": ["-c", IMPORT],
@@ -30,10 +30,9 @@ def measure(repeats: int) -> dict[str, list[float]]:
 
 
 def _seconds(arguments: list[str]) -> float:
-    before = os.times()
+    began = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+    return time.perf_counter() - began
 
 
 def summary(found: dict[str, list[float]]) -> dict[str, float]:

@@ -62,12 +62,12 @@ def run(job: Job) -> Recording:
     events, event_step = _input_events(job, made, start)
     neurons = len(job.network.neurons)
     room, carried = int(made.first[neurons]), len(start.spikes)
-    buffer = np.empty((2, carried + max(2 * room, 1 << 16)), np.int64)
+    buffer = np.empty((2, carried + max(2 * room, 1 << 18)), np.int64)
     buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
     team = _Team(made, net, state, job, buffer)
     kept: list[Any] = []
     stopped = False
-    at, size = np.array([start.step, carried, carried, start.last]), 8 if team.modes.candidates else 64
+    at, size = np.array([start.step, carried, carried, start.last]), 8 if team.modes.candidates else 128
     try:
         while at[0] < end:
             began, before = time.perf_counter(), int(at[0])

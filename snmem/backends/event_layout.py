@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import Any
 
@@ -408,8 +409,18 @@ def _first_unknown(values, known, start):
 
 
 def layout(network: Network) -> Layout:
-    """The compiled form of a network, built once and kept with it."""
+    """The compiled form of a network, built once and kept with it.
+
+    Nobody looks for garbage meanwhile: numba, which loads compiled functions here for the first time, makes half a
+    million objects that stay.
+    """
     cache = network.__dict__
     if "_event_layout" not in cache:
-        cache["_event_layout"] = Layout(network)
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            cache["_event_layout"] = Layout(network)
+        finally:
+            if collecting:
+                gc.enable()
     return cache["_event_layout"]
