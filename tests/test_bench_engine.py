@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from snmem import simulate
 from snmem.content import content_dir
 
 sys.path.append(str(content_dir("benchmarks")))
-from engine_suite import cases, growth, judge, pages, suite
+from engine_suite import cases, growth, judge, limit, limit_cells, limit_planes, pages, suite
 
 PLAN = {
     "convolutional": {"event": 0, "snntorch": 40}, "plastic": {"event": 0, "snntorch": 0},
@@ -75,6 +76,41 @@ def test_silence_costs_nothing_and_the_limit_is_measured(found: dict[str, Any]) 
     share = found["in_turns"]["events"] / seconds["one"] * seconds["limit"] / found["in_turns"]["limit_events"]
     assert rows["(a) share of the machine's limit for planes of bits"] == pytest.approx(share)
     assert {"import", "help", "second run"} <= found["startup"].keys()
+    assert all(0 < ns < 1000 for ns in found["limit"]["cells"].values())
+
+
+def test_the_limit_of_a_large_population_is_what_its_steps_and_visits_take() -> None:
+    ours = {"case": "million", "engine": "event", "neurons": 1000, "synaptic_events": 500, "steps": 10}
+    table = [ours | {"run_s_per_step": 1e-6}, {"case": "million", "engine": "brian2_cpp", "run_s_per_step": 2e-6}]
+    most, share = judge.floor_rows(table, {"cells": {"step_ns": 0.1, "visit_ns": 4.0}})
+    assert most["value"] == pytest.approx(2e-6 / 3e-7)
+    assert share["value"] == pytest.approx(0.3)
+    assert judge.floor_rows(table[:1], {"cells": {"step_ns": 0.1, "visit_ns": 4.0}}) == []
+
+
+def test_the_limits_programs_do_the_work_they_are_timed_for(tmp_path: Path) -> None:
+    program = limit_planes.Program(limit.compiled(tmp_path, "planes.c"), 5000, 500, 60, 1)
+    program.count(2)
+    words, groups, rows, _ = program.kept
+    wanted = np.zeros_like(program.sums[0])
+    for (group, row), tile in ((g, t) for g in zip(groups, rows, strict=True) for t in range(program.work.tiles)):
+        part = wanted[2560 * tile : 2560 * (tile + 1)]
+        for first, step in zip(group[:8], group[8:], strict=True):
+            word = first + step * tile
+            bits = np.unpackbits(words[word : word + 40].view(np.uint8), bitorder="little")
+            part += bits * (2.0 ** row[0] if row[0] < 14 else -(2.0 ** (row[0] - 14)))
+    assert wanted.any()
+    assert (program.sums[0] == wanted).all()
+    code = ctypes.CDLL(str(limit.compiled(tmp_path, *limit_cells.SOURCE)))
+    u, v = np.random.default_rng(0).uniform(-1, 1, (2, 2 * limit_cells.TOGETHER))
+    a, b = u.copy(), v.copy()
+    sizes, factors = (ctypes.c_int64(u.size), ctypes.c_int64(70)), (ctypes.c_double(0.7), ctypes.c_double(0.9))
+    code.step(ctypes.c_void_p(u.ctypes.data), ctypes.c_void_p(v.ctypes.data), *sizes, *factors)
+    for _ in range(70):
+        a = 0.7 * a
+        b = 0.9 * b + a
+    assert (u == a).all()
+    assert (v == b).all()
 
 
 def test_table_and_plots_hold_every_engine(found: dict[str, Any], tmp_path: Path) -> None:

@@ -94,6 +94,22 @@ def limit_rows(table: list[dict[str, Any]], limit: dict[str, Any]) -> list[dict[
     ]  # fmt: skip
 
 
+def floor_rows(table: list[dict[str, Any]], limit: dict[str, Any]) -> list[dict[str, Any]]:
+    """(c) on one thread: what a run that steps every neuron in every step takes at least, and what that allows."""
+    found = {e["engine"]: e for e in table if e["case"] == "million" and "absent" not in e}
+    if not {"event", "brian2_cpp"} <= found.keys() or "absent" in limit:
+        return []
+    cells, ours = limit["cells"], found["event"]
+    events = ours["synaptic_events"] / ours["steps"]
+    least = 1e-9 * (ours["neurons"] * cells["step_ns"] + events * cells["visit_ns"])
+    most, raw = found["brian2_cpp"]["run_s_per_step"] / least, {"least_s_per_step": least, **cells}
+    return [
+        row("(c) the most that stepping every neuron on one thread allows, against Brian2 C++", most, "measured",
+            "times as fast", True, **raw),
+        row("(c) share of that limit, one thread, exact", least / ours["run_s_per_step"], "measured", "", True),
+    ]  # fmt: skip
+
+
 def turn_rows(found: dict[str, Any], limit: dict[str, Any]) -> list[dict[str, Any]]:
     """Case (a): two threads against one, and the share of the machine's limit for the engine's own record size."""
     if "absent" in found or "absent" in limit:

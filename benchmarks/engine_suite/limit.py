@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import limit_planes
+from . import limit_cells, limit_planes
 
 #: bytes of a record -> types in C and numpy of its target and weight; the smallest looks its weight up in a table.
 RECORDS: dict[int, tuple[str, Any, str, Any, bool]] = {
@@ -80,7 +80,7 @@ def measure(
 ) -> dict[str, Any]:
     """Synaptic events per second, by record size: ``add`` (the best variant's median) and ``stream`` (reading only).
 
-    ``planes``: the same synapses as planes of bits.
+    ``planes``: the same synapses as planes of bits; ``cells``: what a large population takes at least.
     ``two_at_once``: what two threads get done against one; ``scattered``: adds over ``sizes`` neurons.
     """
     target, row, spikes, first = _pattern(neurons, fan_out, per_step, steps)
@@ -98,6 +98,9 @@ def measure(
         found["records"]["planes"] = limit_planes.measure(planes, neurons, fan_out, per_step, steps, repeats)
         report("limit of the machine, adds scattered over more and more neurons")
         found["scattered"] = _scattered(_records(5, Path(folder)), sizes, repeats)
+        report("limit of the machine, a large population in which few get input")
+        cells = compiled(Path(folder), *limit_cells.SOURCE)
+        found["cells"] = limit_cells.measure(cells, max(sizes), repeats)
     return found
 
 

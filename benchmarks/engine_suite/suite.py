@@ -44,7 +44,7 @@ def run_suite(
     turns = child({"measure": "in turns", "quick": quick}, "one thread, two, and the limit, in turns", report)
     limit = child({"measure": "limit", "quick": quick}, "limit of the machine", report)
     starting = child({"measure": "startup", "quick": quick}, "starting", report)
-    rows += judge.limit_rows(table, limit) + judge.turn_rows(turns, limit)
+    rows += judge.limit_rows(table, limit) + judge.floor_rows(table, limit) + judge.turn_rows(turns, limit)
     rows += [judge.growth_row(curve) for curve in grown]
     rows += judge.startup_rows(starting)
     return {
