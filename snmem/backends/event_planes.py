@@ -244,11 +244,7 @@ def deliver_planes(
             minus = 0 if count == positive else rows
             plus = rows if count == positive else plus
             to = pop_first[post] + t * tile * WORD
-            ahead = AHEAD
             for word in range(low, high, BLOCK // WORD):
-                if t < last and ahead < count:  # the memory would have nothing to do meanwhile
-                    ask(bits, place, groups[ahead], (t + 1) * step, tile // WIDE)  # pyright: ignore[reportCallIssue]
-                    ahead += 1
                 expand(sums, word, plus, minus, units[q], into, to + word * WORD)  # pyright: ignore[reportCallIssue]
     if exponent < 0:
         scale = 2.0**exponent
