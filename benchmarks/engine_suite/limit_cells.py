@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import time
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 from snmem.backends.event_types import zeros
+
+from .limit_planes import seconds_of
 
 #: The program, and what it must be compiled with: products and sums that are rounded one by one.
 SOURCE = "cells.c", "-ffp-contract=off"
@@ -42,14 +41,5 @@ def measure(library: Path, neurons: int, repeats: int) -> dict[str, float]:
     def visit(ahead: int) -> None:
         code.visit(pointer(cells), pointer(order), whole(neurons), whole(ahead))
 
-    visits = [_seconds(repeats, lambda ahead=ahead: visit(ahead)) for ahead in AHEAD]
-    return {"step_ns": 1e9 * _seconds(20 * repeats, step) / (some * STEPS), "visit_ns": 1e9 * min(visits) / neurons}
-
-
-def _seconds(repeats: int, work: Callable[[], None]) -> float:
-    times = []
-    for _ in range(repeats + 1):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return median(times[1:])
+    visits = [seconds_of(repeats, visit, ahead) for ahead in AHEAD]
+    return {"step_ns": 1e9 * seconds_of(20 * repeats, step) / (some * STEPS), "visit_ns": 1e9 * min(visits) / neurons}

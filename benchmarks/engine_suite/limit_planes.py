@@ -77,7 +77,7 @@ class Program:
 
     def best(self, repeats: int) -> tuple[int, dict[int, float]]:
         """The best of AHEAD, and the median seconds of each."""
-        times = {ahead: _seconds(repeats, self.count, ahead) for ahead in AHEAD}
+        times = {ahead: seconds_of(repeats, self.count, ahead) for ahead in AHEAD}
         return min(times, key=lambda ahead: times[ahead]), times
 
 
@@ -86,7 +86,7 @@ def measure(library: Path, neurons: int, fan_out: int, per_step: int, steps: int
     program = Program(library, neurons, fan_out, per_step, steps)
     best, adds = program.best(repeats)
     halves = [half(program.work, k) for k in range(2)]
-    stream = min(_seconds(repeats, program.stream, ahead) for ahead in AHEAD)
+    stream = min(seconds_of(repeats, program.stream, ahead) for ahead in AHEAD)
     return {
         "bytes": program.size,
         "two_at_once": two_at_once(lambda k: program.count(best, halves[k], k), repeats),
@@ -119,10 +119,11 @@ def two_at_once(part: Callable[[int], object], repeats: int) -> float:
     return 2 * median(one) / median(two)
 
 
-def _seconds(repeats: int, function: Callable[[int], None], ahead: int) -> float:
+def seconds_of(repeats: int, function: Callable[..., object], *arguments: int) -> float:
+    """Median seconds of processor time of a call."""
     times = []
     for _ in range(repeats):
         began = time.process_time()
-        function(ahead)
+        function(*arguments)
         times.append(time.process_time() - began)
     return median(times)

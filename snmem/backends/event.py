@@ -110,8 +110,9 @@ _OF_BLOCKS = {"u": BLOCK, "v": BLOCK, "cur": BLOCK, "touched": 1, "awake": 1, "u
 class _Team:
     """The threads of a run: all step the same network, each its own blocks; the first is the caller's.
 
-    Weights are shared. All that is written is each thread's own: threads that write to one line of the cache wait for
-    each other, also where only the processor, reading ahead, goes beyond the blocks of one to those of the next.
+    What is kept by neuron or block, and counters, rings and buffers, are each thread's own: threads that write to one
+    line of the cache wait for each other, also where only the processor, reading ahead, goes beyond the blocks of one
+    to those of the next. Weights, cells and traces are shared.
     """
 
     def __init__(self, made: Layout, net: Net, state: State, job: Job, buffer: Any) -> None:
