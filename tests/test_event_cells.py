@@ -35,10 +35,13 @@ def by_cells(monkeypatch):
 
 
 def _network(seed, n, alpha, beta, bias, reset):
-    """A balanced recurrent population and one behind it, without delay; weights off any grid."""
+    """A balanced recurrent population and one behind it, without delay; weights off any grid, few of even seeds."""
     rng = np.random.default_rng(seed)
     rows, columns = rng.integers(n, size=(2, 20 * n))
-    weights = sp.csr_array((rng.normal(-0.12, 0.3, 20 * n), (rows, columns)), shape=(n, n))
+    values = rng.normal(-0.12, 0.3, 20 * n)
+    if seed % 2 == 0:
+        values = np.round(values, 1) + 0.0123  # these are kept as numbers of one byte
+    weights = sp.csr_array((values, (rows, columns)), shape=(n, n))
     lif = LIF(alpha, beta, 1.0, bias=bias, reset=reset)
     return Network(
         (Input("x", n), Population("h", n, lif), Population("o", n, lif)),

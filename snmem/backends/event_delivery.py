@@ -9,8 +9,9 @@ from numba import njit
 
 from .event_blocks import may_spike, reach
 from .event_cells import AGE, FIELDS, INPUT, due_of
-from .event_intrinsics import four, prefetch
-from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, STRIDE, THETA
+from .event_intrinsics import four, lowest, prefetch
+from .event_leap import leap
+from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, FLOCK, GAIN, NEAR, STRIDE, THETA
 
 
 @njit(nogil=True)
@@ -125,18 +126,20 @@ def deliver_cells(
     """
     p, coded, ranges, ahead, first = proj[q, 1], proj[q, 6] != 0, proj[q, 7], proj[q, 8], pop_first[proj[q, 0]]
     start, stop, part = own * BLOCK, end * BLOCK, own > pop_blk[p] or end < pop_blk[p + 1]
-    cells, ages, par, table, margin = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.margin[p]
+    cells, ages, par, table, peaks = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.margin[p, 1:]
     due, n = due_of(cell, p, thread, own), cell.waiting[thread, p]
     shift, base = np.uint64(shifts[q]), proj[q, 4] - first * ranges
     exact, last = table.shape[0] == 0, table.shape[0] - 1
     alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
-    gain, drive, largest = par[GAIN, 0], par[DRIVE, 0], margin[1]
-    for j in range(lo - 6 * ahead, hi):
+    gain, drive, values = par[GAIN, 0], par[DRIVE, 0], palette[q]
+    flock, near = np.uint64(FLOCK), np.uint64(NEAR)
+    form = (alpha, beta, bias, gain, drive, 0.999 * theta)
+    for j in range(lo - 12 * ahead, hi):
         # Of the rows to come, ask for the offsets, then for the synapses, then for the cells.
-        if j + 6 * ahead < hi:
-            prefetch(ptr, np.uint64(spk[j + 6 * ahead] * ranges + base))  # pyright: ignore[reportCallIssue]
-        if lo <= j + 3 * ahead < hi:
-            row = spk[j + 3 * ahead] * ranges + base
+        if j + 12 * ahead < hi:
+            prefetch(ptr, np.uint64(spk[j + 12 * ahead] * ranges + base))  # pyright: ignore[reportCallIssue]
+        if lo <= j + 6 * ahead < hi:
+            row = spk[j + 6 * ahead] * ranges + base
             for k in range(np.uint64(ptr[row]), np.uint64(ptr[row + ranges]), np.uint64(STRIDE // 2)):
                 prefetch(target, k)  # pyright: ignore[reportCallIssue]
                 if coded:
@@ -152,45 +155,68 @@ def deliver_cells(
         if part:
             low, high = _first(target, low, high, start), _first(target, low, high, stop)
             soon, until = _first(target, soon, until, start), _first(target, soon, until, stop)
-        for k in range(soon + (high - low), until):
+        # Of the cells, those that stand ``near`` further on in the row, or the first ones of the row to come.
+        for k in range(soon + min(high - low, near), min(soon + near, until)):
             prefetch(cells, np.uint64(target[k]) * FIELDS)  # pyright: ignore[reportCallIssue]
-        for k in range(low, high):
-            if soon < until:  # the rest one at a time, as there is only so much that can be asked for at once
-                prefetch(cells, np.uint64(target[soon]) * FIELDS)  # pyright: ignore[reportCallIssue]
-                soon += np.uint64(1)
-            i = np.uint64(target[k])
-            c = i * FIELDS
-            w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
-            age = ages[c + AGE]
+        while low < high:
+            some = min(low + flock, high)
+            within = low + near < high
+            begin = low + near if within else soon
+            for k in range(begin, min(begin + flock, high if within else until)):
+                prefetch(cells, np.uint64(target[k]) * FIELDS)  # pyright: ignore[reportCallIssue]
+            soon += np.uint64(0) if within else flock
             if exact:
-                cells[c + INPUT] += w
-                due[n] = np.int64(i) | (t - (age >> 1)) << 32
-                n += 1 - (age & 1)
-                ages[c + AGE] = age | 1
+                for k in range(low, some):
+                    i = np.uint64(target[k])
+                    w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+                    age = ages[i * FIELDS + AGE]
+                    cells[i * FIELDS + INPUT] += w
+                    due[n] = np.int64(i) | (t - (age >> 1)) << 32
+                    n += 1 - (age & 1)
+                    ages[i * FIELDS + AGE] = age | 1
+                low = some
                 continue
-            u, v, given, steps = cells[c], cells[c + np.uint64(1)], cells[c + INPUT], t - (age >> 1)
-            if steps > 0:
-                u = alpha * u + given
-                v = beta * v + u + bias
-                steps -= 1
-                while steps > last:
-                    v = table[last, 1] * v + table[last, 2] * u + table[last, 3]
-                    u = table[last, 0] * u
-                    steps -= last
-                m = np.uint64(steps)
-                v = table[m, 1] * v + table[m, 2] * u + table[m, 3]
-                u = table[m, 0] * u
-                cells[c], cells[c + np.uint64(1)] = u, v
-                given = 0.0
-            given += w
-            cells[c + INPUT] = given
-            u = alpha * u + given
-            v = beta * v + u + bias
-            most = reach(u, v, gain, drive)
-            largest = max(largest, most, abs(u))
-            join = most > 0.999 * theta and age & 1 == 0 and may_spike(u, v, gain, drive, theta)
-            ages[c + AGE] = t << 1 | (age & 1) | join
-            if join:
-                due[n] = np.int64(i)
-                n += 1
-    margin[1], cell.waiting[thread, p] = largest, n
+            reaching = -1
+            if some == low + flock and coded:
+                reaching = leap(cells, target, low, values, code, low + shift, table, form, peaks, t)  # pyright: ignore[reportCallIssue]
+            elif some == low + flock:
+                reaching = leap(cells, target, low, weight, None, low + shift, table, form, peaks, t)  # pyright: ignore[reportCallIssue]
+            if reaching < 0:
+                reaching = 0
+                for k in range(low, some):
+                    c = np.uint64(target[k]) * FIELDS
+                    w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+                    age = ages[c + AGE]
+                    u, v, given, steps = cells[c], cells[c + np.uint64(1)], cells[c + INPUT], t - (age >> 1)
+                    if steps > 0:
+                        u = alpha * u + given
+                        v = beta * v + u + bias
+                        steps -= 1
+                        while steps > last:
+                            v = table[last, 1] * v + table[last, 2] * u + table[last, 3]
+                            u = table[last, 0] * u
+                            steps -= last
+                        m = np.uint64(steps)
+                        v = table[m, 1] * v + table[m, 2] * u + table[m, 3]
+                        u = table[m, 0] * u
+                        cells[c], cells[c + np.uint64(1)] = u, v
+                        given = 0.0
+                    given += w
+                    cells[c + INPUT], ages[c + AGE] = given, t << 1 | age & 1
+                    u = alpha * u + given
+                    v = beta * v + u + bias
+                    most = reach(u, v, gain, drive)
+                    peaks[0] = max(peaks[0], most, abs(u))
+                    reaching |= (most > 0.999 * theta) << np.int64(k - low)
+            while reaching:
+                i = np.uint64(target[low + np.uint64(lowest(reaching))])  # pyright: ignore[reportCallIssue]
+                reaching &= reaching - 1
+                c = i * FIELDS
+                u = alpha * cells[c] + cells[c + INPUT]
+                v = beta * cells[c + np.uint64(1)] + u + bias
+                if ages[c + AGE] & 1 == 0 and may_spike(u, v, gain, drive, theta):
+                    ages[c + AGE] |= 1
+                    due[n] = np.int64(i)
+                    n += 1
+            low = some
+    cell.waiting[thread, p] = n

@@ -14,7 +14,7 @@ from ..neuron import LIF
 from . import event_cells, event_kernels
 from .event_intrinsics import LANES
 from .event_layout import Layout
-from .event_types import Cells, Net, State, copied, zeros
+from .event_types import FLOCK, Cells, Net, State, copied, zeros
 
 #: Neurons of a population from which on it may run by cells; below, its state stays in a near cache anyway.
 FROM = 8192
@@ -44,7 +44,7 @@ class Modes:
         pops, threads = len(made.sizes), len(states)
         neurons = int(made.pop_blk[-1]) * event_cells.BLOCK if self.candidates else 0
         par = np.zeros((pops, net.par.shape[1], 1))
-        table = np.zeros((pops, event_cells.AGES if self.candidates and not exact else 0, 4))
+        table = zeros(pops, event_cells.AGES if self.candidates and not exact else 0, 4)
         for p in self.candidates:
             par[p, :, 0] = net.par[net.blk_tile[made.pop_blk[p]], :, 0]
             if not exact:
@@ -58,7 +58,7 @@ class Modes:
             waiting=np.zeros((threads, pops), np.int64),
             par=par,
             table=table,
-            margin=np.tile([np.inf, 0.0], (pops, 1)),
+            margin=np.tile([np.inf, *[0.0] * FLOCK], (pops, 1)),
             load=np.zeros((pops, 3), np.int64),
             ordered=np.zeros(neurons, np.int64),
             first=np.zeros(event_cells.AGES, np.int64),
@@ -121,5 +121,5 @@ class Modes:
         alpha, beta, theta = self.cells[0].par[p, [event_cells.ALPHA, event_cells.BETA, event_cells.THETA], 0]
         stay_u, stay_v = (t if decay >= 1 else min(t, 1 / (1 - decay)) for decay in (alpha, beta))
         margins = np.array([c.margin[p] for c in self.cells])
-        error = 8 * np.finfo(float).eps * stay_v * (1 + stay_u) * margins[:, 1].max()
+        error = 8 * np.finfo(float).eps * stay_v * (1 + stay_u) * margins[:, 1:].max()
         return bool(error < min(margins[:, 0].min(), 4e-7 * abs(theta)))  # may_spike leaves out what is 1e-6 away

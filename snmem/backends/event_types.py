@@ -15,8 +15,8 @@ RANGE = 2560
 PATIENCE = 16
 #: Synapses between two prefetched places; rows whose beginnings are prefetched together.
 STRIDE, AHEAD = 32, 16
-#: Cells that are asked for ahead of their turn, about.
-NEAR = 64
+#: Cells that are asked for ahead of their turn, about; cells brought up to date together by the closed form.
+NEAR, FLOCK = 48, 8
 #: Planes of bits (:mod:`snmem.backends.event_planes`): neurons to a word; words to a register; most words of a tile.
 WORD, WIDE, TILE = 64, 8, 40
 #: Bits of the largest weight; kinds of planes: bits of positive weights, then of negative ones.
@@ -117,7 +117,7 @@ class Cells(NamedTuple):
     waiting: Any  # (threads, pops) length of each list
     par: Any  # (pops, 8, 1) parameters where all neurons are alike
     table: Any  # (pops, AGES or 0, 4) closed forms, if wanted
-    margin: Any  # (pops, 2) by the closed form: smallest |v - theta| where one may spike, largest |u|, |v|
+    margin: Any  # (pops, 1 + FLOCK) by the closed form: smallest |v - theta| where one may spike, largest |u|, |v|
     load: Any  # (pops, 3) since the last look: neurons stepped, synaptic events, steps with due cells
     ordered: Any  # room for a list
     first: Any  # (AGES,) where each age begins in it
