@@ -16,9 +16,9 @@ from numba import njit
 from .event_blocks import catch_up, step_blocks
 from .event_cells import from_cells, step_cells, to_cells
 from .event_delivery import deliver_blocks, deliver_cells
-from .event_intrinsics import arrive, look, sched_yield
+from .event_intrinsics import arrive, look, prefetch, sched_yield
 from .event_planes import deliver_planes
-from .event_types import BLOCK, WORD
+from .event_types import BLOCK, LEARNT, WORD
 
 
 @njit(nogil=True)
@@ -37,12 +37,16 @@ def _learn(net, state, r, spk, events, slot):
         return
     for j in range(s0, s1):
         state.x[x0 + signals[j] - net.pop_first[signal]] += 1.0
+    x, weight, positions, others, ahead = state.x[x0:], state.weight, net.lpos, net.lother, np.uint64(LEARNT)
     for j in range(g0, g1):
         k0 = base + gates[j] - net.pop_first[gate]
-        for k in range(net.lptr[k0], net.lptr[k0 + 1]):
-            w = state.weight[net.lpos[k]]
-            state.weight[net.lpos[k]] = w + rate * (state.x[x0 + net.lother[k]] - w)
-        state.learned[r] += net.lptr[k0 + 1] - net.lptr[k0]
+        low, high = np.uint64(net.lptr[k0]), np.uint64(net.lptr[k0 + 1])
+        for k in range(low, high):  # a gate's weights are scattered over those of the projection
+            if k + ahead < high:
+                prefetch(weight, np.uint64(positions[k + ahead]))  # pyright: ignore[reportCallIssue]
+            at = np.uint64(positions[k])
+            weight[at] += rate * (x[np.uint64(others[k])] - weight[at])
+        state.learned[r] += high - low
     if decay == 0.0:
         for j in range(s0, s1):
             state.x[x0 + signals[j] - net.pop_first[signal]] = 0.0

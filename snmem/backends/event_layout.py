@@ -288,8 +288,8 @@ class Layout:
             np.array(table, np.int64).reshape(-1, 6),
             np.array(rates, np.float64).reshape(-1, 2),
             np.concatenate([none, *pointers]),
-            np.concatenate([none, *positions]),
-            np.concatenate([none, *others]),
+            np.concatenate([none, *positions]).astype(np.uint32 if self.weight.size <= 1 << 32 else np.int64),
+            np.concatenate([none, *others]).astype(np.uint32),
         )
 
     def cut(self, threads: int) -> Any:

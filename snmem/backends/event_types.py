@@ -17,6 +17,8 @@ PATIENCE = 16
 STRIDE, AHEAD = 32, 16
 #: Cells that are asked for ahead of their turn, about; cells brought up to date together by the closed form.
 NEAR, FLOCK = 48, 8
+#: Weights that learn and are asked for ahead of their turn.
+LEARNT = 24
 #: Planes of bits (:mod:`snmem.backends.event_planes`): neurons to a word; words to a register; most words of a tile.
 WORD, WIDE, TILE = 64, 8, 40
 #: Bits of the largest weight; kinds of planes: bits of positive weights, then of negative ones.
