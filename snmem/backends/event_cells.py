@@ -210,21 +210,29 @@ def from_cells(cell, p, thread, begin, end, u, v, cur, t):
             u[group[j] & NEURON], v[group[j] & NEURON] = lanes[0, j], lanes[1, j]
 
 
+@njit(nogil=True, inline="always")  # a call that passes an array would count references
+def leap_one(u, v, given, steps, alpha, beta, bias, table):
+    """u and v, ``steps`` > 0 steps further: one with the input ``given``, then by the closed form."""
+    u = alpha * u + given
+    v = beta * v + u + bias
+    steps -= 1
+    while steps > 0:
+        n = min(steps, table.shape[0] - 1)
+        v = table[n, 1] * v + table[n, 2] * u + table[n, 3]
+        u = table[n, 0] * u
+        steps -= n
+    return u, v
+
+
 @njit(nogil=True)
 def _leap_cells(cells, ages, par, table, begin, end, u, v, cur, t):
     """:func:`from_cells` by the closed form: a cell may hold the input of the step that it has reached."""
-    alpha, beta, bias, last = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], table.shape[0] - 1
+    alpha, beta, bias = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0]
     for i in range(begin, end):
         c = np.uint64(i) * FIELDS
         un, vn, given, steps = cells[c], cells[c + np.uint64(1)], cells[c + INPUT], t - (ages[c + AGE] >> 1)
         if steps == 0:
             cur[i] = given
         else:
-            un = alpha * un + given
-            vn = beta * vn + un + bias
-            steps -= 1
-        while steps > 0:
-            n = min(steps, last)
-            un, vn = table[n, 0] * un, table[n, 1] * vn + table[n, 2] * un + table[n, 3]
-            steps -= n
+            un, vn = leap_one(un, vn, given, steps, alpha, beta, bias, table)
         u[i], v[i] = un, vn

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from .event_blocks import may_spike, reach
-from .event_cells import AGE, FIELDS, INPUT, due_of
+from .event_cells import AGE, FIELDS, INPUT, due_of, leap_one
 from .event_intrinsics import four, lowest, prefetch
 from .event_leap import leap
 from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, FLOCK, GAIN, NEAR, STRIDE, THETA
@@ -129,11 +129,12 @@ def deliver_cells(
     cells, ages, par, table, peaks = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.margin[p, 1:]
     due, n = due_of(cell, p, thread, own), cell.waiting[thread, p]
     shift, base = np.uint64(shifts[q]), proj[q, 4] - first * ranges
-    exact, last = table.shape[0] == 0, table.shape[0] - 1
+    exact = table.shape[0] == 0
     alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
     gain, drive, values = par[GAIN, 0], par[DRIVE, 0], palette[q]
     flock, near = np.uint64(FLOCK), np.uint64(NEAR)
-    form = (alpha, beta, bias, gain, drive, 0.999 * theta)
+    limit = 0.999 * theta
+    form = (alpha, beta, bias, gain, drive, limit)
     for j in range(lo - 12 * ahead, hi):
         # Of the rows to come, ask for the offsets, then for the synapses, then for the cells.
         if j + 12 * ahead < hi:
@@ -189,16 +190,7 @@ def deliver_cells(
                     age = ages[c + AGE]
                     u, v, given, steps = cells[c], cells[c + np.uint64(1)], cells[c + INPUT], t - (age >> 1)
                     if steps > 0:
-                        u = alpha * u + given
-                        v = beta * v + u + bias
-                        steps -= 1
-                        while steps > last:
-                            v = table[last, 1] * v + table[last, 2] * u + table[last, 3]
-                            u = table[last, 0] * u
-                            steps -= last
-                        m = np.uint64(steps)
-                        v = table[m, 1] * v + table[m, 2] * u + table[m, 3]
-                        u = table[m, 0] * u
+                        u, v = leap_one(u, v, given, steps, alpha, beta, bias, table)
                         cells[c], cells[c + np.uint64(1)] = u, v
                         given = 0.0
                     given += w
@@ -207,7 +199,7 @@ def deliver_cells(
                     v = beta * v + u + bias
                     most = reach(u, v, gain, drive)
                     peaks[0] = max(peaks[0], most, abs(u))
-                    reaching |= (most > 0.999 * theta) << np.int64(k - low)
+                    reaching |= (most > limit) << np.int64(k - low)
             while reaching:
                 i = np.uint64(target[low + np.uint64(lowest(reaching))])  # pyright: ignore[reportCallIssue]
                 reaching &= reaching - 1

@@ -46,7 +46,7 @@ def _learn(net, state, r, spk, events, slot):
                 prefetch(weight, np.uint64(positions[k + ahead]))  # pyright: ignore[reportCallIssue]
             at = np.uint64(positions[k])
             weight[at] += rate * (x[np.uint64(others[k])] - weight[at])
-        state.learned[r] += high - low
+        state.learned[r] += np.int64(high - low)
     if decay == 0.0:
         for j in range(s0, s1):
             state.x[x0 + signals[j] - net.pop_first[signal]] = 0.0

@@ -49,10 +49,6 @@ def _row(builder, array, index):
     return builder.bitcast(builder.gep(array, [builder.shl(index, _I64(2))]), _ROW.as_pointer())
 
 
-def _any(builder, bits):
-    return builder.icmp_unsigned("!=", builder.bitcast(bits, ir.IntType(FLOCK)), ir.IntType(FLOCK)(0))
-
-
 def _size(builder, x):
     """The vector of absolute values."""
     return builder.bitcast(builder.and_(builder.bitcast(x, _WHOLES), _whole((1 << 63) - 1)), _DOUBLES)
@@ -107,8 +103,8 @@ def leap(typing, cells, target, k, values, code, at, table, form, peaks, t):
         some = builder.icmp_signed(">", steps, _whole(0))  # the first of them takes the input that is there
         further = builder.select(some, builder.sub(steps, _whole(1)), _whole(0))
         result = cgutils.alloca_once_value(builder, _I64(-1))
-        old = _any(builder, builder.icmp_signed(">=", further, last))
-        with builder.if_then(builder.not_(old)):
+        old = builder.bitcast(builder.icmp_signed(">=", further, last), ir.IntType(FLOCK))
+        with builder.if_then(builder.icmp_unsigned("==", old, old.type(0))):
             numbers = [builder.extract_element(further, _I32(j)) for j in range(FLOCK)]
             a, b, c, d = _columns(builder, [builder.load(_row(builder, table, n), align=32) for n in numbers])
             u1, v1 = _step(builder, u, v, given, form)
