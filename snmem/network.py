@@ -175,6 +175,12 @@ class Projection:
         parts = (np.bincount(indices[i : i + size], minlength=pre) for i in range(0, max(len(indices), 1), size))
         return sum(parts, np.zeros(pre, np.int64))
 
+    @cached_property
+    def even_fan_out(self) -> int | None:
+        """Synapses of a presynaptic neuron if all have the same number of them, else None."""
+        few, most = self.fan_out.min(initial=self.synapses), self.fan_out.max(initial=0)
+        return int(few) if few == most else None
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):
             return NotImplemented

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import BackendError, InputError
-from .network import Network
+from .network import Network, Projection
 from .progress import LateBar, someone_watches
 from .spikes import Counters, Recording, Spikes
 
@@ -189,6 +189,12 @@ def _as_spikes(name: str, value: Any, steps: int, size: int) -> Spikes:
     return Spikes(spikes.step, spikes.neuron, steps, size)
 
 
+def _synaptic_events(spikes: Spikes, q: Projection) -> int:
+    if q.even_fan_out is not None:
+        return len(spikes) * q.even_fan_out
+    return int(q.fan_out.take(spikes.neuron).sum())
+
+
 def make_recording(
     job: Job,
     backend: str,
@@ -203,10 +209,9 @@ def make_recording(
 ) -> Recording:
     """A backend's results as a Recording; spikes and synaptic events are counted here, the same way for all."""
     network = job.network
-    fired = {name: s.counts() for name, s in spikes.items()}
     counters = Counters(
         spikes={name: len(s) for name, s in spikes.items()},
-        synaptic_events={q.name: int(fired[q.pre] @ q.fan_out) for q in network.projections},
+        synaptic_events={q.name: _synaptic_events(spikes[q.pre], q) for q in network.projections},
         accessed={p.name: p.size * job.steps for p in network.neurons},
         updated=updated if job.counters else None,
         changed=changed if job.counters else None,

@@ -123,6 +123,20 @@ def test_many_spikes_do_not_overflow_the_buffer():
     assert run.spikes["h"] == Spikes.from_raster(np.ones((7, 40_000)))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_spikes_on_their_way_may_be_more_than_the_buffer_holds(threads):
+    """5000 neurons spike in each of 60 steps before the first of 300,000 spikes arrives."""
+    size, delay, steps = 5000, 60, 130
+    back = Projection("h", "h", sp.eye_array(size, format="csr") * -1.0, delay=delay)
+    net = Network((Population("h", size, LIF(alpha=0.0, beta=0.0, bias=1.25)),), (back,))
+    run = simulate(net, {}, steps, threads=threads)
+    spiking = np.arange(steps) // delay % 2 == 0  # what arrives silences a neuron for one step
+    assert run.spikes["h"] == Spikes.from_raster(np.tile(spiking[:, None], size))
+    parts = [simulate(net, {}, 50, threads=threads)]
+    parts.append(simulate(net, {}, steps - 50, threads=threads, state=parts[0].state))
+    assert [r.spikes["h"] for r in parts] == [run.spikes["h"].between(0, 50), run.spikes["h"].between(50, steps)]
+
+
 def test_a_network_is_compiled_once():
     net = Network((Population("h", 10, LIF(bias=2.0)),))
     assert event.layout(net) is event.layout(net)
@@ -199,7 +213,10 @@ def test_an_interrupted_run_hands_over_what_it_recorded(threads):
     assert part.steps == calls[1] < 400
     assert all(part.spikes[p] == whole.spikes[p].between(0, part.steps) for p in "xabc")
     assert np.array_equal(part.traces["b.v"], whole.traces["b.v"][: part.steps])
-    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPool")]
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPool"):
+            thread.join(10)  # has nothing left to do
+            assert not thread.is_alive()
 
 
 def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run(monkeypatch):

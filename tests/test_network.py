@@ -22,6 +22,8 @@ def test_weights_are_kept_sparse_in_post_by_pre_order():
     assert w.shape == (2, 3)
     assert w.nnz == 3  # zeros of a dense matrix are no synapses
     assert list(net["x->h"].fan_out) == [0, 1, 2]
+    assert net["x->h"].even_fan_out is None
+    assert Projection("a", "b", np.eye(3)).even_fan_out == 1
 
 
 def test_explicit_zeros_of_a_sparse_matrix_stay_synapses():

@@ -61,29 +61,26 @@ def run(job: Job) -> Recording:
     end = start.step + job.steps
     events, event_step = _input_events(job, made, start)
     neurons = len(job.network.neurons)
-    room, carried = int(made.first[neurons]), len(start.spikes)
-    buffer = np.empty((2, carried + max(2 * room, 1 << 18)), np.int64)
-    buffer[0, :carried], buffer[1, :carried] = start.spikes, start.step - 1
-    team = _Team(made, net, state, job, buffer)
+    team = _Team(made, net, state, job, start)
     kept: list[Any] = []
     stopped = False
-    at, size = np.array([start.step, carried, carried, start.last]), 8 if team.modes.candidates else 128
+    at = np.array([start.step, len(start.spikes), len(start.spikes), start.last])
+    size = 8 if team.modes.candidates else 128
     try:
         while at[0] < end:
             began, before = time.perf_counter(), int(at[0])
             team.run(
-                events, event_step, min(end, before + size), buffer, room, out[before - start.step :], bool(job.record),
-                job.counters, at,
+                events, event_step, min(end, before + size), out[before - start.step :], bool(job.record), job.counters,
+                at,
             )  # fmt: skip
-            kept.append(buffer[:, carried : at[1]].copy())
             team.modes.look(int(at[0]))
-            at[1] = carried = _carry(buffer, state.ring[:, :neurons], int(at[1]))
+            if team.full(int(at[1])):
+                kept.append(_after(kept, start, team.spikes[:, : at[1]]).copy())
+                at[1] = team.carry(neurons, int(at[1]))
             size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
             if job.progress:
                 job.progress(int(at[0]) - start.step)
     except KeyboardInterrupt:
-        covered = max((part[1, -1] for part in kept if part.size), default=start.step - 1)
-        kept.append(buffer[:, : at[1]][:, buffer[1, : at[1]] > covered])  # if it came before they were kept
         stopped = True
     finally:
         team.close()
@@ -91,12 +88,16 @@ def run(job: Job) -> Recording:
     team.modes.settle(reached)
     team.join()
     kernels.settle(net, state, reached, job.counters)
-    on_their_way = _on_their_way(buffer[0, : at[1]], events, state.ring[:, neurons:])
+    spikes = _after(kept, start, team.spikes[:, : at[1]])
+    if kept or 2 * spikes.size < team.spikes.size:  # else they stay where they are
+        spikes = np.concatenate([*kept, spikes], axis=1)
+    low = _rebase(state.ring[:, :neurons], int(at[1]))
+    on_their_way = _on_their_way(team.spikes[0, low : at[1]], events, state.ring[:, neurons:])
     final = EventState(job.network, reached, int(at[3]), state, on_their_way, start.exact and team.modes.exact)
     steps = reached - start.step
     if stopped:
         job = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
-    recording = _recording(job, made, final, np.concatenate(kept, axis=1), out[:steps], start.step)
+    recording = _recording(job, made, final, spikes, out[:steps], start.step)
     recording = replace(recording, exact=start.exact and team.modes.certain)
     if stopped:
         raise Interrupted(replace(recording, state=None))
@@ -115,7 +116,7 @@ class _Team:
     to those of the next. Weights, cells and traces are shared.
     """
 
-    def __init__(self, made: Layout, net: Net, state: State, job: Job, buffer: Any) -> None:
+    def __init__(self, made: Layout, net: Net, state: State, job: Job, start: EventState) -> None:
         threads = 1 if net.rule.size else job.threads
         self.net = net._replace(cut=made.cut(threads))
         self.states = [state, *(self._own(state, k) for k in range(1, threads))]
@@ -123,30 +124,52 @@ class _Team:
         self.found = zeros(2, threads, int(made.first[-1]) // 16 * 16 + 32 if more else 1, dtype=np.int64)
         self.sync = np.zeros((kernels.SAID + threads, 2 * LINE // 8), np.int64)
         self.work = made.work(threads)
-        self.buffers = [np.empty_like(buffer) for _ in more]
+        self.room = int(made.first[len(made.network.neurons)])  # spikes of a step, at most
+        self.buffers = self._buffers(len(start.spikes))
+        for own in self.buffers:
+            own[0, : len(start.spikes)], own[1, : len(start.spikes)] = start.spikes, start.step - 1
         self.pool = ThreadPoolExecutor(threads - 1) if more else None
         self.modes = Modes(made, self.net, self.states, bool(job.record) or job.counters, job.exact)
 
-    def run(
-        self, events: Any, event_step: Any, stop: int, buffer: Any, room: int, out: Any, dense: bool, counting: bool,
-        at: Any,
-    ) -> None:  # fmt: skip
+    def _buffers(self, carried: int) -> list[Any]:
+        """Room for neurons and steps of spikes, for each thread: of those carried over, and of two steps or more."""
+        size = 4 * carried + max(2 * self.room, 1 << 18)
+        return [np.empty((2, size), np.int64) for _ in self.states]
+
+    @property
+    def spikes(self) -> Any:
+        """Neurons and steps of the spikes so far, from those carried over on."""
+        return self.buffers[0]
+
+    def full(self, n: int) -> bool:
+        """Whether n spikes leave no room for another step."""
+        return n + self.room > self.spikes.shape[1]
+
+    def carry(self, neurons: int, n: int) -> int:
+        """Of n spikes, move those still on their way to the start of the buffers; returns how many. Makes room."""
+        low = _rebase(self.states[0].ring[:, :neurons], n)
+        moved = self.spikes[:, low:n].copy()
+        if self.spikes.shape[1] < 2 * (n - low + self.room):
+            self.buffers = self._buffers(n - low)
+        for state, own in zip(self.states, self.buffers, strict=True):
+            state.ring[:] = self.states[0].ring
+            own[:, : n - low] = moved
+        return n - low
+
+    def run(self, events: Any, event_step: Any, stop: int, out: Any, dense: bool, counting: bool, at: Any) -> None:
         """Steps up to ``stop``; ``at`` (step, spikes in the buffer, next event, step of the latest spike) moves on."""
+        at_start = at.copy()
 
         def part(thread: int) -> None:
             kernels.run(
                 self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop,
-                *(self.buffers[thread - 1] if thread else buffer), room, out, self.work[thread], dense, counting,
-                thread, self.sync, self.found, at if thread == 0 else at_start,
+                *self.buffers[thread], self.room, out, self.work[thread], dense, counting, thread, self.sync,
+                self.found, at if thread == 0 else at_start,
             )  # fmt: skip
 
         if self.pool is None:
             part(0)
             return
-        for state, own in zip(self.states[1:], self.buffers, strict=True):
-            state.ring[:] = self.states[0].ring
-            own[0, : at[1]] = buffer[0, : at[1]]
-        at_start = at.copy()
         others = []
         try:
             others += [self.pool.submit(part, k) for k in range(1, len(self.states))]
@@ -180,7 +203,7 @@ class _Team:
         """End the threads and add up what they counted."""
         if self.pool is not None:
             self.sync[kernels.GIVE_UP] = 1
-            self.pool.shutdown()
+            self.pool.shutdown(wait=False)  # they have nothing left to do
             for state in self.states[1:]:
                 self.states[0].counts[:] += state.counts
 
@@ -190,14 +213,19 @@ def _next_slice(size: int, done: int, seconds: float) -> int:
     return max(1, min(int(max(done, 1) * SLICE_S / max(seconds, 1e-6)), 8 * size))
 
 
-def _carry(buffer: Any, ring: Any, n: int) -> int:
-    """Move the spikes that are still on their way to the start of the buffer; returns how many."""
+def _rebase(ring: Any, n: int) -> int:
+    """Of n spikes, the first that is still on its way, from which on ``ring`` counts then."""
     live = ring[..., 1] > ring[..., 0]
     low = int(ring[..., 0][live].min()) if live.any() else n
-    buffer[:, : n - low] = buffer[:, low:n].copy()
     ring[live] -= low
     ring[~live] = 0
-    return n - low
+    return low
+
+
+def _after(kept: list[Any], start: EventState, spikes: Any) -> Any:
+    """Of ``spikes`` (neurons, steps), those of later steps than the ones kept before, or carried over from before."""
+    covered = max((part[1, -1] for part in kept if part.size), default=start.step - 1)
+    return spikes[:, np.searchsorted(spikes[1], covered, side="right") :]
 
 
 def _on_their_way(spikes: Any, events: Any, ring: Any) -> Any:
@@ -214,7 +242,7 @@ def _on_their_way(spikes: Any, events: Any, ring: Any) -> Any:
 def _input_events(job: Job, made: Layout, start: EventState) -> tuple[Any, Any]:
     """Input spikes by step, then neuron, behind all that are on their way from before."""
     ids = [s.neuron + made.first[made.index[name]] for name, s in job.inputs.items()]
-    when = [s.step + start.step for s in job.inputs.values()]
+    when = [s.step + start.step if start.step else s.step for s in job.inputs.values()]
     if len(ids) > 1:
         all_ids, all_steps = np.concatenate(ids), np.concatenate(when)
         order = np.lexsort((all_ids, all_steps))

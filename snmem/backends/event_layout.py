@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,7 @@ class Layout:
         self.first = np.concatenate(([0], np.cumsum(padded)))
         self.sizes = np.array([p.size for p in pops])
         self.depth = max(network.max_delay, 1)
+        self._cuts: dict[int, Any] = {}
         tiles, blk_tile = _tiles(network)
         flags = np.zeros((len(pops), 4), np.int64)
         for i, p in enumerate(network.neurons):
@@ -294,16 +296,24 @@ class Layout:
 
     def cut(self, threads: int) -> Any:
         """(pops, threads + 1) blocks at which populations are divided among threads; between ranges if possible."""
-        blocks, parts = np.diff(self.pop_blk), np.array([_parts(size) for size in self.sizes])
-        width = np.maximum(np.where(parts % threads == 0, np.maximum(-(-blocks // parts), self.tile), 1), 1)[:, None]
-        at = width * np.round(-(-blocks[:, None] // width) * np.arange(threads + 1) / threads).astype(np.int64)
-        return self.pop_blk[:-1, None] + np.minimum(at, blocks[:, None])
+        if threads not in self._cuts:
+            blocks, parts = np.diff(self.pop_blk), np.array([_parts(size) for size in self.sizes])
+            width = np.where(parts % threads == 0, np.maximum(-(-blocks // parts), self.tile), 1)
+            width = np.maximum(width, 1)[:, None]
+            at = width * np.round(-(-blocks[:, None] // width) * np.arange(threads + 1) / threads).astype(np.int64)
+            self._cuts[threads] = self.pop_blk[:-1, None] + np.minimum(at, blocks[:, None])
+        return self._cuts[threads]
+
+    @cached_property
+    def _restless(self) -> Any:
+        """(blocks,) 1 where the bias alone may bring a spike."""
+        par = self.net.par
+        drive, theta = par[:, kernels.DRIVE], np.minimum(par[:, kernels.THETA], 1e300)
+        return (drive > theta - 1e-6 * abs(theta)).any(axis=1).astype(np.uint8)[self.net.blk_tile]
 
     def fresh(self) -> EventState:
         """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
-        n, par, rules = int(self.pop_blk[-1]), self.net.par, self.net.rule
-        drive, theta = par[:, kernels.DRIVE], np.minimum(par[:, kernels.THETA], 1e300)
-        restless = (drive > theta - 1e-6 * abs(theta)).any(axis=1)
+        n, rules = int(self.pop_blk[-1]), self.net.rule
         return EventState(
             self.network,
             0,
@@ -313,7 +323,7 @@ class Layout:
                 v=zeros(n * BLOCK),
                 cur=zeros(n * BLOCK),
                 touched=np.zeros(n, np.uint8),
-                awake=restless.astype(np.uint8)[self.net.blk_tile],
+                awake=self._restless.copy(),
                 upto=np.zeros(n, np.int64),
                 weight=self.weight,
                 x=np.zeros(int(rules[:, 5].sum())),

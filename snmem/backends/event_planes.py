@@ -27,7 +27,7 @@ from .event_types import BITS, BLOCK, GROUP, KINDS, LEVELS, SPIKES, WIDE, WORD
 #: Targets from which on planes are worth it; bytes they may take for each synapse, on average.
 LEAST, BYTES = 512, 6
 #: Groups of planes that are asked for ahead.
-AHEAD = 3
+AHEAD = 5
 
 
 @dataclass(frozen=True)
