@@ -120,7 +120,7 @@ def _run(
     u, v, cur, touched, awake, upto, weight = (
         state.u, state.v, state.cur, state.touched, state.awake, state.upto, state.weight,
     )  # fmt: skip
-    dense, unit, plane_first, plane_kind, bits = net.dense, net.unit, net.plane_first, net.plane_kind, net.bits
+    dense, unit, planes, bits = net.dense, net.unit, net.planes, net.bits
     scratch, listed, filled, sums = work.scratch, work.listed, work.filled, work.sums
     cut, threads, waiting = net.cut, net.cut.shape[1] - 1, cell.waiting
     on, load = cell.on, cell.load  # all of ``cell`` is handed on only where it is needed, for the same reason
@@ -166,8 +166,8 @@ def _run(
                     load[p, 1] += (hi - lo) * proj[q, 9]
                     if dense[q, 0] >= 0:
                         deliver_planes(
-                            proj, dense, unit, first, blk, plane_first, plane_kind, bits, cur, touched, scratch, listed,
-                            filled, sums, come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
+                            proj, dense, unit, first, blk, planes, bits, cur, touched, scratch, listed, filled, sums,
+                            come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
                         )  # fmt: skip
                     elif on[p]:
                         deliver_cells(
@@ -216,8 +216,8 @@ def _run(
                 load[p, 1] += (hi - lo) * proj[q, 9]
                 if dense[q, 0] >= 0:
                     deliver_planes(
-                        proj, dense, unit, first, blk, plane_first, plane_kind, bits, cur, touched, scratch, listed,
-                        filled, sums, come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
+                        proj, dense, unit, first, blk, planes, bits, cur, touched, scratch, listed, filled, sums,
+                        come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
                     )  # fmt: skip
                 elif on[p]:
                     deliver_cells(

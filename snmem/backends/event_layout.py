@@ -126,7 +126,7 @@ class Layout:
         values = [self._values(q) for q in network.projections]
         known = [None if q.plasticity else _distinct(w) for q, w in zip(network.projections, values, strict=True)]
         plans = self._plans(values, known)
-        dense, unit, plane_first, plane_kind, bits = self._planes(plans, values, known)
+        dense, unit, first_planes, bits = self._planes(plans, values, known)
         self.tile = np.zeros(len(pops), np.int64)  # blocks
         for q, p in zip(network.projections, plans, strict=True):
             if p:
@@ -155,8 +155,7 @@ class Layout:
             palette=palette,
             dense=dense,
             unit=unit,
-            plane_first=plane_first,
-            plane_kind=plane_kind,
+            planes=first_planes,
             bits=bits,
             rule=rule,
             rate=rate,
@@ -186,17 +185,15 @@ class Layout:
         """What ``Net`` says of the projections in planes of bits."""
         made = [p for p in plans if p is not None]
         bits = zeros(sum(p.step * p.tiles for p in made), dtype=np.uint64)
-        dense, unit = np.zeros((len(plans), 5), np.int64), np.zeros(len(plans))
+        dense, unit = np.zeros((len(plans), 4), np.int64), np.zeros(len(plans))
         dense[:, 0] = -1
-        firsts, kinds, row, plane, word = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)], 0, 0, 0
+        firsts, row, word = [np.zeros((0, 2), np.int64)], 0, 0
         for i, (q, p) in enumerate(zip(self.network.projections, plans, strict=True)):
             if p is not None:
-                first, kind = planes.fill(p, q, values[i], known[i], bits[word:])
-                dense[i], unit[i] = (row, p.tile, p.step, word, plane), p.unit
-                firsts.append(first + plane)
-                kinds.append(kind)
-                row, plane, word = row + len(first), plane + p.planes, word + p.step * p.tiles
-        return dense, unit, np.concatenate(firsts), np.concatenate(kinds), bits
+                firsts.append(planes.fill(p, q, values[i], known[i], bits[word:]) + np.array([word, 0]))
+                dense[i], unit[i] = (row, p.tile, p.step, word), p.unit
+                row, word = row + len(firsts[-1]), word + p.step * p.tiles
+        return dense, unit, np.concatenate(firsts), bits
 
     def work(self, threads: int) -> list[Work]:
         """Room for the sums of each thread."""

@@ -21,6 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..network import Projection
+from .event_intrinsics import lowest, prefetch
 from .event_tally import ask, expand, tally
 from .event_types import BITS, BLOCK, GROUP, KINDS, LEVELS, SPIKES, WIDE, WORD
 
@@ -28,6 +29,8 @@ from .event_types import BITS, BLOCK, GROUP, KINDS, LEVELS, SPIKES, WIDE, WORD
 LEAST, BYTES = 512, 6
 #: Groups of planes that are asked for ahead.
 AHEAD = 5
+#: Spikes whose rows of ``planes`` are asked for ahead.
+SOON = 8
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,12 @@ def plan(q: Projection, values: NDArray[Any], known: NDArray[Any], grid: Grid, p
 
 
 def fill(made: Plan, q: Projection, values: NDArray[Any], known: NDArray[Any], bits: NDArray[np.uint64]) -> Any:
-    """Write the planes to ``bits`` (zero before); returns the first of each presynaptic neuron, and their kinds."""
-    of_row = [np.flatnonzero(made.kinds >> k & 1) for k in range(KINDS)]
-    kind = np.repeat(np.arange(KINDS, dtype=np.uint8), [len(rows) for rows in of_row])
-    owner = np.concatenate(of_row)
-    first = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(made.kinds)))))
+    """Write the planes to ``bits`` (zero before); returns (pre, 2): where those of each neuron begin, their kinds."""
+    many = np.bitwise_count(made.kinds).astype(np.int64)
+    at = made.tile * (1 + np.cumsum(many) - many)
     rows, shape = (q.weights.indptr, q.weights.indices), (made.tile, made.step)
-    _fill(*rows, values, known, made.numbers, made.wide, made.kinds, first, *shape, bits)
-    return first, kind[np.argsort(owner, kind="stable")]
+    _fill(*rows, values, known, made.numbers, made.wide, made.kinds, at, *shape, bits)
+    return np.stack((at, made.kinds), axis=1)
 
 
 @njit(cache=True, nogil=True)
@@ -141,14 +142,14 @@ def _kinds(indices, values, known, numbers, wide, kinds):
 
 
 @njit(cache=True, nogil=True)
-def _fill(indptr, indices, values, known, numbers, wide, kinds, first, tile, step, bits):
+def _fill(indptr, indices, values, known, numbers, wide, kinds, start, tile, step, bits):
     """Tile by tile: a plane of zeros, then those of each presynaptic neuron."""
     for post in range(indptr.size - 1):
         word = post // WORD
         bit = np.uint64(1) << np.uint64(post % WORD)
         for k in range(indptr[post], indptr[post + 1]):
             i = indices[k]
-            at = word // tile * step + (1 + first[i]) * tile + word % tile
+            at = word // tile * step + start[i] + word % tile
             mine, left = _set(numbers[np.searchsorted(known, values[k])], wide[i]), kinds[i]
             while left:
                 if mine & left & -left:
@@ -158,7 +159,7 @@ def _fill(indptr, indices, values, known, numbers, wide, kinds, first, tile, ste
 
 
 @njit(nogil=True)
-def _list(spk, lo, hi, first, plane_first, plane_kind, tile, zeros, plane, place, filled, groups, kinds):
+def _list(spk, lo, hi, first, planes, tile, zeros, place, filled, groups, kinds):
     """The planes of the spikes spk[lo:hi] by kind: where each begins in the first tile.
 
     Kind k stands at SPIKES * k, filled[k] planes of it, and more up to a whole number of groups: that of zeros. groups:
@@ -166,11 +167,12 @@ def _list(spk, lo, hi, first, plane_first, plane_kind, tile, zeros, plane, place
     """
     filled[:] = 0
     for j in range(lo, hi):
-        row = np.uint64(spk[j] + first)
-        low, high = np.uint64(plane_first[row]), np.uint64(plane_first[row + np.uint64(1)])
-        at = zeros + np.int64(low - plane + np.uint64(1)) * tile
-        for k in range(low, high):
-            kind = np.uint64(plane_kind[k])
+        soon, row = np.uint64(spk[min(j + SOON, hi - 1)] + first), np.uint64(spk[j] + first)
+        prefetch(planes, soon * np.uint64(2))  # pyright: ignore[reportCallIssue]
+        at, left = planes[row, 0], planes[row, 1]
+        while left:
+            kind = np.uint64(lowest(left))  # pyright: ignore[reportCallIssue]
+            left &= left - 1
             n = np.uint64(filled[kind])
             filled[kind] = n + np.uint64(1)
             place[kind * np.uint64(SPIKES) + n] = at
@@ -190,8 +192,8 @@ def _list(spk, lo, hi, first, plane_first, plane_kind, tile, zeros, plane, place
 
 @njit(nogil=True)
 def deliver_planes(
-    proj, dense, units, pop_first, pop_blk, plane_first, plane_kind, bits, cur, touched, scratch, listed, filled, sums,
-    spk, q, lo, hi, own, end,
+    proj, dense, units, pop_first, pop_blk, planes, bits, cur, touched, scratch, listed, filled, sums, spk, q, lo, hi,
+    own, end,
 ):  # fmt: skip
     """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets in the blocks own .. end-1.
 
@@ -200,8 +202,7 @@ def deliver_planes(
     if own >= end:
         return
     pre, post, exponent = proj[q, 0], proj[q, 1], proj[q, 3]
-    first, tile, step = dense[q, 0] - pop_first[pre], dense[q, 1], dense[q, 2]
-    zeros, plane = dense[q, 3], np.uint64(dense[q, 4])
+    first, tile, step, zeros = dense[q, 0] - pop_first[pre], dense[q, 1], dense[q, 2], dense[q, 3]
     into = cur
     if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
         into = scratch
@@ -211,9 +212,7 @@ def deliver_planes(
     place, groups, kinds = listed[0], listed[1], listed[2]
     while lo < hi:
         some = min(hi, lo + SPIKES)
-        count, positive = _list(
-            spk, lo, some, first, plane_first, plane_kind, tile, zeros, plane, place, filled, groups, kinds
-        )
+        count, positive = _list(spk, lo, some, first, planes, tile, zeros, place, filled, groups, kinds)
         lo = some
         for g in range(min(AHEAD, count)):
             ask(bits, place, groups[g], start * step, tile // WIDE)  # pyright: ignore[reportCallIssue]

@@ -71,10 +71,11 @@ class Net(NamedTuple):
     target: Any  # padded neuron index of each synapse
     code: Any  # uint8: weights of projections with at most 256 different ones, as numbers into palette
     palette: Any  # (projections, 256)
-    dense: Any  # (projections, 5): offset into plane_first or -1, words of a tile, from tile to tile; first word, plane
+    dense: Any  # (projections, 4): first row of ``planes`` or -1, words of a tile, words from tile to tile, first word
     unit: Any  # (projections,) what bit 0 of a weight is worth
-    plane_first: Any  # planes of each presynaptic neuron of the dense projections: plane_first[i] .. plane_first[i + 1]
-    plane_kind: Any  # uint8, of each plane
+    planes: (
+        Any  # presynaptic neurons of the dense projections: first word of their planes, a bit for each kind they have
+    )
     bits: Any  # words of all planes, by projection and tile, a plane of zeros before each
     rule: Any  # (plastic, 6): projection, gate pop, signal pop, offset into lptr, offset into x, signal size
     rate: Any  # (plastic, 2): rate, decay
