@@ -217,3 +217,18 @@ for k in range(150):
     assert one.differing(two) == (0, None)
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_silence_of_billions_of_steps_is_like_a_long_one(exact, threads, by_cells):
+    network, n, stretch = _network(1, 700, 0.5, 0.875, 0.0, "zero"), 700, 300
+    x, found = _input(1, n, stretch), []
+    for start in (100_000, 2_200_000_000, 5_000_000_000):
+        steps = np.concatenate((x.step, start + x.step))
+        spikes = Spikes.from_events(steps, np.tile(x.neuron, 2), start + stretch, n)
+        run = simulate(network, {"x": spikes}, start + stretch, exact=exact, threads=threads)
+        found.append([run.spikes[p].between(at, at + stretch) for p in "ho" for at in (0, start)])
+        assert sum(map(len, found[-1])) == len(run.spikes["h"]) + len(run.spikes["o"]) > 0
+    assert found[0] == found[1] == found[2]
+    assert max(by_cells) > 4 * 10**9

@@ -123,12 +123,17 @@ def test_many_spikes_do_not_overflow_the_buffer():
     assert run.spikes["h"] == Spikes.from_raster(np.ones((7, 40_000)))
 
 
+def _held_back(size, delay):
+    """Neurons that all spike in every step, or, once their spikes arrive, in every other stretch of ``delay`` steps."""
+    back = Projection("h", "h", sp.eye_array(size, format="csr") * -1.0, delay=delay)
+    return Network((Population("h", size, LIF(alpha=0.0, beta=0.0, bias=1.25)),), (back,))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_spikes_on_their_way_may_be_more_than_the_buffer_holds(threads):
     """5000 neurons spike in each of 60 steps before the first of 300,000 spikes arrives."""
     size, delay, steps = 5000, 60, 130
-    back = Projection("h", "h", sp.eye_array(size, format="csr") * -1.0, delay=delay)
-    net = Network((Population("h", size, LIF(alpha=0.0, beta=0.0, bias=1.25)),), (back,))
+    net = _held_back(size, delay)
     run = simulate(net, {}, steps, threads=threads)
     spiking = np.arange(steps) // delay % 2 == 0  # what arrives silences a neuron for one step
     assert run.spikes["h"] == Spikes.from_raster(np.tile(spiking[:, None], size))
@@ -236,6 +241,74 @@ def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run
     part = caught.value.recording
     assert 0 < part.steps < 150
     assert all(part.spikes[p] == whole.spikes[p].between(50, 50 + part.steps) for p in "xabc")
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after):
+    """It is noticed as soon as the first thread leaves the compiled loop, or before that enters it."""
+    network = Network((Population("a", 3000, LIF(alpha=0.5, beta=0.9, bias=0.15)),))
+    whole, run = simulate(network, {}, 200, record=["a.v"], counters=True), event.kernels.run
+
+    def interrupted(*arguments):
+        thread, at = arguments[-4], arguments[-1]
+        if thread == 0 and at[0] > 0:
+            raise KeyboardInterrupt
+        run(*arguments)
+        if thread == 0 and after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(event.kernels, "run", interrupted)
+    for _ in range(30):
+        with pytest.raises(Interrupted) as caught:
+            simulate(network, {}, 200, record=["a.v"], counters=True, threads=threads)
+        part = caught.value.recording
+        assert 0 < part.steps < 200
+        assert part.spikes["a"] == whole.spikes["a"].between(0, part.steps)
+        assert np.array_equal(part.traces["a.v"], whole.traces["a.v"][: part.steps])
+    monkeypatch.setattr(event.kernels, "run", run)
+    assert part.counters == simulate(network, {}, part.steps, counters=True).counters
+
+
+def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
+    network, carry = _held_back(5000, 60), event._Team.carry
+
+    def interrupted(*arguments):
+        carry(*arguments)
+        raise KeyboardInterrupt
+
+    whole = simulate(network, {}, 60)
+    monkeypatch.setattr(event._Team, "carry", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        simulate(network, {}, 60)
+    part = caught.value.recording
+    assert 0 < part.steps < 60
+    assert part.spikes["h"] == whole.spikes["h"].between(0, part.steps)
+
+
+def test_what_goes_wrong_in_another_thread_is_raised(monkeypatch):
+    run = event.kernels.run
+
+    def fails(*arguments):
+        if arguments[-4] == 1:
+            raise MemoryError("no room")
+        run(*arguments)
+
+    monkeypatch.setattr(event.kernels, "run", fails)
+    with pytest.raises(MemoryError, match="no room"):
+        simulate(_held_back(1000, 1), {}, 10, threads=2)
+
+
+def test_silence_of_neurons_that_are_cleared_takes_no_time():
+    """Would not end if it was stepped."""
+    steps = 10**12
+    network = Network(
+        (Input("x", 1), Population("h", 300, LIF(alpha=0.5, beta=0.5), clear_every=10)),
+        (Projection("x", "h", np.full((300, 1), 1.5)),),
+    )
+    spikes = simulate(network, {"x": ([0, steps - 2], [0, 0])}, steps).spikes["h"]
+    assert np.unique(spikes.step).tolist() == [1, steps - 1]
+    assert len(spikes) == 600
 
 
 def test_threads_must_be_a_positive_whole_number():

@@ -10,7 +10,7 @@ Both arithmetics run in the same loops (:mod:`snmem.backends.event_kernels`); re
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..simulation import Job, make_recording
 from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
 from .event_layout import EventState, Layout, layout
-from .event_modes import Modes
+from .event_modes import LONG, Modes
 from .event_types import BLOCK, LINE, Net, State, copied, zeros
 
 #: Seconds of compiled work between two looks at Ctrl-C and progress.
@@ -76,7 +76,8 @@ def run(job: Job) -> Recording:
             team.modes.look(int(at[0]))
             if team.full(int(at[1])):
                 kept.append(_after(kept, start, team.spikes[:, : at[1]]).copy())
-                at[1] = team.carry(neurons, int(at[1]))
+                n, at[1] = int(at[1]), 0  # until they are moved, none that are not kept
+                at[1] = team.carry(neurons, n)
             size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
             if job.progress:
                 job.progress(int(at[0]) - start.step)
@@ -158,27 +159,37 @@ class _Team:
 
     def run(self, events: Any, event_step: Any, stop: int, out: Any, dense: bool, counting: bool, at: Any) -> None:
         """Steps up to ``stop``; ``at`` (step, spikes in the buffer, next event, step of the latest spike) moves on."""
-        at_start = at.copy()
+        before, at_start = int(at[0]), at.copy()
 
         def part(thread: int) -> None:
             kernels.run(
                 self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop,
                 *self.buffers[thread], self.room, out, self.work[thread], dense, counting, thread, self.sync,
-                self.found, at if thread == 0 else at_start,
+                self.found, at if thread == 0 else at_start.copy(),
             )  # fmt: skip
+
+        def other(thread: int) -> None:
+            try:
+                part(thread)
+            except BaseException:
+                self.sync[kernels.GIVE_UP] = 1
+                raise
 
         if self.pool is None:
             part(0)
             return
         others = []
         try:
-            others += [self.pool.submit(part, k) for k in range(1, len(self.states))]
+            others += [self.pool.submit(other, k) for k in range(1, len(self.states))]
             part(0)
         except BaseException:
-            self.sync[kernels.GIVE_UP] = 1  # nobody waits any longer
+            if at[0] == before:  # else all steps are done, and the others finish theirs
+                self.sync[kernels.GIVE_UP] = 1  # nobody waits any longer
             raise
         finally:
-            wait(others)
+            _wait_for(others)
+        for done in others:
+            done.result()
 
     def _own(self, state: State, thread: int) -> State:
         """Arrays of a thread's own; counts are 0 at the start of every run."""
@@ -208,9 +219,18 @@ class _Team:
                 self.states[0].counts[:] += state.counts
 
 
+def _wait_for(others: list[Future[None]]) -> None:
+    """Wait until all are done, also where that is interrupted."""
+    try:
+        wait(others)
+    except KeyboardInterrupt:
+        _wait_for(others)
+        raise
+
+
 def _next_slice(size: int, done: int, seconds: float) -> int:
     """Steps for the next call of the kernel, so that it returns about every SLICE_S seconds."""
-    return max(1, min(int(max(done, 1) * SLICE_S / max(seconds, 1e-6)), 8 * size))
+    return max(1, min(int(max(done, 1) * SLICE_S / max(seconds, 1e-6)), 8 * size, LONG))
 
 
 def _rebase(ring: Any, n: int) -> int:

@@ -96,6 +96,8 @@ def catch_up(u, v, cur, par, b, tile, loihi, every, offset, start, stop, over, c
         if every > 0 and t % every == offset:
             u[low:high] = 0.0
             v[low:high] = 0.0
+            if _at_rest(u, v, par, b, tile, True):
+                break
         look = counting or (t - start) % PATIENCE == PATIENCE - 1
         if look:
             before_u[:] = u[low:high]

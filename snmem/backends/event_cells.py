@@ -218,9 +218,10 @@ def leap_one(u, v, given, steps, alpha, beta, bias, table):
     steps -= 1
     while steps > 0:
         n = min(steps, table.shape[0] - 1)
+        before_u, before_v = u, v
         v = table[n, 1] * v + table[n, 2] * u + table[n, 3]
         u = table[n, 0] * u
-        steps -= n
+        steps = 0 if u == before_u and v == before_v else steps - n  # where nothing moves, nothing will
     return u, v
 
 

@@ -133,6 +133,10 @@ def _run(
         may_skip = may_skip and net.rate[r, 1] == 0.0
     t, n, e, last = at
     start, neurons = t, size.size - in_pops.size
+    if threads > 1:  # none begins what another, interrupted before it came here, does not do
+        _wait(sync, threads)
+        if sync[GIVE_UP, 0] != 0:
+            return
     while t < stop and n + room <= spk.size:
         # Nothing can happen before the next input when all sleep and no spike is on its way. Of several threads one may
         # be ahead, so that all go by what each said before they met last; what it delivered since counts as on its way.

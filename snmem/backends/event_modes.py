@@ -22,6 +22,10 @@ FROM = 8192
 #: there are fewer than ``b`` neurons to an event or due cell. Measured where one way becomes faster than the other.
 LIMITS = {True: (20, 7), False: (8, 5)}
 
+#: Steps of a slice at most, and steps after which cells are brought up to date at the next look, since the list of due
+#: cells has 31 bits for an age.
+LONG = 1 << 29
+
 
 def eligible(p: Population) -> bool:
     """Whether the neurons of ``p`` can run one by one: many float LIF neurons, all alike, never cleared."""
@@ -70,6 +74,7 @@ class Modes:
         self.cells = [shared, *more]
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try
         self.patience = dict.fromkeys(self.candidates, 1)
+        self.entered = dict.fromkeys(self.candidates, 0)  # the step at which they became cells
         self.closed = table.shape[1] > 0
         self.to_cells, self.to_blocks = LIMITS[exact]
         self.exact = True  # whether u and v are those of stepping
@@ -86,22 +91,30 @@ class Modes:
             if self.cells[0].on[p]:
                 if self.to_blocks * (stepped + events) > size * steps:
                     self._give_up(p, t)
+                elif t - self.entered[p] >= LONG:
+                    self._leave(p, t)
+                    self._enter(p, t)
             elif self.pause[p]:
                 self.pause[p] -= 1
             elif stepped > self.to_cells * events:
                 self.exact &= not self.closed
-                for k, c in enumerate(self.cells):
-                    event_kernels.enter(self.net, self.states[k], c, p, k, t)
+                self._enter(p, t)
                 if self.to_blocks * self.cells[0].waiting[:, p].sum() > size:  # they spike without input
                     self._give_up(p, t)
 
     def _give_up(self, p: int, t: int) -> None:
         self.certain &= not self.closed  # blocks do not look at the margin
-        self.leave(p, t)
+        self._leave(p, t)
         self.pause[p] = self.patience[p]
         self.patience[p] *= 2
 
-    def leave(self, p: int, t: int) -> None:
+    def _enter(self, p: int, t: int) -> None:
+        """Population p by cells from the start of step t on."""
+        self.entered[p] = t
+        for k, c in enumerate(self.cells):
+            event_kernels.enter(self.net, self.states[k], c, p, k, t)
+
+    def _leave(self, p: int, t: int) -> None:
         """Population p in blocks from the start of step t on."""
         for k, c in enumerate(self.cells):
             event_kernels.leave(self.net, self.states[k], c, p, k, t)
@@ -111,7 +124,7 @@ class Modes:
         for p in self.candidates:
             if self.cells[0].on[p]:
                 self.certain &= not self.closed or self._decided(p, t)
-                self.leave(p, t)
+                self._leave(p, t)
 
     def _decided(self, p: int, t: int) -> bool:
         """Whether rounding in t steps by the closed form, and in as many by stepping, cannot have moved v over theta.
