@@ -271,13 +271,20 @@ def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after
 
 
 def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
-    network, carry = _held_back(5000, 60), event._Team.carry
+    network, carry, buffers = _held_back(5000, 60), event._Team.carry, event._Team._buffers
 
     def interrupted(*arguments):
         carry(*arguments)
         raise KeyboardInterrupt
 
+    def used(*arguments):
+        made = buffers(*arguments)
+        for each in made:
+            each[:] = 1 << 40  # as memory that was used before
+        return made
+
     whole = simulate(network, {}, 60)
+    monkeypatch.setattr(event._Team, "_buffers", used)
     monkeypatch.setattr(event._Team, "carry", interrupted)
     with pytest.raises(Interrupted) as caught:
         simulate(network, {}, 60)
