@@ -123,9 +123,9 @@ def test_many_spikes_do_not_overflow_the_buffer():
     assert run.spikes["h"] == Spikes.from_raster(np.ones((7, 40_000)))
 
 
-def _held_back(size, delay):
+def _held_back(size, delay, weight=-1.0):
     """Neurons that all spike in every step, or, once their spikes arrive, in every other stretch of ``delay`` steps."""
-    back = Projection("h", "h", sp.eye_array(size, format="csr") * -1.0, delay=delay)
+    back = Projection("h", "h", sp.eye_array(size, format="csr") * weight, delay=delay)
     return Network((Population("h", size, LIF(alpha=0.0, beta=0.0, bias=1.25)),), (back,))
 
 
@@ -271,7 +271,7 @@ def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after
 
 
 def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
-    network, carry, buffers = _held_back(5000, 60), event._Team.carry, event._Team._buffers
+    network, carry, buffers = _held_back(5000, 40, -0.1), event._Team.carry, event._Team._buffers
 
     def interrupted(*arguments):
         carry(*arguments)
