@@ -19,6 +19,31 @@ def prefetch_line(builder, place):
     builder.call(fetch, [place, i32(0), i32(3), i32(1)])
 
 
+def _borrowed(context, builder, kind, value):
+    if isinstance(kind, types.Array):
+        array = make_array(kind)(context, builder, value)
+        array.meminfo = ir.Constant(array.meminfo.type, None)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        parts = zip(kind.types, cgutils.unpack_tuple(builder, value), strict=True)
+        return context.make_tuple(builder, kind, [_borrowed(context, builder, of, part) for of, part in parts])
+    return value
+
+
+@intrinsic
+def borrowed(typing, given):
+    """The same arrays, alone or within tuples, without references to count: somebody else keeps them.
+
+    numba counts with locked instructions, where arrays are passed on, and so many times in every step. Now these find
+    nothing to count.
+    """
+
+    def generate(context, builder, signature, arguments):
+        return _borrowed(context, builder, signature.args[0], arguments[0])
+
+    return given(given), generate
+
+
 @intrinsic
 def prefetch(typing, array, index):
     """Ask the processor to fetch ``array[index]`` into its cache."""

@@ -16,7 +16,7 @@ from numba import njit
 from .event_blocks import catch_up, step_blocks
 from .event_cells import from_cells, step_cells, to_cells
 from .event_delivery import deliver_blocks, deliver_cells
-from .event_intrinsics import arrive, look, prefetch, sched_yield
+from .event_intrinsics import arrive, borrowed, look, prefetch, sched_yield
 from .event_planes import deliver_planes
 from .event_types import BLOCK, LEARNT, WORD
 
@@ -297,22 +297,22 @@ def _entries(sources: str) -> Any:
     @njit(cache=True, nogil=True)
     def run(*arguments):
         len(sources)
-        _run(*arguments)
+        _run(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
 
     @njit(cache=True, nogil=True)
     def settle(*arguments):
         len(sources)
-        _settle(*arguments)
+        _settle(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
 
     @njit(cache=True, nogil=True)
     def enter(*arguments):
         len(sources)
-        _enter(*arguments)
+        _enter(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
 
     @njit(cache=True, nogil=True)
     def leave(*arguments):
         len(sources)
-        _leave(*arguments)
+        _leave(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
 
     return run, settle, enter, leave
 
