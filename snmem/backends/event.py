@@ -22,7 +22,7 @@ from ..network import Projection
 from ..simulation import Job, make_recording
 from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
-from .event_layout import FIRST, EventState, Layout, layout
+from .event_layout import EventState, Layout, layout
 from .event_modes import LONG, Modes
 from .event_types import BLOCK, LINE, Net, State, copied, zeros
 
@@ -65,7 +65,7 @@ def run(job: Job) -> Recording:
     kept: list[Any] = []
     stopped = False
     at = np.array([start.step, len(start.spikes), len(start.spikes), start.last])
-    size = 8 if team.modes.candidates else made.slice
+    size = 8 if team.modes.candidates else 128
     try:
         while at[0] < end:
             began, before = time.perf_counter(), int(at[0])
@@ -81,7 +81,6 @@ def run(job: Job) -> Recording:
             size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
             if job.progress:
                 job.progress(int(at[0]) - start.step)
-        made.slice = max(FIRST[0], min(size, FIRST[1]))
     except KeyboardInterrupt:
         stopped = True
     finally:

@@ -34,8 +34,6 @@ class EventState:
 
 #: Weights from which on float32 is worth compiling the loops for it, where it holds them exactly.
 _MANY = 1 << 20
-#: Steps of the first slice of a run, at least and at most.
-FIRST = 128, 1024
 
 
 def _blocks(size: int) -> int:
@@ -118,7 +116,6 @@ class Layout:
         self.first = np.concatenate(([0], np.cumsum(padded)))
         self.sizes = np.array([p.size for p in pops])
         self.depth = max(network.max_delay, 1)
-        self.slice = FIRST[0]  # steps of the next run's first slice: as its last one had in SLICE_S, within FIRST
         self._cuts: dict[int, Any] = {}
         tiles, blk_tile = _tiles(network)
         flags = np.zeros((len(pops), 4), np.int64)
