@@ -159,7 +159,7 @@ class _Team:
 
     def run(self, events: Any, event_step: Any, stop: int, out: Any, dense: bool, counting: bool, at: Any) -> None:
         """Steps up to ``stop``; ``at`` (step, spikes in the buffer, next event, step of the latest spike) moves on."""
-        before, at_start = int(at[0]), at.copy()
+        at_start = at.copy()
 
         def part(thread: int) -> None:
             kernels.run(
@@ -183,7 +183,7 @@ class _Team:
             others += [self.pool.submit(other, k) for k in range(1, len(self.states))]
             part(0)
         except BaseException:
-            if at[0] == before:  # else all steps are done, and the others finish theirs
+            if at[0] == at_start[0]:  # else all steps are done, and the others finish theirs
                 self.sync[kernels.GIVE_UP] = 1  # nobody waits any longer
             raise
         finally:

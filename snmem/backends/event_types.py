@@ -73,9 +73,7 @@ class Net(NamedTuple):
     palette: Any  # (projections, 256)
     dense: Any  # (projections, 4): first row of ``planes`` or -1, words of a tile, words from tile to tile, first word
     unit: Any  # (projections,) what bit 0 of a weight is worth
-    planes: (
-        Any  # presynaptic neurons of the dense projections: first word of their planes, a bit for each kind they have
-    )
+    planes: Any  # (rows, 2), presynaptic neurons of the dense projections: first word of their planes, bits of kinds
     bits: Any  # words of all planes, by projection and tile, a plane of zeros before each
     rule: Any  # (plastic, 6): projection, gate pop, signal pop, offset into lptr, offset into x, signal size
     rate: Any  # (plastic, 2): rate, decay
