@@ -162,7 +162,7 @@ def _modes(monkeypatch, net, inputs, steps, threads=1):
 def test_the_choice_follows_the_activity(monkeypatch):
     """Quiet: by cells. Everything driven in every step: in blocks again. Spiking by the bias: tried less and less."""
     n = 10_000
-    monkeypatch.setattr("snmem.backends.event.SLICE_S", 0.0)  # a look after every step
+    monkeypatch.setattr("snmem.backends.event.SLICE_S", 0.0)  # a look every few steps
     net = Network((Input("x", n), Population("h", n, LIF(0.5, 0.875, 1.0))),
                   (Projection("x", "h", 0.1 * sp.eye_array(n, format="csr")),))  # fmt: skip
     rng = np.random.default_rng(0)

@@ -200,7 +200,8 @@ def test_any_number_of_threads_gives_the_same_bits(arithmetic):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_interrupted_run_hands_over_what_it_recorded(threads):
+def test_an_interrupted_run_hands_over_what_it_recorded(monkeypatch, threads):
+    monkeypatch.setattr(event, "SLICE_S", 0.0)
     network, rng = _several_populations("float", 2)
     x = rng.random((400, 40)) < 0.15
     whole = simulate(network, {"x": x}, 400, record=["b.v"])
@@ -236,6 +237,7 @@ def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run
         raise KeyboardInterrupt
 
     monkeypatch.setattr(event._Team, "run", stopped)
+    monkeypatch.setattr(event, "SLICE_S", 0.0)
     with pytest.raises(Interrupted) as caught:
         simulate(network, {"x": x[50:]}, 150, state=first.state)
     part = caught.value.recording
@@ -259,6 +261,7 @@ def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after
             raise KeyboardInterrupt
 
     monkeypatch.setattr(event.kernels, "run", interrupted)
+    monkeypatch.setattr(event, "SLICE_S", 5e-5)
     for _ in range(30):
         with pytest.raises(Interrupted) as caught:
             simulate(network, {}, 200, record=["a.v"], counters=True, threads=threads)

@@ -9,7 +9,6 @@ Both arithmetics run in the same loops (:mod:`snmem.backends.event_kernels`); re
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
@@ -65,10 +64,10 @@ def run(job: Job) -> Recording:
     kept: list[Any] = []
     stopped = False
     at = np.array([start.step, len(start.spikes), len(start.spikes), start.last])
-    size = 8 if team.modes.candidates else 128
+    size = 8 if team.modes.candidates else LONG
     try:
         while at[0] < end:
-            began, before = time.perf_counter(), int(at[0])
+            before = int(at[0])
             team.run(
                 events, event_step, min(end, before + size), out[before - start.step :], bool(job.record), job.counters,
                 at,
@@ -78,7 +77,7 @@ def run(job: Job) -> Recording:
                 kept.append(_after(kept, start, team.spikes[:, : at[1]]).copy())
                 n, at[1] = int(at[1]), 0  # until they are moved, none that are not kept
                 at[1] = team.carry(neurons, n)
-            size = _next_slice(size, int(at[0]) - before, time.perf_counter() - began)
+            size = min(8 * size, LONG)
             if job.progress:
                 job.progress(int(at[0]) - start.step)
     except KeyboardInterrupt:
@@ -163,7 +162,7 @@ class _Team:
 
         def part(thread: int) -> None:
             kernels.run(
-                self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop,
+                self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop, int(1e9 * SLICE_S),
                 *self.buffers[thread], self.room, out, self.work[thread], dense, counting, thread, self.sync,
                 self.found, at if thread == 0 else at_start.copy(),
             )  # fmt: skip
@@ -226,11 +225,6 @@ def _wait_for(others: list[Future[None]]) -> None:
     except KeyboardInterrupt:
         _wait_for(others)
         raise
-
-
-def _next_slice(size: int, done: int, seconds: float) -> int:
-    """Steps for the next call of the kernel, so that it returns about every SLICE_S seconds."""
-    return max(1, min(int(max(done, 1) * SLICE_S / max(seconds, 1e-6)), 8 * size, LONG))
 
 
 def _rebase(ring: Any, n: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -112,6 +114,22 @@ def look(typing, array, index):
 
 #: Offer the processor to another thread.
 sched_yield = types.ExternalFunction("sched_yield", types.int32())
+
+
+@intrinsic
+def nanoseconds(typing):
+    """What a clock shows that never goes back."""
+
+    def generate(context, builder, signature, arguments):
+        i32, i64 = ir.IntType(32), ir.IntType(64)
+        shown = cgutils.alloca_once(builder, ir.ArrayType(i64, 2))  # seconds and nanoseconds
+        kind = ir.FunctionType(i32, [i32, shown.type])
+        read = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
+        builder.call(read, [i32(time.CLOCK_MONOTONIC), shown])
+        seconds, rest = cgutils.unpack_tuple(builder, builder.load(shown), 2)
+        return builder.add(builder.mul(seconds, i64(10**9)), rest)
+
+    return types.int64(), generate
 
 
 #: Neurons that :func:`coast` steps at a time.

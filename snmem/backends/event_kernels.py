@@ -16,7 +16,7 @@ from numba import njit
 from .event_blocks import catch_up, step_blocks
 from .event_cells import from_cells, step_cells, to_cells
 from .event_delivery import deliver_blocks, deliver_cells
-from .event_intrinsics import arrive, borrowed, look, prefetch, sched_yield
+from .event_intrinsics import arrive, borrowed, look, nanoseconds, prefetch, sched_yield
 from .event_planes import deliver_planes
 from .event_types import BLOCK, LEARNT, WORD
 
@@ -64,11 +64,14 @@ def _asleep(awake, touched, waiting, order, cut, thread):
     return True
 
 
-#: Rows of ``sync``, none of which shares a line of the cache with another: arrivals, the wish to give up, and for each
-#: thread, whether all that it steps is asleep, by turns: none can be two steps ahead of another.
-ARRIVED, GIVE_UP, SAID = 0, 1, 2
+#: Rows of ``sync``, none of which shares a line of the cache with another: arrivals, the wish to give up, whether the
+#: first thread's time is up, and for each thread, whether all that it steps is asleep; what is said in a step stands in
+#: one of two columns by turns, since none can be two steps ahead of another.
+ARRIVED, GIVE_UP, UP, SAID = 0, 1, 2, 3
 #: Looks at the other threads before the processor is offered to somebody else.
 _SPINS = 2000
+#: Steps between two looks at the clock.
+_CLOCK = 8
 
 
 @njit(nogil=True)
@@ -84,24 +87,25 @@ def _wait(sync, threads):
 
 
 @njit(nogil=True)
-def _gather(found, sync, spk, spk_step, t, n):
-    """Append what all threads found to the spikes, in their order; returns the new length."""
-    threads = found.shape[0]
+def _gather(found, sync, spk, spk_step, t, n, thread):
+    """Append what all threads found to the spikes, in their order; returns the new length. One notes their step."""
+    threads, before = found.shape[0], n
     _wait(sync, threads)
     for k in range(threads):
         for j in range(1, found[k, 0]):
             spk[n] = found[k, j]
-            spk_step[n] = t
             n += 1
+    if thread == 0:
+        spk_step[before:n] = t
     return n
 
 
 @njit(nogil=True)
 def _run(
-    net, state, cell, events, event_step, stop, spk, spk_step, room, out, work, stepped, counting, thread, sync, found,
-    at,
+    net, state, cell, events, event_step, stop, time, spk, spk_step, room, out, work, stepped, counting, thread, sync,
+    found, at,
 ):  # fmt: skip
-    """Steps up to stop-1, or until the spike buffer has no room for one more.
+    """Steps up to stop-1, or until the spike buffer has no room for one more or ``time`` nanoseconds are over.
 
     events, event_step: input spikes sorted by step, then population, then neuron. Rings of inputs point into them,
     those of neurons into spk.
@@ -132,7 +136,7 @@ def _run(
     for r in range(rules):
         may_skip = may_skip and net.rate[r, 1] == 0.0
     t, n, e, last = at
-    start, neurons = t, size.size - in_pops.size
+    start, neurons, began = t, size.size - in_pops.size, nanoseconds()  # pyright: ignore[reportCallIssue]
     if threads > 1:  # none begins what another, interrupted before it came here, does not do
         _wait(sync, threads)
         if sync[GIVE_UP, 0] != 0:
@@ -153,6 +157,8 @@ def _run(
                 continue
         slot = t % depth
         before = n
+        up = t % _CLOCK == 0 and thread == 0
+        up = up and nanoseconds() - began > time  # pyright: ignore[reportCallIssue]
         for p in in_pops:
             ring[slot, p, 0] = e
             while e < events.size and event_step[e] == t and events[e] < first[p] + size[p]:
@@ -208,9 +214,13 @@ def _run(
                     quiet = quiet and _asleep(awake, touched, waiting, order, cut, thread)
                     met += 1
                     sync[SAID + thread, met & 1] = quiet
-                n = _gather(found[turn], sync, spk, spk_step, t, n)
+                    if thread == 0:
+                        sync[UP, met & 1] = up
+                n = _gather(found[turn], sync, spk, spk_step, t, n, thread)
                 if sync[GIVE_UP, 0] != 0:
                     return
+                if p == order[-1]:
+                    up = sync[UP, met & 1] != 0
             ring[slot, p, 1] = n
         for q in late:
             then = (t + 1 - proj[q, 2]) % depth
@@ -242,6 +252,8 @@ def _run(
         if n > before:
             last = t
         t += 1
+        if up:
+            break
     at[0], at[1], at[2], at[3] = t, n, e, last
 
 

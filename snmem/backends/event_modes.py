@@ -42,9 +42,9 @@ class Modes:
 
     def __init__(self, made: Layout, net: Net, states: list[State], fixed: bool, exact: bool) -> None:
         self.net, self.states = net, states
-        large = [] if fixed else [made.index[p.name] for p in made.network.neurons if eligible(p)]
-        dense = net.proj[net.dense[:, 0] >= 0, 1]  # planes of bits reach all neurons at once
-        self.candidates = [p for p in large if p not in dense]
+        dense = net.proj[net.dense[:, 0] >= 0, 1].tolist()  # planes of bits reach all neurons at once
+        able = [] if fixed else [p for p in made.network.neurons if made.index[p.name] not in dense and eligible(p)]
+        self.candidates = [made.index[p.name] for p in able]
         pops, threads = len(made.sizes), len(states)
         neurons = int(made.pop_blk[-1]) * event_cells.BLOCK if self.candidates else 0
         par = np.zeros((pops, net.par.shape[1], 1))
@@ -69,7 +69,7 @@ class Modes:
             lanes=np.zeros((5, LANES)),
             lane_age=np.zeros(LANES, np.int64),
         )
-        own = ("margin", "load", "ordered", "first", "lanes", "lane_age")
+        own = ("margin", "load", "ordered", "first", "lanes", "lane_age") if self.candidates else ("load",)
         more = [shared._replace(**{name: copied(getattr(shared, name)) for name in own}) for _ in states[1:]]
         self.cells = [shared, *more]
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try
