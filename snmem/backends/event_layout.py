@@ -17,7 +17,7 @@ from ..neuron import LIF, LOIHI_SHIFT
 from ..plasticity import Instar, SumOfProducts
 from . import event_planes as planes
 from . import event_types as kernels
-from .event_types import BLOCK, Net, State, Work, zeros
+from .event_types import BLOCK, Net, State, Work, copied, zeros
 
 
 @dataclass(frozen=True)
@@ -215,8 +215,8 @@ class Layout:
         kept = [w for w, d in zip(values, known, strict=True) if d is None]
         total, wide = sum(sizes), sum(len(w) for w in kept)
         single = wide > _MANY and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
-        target = np.empty(total, np.uint16 if self.first[-1] <= np.iinfo(np.uint16).max else np.uint32)
-        code, weight = np.empty(total - wide, np.uint8), np.empty(wide, np.float32 if single else np.float64)
+        target = zeros(total, dtype=np.uint16 if self.first[-1] <= np.iinfo(np.uint16).max else np.uint32)
+        code, weight = zeros(total - wide, dtype=np.uint8), zeros(wide, dtype=np.float32 if single else np.float64)
         proj, shift = np.zeros((len(queue), 11), np.int64), np.zeros(len(queue), np.int64)
         palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
         at = row = at_code = at_weight = 0
@@ -245,7 +245,7 @@ class Layout:
             proj[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, coded, ranges, ahead, mean, single
             pointers.append(offsets + at)
             at, row = at + q.synapses, row + len(offsets)
-        return proj, shift, np.concatenate(pointers), target, code, palette, weight
+        return proj, shift, copied(np.concatenate(pointers)), target, code, palette, weight
 
     def _values(self, q: Projection) -> Any:
         """What a spike adds, in the order of ``q.weights``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ PATIENCE = 16
 #: Synapses between two prefetched places; rows whose beginnings are prefetched together.
 STRIDE, AHEAD = 32, 16
 #: Cells that are asked for ahead of their turn, about; cells brought up to date together by the closed form.
-NEAR, FLOCK = 48, 8
+NEAR, FLOCK = 80, 8
 #: Weights that learn and are asked for ahead of their turn.
 LEARNT = 24
 #: Planes of bits (:mod:`snmem.backends.event_planes`): neurons to a word; words to a register; most words of a tile.
@@ -32,15 +33,24 @@ LEVELS = BITS + SPIKES.bit_length() + 3
 ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE, ALIKE = range(8)
 
 
-#: Bytes of a line of the cache.
-LINE = 64
+#: Bytes of a line of the cache, of a large page of memory, and of arrays that are worth such pages.
+LINE, PAGE, LARGE = 64, 1 << 21, 1 << 22
 
 
 def zeros(*shape: int, dtype: Any = np.float64) -> Any:
-    """An array of zeros that shares no line of the cache: no register is filled from two, no thread waits for it."""
+    """An array of zeros that shares no line of the cache: no register is filled from two, no thread waits for it.
+
+    Large ones ask for large pages (Linux), so that places picked at random need no search for where their page is.
+    Memory that was used before would keep its small ones, therefore theirs is new.
+    """
     size, item = math.prod(shape), np.dtype(dtype).itemsize
-    raw = np.zeros(-(-size * item // LINE) * LINE + LINE, np.uint8)
-    return raw[-raw.ctypes.data % LINE :][: size * item].view(dtype).reshape(shape)
+    if size * item >= LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        pages = mmap.mmap(-1, size * item + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        pages.madvise(mmap.MADV_HUGEPAGE)
+        raw, line = np.frombuffer(pages, np.uint8), PAGE
+    else:
+        raw, line = np.zeros(-(-size * item // LINE) * LINE + LINE, np.uint8), LINE
+    return raw[-raw.ctypes.data % line :][: size * item].view(dtype).reshape(shape)
 
 
 def copied(array: Any) -> Any:
