@@ -1,6 +1,9 @@
 """The event engine: size, silence, continuing, counters. Equality with the reference: test_conformance.py."""
 
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -219,10 +222,42 @@ def test_an_interrupted_run_hands_over_what_it_recorded(monkeypatch, threads):
     assert part.steps == calls[1] < 400
     assert all(part.spikes[p] == whole.spikes[p].between(0, part.steps) for p in "xabc")
     assert np.array_equal(part.traces["b.v"], whole.traces["b.v"][: part.steps])
-    for thread in threading.enumerate():
-        if thread.name.startswith("ThreadPool"):
-            thread.join(10)  # has nothing left to do
-            assert not thread.is_alive()
+
+
+def test_runs_leave_their_threads_to_those_that_follow():
+    network = _held_back(1000, 1)
+    wanted = simulate(network, {}, 20).spikes["h"]
+
+    def run(_):
+        return [simulate(network, {}, 20, threads=k).spikes["h"] for k in (3, 2, 3)]
+
+    with ThreadPoolExecutor(3) as several:  # at the same time
+        first = list(several.map(run, range(6)))
+    before = threading.active_count()
+    for _ in range(10):
+        run(None)
+    assert threading.active_count() == before
+    assert all(spikes == wanted for runs in first for spikes in runs)
+
+
+def test_a_process_that_is_forked_off_starts_threads_of_its_own():
+    code = """
+import multiprocessing, sys
+import numpy as np
+from snmem import LIF, Network, Population, simulate
+
+def run(_):
+    network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
+    return len(simulate(network, {}, 50, threads=2).spikes["h"])
+
+here = run(0)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert pool.map(run, range(4)) == [here] * 4
+print(here)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
 
 
 def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run(monkeypatch):

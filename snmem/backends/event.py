@@ -9,6 +9,8 @@ Both arithmetics run in the same loops (:mod:`snmem.backends.event_kernels`); re
 
 from __future__ import annotations
 
+import os
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
@@ -128,7 +130,7 @@ class _Team:
         self.buffers = self._buffers(len(start.spikes))
         for own in self.buffers:
             own[0, : len(start.spikes)], own[1, : len(start.spikes)] = start.spikes, start.step - 1
-        self.pool = ThreadPoolExecutor(threads - 1) if more else None
+        self.pool = _threads(threads - 1) if more else None
         self.modes = Modes(made, self.net, self.states, bool(job.record) or job.counters, job.exact)
 
     def _buffers(self, carried: int) -> list[Any]:
@@ -210,12 +212,25 @@ class _Team:
             self._hand_over(state, self.states[0], k)
 
     def close(self) -> None:
-        """End the threads and add up what they counted."""
+        """Leave the threads to the next run and add up what they counted."""
         if self.pool is not None:
-            self.sync[kernels.GIVE_UP] = 1
-            self.pool.shutdown(wait=False)  # they have nothing left to do
+            _idle[len(self.states) - 1].append(self.pool)
             for state in self.states[1:]:
                 self.states[0].counts[:] += state.counts
+
+
+#: Threads that wait for work, by their number: starting some takes longer than a short run. A process that is forked
+#: off has none of them.
+_idle: defaultdict[int, list[ThreadPoolExecutor]] = defaultdict(list)
+os.register_at_fork(after_in_child=_idle.clear)
+
+
+def _threads(number: int) -> ThreadPoolExecutor:
+    """So many threads that work for nobody."""
+    try:
+        return _idle[number].pop()
+    except IndexError:
+        return ThreadPoolExecutor(number, "snmem")
 
 
 def _wait_for(others: list[Future[None]]) -> None:
