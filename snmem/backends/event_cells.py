@@ -114,7 +114,7 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
             least, most = min(least, lane_age[j]), max(most, lane_age[j])
         for j in range(count, group):
             u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, least
-        if most < AGES:  # here and not by _coast, since numba counts references at calls that pass arrays
+        if most < AGES:  # here and not by _coast, since calls that pass arrays look for references to count
             coast(u, v, alpha, beta, bias, least)  # pyright: ignore[reportCallIssue]
             for s in range(least, most):
                 for j in range(np.uint64(0), group):
@@ -210,7 +210,7 @@ def from_cells(cell, p, thread, begin, end, u, v, cur, t):
             u[group[j] & NEURON], v[group[j] & NEURON] = lanes[0, j], lanes[1, j]
 
 
-@njit(nogil=True, inline="always")  # a call that passes an array would count references
+@njit(nogil=True, inline="always")  # a call that passes an array looks for references to count
 def leap_one(u, v, given, steps, alpha, beta, bias, table):
     """u and v, ``steps`` > 0 steps further: one with the input ``given``, then by the closed form."""
     u = alpha * u + given

@@ -122,7 +122,7 @@ def deliver_cells(
 
     Those that get their first join the due ones. With a ``table`` of closed forms a cell is brought to step t at
     once, and joins only if it may spike; else it keeps that input, and is brought past step t by its next one.
-    In one piece, since numba counts references at every call that passes arrays.
+    In one piece, since every call that passes arrays looks for references to count.
     """
     p, coded, ranges, ahead, first = proj[q, 1], proj[q, 6] != 0, proj[q, 7], proj[q, 8], pop_first[proj[q, 0]]
     start, stop, part = own * BLOCK, end * BLOCK, own > pop_blk[p] or end < pop_blk[p + 1]

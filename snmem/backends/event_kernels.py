@@ -115,15 +115,14 @@ def _run(
     rings and counters of its own; ``found`` takes the spikes of each, and ``sync`` is where they wait for each other.
     They meet once for each population: with two places for what they find, none is a meeting ahead of a reader.
     """
-    # Taken out of the tuples once: every access in the loop would count references.
+    # Taken out of the tuples once: every access in the loop would look for references to count.
     proj, shift, first, blk, ptr, target = net.proj, net.shift, net.pop_first, net.pop_blk, net.ptr, net.target
     code, palette, flags, blk_tile, par = net.code, net.palette, net.pop_flags, net.blk_tile, net.par
-    size, in_pops, order, in0, late, traces = (
-        net.pop_size, net.in_pops, net.order, net.proj_in0, net.proj_late, net.traces,
-    )  # fmt: skip
+    size, in_pops, order, traces = net.pop_size, net.in_pops, net.order, net.traces
     u, v, cur, touched, awake, upto, weight = (
         state.u, state.v, state.cur, state.touched, state.awake, state.upto, state.weight,
     )  # fmt: skip
+    queue, turns = net.queue, net.turns
     dense, unit, planes, bits = net.dense, net.unit, net.planes, net.bits
     scratch, listed, filled, sums = work.scratch, work.listed, work.filled, work.sums
     cut, threads, waiting = net.cut, net.cut.shape[1] - 1, cell.waiting
@@ -131,7 +130,7 @@ def _run(
     over = np.zeros((awake.size, BLOCK // WORD), np.uint64)
     ring, counts, rules = state.ring, state.counts, net.rule.shape[0]
     depth = ring.shape[0]
-    ignored, turn, met = np.empty(found.shape[2], np.int64), 0, 0
+    ignored, side, met = np.empty(found.shape[2], np.int64), 0, 0
     may_skip = not stepped
     for r in range(rules):
         may_skip = may_skip and net.rate[r, 1] == 0.0
@@ -166,30 +165,36 @@ def _run(
             ring[slot, p, 1] = e
             if e > ring[slot, p, 0]:
                 last = t
-        k = 0
-        for p in order:
-            while k < in0.size and proj[in0[k], 1] == p:
-                q = in0[k]
-                lo, hi = ring[slot, proj[q, 0], 0], ring[slot, proj[q, 0], 1]
-                if hi > lo:
-                    come = spk if proj[q, 0] < neurons else events
-                    load[p, 1] += (hi - lo) * proj[q, 9]
-                    if dense[q, 0] >= 0:
-                        deliver_planes(
-                            proj, dense, unit, first, blk, planes, bits, cur, touched, scratch, listed, filled, sums,
-                            come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
-                        )  # fmt: skip
-                    elif on[p]:
-                        deliver_cells(
-                            proj, shift, first, blk, ptr, target, code, palette, weight, come, q, lo, hi,
-                            cut[p, thread], cut[p, thread + 1], cell, thread, t,
-                        )  # fmt: skip
-                    else:
-                        deliver_blocks(
-                            proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, come, q,
-                            lo, hi, cut[p, thread], cut[p, thread + 1],
-                        )  # fmt: skip
-                k += 1
+        for turn in range(turns.size - 1):  # after the last population, what comes in time for the next step
+            then = t if turn < order.size else t + 1
+            for k in range(turns[turn], turns[turn + 1]):
+                q = queue[k]
+                pre, post, left = proj[q, 0], proj[q, 1], then - proj[q, 2]  # the step that the spikes are from
+                there = slot if left == t else left % depth
+                lo, hi = ring[there, pre, 0], ring[there, pre, 1]
+                if hi == lo or left < 0:
+                    continue
+                come = spk if pre < neurons else events
+                load[post, 1] += (hi - lo) * proj[q, 9]
+                own, end = cut[post, thread], cut[post, thread + 1]
+                if dense[q, 0] >= 0:
+                    deliver_planes(
+                        proj, dense, unit, first, blk, planes, bits, cur, touched, scratch, listed, filled, sums, come,
+                        q, lo, hi, own, end,
+                    )  # fmt: skip
+                elif on[post]:
+                    deliver_cells(
+                        proj, shift, first, blk, ptr, target, code, palette, weight, come, q, lo, hi, own, end, cell,
+                        thread, then,
+                    )  # fmt: skip
+                else:
+                    deliver_blocks(
+                        proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, come, q, lo,
+                        hi, own, end,
+                    )  # fmt: skip
+            if turn == order.size:
+                break
+            p = order[turn]
             ring[slot, p, 0] = n
             own, end, subtract = cut[p, thread], cut[p, thread + 1], flags[p, 1] != 0
             if threads == 1 and on[p]:
@@ -200,8 +205,8 @@ def _run(
                     p, t, n, stepped, counting, own, end,
                 )  # fmt: skip
             else:
-                turn = 1 - turn
-                mine = found[turn, thread]
+                side = 1 - side
+                mine = found[side, thread]
                 if on[p]:
                     mine[0] = step_cells(cell, p, thread, own, subtract, t, mine, ignored, 1)
                 else:
@@ -216,33 +221,12 @@ def _run(
                     sync[SAID + thread, met & 1] = quiet
                     if thread == 0:
                         sync[UP, met & 1] = up
-                n = _gather(found[turn], sync, spk, spk_step, t, n, thread)
+                n = _gather(found[side], sync, spk, spk_step, t, n, thread)
                 if sync[GIVE_UP, 0] != 0:
                     return
                 if p == order[-1]:
                     up = sync[UP, met & 1] != 0
             ring[slot, p, 1] = n
-        for q in late:
-            then = (t + 1 - proj[q, 2]) % depth
-            lo, hi = ring[then, proj[q, 0], 0], ring[then, proj[q, 0], 1]
-            if hi > lo and t + 1 >= proj[q, 2]:
-                p, come = proj[q, 1], spk if proj[q, 0] < neurons else events
-                load[p, 1] += (hi - lo) * proj[q, 9]
-                if dense[q, 0] >= 0:
-                    deliver_planes(
-                        proj, dense, unit, first, blk, planes, bits, cur, touched, scratch, listed, filled, sums,
-                        come, q, lo, hi, cut[p, thread], cut[p, thread + 1],
-                    )  # fmt: skip
-                elif on[p]:
-                    deliver_cells(
-                        proj, shift, first, blk, ptr, target, code, palette, weight, come, q, lo, hi, cut[p, thread],
-                        cut[p, thread + 1], cell, thread, t + 1,
-                    )  # fmt: skip
-                else:
-                    deliver_blocks(
-                        proj, shift, first, blk, ptr, target, code, palette, weight, cur, touched, scratch, come, q, lo,
-                        hi, cut[p, thread], cut[p, thread + 1],
-                    )  # fmt: skip
         for r in range(rules):
             _learn(net, state, r, spk, events, slot)
         for r in range(traces.shape[0]):

@@ -134,6 +134,7 @@ class Layout:
         proj, shift, ptr, target, code, palette, self.weight = self._synapses(plans, values, known)
         del values
         delays = proj[:, 2]
+        queues = [np.flatnonzero((delays == 0) & (proj[:, 1] == p)) for p in order] + [np.flatnonzero(delays > 0)]
         rule, rate, lptr, lpos, lother = self._rules(proj, shift, ptr, target)
         self.net = Net(
             par=tiles,
@@ -147,8 +148,8 @@ class Layout:
             in_pops=np.arange(len(network.neurons), len(pops)),
             proj=proj,
             shift=shift,
-            proj_in0=np.array([q for p in order for q in np.flatnonzero((delays == 0) & (proj[:, 1] == p))], np.int64),
-            proj_late=np.flatnonzero(delays > 0),
+            queue=np.concatenate(queues),
+            turns=np.cumsum([0, *map(len, queues)]),
             ptr=ptr,
             target=target,
             code=code,

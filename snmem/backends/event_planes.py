@@ -197,7 +197,7 @@ def deliver_planes(
 ):  # fmt: skip
     """Add the weights of the spikes spk[lo:hi] of projection q to the input of its targets in the blocks own .. end-1.
 
-    In one piece, since numba counts references at every call that passes arrays.
+    In one piece, since every call that passes arrays looks for references to count.
     """
     if own >= end:
         return

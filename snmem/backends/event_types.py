@@ -75,8 +75,8 @@ class Net(NamedTuple):
     proj: Any  # (projections, 11): pre, post, delay, exponent, offset into ptr, mark all, coded, ranges,
     # rows asked for ahead, mean length of a row, 1 where every row is one synapse
     shift: Any  # (projections,) from a synapse's index in target to its index in code, or in State.weight
-    proj_in0: Any  # projections of delay 0, in the update order of their targets
-    proj_late: Any  # projections with delay >= 1, in declared order
+    queue: Any  # projections as they deliver: of delay 0, in the update order of their targets; then the others
+    turns: Any  # (populations in order + 2,) where those of each begin in ``queue``, where the others, and the end
     ptr: Any  # per projection (pre * ranges + 1) offsets into target: synapses by presynaptic neuron, then range
     target: Any  # padded neuron index of each synapse
     code: Any  # uint8: weights of projections with at most 256 different ones, as numbers into palette
