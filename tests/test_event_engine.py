@@ -246,8 +246,7 @@ def test_runs_leave_their_threads_to_those_that_follow():
 
 def test_a_process_that_is_forked_off_starts_threads_of_its_own():
     code = """
-import multiprocessing, sys
-import numpy as np
+import multiprocessing
 from snmem import LIF, Network, Population, simulate
 
 def run(_):

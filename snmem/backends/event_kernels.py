@@ -156,8 +156,7 @@ def _run(
                 continue
         slot = t % depth
         before = n
-        up = t % _CLOCK == 0 and thread == 0
-        up = up and nanoseconds() - began > time  # pyright: ignore[reportCallIssue]
+        up = thread == 0 and t % _CLOCK == 0 and nanoseconds() - began > time  # pyright: ignore[reportCallIssue]
         for p in in_pops:
             ring[slot, p, 0] = e
             while e < events.size and event_step[e] == t and events[e] < first[p] + size[p]:
@@ -224,8 +223,6 @@ def _run(
                 n = _gather(found[side], sync, spk, spk_step, t, n, thread)
                 if sync[GIVE_UP, 0] != 0:
                     return
-                if p == order[-1]:
-                    up = sync[UP, met & 1] != 0
             ring[slot, p, 1] = n
         for r in range(rules):
             _learn(net, state, r, spk, events, slot)
@@ -236,6 +233,8 @@ def _run(
         if n > before:
             last = t
         t += 1
+        if threads > 1:
+            up = sync[UP, met & 1] != 0
         if up:
             break
     at[0], at[1], at[2], at[3] = t, n, e, last

@@ -43,8 +43,8 @@ class Modes:
     def __init__(self, made: Layout, net: Net, states: list[State], fixed: bool, exact: bool) -> None:
         self.net, self.states = net, states
         dense = net.proj[net.dense[:, 0] >= 0, 1].tolist()  # planes of bits reach all neurons at once
-        able = [] if fixed else [p for p in made.network.neurons if made.index[p.name] not in dense and eligible(p)]
-        self.candidates = [made.index[p.name] for p in able]
+        able = (made.index[p.name] for p in made.network.neurons if made.index[p.name] not in dense and eligible(p))
+        self.candidates = [] if fixed else list(able)
         pops, threads = len(made.sizes), len(states)
         neurons = int(made.pop_blk[-1]) * event_cells.BLOCK if self.candidates else 0
         par = np.zeros((pops, net.par.shape[1], 1))
