@@ -1,5 +1,6 @@
 """The event engine: size, silence, continuing, counters. Equality with the reference: test_conformance.py."""
 
+import mmap
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate, simulate_batch
-from snmem.backends import event, event_layout
+from snmem.backends import event, event_layout, event_types
 from snmem.errors import InputError
 from snmem.spikes import Interrupted
 
@@ -374,6 +375,15 @@ def test_samples_of_a_batch_do_not_see_each_other(threads):
     assert [r.spikes for r in found] == [r.spikes for r in alone]
     assert [r.counters for r in found] == [r.counters for r in alone]
     assert found[0].spikes != found[1].spikes
+
+
+def test_a_kernel_without_large_pages_gives_small_ones(monkeypatch):
+    class Refusing(mmap.mmap):
+        def madvise(self, *arguments):
+            raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(mmap, "mmap", Refusing)
+    assert not event_types.zeros(event_types.LARGE, dtype=np.uint8).any()
 
 
 def test_weights_kept_in_float32_are_the_same_weights(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,7 +47,8 @@ def zeros(*shape: int, dtype: Any = np.float64) -> Any:
     size, item = math.prod(shape), np.dtype(dtype).itemsize
     if size * item >= LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
         pages = mmap.mmap(-1, size * item + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        pages.madvise(mmap.MADV_HUGEPAGE)
+        with suppress(OSError):  # a kernel may be built without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
         raw, line = np.frombuffer(pages, np.uint8), PAGE
     else:
         raw, line = np.zeros(-(-size * item // LINE) * LINE + LINE, np.uint8), LINE
