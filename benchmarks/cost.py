@@ -29,10 +29,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from snmem import LIF, Network, Population, Projection
-from snmem.aer import Placement, load_chip, measure
-from snmem.aer.bill import make_bill, prepare
-from snmem.aer.meter import Meter
-from snmem.aer.streaming import run_metered
+from snmem.cost import Placement, load_chip, measure
+from snmem.cost.bill import make_bill, prepare
+from snmem.cost.counting.meter import Meter
+from snmem.cost.streaming import run_metered
 
 CHIP = "loihi1-nahuku"
 SPEED, MEMORY, EXACT, DETAILED = 20.0, 0.1, 1e-12, 0.03
@@ -116,7 +116,7 @@ def run_snmem(case: Case, timing: str) -> dict[str, Any]:
 def run_sanafe(case: Case, timing: str) -> dict[str, Any]:
     import sanafe
 
-    from snmem.aer.sanafe_export import architecture
+    from snmem.cost.export.sanafe import architecture
 
     network, placement = case.network(), case.placement()
     with tempfile.TemporaryDirectory() as folder:

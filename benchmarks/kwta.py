@@ -13,7 +13,7 @@ import numpy as np
 
 from snmem import KWinnerConfig, SpikingKWinnerMemory
 from snmem.circuits import Race, SuccessiveApproximation
-from snmem.patterns import partial_cues, random_patterns
+from snmem.tasks.patterns import partial_cues, random_patterns
 
 STORED, SCORED = 1600, 100
 JACCARD, STEPS = 0.95, 32

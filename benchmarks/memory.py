@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from snmem.errors import MissingDependencyError
 from snmem.memory import KWinnerConfig, KWinnerMemory
 from snmem.metrics import accuracy
-from snmem.patterns import partial_cues, random_patterns
+from snmem.tasks.patterns import partial_cues, random_patterns
 
 #: CPU seconds of the authors' code for a store and a retrieval, and the shares of them we want to need at most.
 REFERENCE = {"store": (2.36e-3, 60), "recall": (1.42e-3, 40)}
@@ -177,7 +177,7 @@ def measure_scale(quick: bool, say: Say) -> dict[str, Any]:
 def scale_child(hidden: int, active: int, visible: int | None = None, count: int = 500) -> dict[str, Any]:
     """Run :func:`scale` in a fresh process, whose memory is its own."""
     call = f"scale({hidden}, {active}, {visible or hidden // 2}, {count})"
-    load = "import json; from snmem.content import load_script"
+    load = "import json; from snmem.installation.content import load_script"
     code = f"{load}; print(json.dumps(load_script('benchmarks', 'memory').{call}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from snmem.attention import MODELS, CaseSequenceTask, Training, TransformerConfig, train
-from snmem.attention.figures import half_times, learning_curves, stages, weight_matrices
-from snmem.attention.transformers import PAIRS
-from snmem.files import replace_file
-from snmem.reproduce.rows import result, row, verdict
+from snmem.attention.transformer.figures import half_times, learning_curves, stages, weight_matrices
+from snmem.attention.transformer.models import PAIRS
+from snmem.io.files import replace_file
+from snmem.protocols.rows import result, row, verdict
 
 EXACT = "baseline, exact gradient"
 #: On- and off-diagonal means of tables S1, S2, S3.

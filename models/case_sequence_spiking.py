@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from snmem import Network
-from snmem.aer import bill
 from snmem.attention import MODELS, SpikingTransformer, spiking_transformer, train
-from snmem.attention.case_sequence import Sequences
-from snmem.attention.figures import query_raster
 from snmem.attention.network import FORMS
-from snmem.files import replace_file
-from snmem.loihi.quantization import quantize
-from snmem.reproduce.rows import result, row
+from snmem.attention.transformer.figures import query_raster
+from snmem.cost import bill
+from snmem.io.files import replace_file
+from snmem.protocols.rows import result, row
+from snmem.quantization.grid import quantize
 from snmem.simulation import simulate
 from snmem.spikes import Recording
+from snmem.tasks.case_sequence import Sequences
 
 RUNTIMES = ("event", "loihi", "lava_fixed")
 CHIP = "loihi1-nahuku"

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from snmem.memory import KWinnerConfig, KWinnerMemory
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import band_mean, draw_curves, summary
-from snmem.reproduce.retention import Build, Changed, Protocol, Retention, retention
-from snmem.reproduce.rows import result, row, verdict
+from snmem.protocols import published as paper
+from snmem.protocols.curves import band_mean, draw_curves, summary
+from snmem.protocols.retention import Build, Changed, Protocol, Retention, retention
+from snmem.protocols.rows import result, row, verdict
 
 FLOAT, KINDS, BITS, SHARES = "float64", ("learned", "rounded"), (8, 4, 2, 1), (1.0, 0.5)
 BANDS, TOLERANCE = ((1, 10), (11, 50)), 0.02

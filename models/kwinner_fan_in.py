@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from snmem.memory import KWinnerConfig, KWinnerMemory
-from snmem.patterns import random_patterns
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import band_mean, draw_curves, summary
-from snmem.reproduce.retention import Protocol, Retention, retention
-from snmem.reproduce.rows import result, row, verdict
+from snmem.protocols import published as paper
+from snmem.protocols.curves import band_mean, draw_curves, summary
+from snmem.protocols.retention import Protocol, Retention, retention
+from snmem.protocols.rows import result, row, verdict
+from snmem.tasks.patterns import random_patterns
 
 HIGH = "K-winner, fan-in 100"
 MODELS = {paper.K: KWinnerConfig.main(), HIGH: KWinnerConfig.high_fan_in(), paper.ONE: KWinnerConfig.one_winner()}

@@ -15,10 +15,10 @@ from typing import Any
 
 from snmem.memory import KWinnerConfig
 from snmem.metrics import reliably_better
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import band_mean, draw_curves, longest_stretch, summary
-from snmem.reproduce.retention import Protocol, Retention, retention
-from snmem.reproduce.rows import result, row, verdict
+from snmem.protocols import published as paper
+from snmem.protocols.curves import band_mean, draw_curves, longest_stretch, summary
+from snmem.protocols.retention import Protocol, Retention, retention
+from snmem.protocols.rows import result, row, verdict
 
 GRADED = "1-winner, rate 0.3"
 MODELS = {

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from snmem.memory import KWinnerConfig, KWinnerMemory
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import band_mean
-from snmem.reproduce.retention import Build, Changed, Protocol, Retention, retention
-from snmem.reproduce.rows import result, verdict
+from snmem.protocols import published as paper
+from snmem.protocols.curves import band_mean
+from snmem.protocols.retention import Build, Changed, Protocol, Retention, retention
+from snmem.protocols.rows import result, verdict
 
 MODELS = {paper.K: KWinnerConfig.main(), paper.ONE: KWinnerConfig.one_winner()}
 KINDS, DEAD, SHARE, BAND = ("neurons", "synapses"), (0.1, 0.3, 0.5, 0.7, 0.9), 0.5, (11, 50)

@@ -28,10 +28,10 @@ import numpy as np
 
 from snmem.memory import KWinnerConfig, KWinnerMemory
 from snmem.metrics import accuracy, d_prime
-from snmem.patterns import partial_cues, random_patterns
-from snmem.reproduce import published as paper
-from snmem.reproduce.rows import result, row, verdict
+from snmem.protocols import published as paper
+from snmem.protocols.rows import result, row, verdict
 from snmem.sweep import sweep
+from snmem.tasks.patterns import partial_cues, random_patterns
 
 GRID = {"fan_in": (20, 50, 100, 200, 500), "winners": (5, 10, 20, 50, 100), "rate": (0.1, 0.3, 1.0)}
 QUICK = {"fan_in": (50, 500), "winners": (5, 20, 50), "rate": (0.3, 1.0)}

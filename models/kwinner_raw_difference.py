@@ -17,10 +17,10 @@ import numpy as np
 
 from snmem.memory import KWinnerConfig
 from snmem.metrics import exact_baseline, theorem_baseline, theorem_curve
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import bootstrap_error, crossing_age, draw_curves, smooth, summary
-from snmem.reproduce.retention import Protocol, Retention, retention
-from snmem.reproduce.rows import result, row
+from snmem.protocols import published as paper
+from snmem.protocols.curves import bootstrap_error, crossing_age, draw_curves, smooth, summary
+from snmem.protocols.retention import Protocol, Retention, retention
+from snmem.protocols.rows import result, row
 
 MODELS = {paper.K: KWinnerConfig.main(), paper.ONE: KWinnerConfig.one_winner()}
 SHARES = (1.0, 0.5)

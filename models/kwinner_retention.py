@@ -12,8 +12,8 @@ from typing import Any
 
 from snmem.memory import KWinnerConfig
 from snmem.metrics import exact_baseline, reliably_better
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import (
+from snmem.protocols import published as paper
+from snmem.protocols.curves import (
     accuracy_tolerance,
     band_mean,
     bootstrap_error,
@@ -22,8 +22,8 @@ from snmem.reproduce.curves import (
     longest_stretch,
     summary,
 )
-from snmem.reproduce.retention import Protocol, Retention, retention
-from snmem.reproduce.rows import result, row
+from snmem.protocols.retention import Protocol, Retention, retention
+from snmem.protocols.rows import result, row
 
 MODELS = {paper.K: KWinnerConfig.main(), paper.ONE: KWinnerConfig.one_winner()}
 SHARES = (1.0, 0.5)

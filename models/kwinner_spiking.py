@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 from snmem import Network
-from snmem.aer import bill
 from snmem.circuits import Race, SuccessiveApproximation
+from snmem.cost import bill
 from snmem.memory import KWinnerConfig, KWinnerMemory, SpikingKWinnerMemory
 from snmem.metrics import accuracy
-from snmem.patterns import partial_cues, random_patterns
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import band_mean, draw_curves
-from snmem.reproduce.retention import Protocol, unstructured
-from snmem.reproduce.rows import result, row
+from snmem.protocols import published as paper
+from snmem.protocols.curves import band_mean, draw_curves
+from snmem.protocols.retention import Protocol, unstructured
+from snmem.protocols.rows import result, row
+from snmem.tasks.patterns import partial_cues, random_patterns
 
 STRATEGIES = (SuccessiveApproximation(9), Race(120, slowest=0.14))
 SHARES = (1.0, 0.5)

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from snmem.memory import KWinnerConfig, StackedKWinnerMemory
-from snmem.patterns import mean_similarity, random_patterns, tree_patterns
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import band_mean, draw_curves, summary
-from snmem.reproduce.retention import Build, Protocol, Retention, retention, tree
-from snmem.reproduce.rows import result, row, verdict
+from snmem.protocols import published as paper
+from snmem.protocols.curves import band_mean, draw_curves, summary
+from snmem.protocols.retention import Build, Protocol, Retention, retention, tree
+from snmem.protocols.rows import result, row, verdict
+from snmem.tasks.patterns import mean_similarity, random_patterns, tree_patterns
 
 SMALL, WIDE = "stacked, 2000", "stacked, 10000"
 #: Layer in front and memory behind it.

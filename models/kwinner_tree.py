@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from snmem.memory import KWinnerConfig
-from snmem.patterns import mean_similarity, tree_patterns
-from snmem.reproduce import published as paper
-from snmem.reproduce.curves import draw_curves, summary
-from snmem.reproduce.retention import Protocol, Retention, retention, tree
-from snmem.reproduce.rows import result, row, verdict
+from snmem.protocols import published as paper
+from snmem.protocols.curves import draw_curves, summary
+from snmem.protocols.retention import Protocol, Retention, retention, tree
+from snmem.protocols.rows import result, row, verdict
+from snmem.tasks.patterns import mean_similarity, tree_patterns
 
 MODELS = {paper.K: KWinnerConfig.main(), paper.ONE: KWinnerConfig.one_winner()}
 SHARES = (1.0, 0.5)

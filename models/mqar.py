@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from snmem.aer import bill
-from snmem.aer.dense import dense_constants
 from snmem.attention import AttentionConfig, AttentionNetwork, FastWeightAttention
-from snmem.attention.mqar import Recall, RecallTask
-from snmem.attention.recall import HALF, Model, accuracy, models, sparse_codes, spiking_config
+from snmem.cost import bill
+from snmem.cost.dense import dense_constants
 from snmem.errors import InputError
-from snmem.files import replace_file
-from snmem.patterns import partial_cues
-from snmem.reproduce.rows import result
+from snmem.io.files import replace_file
+from snmem.protocols.associative_recall import HALF, Model, accuracy, models, sparse_codes, spiking_config
+from snmem.protocols.rows import result
+from snmem.tasks.mqar import Recall, RecallTask
+from snmem.tasks.patterns import partial_cues
 
 VOCABULARY, PAIRS, DIMENSION = 8192, 64, 64
 BITS = PAIRS * 2 * DIMENSION * HALF

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from snmem.attention import AttentionConfig, FastWeightAttention
-from snmem.attention.recall import dense_codes
-from snmem.files import replace_file
-from snmem.reproduce.rows import result
+from snmem.io.files import replace_file
+from snmem.protocols.associative_recall import dense_codes
+from snmem.protocols.rows import result
 
 ITEMS, SIZE, NOISE = 64, 64, 0.5
 WINNERS = (1, 2, 4, 8, 16, 32, 64)

@@ -22,7 +22,7 @@
 import numpy as np
 
 from snmem import KWinnerMemory, SpikingKWinnerMemory, encode, plots, quantize, simulate
-from snmem.aer import bill
+from snmem.cost import bill
 from snmem.nir_io import read_nir, write_nir
 
 rng = np.random.default_rng(0)

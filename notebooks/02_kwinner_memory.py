@@ -27,10 +27,10 @@ import numpy as np
 
 from snmem.memory import KWinnerConfig, KWinnerMemory, SpikingKWinnerMemory
 from snmem.metrics import accuracy, exact_baseline, theorem_curve
-from snmem.patterns import mean_similarity, partial_cues, random_patterns, similarity, tree_patterns
-from snmem.reproduce import published
-from snmem.reproduce.curves import smooth
-from snmem.reproduce.retention import Protocol, retention
+from snmem.protocols import published
+from snmem.protocols.curves import smooth
+from snmem.protocols.retention import Protocol, retention
+from snmem.tasks.patterns import mean_similarity, partial_cues, random_patterns, similarity, tree_patterns
 
 kwinner, slots = KWinnerConfig.main(), KWinnerConfig.one_winner()
 kwinner.synapses, slots.synapses

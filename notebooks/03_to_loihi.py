@@ -33,9 +33,10 @@ import snntorch as snn
 import torch
 
 from snmem import Input, Network, Spikes, encode, simulate
-from snmem.loihi import compile, prepare
-from snmem.loihi.calibration import STRATEGIES, calibrate, report, weight_errors
+from snmem.lava.compiler.compile import compile
+from snmem.lava.compiler.preparation import prepare
 from snmem.nir_io import read_nir
+from snmem.quantization.calibration import STRATEGIES, calibrate, report, weight_errors
 
 rng = np.random.default_rng(0)
 _ = torch.manual_seed(0)

@@ -26,8 +26,8 @@ import rich
 import scipy.sparse as sp
 
 from snmem import LIF, Network, Population, Projection, SpikingKWinnerMemory, encode, quantize, simulate
-from snmem.aer import bill, load_chip, measure, place
-from snmem.aer.report import cost_report
+from snmem.cost import bill, load_chip, measure, place
+from snmem.cost.report.build import cost_report
 
 rng = np.random.default_rng(0)
 

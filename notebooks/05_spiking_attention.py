@@ -23,10 +23,11 @@
 import numpy as np
 import torch
 
-from snmem.attention import MODELS, CaseSequenceTask, SpikingAttention, figures, spiking_transformer, train
-from snmem.attention.mqar import RecallTask
-from snmem.attention.recall import accuracy, models
+from snmem.attention import MODELS, CaseSequenceTask, SpikingAttention, spiking_transformer, train
+from snmem.attention.transformer import figures
 from snmem.nir_io import read_nir, write_nir
+from snmem.protocols.associative_recall import accuracy, models
+from snmem.tasks.mqar import RecallTask
 
 task = CaseSequenceTask()
 for context, query, upper in zip(*vars(task.sample(4, seed=1)).values(), strict=True):

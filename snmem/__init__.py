@@ -3,8 +3,10 @@
 Names are imported when first used, so that ``import snmem`` stays fast.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ._lazy import attach
+from ._moved import install
 
 __version__ = "0.1.0"
 
@@ -34,23 +36,21 @@ __all__ = [
 
 #: Module of each name above; a test compares them with the imports below.
 _HOME = {
-    "errors": ("SnmemError",),
-    "loihi.quantization": ("quantize",),
-    "memory.config": ("KWinnerConfig",),
-    "memory.kwinner": ("KWinnerMemory",),
-    "memory.spiking": ("SpikingKWinnerMemory",),
-    "network": ("Input", "Network", "Population", "Projection"),
-    "neuron": ("LIF", "LoihiLIF"),
-    "plasticity": ("Instar", "Outstar", "SumOfProducts"),
-    "nir_io": ("read_nir", "write_nir"),
-    "simulation": ("simulate", "simulate_batch"),
-    "spikes": ("Interrupted", "Recording", "Spikes"),
+    ".errors": ("SnmemError",),
+    ".quantization.grid": ("quantize",),
+    ".memory.config": ("KWinnerConfig",),
+    ".memory.kwinner": ("KWinnerMemory",),
+    ".memory.spiking": ("SpikingKWinnerMemory",),
+    ".network": ("Input", "Network", "Population", "Projection"),
+    ".neuron": ("LIF", "LoihiLIF"),
+    ".plasticity": ("Instar", "Outstar", "SumOfProducts"),
+    ".nir_io": ("read_nir", "write_nir"),
+    ".simulation": ("simulate", "simulate_batch"),
+    ".spikes": ("Interrupted", "Recording", "Spikes"),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
     from .errors import SnmemError
-    from .loihi.quantization import quantize
     from .memory.config import KWinnerConfig
     from .memory.kwinner import KWinnerMemory
     from .memory.spiking import SpikingKWinnerMemory
@@ -58,17 +58,10 @@ if TYPE_CHECKING:
     from .neuron import LIF, LoihiLIF
     from .nir_io import read_nir, write_nir
     from .plasticity import Instar, Outstar, SumOfProducts
+    from .quantization.grid import quantize
     from .simulation import simulate, simulate_batch
     from .spikes import Interrupted, Recording, Spikes
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'snmem' has no attribute {name!r}")
-    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(__name__, _HOME)
+install()

@@ -17,9 +17,9 @@ import numpy as np
 from .conformance.compare import Difference, differing
 from .conformance.explain import explain
 from .errors import BackendError, FileError, InputError, MissingDependencyError, NetworkError
+from .io.spikes import SpikeFile, read_spikes, spikes_sha256, write_spikes
 from .network import Network
 from .simulation import BACKENDS, backend_names, get_backend, simulate
-from .spike_files import SpikeFile, read_spikes, spikes_sha256, write_spikes
 from .spikes import Recording, Spikes
 
 #: Backends that are compared only when asked for, and why.
@@ -65,7 +65,7 @@ def verify(
     Parameters
     ----------
     source : a Network or a NIR file.    options : for :func:`snmem.nir_io.read_nir`.
-    inputs : spikes by input name, as for ``simulate``; or a file of spikes (see :mod:`snmem.spike_files`).
+    inputs : spikes by input name, as for ``simulate``; or a file of spikes (see :mod:`snmem.io.spikes`).
         By default Poisson spikes: each line spikes with probability 1 - exp(-rate) per step.
     steps, seed, rate : length of the run; seed and spikes per line and step of the Poisson input.
     backends : names to compare; by default all that are installed, except those of ON_REQUEST.
@@ -249,7 +249,7 @@ def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None
     """How far the Loihi version is from the float network, and whether the runtimes of that arithmetic agree on it."""
     if run.network.arithmetic == "loihi":
         raise InputError("verify: the network is in Loihi's integers already; leave quantize out")
-    from .loihi.quantization import quantize
+    from .quantization.grid import quantize
 
     try:
         made = quantize(run.network.freeze())

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Input, Network, Population, Projection, simulate
-from snmem.aer.activity import Activity, traces_needed
+from snmem.cost.counting.activity import Activity, traces_needed
 
 STEPS = 24
 

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from aer_reference import L1, R1, random_network, recurrent_network
 
 from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
-from snmem.aer import Placement, bill, load_chip, measure, place_in_order
-from snmem.aer.activity import traces_needed
+from snmem.cost import Placement, bill, load_chip, measure, place_in_order
+from snmem.cost.counting.activity import traces_needed
 from snmem.errors import InputError
 
 NAHUKU = "loihi1-nahuku"
@@ -88,7 +88,7 @@ def test_measuring_in_chunks_changes_nothing(monkeypatch):
     whole = measure(network, {"in": spikes}, 60, NAHUKU)
     run = simulate(network, {"in": spikes}, 60, record=traces_needed(network), counters=True)
     for name in ("CHUNK_VALUES", "MOST_VALUES"):
-        monkeypatch.setattr(f"snmem.aer.streaming.{name}", 11 * 7)
+        monkeypatch.setattr(f"snmem.cost.streaming.{name}", 11 * 7)
     parts = measure(network, {"in": spikes}, 60, NAHUKU)
     assert parts.counters == whole.counters == bill(network, run, NAHUKU).counters
     assert parts.seconds == pytest.approx(whole.seconds, rel=1e-12)

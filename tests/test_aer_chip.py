@@ -2,8 +2,8 @@
 
 import pytest
 
-from snmem.aer import chips, load_chip
-from snmem.aer.chip import parse_chip
+from snmem.cost import chips, load_chip
+from snmem.cost.chip import parse_chip
 from snmem.errors import FileError, InputError
 
 GEOMETRY = """

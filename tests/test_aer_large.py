@@ -7,7 +7,7 @@ import pytest
 from aer_reference import layered_network, random_network, recurrent_network
 
 from snmem import simulate
-from snmem.aer import Placement, load_chip, measure
+from snmem.cost import Placement, load_chip, measure
 
 CHIP = load_chip("loihi1-nahuku")
 CORES = 128

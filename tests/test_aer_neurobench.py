@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from snmem import LIF, Input, Network, Population, Projection, simulate
-from snmem.aer.neurobench import neurobench, neurobench_traces
+from snmem.cost.export.neurobench import neurobench, neurobench_traces
 from snmem.errors import InputError
 
 

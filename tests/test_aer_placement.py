@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Input, Network, Population, Projection
-from snmem.aer import load_chip, place_in_order
-from snmem.aer.placement import check_fit, core_loads, fit, tile_position
+from snmem.cost import load_chip, place_in_order
+from snmem.cost.mapping.placement import check_fit, core_loads, fit, tile_position
 from snmem.errors import InputError
 
 CHIP = load_chip("loihi1-nahuku")

@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from snmem import LIF, Input, Network, Population, Projection, Spikes
-from snmem.aer import Placement, load_chip, measure
-from snmem.aer.sanafe_export import export_sanafe
+from snmem.cost import Placement, load_chip, measure
+from snmem.cost.export.sanafe import export_sanafe
 from snmem.errors import InputError
 
 CHIP = load_chip("loihi1-nahuku")

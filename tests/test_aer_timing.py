@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Network, Population, Projection
-from snmem.aer import Placement, load_chip, measure
+from snmem.cost import Placement, load_chip, measure
 
 CHIP = load_chip("loihi1-nahuku")
 #: name -> cores of the firing sources, cores of the idle targets (every source reaches every target), nanoseconds of

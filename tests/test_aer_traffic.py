@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Input, Network, Population, Projection, simulate
-from snmem.aer import load_chip, measure, place
+from snmem.cost import load_chip, measure, place
 from snmem.errors import InputError
 
 CHIP = load_chip("loihi1-nahuku")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from snmem import simulate
-from snmem.content import content_dir
+from snmem.installation.content import content_dir
 
 sys.path.append(str(content_dir("benchmarks")))
 from engine_suite import cases, growth, judge, limit, limit_cells, limit_planes, pages, suite

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snmem.attention import MODELS, CaseSequenceTask, TransformerConfig, kernels, train
-from snmem.attention.figures import half_times
-from snmem.content import load_script
+from snmem.attention import MODELS, CaseSequenceTask, TransformerConfig, train
+from snmem.attention.transformer import kernels
+from snmem.attention.transformer.figures import half_times
 from snmem.errors import InputError
-from snmem.reproduce import reproduce
+from snmem.installation.content import load_script
+from snmem.protocols import reproduce
 
 TASK = CaseSequenceTask(3, 2)
 

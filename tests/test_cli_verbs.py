@@ -15,7 +15,7 @@ import pytest
 from conftest import SNMEM, Result
 
 from snmem import LIF, Input, Network, Population, Projection
-from snmem.doctor import Row
+from snmem.installation.doctor import Row
 from snmem.nir_io import read_nir, write_nir
 
 LINES = "The cat sat on the mat.\nA dog barked all night.\nRain fell on the old town.\nNobody saw the thief leave.\n"
@@ -134,7 +134,7 @@ def test_doctor_fails_only_for_what_snmem_needs(
     required: bool, code: int, snmem: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [Row("good", "1.0", True), Row("absent", None, False, "pip install absent", "not installed", required)]
-    monkeypatch.setattr("snmem.doctor.doctor", lambda: rows)
+    monkeypatch.setattr("snmem.installation.doctor.doctor", lambda: rows)
     result = snmem("doctor", "--json")
     assert (result.code, result.data["ok"]) == (code, code == 0)
     assert result.data["rows"][1]["remedy"] == "pip install absent"

@@ -14,11 +14,12 @@ import pytest
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, quantize, simulate
 from snmem.cli import main
 from snmem.conformance import features_of, random_inputs, random_network
+from snmem.cost.mapping.limits import core_table
 from snmem.errors import BackendError, InputError, NetworkError
-from snmem.lava.module import MODULE, write_module
-from snmem.lava.module_run import run_module
-from snmem.loihi import compile, core_table, prepare
-from snmem.loihi.compiler import aligned
+from snmem.lava.compiler.compile import aligned, compile
+from snmem.lava.compiler.module import MODULE, write_module
+from snmem.lava.compiler.preparation import prepare
+from snmem.lava.compiler.run import run_module
 from snmem.nir_io import read_nir
 
 INTEROP = Path(__file__).parent / "data" / "interop"
@@ -288,7 +289,7 @@ def test_a_module_ends_when_its_caller_is_killed(tmp_path):
         f"if child: open({str(tmp_path / 'made')!r}, 'w').write(f'{{os.getpid()}} {{child}} {{memory.name}}\\n')\n"
         "time.sleep(600)\n"
     )
-    code = "from pathlib import Path; from snmem.lava.module_run import run_module; "
+    code = "from pathlib import Path; from snmem.lava.compiler.run import run_module; "
     code += f"run_module(Path({str(tmp_path)!r}), {{}}, 1, 600)"
     with subprocess.Popen([sys.executable, "-c", code]) as caller:
         made = tmp_path / "made"

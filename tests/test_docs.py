@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snmem.demo import demo
+from snmem.protocols.demo import demo
 
 ROOT = Path(__file__).parent.parent
 #: Pages whose Python blocks are whole programs.

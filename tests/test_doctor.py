@@ -7,9 +7,9 @@ from importlib.metadata import version
 
 import pytest
 
-from snmem import doctor as module
-from snmem.doctor import doctor
 from snmem.errors import BackendError, MissingDependencyError
+from snmem.installation import doctor as module
+from snmem.installation.doctor import doctor
 from snmem.lava import install as installer
 from snmem.lava import shim
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from snmem import LIF, Input, Network, Population, Projection, Spikes
 from snmem.errors import FileError, InputError
-from snmem.inputs import load_inputs
-from snmem.spike_files import write_spikes
+from snmem.io.inputs import load_inputs
+from snmem.io.spikes import write_spikes
 from snmem.verify import poisson
 
 

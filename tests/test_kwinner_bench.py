@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from snmem.content import load_script
+from snmem.installation.content import load_script
 
 bench = load_script("benchmarks", "memory")
 

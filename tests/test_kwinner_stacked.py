@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from snmem.content import load_script
 from snmem.errors import InputError
+from snmem.installation.content import load_script
 from snmem.memory import KWinnerConfig, ModernHopfieldMemory, StackedKWinnerMemory
 from snmem.metrics import accuracy
-from snmem.patterns import mean_similarity, partial_cues, random_patterns, tree_patterns
-from snmem.reproduce.retention import Protocol
+from snmem.protocols.retention import Protocol
+from snmem.tasks.patterns import mean_similarity, partial_cues, random_patterns, tree_patterns
 
 FRONT = KWinnerConfig(200, 2000, 30, 100, 20)
 BEHIND = KWinnerConfig(2000, 400, 100, 30, 100)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from snmem.cli import main
-from snmem.content import load_script
+from snmem.installation.content import load_script
 
 
 def test_rows_hold_equal_spikes_and_a_ratio(monkeypatch, capsys):

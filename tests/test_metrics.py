@@ -19,7 +19,7 @@ from snmem.metrics import (
     theorem_baseline,
     theorem_curve,
 )
-from snmem.patterns import random_patterns
+from snmem.tasks.patterns import random_patterns
 
 
 def test_accuracy_scores_active_bits_only():

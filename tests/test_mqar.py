@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snmem.attention.mqar import NONE, RecallTask
-from snmem.attention.recall import (
+from snmem.errors import InputError
+from snmem.installation.content import load_script
+from snmem.protocols import reproduce
+from snmem.protocols.associative_recall import (
     accuracy,
     dense_codes,
     linear_model,
@@ -16,9 +18,7 @@ from snmem.attention.recall import (
     spiking_config,
     spiking_model,
 )
-from snmem.content import load_script
-from snmem.errors import InputError
-from snmem.reproduce import reproduce
+from snmem.tasks.mqar import NONE, RecallTask
 
 
 @settings(max_examples=30)

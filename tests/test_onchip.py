@@ -23,10 +23,10 @@ from snmem import (
 from snmem.circuits import SuccessiveApproximation
 from snmem.errors import BackendError, NetworkError
 from snmem.lava import LavaSession
-from snmem.loihi.memory import OnChipMemory
 from snmem.loihi.rules import Factor, Product, as_products, parse, rate_constant, scale_warnings
+from snmem.memory.onchip import OnChipMemory
 from snmem.nir_io import write_nir
-from snmem.patterns import partial_cues, random_patterns
+from snmem.tasks.patterns import partial_cues, random_patterns
 
 #: Every kind of dependency, factor, trace and target, with and without rounding at random.
 RULES = (

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import snmem
-from snmem import content
 from snmem.errors import InputError
+from snmem.installation import content
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_every_export_has_one_home() -> None:
-    assert sorted(snmem._MODULE_OF) == sorted(snmem.__all__)
+    assert sorted(name for names in snmem._HOME.values() for name in names) == sorted(snmem.__all__)
     assert all(getattr(snmem, name) is not None for name in snmem.__all__)
     assert set(snmem.__all__) <= set(dir(snmem))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
@@ -45,7 +45,7 @@ def test_wheel_holds_the_content_folders_and_finds_them(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     code = (
-        "from snmem import content; from snmem.encode import load_digits\n"
+        "from snmem.installation import content; from snmem.encode import load_digits\n"
         "print(content.content_dir('hardware'), len(load_digits()[0]), *content.content_names('hardware', '.toml'))"
     )
     command = [sys.executable, "-c", code]

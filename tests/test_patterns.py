@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem.errors import InputError
-from snmem.patterns import mean_similarity, partial_cues, random_patterns, similarity, tree_patterns
+from snmem.tasks.patterns import mean_similarity, partial_cues, random_patterns, similarity, tree_patterns
 
 
 def test_random_patterns_are_uniform():

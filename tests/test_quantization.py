@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from snmem import LIF, Input, Instar, Network, Population, Projection, quantize, simulate
 from snmem.errors import NetworkError
 from snmem.loihi.arithmetic import condition_weights
-from snmem.loihi.calibration import STRATEGIES, calibrate, report
+from snmem.quantization.calibration import STRATEGIES, calibrate, report
 from snmem.verify import poisson
 
 

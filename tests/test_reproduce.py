@@ -5,9 +5,9 @@ import pytest
 
 from snmem.errors import InputError
 from snmem.memory import KWinnerConfig
-from snmem.reproduce import recipe_names, reproduce
-from snmem.reproduce.curves import band_mean, bootstrap_error, crossing_age, longest_stretch, smooth
-from snmem.reproduce.retention import Protocol, retention, tree, unstructured
+from snmem.protocols import recipe_names, reproduce
+from snmem.protocols.curves import band_mean, bootstrap_error, crossing_age, longest_stretch, smooth
+from snmem.protocols.retention import Protocol, retention, tree, unstructured
 
 SMALL = KWinnerConfig(visible=100, hidden=120, fan_in=20, winners=8, active=10)
 KWINNER = [f"kwinner-{name}" for name in ("fan-in", "graded", "raw-difference", "retention", "stacked", "tree")]

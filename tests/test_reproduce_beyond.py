@@ -2,8 +2,8 @@
 
 import pytest
 
-from snmem.content import load_script
-from snmem.reproduce.retention import Protocol
+from snmem.installation.content import load_script
+from snmem.protocols.retention import Protocol
 
 
 def test_map_holds_the_published_point_and_is_drawn(monkeypatch, tmp_path):

@@ -1,7 +1,7 @@
 """The recipe that runs the paper's protocol in spikes."""
 
-from snmem.content import load_script
-from snmem.reproduce.retention import Protocol
+from snmem.installation.content import load_script
+from snmem.protocols.retention import Protocol
 
 
 def test_both_levels_see_the_same_run_and_every_strategy_is_billed():

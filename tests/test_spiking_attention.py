@@ -19,8 +19,8 @@ from snmem.attention import (
     train,
 )
 from snmem.attention.network import FORMS
-from snmem.content import load_script
 from snmem.errors import InputError
+from snmem.installation.content import load_script
 from snmem.nir_io import read_nir, write_nir
 
 

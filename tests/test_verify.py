@@ -17,9 +17,9 @@ from snmem.backends import reference
 from snmem.conformance import features_of, random_network
 from snmem.conformance.explain import find_shift
 from snmem.errors import BackendError, FileError, InputError
+from snmem.io.results import to_json
+from snmem.io.spikes import read_spikes, spikes_sha256, write_spikes
 from snmem.nir_io import write_nir
-from snmem.report_io import to_json
-from snmem.spike_files import read_spikes, spikes_sha256, write_spikes
 from snmem.verify import poisson, verify, verify_tables
 
 FAST = ["event", "snntorch"]

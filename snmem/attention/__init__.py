@@ -1,23 +1,9 @@
 """Attention whose context lives in fast weights: the MHN-transformers, and attention by spikes."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOME = {
-    "AttentionConfig": "config",
-    "AttentionNetwork": "network",
-    "CaseSequenceTask": "case_sequence",
-    "FastWeightAttention": "fast_weights",
-    "MODELS": "transformers",
-    "Sequences": "case_sequence",
-    "SlowWeights": "network",
-    "SpikingAttention": "module",
-    "SpikingTransformer": "spiking",
-    "Training": "transformers",
-    "TransformerConfig": "transformers",
-    "spiking_transformer": "spiking",
-    "train": "transformers",
-}
+from .._lazy import attach
+
 __all__ = [
     "MODELS",
     "AttentionConfig",
@@ -34,17 +20,37 @@ __all__ = [
     "train",
 ]
 
+_HOME = {
+    "..tasks.case_sequence": (
+        "CaseSequenceTask",
+        "Sequences",
+    ),
+    ".config": ("AttentionConfig",),
+    ".fast_weights": ("FastWeightAttention",),
+    ".module": ("SpikingAttention",),
+    ".network": (
+        "AttentionNetwork",
+        "SlowWeights",
+    ),
+    ".transformer.models": (
+        "MODELS",
+        "Training",
+        "TransformerConfig",
+        "train",
+    ),
+    ".transformer.spiking": (
+        "SpikingTransformer",
+        "spiking_transformer",
+    ),
+}
+
 if TYPE_CHECKING:
-    from .case_sequence import CaseSequenceTask, Sequences
+    from ..tasks.case_sequence import CaseSequenceTask, Sequences
     from .config import AttentionConfig
     from .fast_weights import FastWeightAttention
     from .module import SpikingAttention
     from .network import AttentionNetwork, SlowWeights
-    from .spiking import SpikingTransformer, spiking_transformer
-    from .transformers import MODELS, Training, TransformerConfig, train
+    from .transformer.models import MODELS, Training, TransformerConfig, train
+    from .transformer.spiking import SpikingTransformer, spiking_transformer
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f".{_HOME[name]}", __name__), name)
-    raise AttributeError(f"module 'snmem.attention' has no attribute {name!r}")
+__getattr__, __dir__ = attach(__name__, _HOME)

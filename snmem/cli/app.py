@@ -7,20 +7,20 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from .bench import bench
-from .chips import chips
-from .compile import compile
 from .contract import add_verb
-from .cost import cost
-from .demo import demo
-from .doctor import doctor
-from .export import export
-from .lava import lava
-from .models import models, run
 from .nir import inspect
-from .reproduce import reproduce
-from .sweep import sweep
-from .verify import verify
+from .verbs.bench import bench
+from .verbs.chips import chips
+from .verbs.compile import compile
+from .verbs.cost import cost
+from .verbs.demo import demo
+from .verbs.doctor import doctor
+from .verbs.export import export
+from .verbs.lava import lava
+from .verbs.models import models, run
+from .verbs.reproduce import reproduce
+from .verbs.sweep import sweep
+from .verbs.verify import verify
 
 app = typer.Typer(
     help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",

@@ -117,7 +117,7 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
         return function(**values)
     from rich.markup import escape
 
-    from ..report_io import plain, result_folder, versions, write_json
+    from ..io.results import plain, result_folder, versions, write_json
 
     out, force = values.pop("out"), values.pop("force")
     start = time.time()
@@ -156,7 +156,7 @@ def _results_only_on_stdout() -> Iterator[None]:
 
 def _print(report: Report, as_json: bool) -> None:
     if as_json:
-        from ..report_io import to_json
+        from ..io.results import to_json
 
         print(to_json(report.data))
     else:
@@ -173,7 +173,7 @@ def fail(kind: str, message: str, code: int, as_json: bool) -> int:
     line = " ".join(message.split())
     print(f"snmem: error: {line}", file=sys.stderr)
     if as_json:
-        from ..report_io import to_json
+        from ..io.results import to_json
 
         try:
             print(to_json({"ok": False, "error": {"type": kind, "message": line}}), flush=True)

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FileError, InputError
-from ..files import replace_file
+from ..io.files import replace_file
 from . import kwinner_kernels as kernels
 from .config import KWinnerConfig
 

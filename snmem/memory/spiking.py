@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..circuits.kwta import Circuit, Line, Strategy, SuccessiveApproximation, kwta_report, kwta_strategy
 from ..errors import FileError, InputError
-from ..files import replace_file
+from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
 from ..neuron import LIF
 from ..plasticity import Instar, Outstar

@@ -1,7 +1,7 @@
 """NIR files: write, read, inspect (see docs, "NIR files")."""
 
+from ..io.hdf5 import Limits
 from .choices import OPTIONS, Choice
-from .hdf5 import Limits
 from .inspect import inspect_nir, render, tables
 from .read import read_nir
 from .write import write_nir

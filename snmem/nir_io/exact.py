@@ -20,8 +20,8 @@ from ..neuron import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, Rule
 from .graph import DEFAULTS, NEURONS, Graph, Node
 from .layout import LAYOUT, edges_of
-from .linear import read_dense, read_sparse
-from .neurons import loihi_as_float, read_neuron
+from .nodes.linear import read_dense, read_sparse
+from .nodes.neurons import loihi_as_float, read_neuron
 
 _EDITED = "the file was changed after snmem wrote it; read it with metadata=False to take its plain values"
 _RULES = {"Instar": Instar, "Outstar": Outstar}

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .graph import LINEAR, Graph, Node
-from .linear import bias_of, check_synapses, matrix_of
+from .nodes.linear import bias_of, check_synapses, matrix_of
 
 Array = NDArray[np.float64]
 

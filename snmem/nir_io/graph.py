@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError
-from .hdf5 import Store
+from ..io.hdf5 import Store
 
 #: NIR's neurons and their parameters (those with a default may be absent).
 NEURONS: dict[str, tuple[str, ...]] = {

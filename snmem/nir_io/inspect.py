@@ -12,13 +12,13 @@ import h5py
 import numpy as np
 
 from ..errors import FileError
+from ..io.hdf5 import Limits, open_store
 from ..network import Network
 from .choices import Choice
 from .exact import is_exact
 from .graph import KNOWN, Graph, Node, check_types, read_graph
-from .hdf5 import Limits, open_store
+from .nodes.shapes import infer_shapes
 from .read import read_nir
-from .shapes import infer_shapes
 
 _BLOCK = 2**20
 

@@ -29,8 +29,8 @@ from .choices import DEFAULT_DT, UNITS, Choice, Settings
 from .feedback import depths, feedback_edges
 from .fuse import Array, Path, Signal, incoming
 from .graph import GRADED, NEURONS, Graph, Node
-from .linear import check_synapses
-from .neurons import Reading, read_neuron
+from .nodes.linear import check_synapses
+from .nodes.neurons import Reading, read_neuron
 
 _ROUND = {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "exact": np.rint}
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import InputError, NetworkError
+from ..io.hdf5 import Limits, open_store
 from ..network import Network
 from .choices import Choice, Settings
 from .exact import is_exact, read_exact
 from .graph import check_types, read_graph
-from .hdf5 import Limits, open_store
+from .nodes.shapes import infer_shapes
 from .plain import read_plain
-from .shapes import infer_shapes
 
 
 def read_nir(
@@ -46,7 +46,8 @@ def read_nir(
     dt : time step in the file's time unit; by default the metadata's, else 1e-4 (as in the NIR paper and snnTorch).
     metadata : False reads the plain values of a file of snmem's too, as a tool that knows NIR only would.
     time_unit : "s", "ms" or "us".
-    discretization : "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in :mod:`snmem.nir_io.neurons`.
+    discretization : "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in
+        :mod:`snmem.nir_io.nodes.neurons`.
     spike : "pulse" (a current of 1 for one dt), "dirac" (of area 1), "current" (adds W to the synaptic current; w_in
         unused, as Norse's LIFCell), or "unit" (adds W as it is; r and w_in unused).
     if_gain : "r" (a spike adds r W to an IF or I, as published importers do), "r*dt" (Euler of v' = r I) or "1".

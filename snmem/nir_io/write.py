@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 import scipy.sparse as sp
 
-from ..files import replace_file
+from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
 from ..neuron import LIF
 from .layout import edges_of, layout_of
-from .neurons import loihi_as_float, node_type, physical
+from .nodes.neurons import loihi_as_float, node_type, physical
 
 #: Version of the NIR format that is written.
 NIR_VERSION = "1.0.8"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..content import content_names, load_script
 from ..errors import InputError
+from ..installation.content import content_names, load_script
 
 #: Functions of a model that a sweep takes when none is named, the first that there is.
 FUNCTIONS = ("run", "reproduce")

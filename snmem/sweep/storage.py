@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileError
-from ..files import replace_file
-from ..report_io import write_json
+from ..io.files import replace_file
+from ..io.results import write_json
 
 MARK, RUNS, RESULTS = "sweep.json", "runs", "results.nc"
 

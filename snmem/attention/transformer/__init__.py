@@ -1,0 +1,1 @@
+"""The MHN-transformers: training on vectors, and the trained network in spikes."""

@@ -1,0 +1,45 @@
+"""``snmem bench``: timings beside peers, from the scripts in ``benchmarks``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from ..contract import Report
+from ..progress import stages
+from ..rows import rows_table
+
+
+def bench(
+    name: Annotated[str, Argument(help="Benchmark to run; a wrong name lists them.")],
+    quick: Annotated[bool, Option("--quick", help="A smaller size, for a first look.")] = False,
+    suite: Annotated[
+        bool, Option("--suite", help="engine: all cases and peers, growth and the limit of this machine.")
+    ] = False,
+    *,
+    out: Path | None,
+) -> Report:
+    """Time snmem beside its peers in one run, after checking that they compute the same."""
+    from ...errors import InputError
+    from ...installation.content import load_script
+
+    script = load_script("benchmarks", name)
+    if suite and not hasattr(script, f"bench_{name}_suite"):
+        raise InputError(f"bench {name}: has no suite; leave --suite out")
+    with stages() as say:
+        if suite:
+            data = getattr(script, f"bench_{name}_suite")(quick=quick, report=say, out=out)
+        else:
+            data = getattr(script, f"bench_{name}")(quick=quick, report=say)
+    tables = [_table(*data.pop("table"))] if suite else []
+    return Report(data, [*tables, rows_table(f"bench {name}", data["rows"])], data["ok"])
+
+
+def _table(head: tuple[str, ...], *lines: list[str]) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*head, title="engines side by side", title_justify="left")
+    for line in lines:
+        table.add_row(*map(escape, line))
+    return table

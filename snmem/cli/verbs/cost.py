@@ -1,0 +1,88 @@
+"""``snmem cost``: the bill of a NIR file on chips."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+from ..contract import Report
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
+from ..progress import say
+
+
+def cost(
+    file: NirFile,
+    chip: Annotated[
+        list[str],
+        Option(help="A name that `snmem chips` lists, or a profile of your own (.toml); repeat it to compare others."),
+    ],
+    steps: Steps = None,
+    inputs: InputFile = None,
+    rate: Rate = 0.1,
+    seed: Seed = 0,
+    items: Annotated[int, Option(min=1, help="Recalls or inferences in the run, for the cost of one.")] = 1,
+    step_time: Annotated[
+        float | None, Option(help="Seconds per step in real time; default: the file's dt.", min=1e-12)
+    ] = None,
+    placement: Annotated[Literal["in_order", "traffic"], Option(help="How neurons go on cores.")] = "in_order",
+    objective: Annotated[
+        Literal["both", "energy", "time"],
+        Option(help="What traffic-aware placement makes small; both: neither network energy nor time gets worse."),
+    ] = "both",
+    synapses: Annotated[
+        Literal["dense", "sparse", "conv"], Option(help="Format of the synapses, where the chip has several.")
+    ] = "dense",
+    evaluations: Annotated[int, Option(min=1, help="Dense twin: passes through the network per item.")] = 1,
+    number: Annotated[Literal["fp32", "fp16", "int8"], Option(help="Dense twin: its numbers.")] = "fp16",
+    parameters: Annotated[
+        int | None,
+        Option(min=1, help="Dense twin: stored weights, where convolutions share them; default: all synapses."),
+    ] = None,
+    html: Annotated[Path | None, Option(metavar="FILE", help="Write the report as one HTML page.")] = None,
+    allow_oversize: Annotated[
+        bool, Option("--allow-oversize", help="Bill a network that breaks limits of the chip, and list them.")
+    ] = False,
+    dt: Dt = None,
+    settings: Settings = None,
+    *,
+    out: Path | None,
+) -> Report:
+    """Run a network and price its spikes, synaptic events, packets and time on chips and as dense arithmetic."""
+    from ...cost.report.build import cost_report
+    from ...io.files import replace_file
+    from ...io.inputs import load_inputs
+    from ...nir_io import read_nir
+    from ...verify import poisson
+
+    options = reading_options(dt, settings)
+    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
+    if inputs:
+        spikes, length = load_inputs(inputs, network, steps)
+    else:
+        length = steps or 100
+        spikes = poisson(network, length, seed, rate)
+    report = cost_report(
+        network,
+        spikes,
+        length,
+        chip[0],
+        also=chip[1:] or None,
+        placement=placement,
+        objective=objective,
+        synapses=synapses,
+        step_time=step_time,
+        items=items,
+        limits="report" if allow_oversize else "error",
+        evaluations=evaluations,
+        number=number,
+        parameters=parameters,
+        per_step=out is not None,
+    )
+    pages = [*([html] if html else []), *([out / "report.html"] if out else [])]
+    for page in pages:
+        with replace_file(page, "w") as target:
+            target.write(report.html())
+    if out:
+        (out / "steps.csv").write_text(report.bill.steps_csv())
+    stimulus = {"file": inputs} if inputs else {"rate": rate, "seed": seed}
+    return Report({**report.to_dict(), "network": network.digest(), "input": stimulus}, [report])

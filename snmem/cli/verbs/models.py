@@ -1,0 +1,57 @@
+"""``snmem models`` and ``snmem run``."""
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from ..contract import Report
+
+
+def models() -> Report:
+    """List the models: what each does, and how to call it."""
+    import inspect
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ...installation.content import content_names, load_script
+
+    rows = []
+    for name in content_names("models"):
+        module = load_script("models", name)
+        verbs = [verb for verb in ("run", "reproduce") if callable(getattr(module, verb, None))]
+        function = getattr(module, "run", None)
+        parameters = {}
+        if function:
+            found = inspect.signature(function).parameters.values()
+            parameters = {p.name: p.default for p in found if p.default is not p.empty}
+        title = (module.__doc__ or "").strip().splitlines()[0]
+        shown = name.replace("_", "-")
+        rows.append({"name": shown, "title": title, "verbs": verbs, "parameters": parameters})
+    table = Table("model", "what it does", "snmem ...", "parameters of run", title_justify="left")
+    for row in rows:
+        settings = " ".join(f"{key}={value}" for key, value in row["parameters"].items())
+        table.add_row(*map(escape, (row["name"], row["title"], ", ".join(row["verbs"]), settings)))
+    return Report({"ok": True, "models": rows}, [table])
+
+
+def run(
+    model: Annotated[str, Argument(metavar="MODEL[:FUNCTION]", help="Model to run; `snmem models` lists them.")],
+    settings: Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A parameter of the run.")] = None,
+    seed: Annotated[int, Option(min=0, help="Seed of all randomness.")] = 0,
+) -> Report:
+    """Run a model once and print its results."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ...sweep.points import Sweep, execute
+    from .sweep import single_values
+
+    fixed = single_values(settings)
+    (point,) = Sweep(model, {}, fixed, (seed,)).points()
+    found = {name: values.tolist() for name, (_, values) in execute(model, point).items()}
+    table = Table("result", "value", title=f"run {model}", title_justify="left")
+    for name, value in found.items():
+        text = f"{value:.5g}" if isinstance(value, float) else f"{len(value)} values, in --json"
+        table.add_row(escape(name), text)
+    return Report({"ok": True, "model": model, "parameters": fixed, "seed": seed, "results": found}, [table])

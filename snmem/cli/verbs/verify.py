@@ -1,0 +1,55 @@
+"""``snmem verify``: the same spikes on every runtime."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from ..contract import Report
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
+from ..progress import stages
+
+
+def verify(
+    file: NirFile,
+    steps: Steps = None,
+    inputs: InputFile = None,
+    backends: Annotated[
+        str | None, Option(metavar="A,B", help="Backends to compare; default: all that are installed.")
+    ] = None,
+    rate: Rate = 0.1,
+    seed: Seed = 0,
+    quantize: Annotated[
+        bool, Option("--quantize", help="Also say how far the network in Loihi's integers is from it.")
+    ] = False,
+    golden: Annotated[
+        Path | None, Option(help="Spikes saved earlier, which must come out again; they bring their inputs.")
+    ] = None,
+    save_golden: Annotated[Path | None, Option(help="Save inputs and spikes to this file (.h5).")] = None,
+    dt: Dt = None,
+    settings: Settings = None,
+    *,
+    out: Path | None,
+) -> Report:
+    """Run a network on every backend and compare the spikes, cell by cell."""
+    from ...io.spikes import read_spikes
+    from ...verify import verify, verify_tables
+
+    if steps is None and inputs is not None:
+        steps = max((s.steps for s in read_spikes(inputs).spikes.values()), default=None)
+    names = None if backends is None else [name.strip() for name in backends.split(",")]
+    with stages() as say:
+        result = verify(
+            file,
+            inputs,
+            steps or 100,
+            names,
+            seed=seed,
+            rate=rate,
+            quantize=quantize,
+            golden=golden,
+            save_golden=save_golden,
+            report=say,
+            **reading_options(dt, settings),
+        )
+    return Report(result, verify_tables(result), result["agree"])

@@ -1,0 +1,12 @@
+"""The bill of a run on address-event hardware: counts, placement, joules and seconds.
+
+``bill(network, recording, "loihi1-nahuku")`` reads a Recording and never changes what is simulated.
+"""
+
+from .bill import Bill, bill
+from .chip import Chip, chips, load_chip
+from .mapping.placement import Placement, place_in_order
+from .mapping.traffic import Placed, place
+from .streaming import measure
+
+__all__ = ["Bill", "Chip", "Placed", "Placement", "bill", "chips", "load_chip", "measure", "place", "place_in_order"]

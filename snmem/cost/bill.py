@@ -1,0 +1,413 @@
+"""The bill: what a run costs on a chip. Counts first, prices second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..network import Network
+from ..spikes import Recording
+from .chip import Chip, load_chip
+from .counting.activity import Activity, traces_needed
+from .counting.meter import STEP_COLUMNS, Meter
+from .mapping.placement import Fit, Placement, check_fit, check_placement, chips_used, fit, place_in_order
+from .pricing import (
+    UNITS,
+    Line,
+    Totals,
+    by_core,
+    by_layer,
+    by_projection,
+    counters,
+    price,
+    require_prices,
+    synapse_formats,
+    trace_updates,
+    untimed,
+)
+from .timing.model import STAGES, StepTimes
+
+MODES = ("free_running", "throttled")
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a run costs on a chip. Energies in joules, times in seconds.
+
+    Attributes
+    ----------
+    counters : spikes, synaptic events, neurons accessed / updated / changed, packets, hops (docs/cost.md).
+    lines : the dynamic energy, one priced count each.    dynamic : the same by unit, with ``total``.
+    static, host : power x time of the chips in use, by mode; None where unknown.
+    seconds : ``simple`` and ``detailed`` model (None if unknown or not asked for), ``free_running`` (the better of
+        them) and ``throttled`` to ``step_time`` a step.
+    interval : low and high of dynamic, static and total energy (free-running), as far as the profile gives them.
+    pace : the core and stage that were last in most steps, spread of the step times, load of the cores.
+    layers, projections, cores : counts and joules by population, by projection, and by core (as columns).
+    by_step : counts and times of every step as columns, if they were asked for.
+    mapping : placement, use of limits, broken limits.
+    unpriced : events that happened and have no public price, so ``dynamic`` is a lower bound; ``untimed`` likewise.
+    included : constants that another one contains, by name (static power in the synaptic event, for example).
+    """
+
+    chip: str
+    steps: int
+    step_time: float
+    counters: Mapping[str, Any]
+    lines: tuple[Line, ...]
+    dynamic: Mapping[str, float]
+    static: Mapping[str, float | None]
+    host: Mapping[str, float | None]
+    seconds: Mapping[str, float | None]
+    interval: Mapping[str, Any]
+    pace: Mapping[str, Any]
+    layers: Mapping[str, Any]
+    projections: Mapping[str, Any]
+    cores: Mapping[str, Any]
+    mapping: Mapping[str, Any]
+    unpriced: tuple[str, ...]
+    untimed: tuple[str, ...]
+    not_modelled: tuple[str, ...]
+    included: Mapping[str, str] = field(default_factory=dict)
+    items: int = 1
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    by_step: Mapping[str, Any] | None = None
+
+    @property
+    def lower_bound(self) -> bool:
+        """True if some events have no public price."""
+        return bool(self.unpriced)
+
+    @property
+    def total(self) -> dict[str, float | None]:
+        """Dynamic, static and host energy together, by mode; None where static power is unknown."""
+        return {
+            m: None if self.static[m] is None else self.dynamic["total"] + (self.static[m] or 0) + (self.host[m] or 0)
+            for m in MODES
+        }
+
+    def per_item(self, items: int | None = None) -> dict[str, float | None]:
+        """Cost of one of ``items`` equal parts of the run (recalls, inferences); default: ``self.items``.
+
+        Keys: joules_per_item (dynamic + static, free-running), dynamic_, static_ and host_joules_per_item,
+        seconds_per_item, energy_delay_product (J s), and the same with the prefix ``throttled_``.
+        """
+        n = self.items if items is None else items
+        if n < 1:
+            raise InputError(f"bill.per_item: items must be at least 1, got {n}")
+        out: dict[str, float | None] = {"dynamic_joules_per_item": self.dynamic["total"] / n}
+        for mode, prefix in zip(MODES, ("", "throttled_"), strict=True):
+            static, host, seconds = self.static[mode], self.host[mode], self.seconds[mode]
+            joules = None if static is None else (self.dynamic["total"] + static) / n
+            out[f"{prefix}joules_per_item"] = joules
+            out[f"{prefix}static_joules_per_item"] = None if static is None else static / n
+            out[f"{prefix}host_joules_per_item"] = None if host is None else host / n
+            out[f"{prefix}seconds_per_item"] = None if seconds is None else seconds / n
+            out[f"{prefix}energy_delay_product"] = None if joules is None or seconds is None else joules * seconds / n
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """The bill as plain numbers, texts, lists and dictionaries, without ``by_step``."""
+        energy = {"dynamic": dict(self.dynamic), "static": dict(self.static), "host": dict(self.host)}
+        energy |= {"total": self.total, "interval": dict(self.interval), "lower_bound": self.lower_bound}
+        energy |= {"unpriced": list(self.unpriced), "included": dict(self.included)}
+        energy |= {"lines": [x.to_dict() for x in self.lines]}
+        time = {"critical_core": None, "critical_stage": None} | dict(self.seconds) | dict(self.pace)
+        time |= {"step_time": self.step_time, "untimed": list(self.untimed)}
+        return {
+            "chip": self.chip,
+            "steps": self.steps,
+            "items": self.items,
+            "counters": dict(self.counters),
+            "energy": energy,
+            "time": time,
+            "per_item": self.per_item(),
+            "layers": dict(self.layers),
+            "projections": dict(self.projections),
+            "cores": dict(self.cores),
+            "mapping": dict(self.mapping),
+            "not_modelled": list(self.not_modelled),
+            "provenance": dict(self.provenance),
+        }
+
+    def steps_csv(self) -> str:
+        """``by_step`` as CSV, a line a step.
+
+        Raises
+        ------
+        InputError
+            if the bill was made without ``per_step=True``.
+        """
+        if self.by_step is None:
+            raise InputError("bill: holds no counts by step; make it with per_step=True")
+        rows = zip(*self.by_step.values(), strict=True)
+        lines = [",".join(("step", *self.by_step)), *(",".join(map(str, (i, *row))) for i, row in enumerate(rows))]
+        return "\n".join(lines) + "\n"
+
+    def __rich__(self) -> Any:
+        from .report.terminal import bill_table
+
+        return bill_table(self)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to bill and how; see :func:`bill`. Already checked."""
+
+    network: Network
+    chip: Chip
+    placement: Placement
+    fit: Fit
+    formats: Mapping[str, str]
+    step_time: float
+    items: int
+
+
+def prepare(
+    network: Network,
+    chip: str | Path | Chip,
+    placement: Placement | None = None,
+    synapses: str | Mapping[str, str] = "dense",
+    step_time: float | None = None,
+    items: int = 1,
+    limits: str = "error",
+) -> Order:
+    """Check the arguments that :func:`bill` and :func:`snmem.cost.measure` share."""
+    profile = load_chip(chip)
+    formats = synapse_formats(network, profile, synapses)
+    require_prices(profile)
+    if limits not in ("error", "report"):
+        raise InputError(f'bill: limits must be "error" or "report", got {limits!r}')
+    if isinstance(items, bool) or not isinstance(items, (int, np.integer)) or items < 1:
+        raise InputError(f"bill: items must be a whole number >= 1, got {items!r}")
+    step = network.dt if step_time is None else step_time
+    if not (np.isfinite(step) and step > 0):
+        raise InputError(f"bill: step_time must be a positive number of seconds, got {step_time!r}")
+    if placement is None:
+        placement = place_in_order(network, profile)
+    check_placement(network, placement)
+    fitted = fit(network, placement, profile)
+    if limits == "error":
+        check_fit(fitted, placement, profile)
+    return Order(network, profile, placement, fitted, formats, float(step), int(items))
+
+
+def bill(
+    network: Network,
+    recording: Recording,
+    chip: str | Path | Chip,
+    *,
+    placement: Placement | None = None,
+    synapses: str | Mapping[str, str] = "dense",
+    updated: str = "counted",
+    step_time: float | None = None,
+    items: int = 1,
+    limits: str = "error",
+    detailed: bool = True,
+    per_step: bool = False,
+) -> Bill:
+    """Price a recorded run on a chip.
+
+    Parameters
+    ----------
+    network, recording : the network and what :func:`snmem.simulate` returned for it, from step 0, with
+        ``counters=True``. If it also holds the traces of :func:`snmem.cost.counting.activity.traces_needed`, neurons
+        updated are placed in their steps and cores exactly; else the recording's totals are spread evenly, which moves
+        times (by a tenth on the memory of the demo), and joules where inputs cancel out, which it counts as no update.
+        :func:`snmem.cost.measure` simulates and bills in one go, exactly and in little memory.
+    chip : profile name, path of a profile, or Chip.
+    placement : neurons on cores; default :func:`place_in_order`.
+    synapses : format of the synapses, "dense", "sparse" or "conv", for all or by projection name; it sets the price
+        of a synaptic event where the chip distinguishes them.
+    updated : "counted"; or "all" charges every neuron with an update in every step.
+    step_time : seconds of a step when throttled to real time; default ``network.dt``.
+    items : number of recalls or inferences in the run, for :meth:`Bill.per_item`.
+    limits : "error" refuses a network that does not fit the chip; "report" bills it and lists the broken limits.
+    detailed : also run the detailed timing model.    per_step : keep the counts of every step (``Bill.by_step``).
+
+    Notes
+    -----
+    Dynamic energy is the sum over counted events of count x price. A neuron is *updated* in a step if its u, v, input
+    or bias is not 0 (Loihi's soma has u and v; SANA-FE's has v alone, which is the same for alpha = 0). A spike sends
+    one packet to each core that holds a target. Spikes of inputs have no soma; each costs one injected packet per
+    destination core, hops from tile 0, and its synaptic events.
+
+    Raises
+    ------
+    InputError
+        for a recording without counters, a network that does not fit, unknown formats, or a chip without public
+        energy per synaptic event.
+    """
+    order = prepare(network, chip, placement, synapses, step_time, items, limits)
+    if updated not in ("counted", "all"):
+        raise InputError(f'bill: updated must be "counted" or "all", got {updated!r}')
+    if recording.steps < 1:
+        raise InputError("bill: the recording holds no steps; simulate at least one")
+    counts = recording.counters
+    meter = Meter(network, order.placement, order.chip, order.formats, detailed, per_step)
+    if updated == "all":
+        totals = Totals(counts.accessed, counts.changed, counts.weight_updates)
+        meter.add(recording.spikes, recording.steps)
+    elif all(name in recording.traces for name in traces_needed(network)):
+        active = Activity(network).chunk(recording.spikes, recording.traces, recording.steps)
+        totals = Totals(active.updated, active.changed, counts.weight_updates)
+        meter.add(recording.spikes, recording.steps, active.neurons, changes=active.changes)
+    elif counts.updated is None:
+        raise InputError("bill: the recording holds no count of updated neurons; call simulate(..., counters=True)")
+    else:
+        totals = Totals(counts.updated, counts.changed, counts.weight_updates)
+        share = [np.full(p.size, counts.updated[p.name] / (p.size * recording.steps)) for p in network.neurons]
+        meter.add(recording.spikes, recording.steps, share=np.concatenate(share))
+    return make_bill(order, meter, totals)
+
+
+def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
+    """Price what a meter has counted."""
+    network, chip, placement = order.network, order.chip, order.placement
+    counts = counters(network, meter, totals)
+    lines, unpriced = price(chip, meter, order.formats, counts)
+    dynamic = dict.fromkeys(UNITS, 0.0)
+    for line in lines:
+        dynamic[line.unit] += line.joules or 0.0
+    dynamic["total"] = sum(dynamic.values())
+    seconds, times = _seconds(order, meter, totals)
+    chips = chips_used(chip, placement)
+    power = {
+        name: {mode: _energy(chip.power(f"{name}_chip"), chips, seconds[mode]) for mode in MODES}
+        for name in ("static", "host")
+    }
+    return Bill(
+        chip=chip.name,
+        steps=meter.steps,
+        step_time=order.step_time,
+        counters=counts,
+        lines=lines,
+        dynamic=dynamic,
+        static=power["static"],
+        host=power["host"],
+        seconds=seconds,
+        interval=_interval(chip, lines, chips, seconds["free_running"]),
+        pace=_pace(times, meter) if times else {},
+        layers=by_layer(network, chip, meter, order.formats, totals),
+        projections=by_projection(network, chip, meter, order.formats, totals),
+        by_step=_by_step(meter, times),
+        cores=by_core(chip, meter, dynamic["synapse"] / max(counts["synaptic_events"], 1)),
+        mapping={
+            "strategy": placement.strategy,
+            "cores": len(meter.cores),
+            "tiles": meter.tiles,
+            "chips": chips,
+            "packets_off_core": counts["packets"] - meter.own_packets,
+            "mean_hops": (counts["hops_ew"] + counts["hops_ns"]) / max(meter.total("packets"), 1),
+            "utilisation": dict(order.fit.utilisation),
+            "violations": list(order.fit.violations),
+        },
+        unpriced=unpriced,
+        untimed=untimed(chip, counts),
+        not_modelled=chip.not_modelled,
+        included={c.name: c.within for t in ("energy", "power") for c in chip.tables[t].values() if c.within},
+        items=order.items,
+        provenance={
+            "network": network.digest(),
+            "mapping": placement.digest(),
+            "chip": chip.digest,
+            "prices": {t: {n: c.to_dict() for n, c in chip.tables[t].items()} for t in ("energy", "time", "power")},
+            "sources": dict(chip.sources),
+        },
+    )
+
+
+def _by_step(meter: Meter, times: StepTimes | None) -> dict[str, Any] | None:
+    """Columns of counts by step, and time, slowest core and its stage where the chip has times."""
+    if meter.by_step is None:
+        return None
+    out: dict[str, Any] = {name: c.tolist() for name, c in zip(STEP_COLUMNS, meter.by_step.T, strict=True)}
+    if times:
+        out |= {"seconds": times.seconds.tolist(), "critical_core": meter.cores_of(times.core)}
+        out["critical_stage"] = [STAGES[i] for i in times.stage]
+    return out
+
+
+def _energy(watts: float | None, chips: int, seconds: float | None) -> float | None:
+    return None if watts is None or seconds is None else watts * chips * seconds
+
+
+def _seconds(order: Order, meter: Meter, totals: Totals) -> tuple[dict[str, float | None], StepTimes | None]:
+    """Seconds by model and mode, and the step times behind ``free_running``; learning adds to every model."""
+    chip, tick = order.chip, order.chip.time("tick")
+    untimed: dict[str, float | None] = {"simple": None, "detailed": None, "learning": None}
+    if tick is not None:  # the chip goes no faster than real time
+        span = meter.steps * max(tick, order.step_time)
+        return untimed | {"free_running": meter.steps * tick, "throttled": span}, None
+    if any(chip.time(name) is None for name in ("neuron_access", "synaptic_event")):
+        return untimed | {"free_running": None, "throttled": meter.steps * order.step_time}, None
+    learning = _learning_seconds(order, meter, totals)
+    simple, times = meter.simple, meter.simple
+    out: dict[str, float | None] = {"simple": float(simple.seconds.sum()) + learning, "detailed": None}
+    if meter.timer:
+        times = meter.detailed
+        out["detailed"] = float(times.seconds.sum()) + learning
+    free = float(times.seconds.sum()) + learning
+    per_step = times.seconds + learning / meter.steps
+    throttled = float(np.maximum(per_step, order.step_time).sum())
+    return out | {"learning": learning, "free_running": free, "throttled": throttled}, times
+
+
+def _learning_seconds(order: Order, meter: Meter, totals: Totals) -> float:
+    """Weight and trace updates on the busiest core, spread over the cores of the targets by their synapses."""
+    chip = order.chip
+    weight, trace = chip.time("synapse_update") or 0.0, chip.time("trace_update") or 0.0
+    load: Any = np.zeros(int(order.placement.cores[-1]) + 1)
+    for q in order.network.projections:
+        if q.plasticity:
+            share = np.diff(q.weights.indptr) / max(q.synapses, 1)
+            seconds = weight * totals.weight_updates.get(q.name, 0) + trace * trace_updates(q, meter.spikes)
+            load += seconds * np.bincount(order.placement.core[q.post], share, minlength=len(load))
+    return float(load.max())
+
+
+def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None) -> dict[str, Any]:
+    """Low and high energies (free-running): ranges of the prices, the profile's accuracy, range of the static power.
+
+    The high end is None where events without a price, or no stated accuracy and no range, leave it open.
+    """
+    prices = [chip.constant("energy", x.name) for x in lines]
+    error = chip.constant("accuracy", "energy").value
+    known = [(x.count, c) for x, c in zip(lines, prices, strict=True) if c.value is not None]
+    low = sum(n * (c.value if c.low is None else c.low) for n, c in known if c.value is not None) * (1 - (error or 0.0))
+    high = None
+    if len(known) == len(lines) and (error is not None or any(c.high is not None for _, c in known)):
+        high = sum(n * (c.value if c.high is None else c.high) for n, c in known if c.value is not None)
+        high *= 1 + (error or 0.0)
+    out: dict[str, Any] = {"dynamic": [low, high], "static": [None, None], "total": [low, None]}
+    watts, static = chip.power("static_chip"), chip.constant("power", "static_chip")
+    if watts is not None and seconds is not None:
+        ends = [w * chips * seconds for w in (static.low or watts, static.high or watts)]
+        out["static"] = ends
+        out["total"] = [low + ends[0], None if high is None else high + ends[1]]
+    return out
+
+
+def _pace(times: StepTimes, meter: Meter) -> dict[str, Any]:
+    """Spread of the step times, who was last in most steps, and how unevenly the cores are loaded."""
+    pairs, often = np.unique(np.stack([times.core, times.stage], 1), axis=0, return_counts=True)
+    core, stage = pairs[often.argmax()]
+    p50, p99 = np.percentile(times.seconds, [50, 99])
+    events = meter.by_core[:-1, 1]
+    return {
+        "critical_core": meter.cores_of(core[None])[0],
+        "critical_stage": STAGES[int(stage)],
+        "critical_share": float(often.max() / often.sum()),
+        "stages": {name: float(np.mean(times.stage == i)) for i, name in enumerate(STAGES)},
+        "step_p50": float(p50),
+        "step_p99": float(p99),
+        "step_max": float(times.seconds.max()),
+        "barrier": meter.barrier,
+        "load_imbalance": float(events.max() / events.mean()) if events.any() else None,
+        "packets_held_up": int(meter.timer.waits) if meter.timer else None,
+    }

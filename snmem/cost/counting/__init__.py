@@ -1,0 +1,1 @@
+"""Counts of a run: what every core reads, updates, changes and sends."""

@@ -1,0 +1,1 @@
+"""Neurons on cores: placement, traffic between them, limits of a chip."""

@@ -1,0 +1,207 @@
+"""Neurons on cores: placements and the limits they must keep."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...network import Network
+from ..chip import Chip
+from ..counting.wiring import fan_out_to, offsets, rows_of, sources, synapses_by_target
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Core of every neuron: ``core[population]`` holds one physical core number per neuron.
+
+    Core c of a system of chips is core ``c % chip.cores`` of chip ``c // chip.cores``; within a chip it sits on tile
+    ``c // cores_per_tile``, and tile t at x = t // tiles_y, y = t % tiles_y.    Inputs are not placed: their spikes
+    enter the mesh at tile 0 of chip 0.
+    """
+
+    core: Mapping[str, Array]
+    strategy: str = "given"
+
+    @property
+    def cores(self) -> Array:
+        """The cores in use, ascending."""
+        return np.unique(np.concatenate(list(self.core.values())))
+
+    def digest(self) -> str:
+        """sha256 of the placement."""
+        h = hashlib.sha256()
+        for name in sorted(self.core):
+            h.update(name.encode() + np.asarray(self.core[name], np.int64).tobytes())
+        return h.hexdigest()
+
+
+def tile_position(chip: Chip, core: Array, chips: int) -> tuple[Array, Array, Array]:
+    """(x, y, tile number) of cores in a system of ``chips`` chips, which stand in rows of ceil(sqrt(chips))."""
+    which, inside = np.divmod(core, chip.cores)
+    tile = inside // chip.geometry("cores_per_tile")
+    per_row = int(np.ceil(np.sqrt(max(chips, 1))))
+    height, width = chip.geometry("tiles_y"), chip.geometry("tiles_x")
+    x = tile // height + width * (which % per_row)
+    y = tile % height + height * (which // per_row)
+    return x, y, which * chip.tiles + tile
+
+
+def chips_used(chip: Chip, placement: Placement) -> int:
+    """Chips needed to hold the highest core in use."""
+    return int(placement.cores[-1]) // chip.cores + 1
+
+
+def fill(
+    network: Network, chip: Chip, per_core: int, work: Array | None = None, most_work: float = np.inf
+) -> Placement:
+    """Neurons in network order; a new core where the next neuron would break a limit of the core it would join.
+
+    ``work``: (neurons, 2) loads of each neuron, of each of which a core takes at most ``most_work``.
+    """
+    from .kernels import fill_cores
+
+    into = synapses_by_target(network)
+    start, source = rows_of(into)
+    if (into.data > 1).any():
+        start = np.concatenate([[0], np.cumsum(into.data)])[start]
+        source = np.repeat(source, into.data)
+        source.setflags(write=False)
+    core = np.zeros(into.shape[0], np.int64)
+    names = ("axons_in_per_core", "synapses_per_core", "synapse_memory_per_core")
+    limits = (per_core, *(chip.limit(name) or 2**62 for name in names))
+    bits = (chip.geometry("synapse_bits", 0), chip.geometry("synapse_list_bits", 0), chip.geometry("synapse_word_bits"))
+    load = np.zeros((len(core), 2)) if work is None else work
+    fill_cores(start, source, into.shape[1], load, most_work, limits, bits, core)
+    return split(network, core, "in_order")
+
+
+def split(network: Network, core: Array, strategy: str) -> Placement:
+    """The Placement that a vector over all neurons describes."""
+    parts = np.split(core, np.cumsum([p.size for p in network.neurons])[:-1])
+    return Placement({p.name: part for p, part in zip(network.neurons, parts, strict=True)}, strategy)
+
+
+def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = None) -> Placement:
+    """Fill cores in network order.
+
+    A core takes up to ``neurons_per_core`` neurons (default: the chip's limit), and no more than keep its limits of
+    axons in, synapses and synapse memory. Without ``neurons_per_core``, that number is halved as long as the limit of
+    axons out is broken and more cores help; whether the result fits is for :func:`fit` to say.
+
+    Raises
+    ------
+    InputError
+        if ``neurons_per_core`` is not a whole number from 1 to the chip's limit.
+    """
+    limit = chip.limit("neurons_per_core")
+    if neurons_per_core is not None:
+        if not 1 <= neurons_per_core <= (limit or neurons_per_core):
+            raise InputError(
+                f"placement: neurons_per_core must lie in 1..{limit} on {chip.name}, got {neurons_per_core}"
+            )
+        return fill(network, chip, int(neurons_per_core))
+    per_core = limit or 2**31
+    first = placement = fill(network, chip, per_core)
+    while fit(network, placement, chip).violations:
+        per_core = min(per_core, int(np.bincount(np.concatenate(list(placement.core.values()))).max())) // 2
+        if not per_core:
+            return first
+        placement = fill(network, chip, per_core)
+        if len(placement.cores) > chip.cores * (chip.limit("chips") or 1):
+            return first
+    return placement
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a placed network fits a chip.
+
+    utilisation : by limit, the largest load, its core, the mean over used cores, the limit (None: unknown), and the
+    used part of it.    violations : one sentence for each broken limit.
+    """
+
+    utilisation: Mapping[str, Mapping[str, float | int | None]]
+    violations: tuple[str, ...]
+
+
+def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
+    """Compare loads of cores, number of chips, delays and (on integer networks) weights with the chip's limits."""
+    rows, cores = core_loads(network, placement, chip), placement.cores
+    use: dict[str, dict[str, float | int | None]] = {}
+    broken = []
+    for name, load in rows.items():
+        worst, limit = int(np.argmax(load)), chip.limit(name)
+        most, core = int(load[worst]), int(cores[worst])
+        use[name] = {"max": most, "core": core, "mean": float(np.mean(load)), "limit": limit}
+        use[name]["used"] = most / limit if limit else None
+        if limit and most > limit:
+            broken.append(f"{name} is {limit}, core {core} needs {most}")
+    chips, most_chips = chips_used(chip, placement), chip.limit("chips")
+    if most_chips and chips > most_chips:
+        broken.append(f"chips is {most_chips}, the placement needs {chips} ({chip.cores} cores each)")
+    delay = chip.limit("delay")
+    if delay and network.max_delay > delay:
+        late = max(network.projections, key=lambda q: q.delay)
+        broken.append(f"delay is {delay} steps, projection {late.name!r} has {late.delay}")
+    bits = chip.limit("weight_bits")
+    for q in network.projections if bits and network.arithmetic == "loihi" else ():
+        needed = 1 + int(np.abs(q.weights.data + (q.weights.data < 0)).max(initial=0)).bit_length()
+        if bits and needed > bits:
+            broken.append(f"weight_bits is {bits}, projection {q.name!r} needs {needed}")
+    return Fit(use, tuple(broken))
+
+
+def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, Array]:
+    """By limit, the load of every used core: neurons, axons in and out, synapses, bits of synapse memory."""
+    from ..counting.kernels import count_loads
+
+    cores = placement.cores
+    compact = {name: np.searchsorted(cores, core) for name, core in placement.core.items()}
+    first, n = offsets(network), len(cores)
+    place = np.concatenate([compact.get(p.name, np.full(p.size, -1)) for p in sources(network)])
+    empty = {"synapse_bits": 0, "synapse_list_bits": 0, "synapse_word_bits": 1}  # of a chip without such lists
+    bits = tuple(chip.geometry(name, value) for name, value in empty.items())
+    loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_out")}
+    for core in compact.values():
+        loads["neurons"] += np.bincount(core, minlength=n)
+    tables: dict[str, Any] = {}
+    for q, table in zip(network.projections, fan_out_to(network, place, n), strict=True):
+        tables[q.pre] = tables[q.pre] + table if q.pre in tables else table
+    into = np.zeros((n, 3), np.int64)
+    for name, table in tables.items():
+        count_loads(table.indices, table.data, bits, into)
+        if name in compact:
+            source = place[first[name] : first[name] + table.shape[0]]
+            loads["axons_out"] += np.bincount(source, np.diff(table.indptr), minlength=n).astype(np.int64)
+    loads |= dict(zip(("axons_in", "synapses", "memory"), into.T, strict=True))
+    keys = {"memory": "synapse_memory_per_core"}
+    if not chip.geometry("synapse_bits", 0):
+        del loads["memory"]
+    return {keys.get(name, f"{name}_per_core"): load for name, load in loads.items()}
+
+
+def check_fit(fitted: Fit, placement: Placement, chip: Chip) -> None:
+    """InputError naming every broken limit, if the placed network does not fit the chip."""
+    if fitted.violations:
+        raise InputError(
+            f"network does not fit {chip.name} ({placement.strategy}): limit {'; limit '.join(fitted.violations)}. Use "
+            'a smaller or sparser network, another placement, or limits="report" (snmem cost --allow-oversize) to bill '
+            "it all the same"
+        )
+
+
+def check_placement(network: Network, placement: Placement) -> None:
+    """InputError if a population is missing, has another size, or has core numbers that are not whole."""
+    for p in network.neurons:
+        given = np.asarray(placement.core.get(p.name, ()))
+        if given.shape != (p.size,) or given.dtype.kind not in "iu" or (given < 0).any():
+            got = f"{given.size} of type {given.dtype}, smallest {given.min()}" if given.size else "none"
+            raise InputError(f"placement: population {p.name!r} needs {p.size} whole core numbers >= 0, got {got}")

@@ -1,0 +1,263 @@
+"""Prices on counts: the lines of a bill, the tables by layer and by core, and what stays without a price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..network import Network, Projection
+from ..plasticity import Instar, Outstar
+from .chip import Chip
+from .counting.meter import COLUMNS, SYNAPSES, Meter
+from .counting.wiring import sources
+
+#: Unit of the chip that each constant belongs to.
+UNIT_OF = {
+    "neuron_access": "soma",
+    "neuron_update": "soma",
+    "neuron_spike": "soma",
+    "synaptic_event": "synapse",
+    "synaptic_event_sparse": "synapse",
+    "synaptic_event_conv": "synapse",
+    "packet": "network",
+    "packet_receive": "network",
+    "input_packet": "network",
+    "hop_ew": "network",
+    "hop_ns": "network",
+    "hop_chip": "network",
+    "synapse_update": "learning",
+    "trace_update": "learning",
+}
+UNITS = tuple(dict.fromkeys(UNIT_OF.values()))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the bill: ``count`` events of ``name`` at ``price`` J each (None: no public price)."""
+
+    name: str
+    unit: str
+    count: int
+    price: float | None
+    kind: str
+    source: str
+    note: str = ""
+
+    @property
+    def joules(self) -> float | None:
+        """count * price, None if there is no price."""
+        return None if self.price is None else self.count * self.price
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as plain data."""
+        names = ("name", "unit", "count", "price", "joules", "kind", "source", "note")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Neuron-steps updated and changed by population, weight updates by projection; changed may be unknown (None)."""
+
+    updated: Mapping[str, int]
+    changed: Mapping[str, int] | None
+    weight_updates: Mapping[str, int]
+
+
+def require_prices(chip: Chip) -> None:
+    """InputError with the reason, if the chip has no public energy per synaptic event."""
+    constant = chip.constant("energy", "synaptic_event")
+    if constant.value is None:
+        reason = constant.note or "no public figure"
+        raise InputError(f"chip {chip.name}: gives no joules, energy.synaptic_event is unknown ({reason})")
+
+
+def synapse_formats(network: Network, chip: Chip, synapses: str | Mapping[str, str]) -> dict[str, str]:
+    """Format of every projection; one that the chip does not distinguish becomes "dense"."""
+    names = [q.name for q in network.projections]
+    given = dict.fromkeys(names, synapses) if isinstance(synapses, str) else dict(synapses)
+    for name, kind in given.items():
+        if name not in names:
+            raise InputError(f"bill: synapses names projection {name!r}; the network has {', '.join(names)}")
+        if kind not in SYNAPSES:
+            raise InputError(f"bill: synapses of {name!r} must be one of {', '.join(SYNAPSES)}, got {kind!r}")
+    formats = dict.fromkeys(names, "dense") | given
+    return {n: k if chip.energy(SYNAPSES[k]) is not None else "dense" for n, k in formats.items()}
+
+
+def counters(network: Network, meter: Meter, totals: Totals) -> dict[str, Any]:
+    """All counts of a run, by the names docs/cost.md explains."""
+    neurons = {p.name for p in network.neurons}
+    return {
+        "neurons": sum(p.size for p in network.neurons),
+        "synapses": sum(q.synapses for q in network.projections),
+        "spikes": sum(n for name, n in meter.spikes.items() if name in neurons),
+        "input_spikes": sum(n for name, n in meter.spikes.items() if name not in neurons),
+        "synaptic_events": sum(meter.synaptic_events.values()),
+        "synaptic_events_nonzero": sum(meter.nonzero_events.values()),
+        "accessed": sum(p.size for p in network.neurons) * meter.steps,
+        "updated": sum(totals.updated.values()),
+        "changed": None if totals.changed is None else sum(totals.changed.values()),
+        "weight_updates": sum(totals.weight_updates.values()),
+        "trace_updates": sum(trace_updates(q, meter.spikes) for q in network.projections),
+        "packets": meter.total("packets") - meter.injected,
+        "input_packets": meter.injected,
+        "hops_ew": meter.total("hops_ew"),
+        "hops_ns": meter.total("hops_ns"),
+        "hops_chip": meter.total("hops_chip"),
+        "spikes_by_population": dict(meter.spikes),
+        "synaptic_events_by_projection": dict(meter.synaptic_events),
+    }
+
+
+def trace_updates(q: Projection, spikes: Mapping[str, int]) -> int:
+    """Spikes that move traces of a projection, each counted once for every trace; ``spikes`` by population."""
+    rule: Any = q.plasticity
+    if rule is None:
+        return 0
+    if isinstance(rule, Instar):
+        return spikes[rule.signal or q.pre]
+    if isinstance(rule, Outstar):
+        return spikes[rule.signal or q.post]
+    traces = {name: getattr(rule, name)[0] != 0 for name in ("x1", "x2", "y1", "y2", "y3")}  # sums of products
+    before, after = (sum(on for name, on in traces.items() if name[0] == side) for side in "xy")
+    return before * spikes[q.pre] + after * spikes[rule.gate or q.post]
+
+
+def price(
+    chip: Chip, meter: Meter, formats: Mapping[str, str], counts: Mapping[str, Any]
+) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    """The lines of the bill, and a sentence for each kind of event that has no public price."""
+    events = {
+        "neuron_access": counts["accessed"],
+        "neuron_update": counts["updated"],
+        "neuron_spike": counts["spikes"],
+        **dict.fromkeys((SYNAPSES[k] for k in formats.values()), 0),
+        "packet": counts["packets"],
+        "packet_receive": counts["packets"] + counts["input_packets"],
+        "input_packet": counts["input_packets"],
+        "hop_ew": counts["hops_ew"],
+        "hop_ns": counts["hops_ns"],
+        "hop_chip": counts["hops_chip"],
+        "synapse_update": counts["weight_updates"],
+        "trace_update": counts["trace_updates"],
+    }
+    for name, kind in formats.items():
+        events[SYNAPSES[kind]] += meter.synaptic_events[name]
+    lines, unpriced = [], []
+    for name, count in events.items():
+        c = chip.constant("energy", name)
+        if c.within or not count:
+            continue
+        if c.unknown:
+            unpriced.append(f"{count:,} x {name}: {c.note or 'no public figure'}")
+        lines.append(Line(name, UNIT_OF[name], count, c.value, c.kind, chip.sources.get(c.source, ""), c.note))
+    return tuple(lines), tuple(unpriced)
+
+
+def untimed(chip: Chip, counts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the events that happened and have no public time; none on a chip that runs in real time."""
+    if chip.time("tick") is not None:
+        return ()
+    happened = {
+        "neuron_update": counts["updated"],
+        "neuron_spike": counts["spikes"],
+        "packet": counts["packets"],
+        "packet_receive": counts["packets"] + counts["input_packets"],
+        "input_packet": counts["input_packets"],
+        "hop_ew": counts["hops_ew"],
+        "hop_ns": counts["hops_ns"],
+        "hop_chip": counts["hops_chip"],
+        "synapse_update": counts["weight_updates"],
+        "trace_update": counts["trace_updates"],
+        "barrier": 1,
+    }
+    return tuple(n for n, count in happened.items() if count and chip.constant("time", n).unknown)
+
+
+def by_layer(
+    network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals
+) -> dict[str, dict[str, Any]]:
+    """Counts and joules by unit of every population: soma and packets of its own spikes, synapses read by it."""
+    out = {}
+    traces: dict[str, int] = {}  # charged to the population that holds the plastic synapses
+    for q in network.projections:
+        traces[q.post] = traces.get(q.post, 0) + trace_updates(q, meter.spikes)
+    for row, p in zip(meter.by_layer.tolist(), sources(network), strict=True):
+        packets, _, ew, ns = row[:4]
+        is_input = p.name not in totals.updated
+        into = {q.name: meter.synaptic_events[q.name] for q in network.projections if q.post == p.name}
+        updates = {q.name: n for q in network.projections if (n := totals.weight_updates.get(q.name, 0))}
+        learned = sum(n for name, n in updates.items() if network[name].post == p.name)
+        accessed = 0 if is_input else p.size * meter.steps
+        joules = {
+            "soma": _joules(chip, neuron_access=accessed, neuron_update=totals.updated.get(p.name, 0))
+            + (0.0 if is_input else _joules(chip, neuron_spike=meter.spikes[p.name])),
+            "synapse": sum(n * (chip.energy(SYNAPSES[formats[name]]) or 0.0) for name, n in into.items()),
+            "network": _joules(chip, hop_ew=ew, hop_ns=ns, **{"input_packet" if is_input else "packet": packets}),
+            "learning": _joules(chip, synapse_update=learned, trace_update=traces.get(p.name, 0)),
+        }
+        out[p.name] = {
+            "neurons": p.size,
+            "spikes": meter.spikes[p.name],
+            "accessed": accessed,
+            "updated": totals.updated.get(p.name, 0),
+            "changed": None if totals.changed is None else totals.changed.get(p.name, 0),
+            "synaptic_events": sum(into.values()),
+            "synaptic_events_nonzero": sum(meter.nonzero_events[name] for name in into),
+            "packets": packets,
+            "hops_ew": ew,
+            "hops_ns": ns,
+            "weight_updates": learned,
+            "joules": joules,
+        }
+    return out
+
+
+def by_projection(
+    network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals
+) -> dict[str, dict[str, Any]]:
+    """Counts and joules of every projection: its synapses read and changed, the packets that carry its spikes."""
+    out = {}
+    for q in network.projections:
+        ways = meter.by_projection[q.name]
+        counted = [None] * 3 if ways is None else ways.tolist()
+        events, learned = meter.synaptic_events[q.name], totals.weight_updates.get(q.name, 0)
+        changed = trace_updates(q, meter.spikes)
+        out[q.name] = {
+            "synapses": q.synapses,
+            "synaptic_events": events,
+            "synaptic_events_nonzero": meter.nonzero_events[q.name],
+            **dict(zip(("packets", "hops_ew", "hops_ns"), counted, strict=True)),
+            "weight_updates": learned,
+            "trace_updates": changed,
+            "joules": {
+                "synapse": events * (chip.energy(SYNAPSES[formats[q.name]]) or 0.0),
+                "learning": _joules(chip, synapse_update=learned, trace_update=changed),
+            },
+        }
+    return out
+
+
+def by_core(chip: Chip, meter: Meter, synapse_price: float) -> dict[str, list[Any]]:
+    """Counts and joules of every used core, as columns; ``synapse_price``: mean joules of a synaptic event."""
+    table = meter.by_core[:-1]
+    columns = {name: table[:, i] for i, name in enumerate(COLUMNS) if name != "hops_chip"}
+    soma = meter.neurons * meter.steps * (chip.energy("neuron_access") or 0.0)
+    soma = soma + meter.core_updated * (chip.energy("neuron_update") or 0.0)
+    soma = soma + meter.core_spikes * (chip.energy("neuron_spike") or 0.0)
+    network = columns["packets"] * (chip.energy("packet") or 0.0)
+    network = network + columns["hops_ew"] * (chip.energy("hop_ew") or 0.0)
+    network = network + columns["hops_ns"] * (chip.energy("hop_ns") or 0.0)
+    data = {"core": meter.cores, "neurons": meter.neurons, "spikes": meter.core_spikes}
+    data |= {"accessed": meter.neurons * meter.steps, "updated": meter.core_updated, "changed": meter.core_changed}
+    data |= columns
+    data |= {"soma": soma, "synapse": columns["synaptic_events"] * synapse_price, "network": network}
+    return {name: np.asarray(column).tolist() for name, column in data.items()}
+
+
+def _joules(chip: Chip, **events: int) -> float:
+    return sum(count * (chip.energy(name) or 0.0) for name, count in events.items())

@@ -1,0 +1,1 @@
+"""The cost report as data, tables, text in a terminal, and HTML."""

@@ -1,0 +1,152 @@
+"""The cost report: one run billed for a chip and its sisters, the placement, and the dense twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...network import Network
+from ...simulation import simulate
+from ..bill import Bill, make_bill, prepare
+from ..chip import Chip, chips, load_chip
+from ..counting.meter import Meter
+from ..dense import dense_twin
+from ..mapping.placement import Placement
+from ..mapping.traffic import Placed, place
+from ..streaming import run_metered
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """What a run costs, complete.
+
+    bill : on the chip that was asked for.    others : bills on further chips, or the reason why there is none.
+    interval : energies of one item over all profiles of the chip's family: low, high (None: open), and by profile.
+    twin : the dense twin (:func:`snmem.cost.dense.dense_twin`).
+    placed : what the placement gained, if it was chosen.
+    """
+
+    bill: Bill
+    others: Mapping[str, Bill | str]
+    interval: Mapping[str, Any]
+    twin: Mapping[str, Any]
+    placed: Placed | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data: the bill's tables, ``dense_twin``, ``chips`` and, if chosen, ``placement``."""
+        data = self.bill.to_dict()
+        data["energy"]["interval"] = dict(self.interval)
+        data["dense_twin"] = dict(self.twin)
+        data["chips"] = {
+            name: {"refused": other} if isinstance(other, str) else _summary(other)
+            for name, other in self.others.items()
+        }
+        if self.placed:
+            gains = {key: self.placed.gain(key) for key in ("network_joules", "seconds")}
+            data["placement"] = {"taken": self.placed.strategy, "gains": gains, "candidates": dict(self.placed.table)}
+        return data
+
+    def __rich__(self) -> Any:
+        from .terminal import report_tables
+
+        return report_tables(self)
+
+    def html(self) -> str:
+        """The report as one HTML page that needs no other file."""
+        from .html import report_page
+
+        return report_page(self)
+
+
+def _summary(bill: Bill) -> dict[str, Any]:
+    per = bill.per_item()
+    keys = ("joules_per_item", "dynamic_joules_per_item", "static_joules_per_item", "seconds_per_item")
+    out: dict[str, Any] = {k: per[k] for k in keys} | {"lower_bound": bill.lower_bound, "interval": dict(bill.interval)}
+    return out | {"unpriced": list(bill.unpriced), "violations": list(bill.mapping["violations"])}
+
+
+def cost_report(
+    network: Network,
+    inputs: Mapping[str, Any] | None,
+    steps: int,
+    chip: str | Path | Chip,
+    *,
+    also: Iterable[str | Path | Chip] | None = None,
+    placement: str | Placement = "in_order",
+    objective: str = "both",
+    backend: str = "event",
+    synapses: str | Mapping[str, str] = "dense",
+    step_time: float | None = None,
+    items: int = 1,
+    limits: str = "error",
+    evaluations: int = 1,
+    number: str = "fp16",
+    parameters: int | None = None,
+    per_step: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> CostReport:
+    """Simulate once and bill the run for a chip, for others, and for dense arithmetic.
+
+    Parameters
+    ----------
+    also : further chips; default: the other profiles of the same family. One that gives no joules, or that the network
+        does not fit, is listed with the reason.
+    placement : "in_order", "traffic" (:func:`snmem.cost.place`, by the traffic of this very run), or a Placement.
+    evaluations, number, parameters : of the dense twin (:func:`snmem.cost.dense.dense_twin`).
+    others : as in :func:`snmem.cost.measure`.
+
+    Raises
+    ------
+    InputError
+        for what :func:`snmem.cost.measure` refuses, a chip without public energies included.
+    """
+    profile = load_chip(chip)
+    placed = None
+    if isinstance(placement, str):
+        if placement not in ("in_order", "traffic"):
+            raise InputError(f'cost: placement must be "in_order", "traffic" or a Placement, got {placement!r}')
+        spikes = simulate(network, inputs, steps, backend).spikes if placement == "traffic" else None
+        placed = place(network, profile, spikes, objective=objective) if placement == "traffic" else None
+    chosen = placed.placement if placed else placement if isinstance(placement, Placement) else None
+    order = prepare(network, profile, chosen, synapses, step_time, items, limits)
+    orders, refused = [order], {}
+    for other in _family(profile) if also is None else also:
+        given = load_chip(other)
+        try:
+            orders.append(prepare(network, given, None, synapses, step_time, items, limits))
+        except InputError as error:
+            refused[given.name] = str(error)
+    meters = [Meter(network, o.placement, o.chip, o.formats, per_step=per_step and o is order) for o in orders]
+    totals = run_metered(meters, inputs, steps, backend, progress=progress)
+    bills = [make_bill(o, m, totals) for o, m in zip(orders, meters, strict=True)]
+    family = {b.chip: b for o, b in zip(orders, bills, strict=True) if o.chip.family == profile.family}
+    others: dict[str, Bill | str] = {b.chip: b for b in bills[1:]}
+    twin = dense_twin(network, bills[0], evaluations=evaluations, number=number, parameters=parameters)
+    return CostReport(bills[0], others | refused, _interval(family), twin, placed)
+
+
+def cost_nir(
+    path: str | Path, chip: str | Path | Chip, steps: int, inputs: Mapping[str, Any] | None = None, **options: Any
+) -> CostReport:
+    """:func:`cost_report` of a NIR file; FileError if it cannot be read."""
+    from ...nir_io import read_nir
+
+    return cost_report(read_nir(path), inputs, steps, chip, **options)
+
+
+def _family(chip: Chip) -> list[str]:
+    """The other shipped profiles of the same chip."""
+    return [n for n in chips() if n != chip.name and chip.family and load_chip(n).family == chip.family]
+
+
+def _interval(bills: Mapping[str, Bill]) -> dict[str, Any]:
+    """Low and high over the profiles of a family; a profile that is a lower bound does not set the high end."""
+    out: dict[str, Any] = {"by_profile": {name: dict(b.interval) for name, b in bills.items()}}
+    for part in ("dynamic", "static", "total"):
+        lows = [b.interval[part][0] for b in bills.values() if b.interval[part][0] is not None]
+        highs = [b.interval[part][1] for b in bills.values() if b.interval[part][1] is not None]
+        out[part] = [min(lows, default=None), max(highs, default=None)]
+    return out

@@ -1,0 +1,44 @@
+"""Bills and reports for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import tables
+from .tables import Table, si
+
+if TYPE_CHECKING:
+    from ..bill import Bill
+    from .build import CostReport
+
+__all__ = ["bill_table", "report_tables", "si"]
+
+
+def _rich(table: Table) -> Any:
+    from rich.table import Table as RichTable
+
+    out = RichTable(title=table.title, title_justify="left")
+    for i, name in enumerate(table.columns):
+        out.add_column(name, justify="right" if i else "left")
+    for row in table.rows:
+        out.add_row(*row, style="bold" if row[0] == "total" else "")
+    return out
+
+
+def _group(parts: list[Table], bill: Bill) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(*map(_rich, parts), Text("\n".join(tables.notes(bill))))
+
+
+def bill_table(bill: Bill) -> Any:
+    """A rich renderable: counts and dynamic energy, static and host energy, time, mapping, what is missing."""
+    return _group([tables.prices(bill), tables.totals(bill)], bill)
+
+
+def report_tables(report: CostReport) -> Any:
+    """A rich renderable of the whole report."""
+    bill = report.bill
+    own = [tables.prices(bill), tables.totals(bill), tables.layers(bill), tables.times(bill), tables.limits(bill)]
+    return _group([*own, tables.chips(report), *tables.twin(report), *tables.placements(report)], bill)

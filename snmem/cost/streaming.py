@@ -1,0 +1,111 @@
+"""Simulate and bill in one go: chunk by chunk, in memory that does not grow with the activity of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..network import Network
+from ..simulation import simulate
+from ..spikes import Recording, Spikes
+from .bill import Bill, make_bill, prepare
+from .chip import Chip
+from .counting.activity import Activity, traces_needed
+from .counting.meter import Meter
+from .mapping.placement import Placement
+from .pricing import Totals
+
+#: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 8 steps).
+CHUNK_VALUES, MOST_VALUES = 3 * 2**15, 2**22
+
+
+def measure(
+    network: Network,
+    inputs: Mapping[str, Any] | None,
+    steps: int,
+    chip: str | Path | Chip,
+    *,
+    backend: str = "event",
+    placement: Placement | None = None,
+    synapses: str | Mapping[str, str] = "dense",
+    updated: str = "counted",
+    step_time: float | None = None,
+    items: int = 1,
+    limits: str = "error",
+    detailed: bool = True,
+    per_step: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Bill:
+    """Simulate ``network`` for ``steps`` steps and return the bill; no recording is kept.
+
+    Parameters as in :func:`snmem.simulate` and :func:`snmem.cost.bill`. Neurons updated are counted exactly, by step
+    and core. Memory holds a chunk of steps at a time, and 26 bytes per step for the step times (with ``per_step`` 106).
+
+    Raises
+    ------
+    InputError
+        for what :func:`snmem.simulate` and :func:`snmem.cost.bill` refuse.
+    """
+    order = prepare(network, chip, placement, synapses, step_time, items, limits)
+    meter = Meter(network, order.placement, order.chip, order.formats, detailed, per_step)
+    return make_bill(order, meter, run_metered([meter], inputs, steps, backend, updated, progress))
+
+
+def run_metered(
+    meters: Sequence[Meter],
+    inputs: Mapping[str, Any] | None,
+    steps: int,
+    backend: str = "event",
+    updated: str = "counted",
+    progress: Callable[[int], None] | None = None,
+) -> Totals:
+    """Simulate ``steps`` steps once, under all meters (of one network); returns the totals they do not keep."""
+    if updated not in ("counted", "all"):
+        raise InputError(f'measure: updated must be "counted" or "all", got {updated!r}')
+    network = meters[0].network
+    activity = Activity(network)
+    names = traces_needed(network) if updated == "counted" else []
+    given = {name: _spikes(network, name, value, steps) for name, value in (inputs or {}).items()}
+    sums = {p.name: np.zeros(2, np.int64) for p in network.neurons}
+    learned = {q.name: 0 for q in network.projections if q.plasticity}
+    neurons = sum(p.size for p in network.neurons)
+    chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(8, MOST_VALUES // neurons))))
+    state = None
+    for low in range(0, max(steps, 1), chunk):
+        high = min(low + chunk, steps)
+        part = {name: s.between(low, high) if isinstance(s, Spikes) else s for name, s in given.items()}
+        run = simulate(network, part, high - low, backend, record=names, counters=updated != "counted", state=state)
+        state = run.state
+        _add(meters, activity, run, updated, sums)
+        for name, n in run.counters.weight_updates.items():
+            learned[name] += n
+        del run  # its spikes and traces, before the next ones come
+        if progress:
+            progress(high)
+    counts = [{name: int(s[i]) for name, s in sums.items()} for i in range(2)]
+    return Totals(counts[0], counts[1], learned)
+
+
+def _spikes(network: Network, name: str, value: Any, steps: int) -> Any:
+    """The input as Spikes of ``steps`` steps; what is not an input of the network is left for simulate to refuse."""
+    if name not in {p.name for p in network.inputs}:
+        return value
+    if isinstance(value, tuple) and len(value) == 2:
+        return Spikes.from_events(*value, steps=steps, size=network[name].size, name=f"input {name!r}")
+    return value if isinstance(value, Spikes) else Spikes.from_raster(value, name=f"input {name!r}")
+
+
+def _add(meters: Sequence[Meter], activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:
+    counts = run.counters.accessed, run.counters.changed or dict.fromkeys(sums, 0)
+    neurons = changes = None
+    if updated == "counted":
+        active = activity.chunk(run.spikes, run.traces, run.steps)
+        counts, neurons, changes = (active.updated, active.changed), active.neurons, active.changes
+    for meter in meters:
+        meter.add(run.spikes, run.steps, neurons, changes=changes)
+    for name, s in sums.items():
+        s += counts[0][name], counts[1][name]

@@ -1,0 +1,1 @@
+"""Time of a step: busy cores, and packets on the mesh between them."""

@@ -1,0 +1,1 @@
+"""What is installed: content folders, and whether everything works."""

@@ -1,0 +1,49 @@
+"""Input spikes for a network from a file."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import InputError
+from ..network import Network
+from ..spikes import Spikes
+from .spikes import read_spikes
+
+
+def load_inputs(
+    path: str | os.PathLike[str], network: Network, steps: int | None = None
+) -> tuple[dict[str, Spikes], int]:
+    """Read the input spikes of a run of ``network`` from a file of spikes (formats: :mod:`snmem.io.spikes`).
+
+    A file without names (.npy) fits a network with one input. Inputs left out are silent; spikes of the network's
+    other populations, which a file of a whole run holds too, are left aside.
+
+    Parameters
+    ----------
+    steps : length of the run; by default that of the longest record. Longer records are cut.
+
+    Returns
+    -------
+    Input name -> Spikes, and the number of steps.
+
+    Raises
+    ------
+    FileError
+        for a missing or damaged file.    InputError : for names and sizes that do not fit the network.
+    """
+    found = dict(read_spikes(path, steps).spikes)
+    sizes = {p.name: p.size for p in network.inputs}
+    known = ", ".join(sizes) or "none"
+    if set(found) == {""}:
+        if len(sizes) != 1:
+            raise InputError(f"{path}: a single raster fits a network with one input, this one has {known}")
+        found = {next(iter(sizes)): found[""]}
+    strangers = sorted(set(found) - {p.name for p in network.populations})
+    if strangers or not set(found) & set(sizes):
+        name = (strangers or sorted(found) or ["nothing"])[0]
+        raise InputError(f"{path}: holds spikes of {name!r}, but the network's inputs are {known}; name them so")
+    taken = {name: spikes for name, spikes in found.items() if name in sizes}
+    for name, spikes in taken.items():
+        if spikes.size != sizes[name]:
+            raise InputError(f"{path}: input {name!r} is given {spikes.size} neurons, it has {sizes[name]}")
+    return taken, steps or max(s.steps for s in taken.values())

@@ -1,0 +1,279 @@
+"""From a Network or a NIR file to a Python module for Lava, with a report of everything that was decided.
+
+1. :func:`~snmem.lava.compiler.preparation.prepare`: v_reset shifted to 0, every projection at least
+   one step (latency table).
+2. :func:`snmem.quantization.calibration.calibrate`, for fixed point.
+3. :mod:`snmem.lava.compiler.module`: a module with ``inp`` and ``out`` ports, and its parameters.
+4. :mod:`snmem.cost.mapping.limits`: cores of Loihi 1 and 2, and the limit that binds.
+5. Spikes on given or random input: the float network, its integer twin, and the module itself on Lava.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...backends.reference import initial_state
+from ...cost.mapping.limits import CHIPS, check_limits, core_table
+from ...errors import BackendError, InputError
+from ...network import Network, Population
+from ...quantization.calibration import STRATEGIES, calibrate
+from ...quantization.calibration import report as quantization_report
+from ...quantization.grid import Quantized
+from ...retime import retime
+from ...simulation import simulate
+from ...spikes import Spikes
+from ..plan import sign_of
+from ..shim import missing
+from .module import Written, lava_parameters, never_spikes, write_module
+from .preparation import Prepared, prepare
+from .run import run_module
+
+ARITHMETICS = ("fixed", "float")
+#: Steps of random sample input, at least.
+_SAMPLE = 500
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What :func:`compile` returns.
+
+    network : the network that the module runs: LoihiLIF for fixed point.
+    start : population -> v before the first step, where it is not 0.    late : steps by which populations run late.
+    report : plain data: populations, projections, limits, latency, agreement, changes, warnings, choices, files, ok.
+    """
+
+    network: Network
+    start: Mapping[str, Any]
+    late: Mapping[str, int]
+    report: dict[str, Any]
+
+
+def compile(
+    source: Network | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    arithmetic: str = "fixed",
+    quantization: str = "calibrated",
+    inputs: Mapping[str, Any] | None = None,
+    steps: int = 100,
+    rate: float = 0.1,
+    seed: int = 0,
+    start: str = "zero",
+    chip: str | None = None,
+    lava: bool = True,
+    report: Callable[[str], None] = lambda message: None,
+    **options: Any,
+) -> Compiled:
+    """Compile a network into the folder ``out``: ``network.py`` and ``parameters.npz``.
+
+    Parameters
+    ----------
+    source : a Network, or a NIR file.    options : of :func:`snmem.nir_io.read_nir`, for a file.
+    title : what the module calls itself; by default the file's name.
+    arithmetic : "fixed" (Loihi's integers) or "float".
+    quantization : how scales are chosen, for fixed point (:func:`snmem.quantization.calibration.calibrate`). Sample
+        input is ``inputs``, or Poisson spikes from another seed than those compared on.
+    inputs, steps : spikes to compare on (as for :func:`snmem.simulate`); by default Poisson spikes with ``rate`` per
+        line and step, from ``seed``.
+    start : neurons whose v_reset is shifted begin at v = 0 ("zero") or at v_reset ("reset").
+    chip : a chip profile whose limits must hold; by default limits of Loihi 1 and 2 are reported only.
+    lava : run the module on Lava and compare; without Lava installed the report says so.
+    report : called with what happens.
+
+    Raises
+    ------
+    FileError, InputError, NetworkError
+        naming node, population or projection, the limit, the value, and the remedy.    BackendError : Lava failed.
+    """
+    from ...verify import poisson
+
+    if arithmetic not in ARITHMETICS:
+        raise InputError(f"compile: arithmetic={arithmetic!r}; use one of {', '.join(ARITHMETICS)}")
+    if quantization not in STRATEGIES:
+        raise InputError(f"compile: quantization={quantization!r}; use one of {', '.join(STRATEGIES)}")
+    choices: list[Any] = []
+    network = source if isinstance(source, Network) else _read(source, choices, options)
+    title = title or ("network" if isinstance(source, Network) else Path(source).name.removesuffix(".nir"))
+    report("preparing the network")
+    prepared = _prepared(network, arithmetic, start)
+    given = poisson(network, steps, seed, rate) if inputs is None else inputs
+    quantized = None
+    if arithmetic == "fixed" and network.arithmetic == "float":
+        report("choosing scales")
+        length = max(steps, _SAMPLE) if inputs is None else steps
+        seen = poisson(network, length, seed + 1, rate) if inputs is None else inputs
+        quantized = calibrate(prepared.network, seen, length, quantization)
+    made = quantized.network if quantized else prepared.network
+    begin = _integer_start(prepared, quantized)
+    limits = _limits(made, chip, report)
+    report("writing the module")
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = write_module(folder, made, title, prepared.late, begin, _summary(arithmetic))
+    agreement = _agreement(network, prepared, made, begin, given, steps, folder if lava else None, report)
+    plastic = any(q.plasticity for q in network.projections)
+    found = quantization_report(prepared.network, quantized, given, steps) if quantized and not plastic else None
+    data = {
+        "title": title,
+        "arithmetic": arithmetic,
+        "quantization": quantized.strategy if quantized else None,
+        "populations": [_population(p, prepared, found, begin) for p in made.neurons],
+        "projections": _projections(made, network, quantized, found, written),
+        "limits": limits,
+        "latency": {p.name: prepared.late[p.name] for p in network.populations},
+        "agreement": agreement,
+        "changes": list(prepared.changes),
+        "warnings": _warnings(found),
+        "choices": [str(c) for c in choices],
+        "files": [str(f) for f in written.files],
+        "ok": agreement["ok"] and all(row["fits"] for row in limits.values() if chip),
+    }
+    return Compiled(made, begin, prepared.late, data)
+
+
+def _summary(arithmetic: str) -> str:
+    twin = 'backend "loihi"' if arithmetic == "fixed" else 'backends "reference" and "event"'
+    return f"Every population spikes as with snmem's {twin}, late by the steps listed below."
+
+
+def _read(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
+    from ...nir_io import read_nir
+
+    return read_nir(path, report=choices.append, **options)
+
+
+def _prepared(network: Network, arithmetic: str, start: str) -> Prepared:
+    if network.arithmetic == "float":
+        return prepare(network, start)
+    if arithmetic == "float":
+        raise InputError("compile: the network is in Loihi's integers; compile it with arithmetic='fixed'")
+    moved = retime(network)
+    return Prepared(moved.network, {}, moved.late, moved.early, ())
+
+
+def _integer_start(prepared: Prepared, quantized: Quantized | None) -> dict[str, Any]:
+    if quantized is None:
+        return dict(prepared.start)
+    return quantized.start(prepared.start)
+
+
+def _limits(network: Network, chip: str | None, report: Callable[[str], None]) -> dict[str, Any]:
+    report("placing neurons on cores")
+    if chip:
+        found = check_limits(network, chip)
+        return {found["chip"]: found}
+    return {name: core_table(network, name) for name in CHIPS}
+
+
+def aligned(
+    network: Network, late: Mapping[str, int], inputs: Mapping[str, Any], steps: int, start: Any
+) -> tuple[dict[str, Spikes], Mapping[str, Any]]:
+    """Spikes of a retimed network, moved back to the steps of the original, and the weights it learned."""
+    total = steps + max(late.values())
+    given = {p.name: _events(inputs.get(p.name)) for p in network.inputs}
+    if any(map(np.any, start.values())):  # only the reference begins at any v
+        run = simulate(network, given, total, "reference", state=initial_state(network, start))
+    else:
+        run = simulate(network, given, total, "loihi" if network.arithmetic == "loihi" else "event")
+    return {name: s.between(late[name], late[name] + steps) for name, s in run.spikes.items()}, run.weights
+
+
+def _events(value: Any) -> Any:
+    if value is None:
+        return ((), ())
+    return (value.step, value.neuron) if isinstance(value, Spikes) else value
+
+
+def _agreement(
+    network: Network,
+    prepared: Prepared,
+    made: Network,
+    begin: dict[str, Any],
+    inputs: Mapping[str, Any],
+    steps: int,
+    folder: Path | None,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Differing cells: given network against prepared, against integers; integers (or float) against Lava."""
+    report("comparing spikes")
+    original = simulate(network, inputs, steps, "loihi" if network.arithmetic == "loihi" else "event").spikes
+    given = {p.name: original[p.name] for p in network.inputs}
+    twin, learned = aligned(made, prepared.late, given, steps, begin)
+    found: dict[str, Any] = {"steps": steps, "spikes": {p.name: len(original[p.name]) for p in network.neurons}}
+    if network.arithmetic == "float":
+        same, _ = aligned(prepared.network, prepared.late, given, steps, prepared.start)
+        found["prepared"] = _differing(original, same, network)
+    if made.arithmetic == "loihi" and network.arithmetic == "float":
+        found["quantised"] = _differing(original, twin, network)
+    absent = missing()
+    if folder is None or absent:
+        return {**found, "lava": {"ran": False, "why": absent or "not asked for"}, "ok": True}
+    report("running the module on Lava")
+    try:
+        out = run_module(folder, given, steps, run_seconds(made, steps))
+    except BackendError as error:
+        raise BackendError(f"compile: the module was written, but {error}") from error
+    lava = {p.name: Spikes.from_raster(out[p.name]) for p in made.neurons}
+    found["lava"] = {"ran": True, **_differing(twin, lava, network)}
+    if learned:
+        worst = {name: float(np.abs(out[f"{name}.weights"] - w.toarray()).max()) for name, w in learned.items()}
+        found["lava"]["weights"] = worst  # floating point: sums of another order
+    found["ok"] = found["lava"]["cells"] == 0 and max(found["lava"].get("weights", {"": 0.0}).values()) < 1e-9
+    return found
+
+
+def run_seconds(network: Network, steps: int) -> float:
+    """Time after which a run of the module must be stuck: about 20 times what it needs."""
+    processes = len(network.populations) * 2 + len(network.projections)
+    synapses = sum(q.synapses for q in network.projections)
+    learning = sum(q.weights.shape[0] * q.weights.shape[1] for q in network.projections if q.plasticity)
+    return 90 + processes + (0.01 * processes + 1e-7 * synapses + 5e-7 * learning) * steps
+
+
+def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
+    by_population = {p.name: a[p.name].differing(b[p.name])[0] for p in network.neurons}
+    return {"cells": sum(by_population.values()), "by_population": by_population}
+
+
+def _warnings(found: dict[str, Any] | None) -> list[str]:
+    """Populations whose u leaves its range if all synapses are active at once, a sentence each."""
+    return [
+        f"population {name!r}: all synapses active at once would take u to {row['u_worst']:.2f} times its range, "
+        f"where it wraps around; on this input it reaches {row['u_peak']:.2f}. --quantization grid keeps room for all"
+        for name, row in (found["populations"] if found else {}).items()
+        if row["u_worst"] > 1
+    ]
+
+
+def _population(p: Population, prepared: Prepared, found: dict[str, Any] | None, begin: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": p.name, "size": p.size, "late": prepared.late[p.name]}
+    row |= {"spiking": not never_spikes(p), "parameters": lava_parameters(p), "start": begin.get(p.name, 0)}
+    row |= {"spikes_before_start": p.name in prepared.early}
+    return row | (found["populations"][p.name] if found else {})
+
+
+def _projections(
+    made: Network, network: Network, quantized: Quantized | None, found: dict[str, Any] | None, written: Written
+) -> list[dict[str, Any]]:
+    """A row per projection of the network given; its Lava connections under ``parts``."""
+    rows = []
+    for q in network.projections:
+        parts = quantized.parts[q.name] if quantized else (q.name,)
+        row: dict[str, Any] = {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": q.delay}
+        row |= found["projections"][q.name] if found else {}
+        row["parts"] = [_part(made, name, written) for name in parts if name in written.kinds]
+        rows.append(row)
+    return rows
+
+
+def _part(made: Network, name: str, written: Written) -> dict[str, Any]:
+    q = made[name]
+    sign = sign_of(q.weights) if made.arithmetic == "loihi" else None
+    return {"name": name, "kind": written.kinds[name], "delay": q.delay, "exponent": q.exponent, "sign": sign}

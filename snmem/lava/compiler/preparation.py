@@ -1,0 +1,118 @@
+r"""A float network as Lava can hold it: v reset to 0, decays that 1 - d can express, every projection a step or more.
+
+* A neuron that resets to :math:`v_r \ne 0` is shifted, :math:`v' = v - v_r`: then
+  :math:`\theta' = \theta - v_r`, :math:`c' = c - (1 - \beta) v_r`, and v' begins at :math:`-v_r` (or at 0).
+* A reset by subtraction has no effect where :math:`\beta = 0` and becomes a reset to 0; elsewhere it is refused.
+* Lava stores 1 - alpha and 1 - beta in float64. Factors below 1/2 that are no multiples of 2**-53 are rounded to one.
+* Same-step projections get a delay (:mod:`snmem.retime`): populations then run late by the steps reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError, NetworkError
+from ...network import Network, Population
+from ...neuron import LIF
+from ...retime import retime
+
+STARTS = ("zero", "reset")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What :func:`prepare` returns.
+
+    network : float network with v_reset = 0 and every delay >= 1.
+    start : population name -> v before the first step, where it is not 0; a number or one per neuron.
+    late : population or input name -> steps by which its spikes come later than in the network given.
+    early : populations whose spikes of steps < ``late`` are to be left out (:class:`snmem.retime.Retimed`).
+    changes : what was changed, a sentence each.
+    """
+
+    network: Network
+    start: Mapping[str, Any]
+    late: Mapping[str, int]
+    early: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
+def prepare(network: Network, start: str = "zero") -> Prepared:
+    """Turn a float network into one that Lava can hold, which spikes the same (equations above).
+
+    Parameters
+    ----------
+    network : LIF populations. Learning rules stay as they are.
+    start : membrane potentials that are shifted begin at v = 0 as in the network given ("zero"), or at their reset
+        value ("reset").
+
+    Raises
+    ------
+    NetworkError
+        naming what Lava cannot hold: integers already, subtractive reset, timed clears of a population that
+        resets to another value than 0, cycles without enough delay.
+    """
+    if start not in STARTS:
+        raise InputError(f"start={start!r}: use one of {', '.join(STARTS)}")
+    if network.arithmetic == "loihi":
+        raise NetworkError("prepare: the network is in Loihi's integers already; pass a float network")
+    changes: list[str] = []
+    begin: dict[str, Any] = {}
+    populations = []
+    for p in network.populations:
+        made = p
+        if isinstance(p, Population):
+            made = _representable(_shifted(_zero_reset(p), start, begin, changes), changes)
+        populations.append(made)
+    retimed = retime(replace(network, populations=tuple(populations)), begin)
+    most = max(retimed.late.values())
+    if most:
+        changes.append(f"same-step projections take a step each: populations run up to {most} steps late")
+    return Prepared(retimed.network, begin, retimed.late, retimed.early, tuple(changes))
+
+
+def _zero_reset(p: Population) -> Population:
+    assert isinstance(p.neuron, LIF)
+    if p.neuron.reset == "zero":
+        return p
+    if np.any(p.neuron.beta):
+        raise NetworkError(
+            f"population {p.name!r} resets by subtraction, which Lava's and Loihi's neurons cannot; "
+            "train or convert it with reset to zero"
+        )
+    return replace(p, neuron=replace(p.neuron, reset="zero"))
+
+
+def _shifted(p: Population, start: str, begin: dict[str, Any], changes: list[str]) -> Population:
+    """``p`` with v measured from its reset value; enters v before the first step into ``begin``."""
+    neuron = p.neuron
+    assert isinstance(neuron, LIF)
+    if not np.any(neuron.v_reset):
+        return p
+    if p.clear_every:
+        raise NetworkError(
+            f"population {p.name!r} resets to v_reset = {np.max(neuron.v_reset):g} but is cleared to 0 every "
+            f"{p.clear_every} steps; Lava has one reset value: use v_reset = 0 or no clears"
+        )
+    low = np.asarray(neuron.v_reset)
+    bias = neuron.bias - (1 - np.asarray(neuron.beta)) * low
+    if start == "zero":
+        begin[p.name] = -low if low.ndim else -float(low)
+    changes.append(f"population {p.name!r}: v is measured from v_reset")
+    return replace(p, neuron=replace(neuron, theta=neuron.theta - low, bias=bias, v_reset=0.0))
+
+
+def _representable(p: Population, changes: list[str]) -> Population:
+    """``p`` with decay factors f such that 1 - (1 - f) = f."""
+    neuron = p.neuron
+    factors = {name: np.asarray(getattr(neuron, name)) for name in ("alpha", "beta")}
+    made = {name: 1 - (1 - factor) for name, factor in factors.items()}
+    worst = max(float(np.abs(made[name] - factor).max()) for name, factor in factors.items())
+    if worst == 0:
+        return p
+    changes.append(f"population {p.name!r}: decays rounded by up to {worst:.1g}, to what Lava can hold")
+    return replace(p, neuron=replace(neuron, **made))

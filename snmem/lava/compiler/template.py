@@ -1,0 +1,311 @@
+"""The parts of a written module that are the same for every network (see :mod:`snmem.lava.compiler.module`)."""
+
+HEAD = '''"""${title}
+
+${summary}
+
+Run it:    python ${file} input.npz output.npz [--steps N]
+           input.npz holds an array (steps, lines) of 0 and 1 per input, output.npz gets one (steps, neurons) per
+           population, already moved to the steps of the original network, and "name.v" of outputs without spikes.
+Embed it:  net = Network(); my_source.s_out.connect(net.inp); net.out.connect(my_sink.a_in); net.run(steps)
+           net.reset() between samples, or Network(sample_steps=N), which starts afresh every N steps.
+Ports      net.inputs[name], net.outputs[name]; net.inp and net.out are the first of each.
+
+${tables}
+"""
+
+import argparse
+import mmap
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+if sys.version_info >= (3, 11):  # Lava 0.10.0 was written for Python 3.10: its dataclasses need a hash
+    import dataclasses
+
+    _dataclass = dataclasses.dataclass
+
+    def _hashable(cls=None, /, **options):
+        def wrap(cls):
+            if cls.__module__.startswith("lava."):
+                options.setdefault("unsafe_hash", True)
+            return _dataclass(cls, **options)
+
+        return wrap if cls is None else wrap(cls)
+
+    dataclasses.dataclass = _hashable
+
+from lava.magma.core.decorator import implements, requires, tag
+${learning_imports}from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.process.variable import Var
+from lava.magma.core.resources import CPU
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.proc.dense import models as dense_models
+from lava.proc.dense.process import Dense
+from lava.proc.io.source import ${source_model}, RingBuffer
+from lava.proc.lif import models as lif_models
+from lava.proc.lif.process import LIF, LIFReset
+from lava.proc.monitor.process import Monitor
+from lava.proc.sparse import models as sparse_models
+from lava.proc.sparse.process import Sparse
+from lava.utils.weightutils import SignMode
+
+if sys.version_info >= (3, 11):
+    dataclasses.dataclass = _dataclass
+
+TAG = "${tag}"
+PARAMETERS = Path(__file__).with_name("${parameters}")
+#: Steps by which populations run late (every connection takes one), and outputs that show v instead of spikes.
+LATE = ${late}
+SILENT = ${silent}
+
+
+class Line(AbstractProcess):
+    """Passes spikes on, ``steps`` steps later; 0: in the same step."""
+
+    def __init__(self, size, steps, name):
+        super().__init__(steps=steps, name=name)
+        self.s_in = InPort((size,))
+        self.s_out = OutPort((size,))
+        self.held = Var((max(steps, 1), size), init=0)
+
+
+@implements(proc=Line, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt", "fixed_pt")
+class PyLine(PyLoihiProcessModel):
+    """Sends what came in ``steps`` steps ago before it receives, so that cycles do not block."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, bool)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, bool)
+    held: np.ndarray = LavaPyType(np.ndarray, np.int32)
+
+    def run_spk(self):
+        if self.proc_params["steps"] == 0:
+            self.s_out.send(self.s_in.recv())
+            return
+        slot = self.time_step % len(self.held)
+        self.s_out.send(self.held[slot].copy())
+        self.held[slot] = self.s_in.recv()
+
+
+class Record(AbstractProcess):
+    """Writes the spikes of step t (from 1) into row t - 1 of ``rows``.
+
+    ``rows`` is memory that this process shares with those that Lava forks, so reading it costs nothing; the sinks of
+    Lava itself send one number per message.
+    """
+
+    def __init__(self, steps, size, name):
+        rows = np.frombuffer(mmap.mmap(-1, steps * size), bool).reshape(steps, size)
+        super().__init__(rows=rows, name=name)
+        self.rows = rows
+        self.s_in = InPort((size,))
+
+
+@implements(proc=Record, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt", "fixed_pt")
+class PyRecord(PyLoihiProcessModel):
+    """Stores the spikes of this step."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, bool)
+
+    def run_spk(self):
+        self.proc_params["rows"][self.time_step - 1] = self.s_in.recv() != 0
+
+
+MODELS = {
+    LIF: lif_models.PyLifModel${suffix},
+    LIFReset: lif_models.PyLifResetModel${suffix},
+    Dense: dense_models.PyDenseModel${suffix},
+    Sparse: sparse_models.PySparseModel${suffix},
+    RingBuffer: ${source_model},
+    Line: PyLine,
+    Record: PyRecord,
+}
+
+
+${learning}class Network:
+    """The network as Lava processes, one attribute each; ``learned``: weights of projections that learn, by name.
+
+    Parameters
+    ----------
+    sample_steps : if given, every population is set to u = v = 0 every ``sample_steps`` steps, as many steps late as
+        it runs: samples may then follow one another without a pause.
+    """
+
+'''
+
+LEARNING = '''class Synapses(LearningDense):
+    """Lava's LearningDense, in which only the synapses of ``weights`` exist; shares its weights as ``now``."""
+
+    def __init__(self, weights, kind, **options):
+        full = weights.toarray().astype(kind)
+        mask = csr_matrix((np.ones(weights.nnz, bool), weights.indices, weights.indptr), weights.shape).toarray()
+        now = np.frombuffer(mmap.mmap(-1, max(full.nbytes, 1)), kind, count=full.size).reshape(full.shape)
+        now[:] = full
+        super().__init__(weights=full, absent=~mask, now=now, **options)
+        self.now = now
+
+
+class PySynapses(PyLearningDenseModel${suffix}):
+    """Learns, then takes away what is no synapse."""
+
+    implements_process = Synapses
+
+    def run_lrn(self):
+        super().run_lrn()
+        self.weights[self.proc_params["absent"]] = 0
+        self.proc_params["now"][:] = self.weights
+
+
+MODELS[Synapses] = PySynapses
+
+
+'''
+
+LEARNING_IMPORTS = """from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+from lava.proc.dense.models import PyLearningDenseModel${suffix}
+from lava.proc.dense.process import LearningDense
+"""
+
+LEARNING_METHODS = '''
+    def _learning(self, name, source, gate, target, weights, kind, sign, exponent, tags, **rule):
+        """Synapses that learn; ``gate``: port of the spikes that count as postsynaptic; ``tags``: of d and t."""
+        made = Synapses(
+            weights,
+            kind,
+            tag_2=np.full(weights.shape, tags[0]),
+            tag_1=np.full(weights.shape, tags[1]),
+            name=name,
+            weight_exp=exponent,
+            sign_mode=SignMode[sign],
+            learning_rule=Loihi2FLearningRule(t_epoch=1, **rule),
+        )
+        source.connect(made.s_in)
+        gate.connect(made.s_in_bap)
+        made.a_out.connect(target.a_in)
+        self.connections.append(made)
+        self.learned[name] = made.now
+        return made
+'''
+
+METHODS = '''
+    def _line(self, size, steps, name, source=None):
+        made = Line(size, steps, name)
+        if source is not None:
+            source.connect(made.s_in)
+        self.lines.append(made)
+        return made
+
+    def _neurons(self, name, size, restart=False, clear=None, **parameters):
+        """An LIF, or an LIFReset if it starts late, has timed clears, or samples follow one another."""
+        late, every = LATE[name], self.sample_steps
+        if every and clear:
+            raise ValueError(f"population {name!r} has timed clears of its own; leave out sample_steps")
+        if every or clear or restart:
+            interval, offset = clear or (every or 2**62, (late + 1) % (every or 2**62))
+            made = LIFReset(
+                shape=(size,), name=name, reset_interval=interval, reset_offset=offset, **parameters
+            )
+        else:
+            made = LIF(shape=(size,), name=name, **parameters)
+        self.timed = self.timed or (not every and restart)
+        self.populations[name] = made
+        self.start[name] = np.broadcast_to(np.asarray(parameters.get("v", 0)), (size,))
+        return made
+
+    def _connection(self, name, source, target, weights, dense, sign="MIXED", exponent=0):
+        """One Dense or Sparse; message bits let Lava multiply a Sparse in one go."""
+        options = {"name": name, "weight_exp": exponent, "sign_mode": SignMode[sign]}
+        made = Dense(weights=weights, **options) if dense else Sparse(weights=weights, num_message_bits=1, **options)
+        source.connect(made.s_in)
+        made.a_out.connect(target.a_in)
+        self.connections.append(made)
+        return made
+
+    def run_config(self, others=()):
+        """Lava's run configuration; ``others``: further processes of a class in MODELS. Lava finds those of yours."""
+        processes = [*self.populations.values(), *self.connections, *self.lines, *others]
+        models = {process: MODELS[type(process)] for process in processes}
+        return Loihi2SimCfg(select_tag=TAG, exception_proc_model_map=models)
+
+    def run(self, steps, others=()):
+        """Run ``steps`` steps more, with everything that is connected."""
+        first = next(iter(self.populations.values()))
+        first.run(RunSteps(num_steps=steps), self.run_config(others))
+
+    def stop(self):
+        """End Lava's processes."""
+        next(iter(self.populations.values())).stop()
+
+    def reset(self):
+        """Back to the state before the first step: u, v, and all spikes on their way. Call it between runs."""
+        if self.timed:
+            raise RuntimeError("populations with a bias start late here; use Network(sample_steps=...) for samples")
+        for name, population in self.populations.items():
+            population.u.set(np.zeros(population.u.shape))
+            population.v.set(self.start[name])
+        for connection in self.connections:
+            connection.a_buff.set(np.zeros(connection.a_buff.shape))
+        for line in self.lines:
+            line.held.set(np.zeros(line.held.shape))
+
+
+def _sparse(parameters, name):
+    part = (parameters[f"{name}.{key}"] for key in ("data", "indices", "indptr"))
+    return csr_matrix(tuple(part), shape=tuple(parameters[f"{name}.shape"]))
+
+
+def simulate(inputs, steps):
+    """Run on input rasters (name -> array (steps, lines)); returns name -> array (steps, neurons)."""
+    total = steps + max(LATE.values())
+    net, others = Network(), []
+    for name, port in net.inputs.items():
+        data = np.zeros((port.shape[0], total))
+        given = np.asarray(inputs.get(name, np.zeros((0, port.shape[0]))))[:steps]
+        if given.ndim != 2 or given.shape[1] != port.shape[0]:
+            raise ValueError(f"input {name!r} has shape {given.shape}, expected (steps, {port.shape[0]})")
+        data[:, : len(given)] = given.T
+        source = RingBuffer(data=data)
+        source.s_out.connect(port)
+        others.append(source)
+    records = {name: Record(total, p.s_out.shape[0], f"record of {name}") for name, p in net.populations.items()}
+    for name, record in records.items():
+        net.populations[name].s_out.connect(record.s_in)
+    monitors = {name: Monitor() for name in SILENT}
+    for name, monitor in monitors.items():
+        monitor.probe(net.populations[name].v, total)
+    net.run(total, [*others, *records.values()])
+    out = {name: record.rows[LATE[name] : LATE[name] + steps].copy() for name, record in records.items()}
+    for name, monitor in monitors.items():
+        data = next(iter(next(iter(monitor.get_data().values())).values()))
+        out[f"{name}.v"] = np.asarray(data).reshape(total, -1)[LATE[name] : LATE[name] + steps]
+    net.stop()
+    return {**out, **{f"{name}.weights": weights.copy() for name, weights in net.learned.items()}}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\\n")[0])
+    parser.add_argument("input", help="npz: input name -> array (steps, lines) of 0 and 1")
+    parser.add_argument("output", help="npz to write")
+    parser.add_argument("--steps", type=int, help="default: length of the longest input")
+    options = parser.parse_args()
+    with np.load(options.input) as file:
+        inputs = {name: file[name] for name in file.files}
+    steps = options.steps or max(len(raster) for raster in inputs.values())
+    np.savez_compressed(options.output, **simulate(inputs, steps))
+
+
+if __name__ == "__main__":
+    main()
+'''

@@ -1,0 +1,1 @@
+"""The nodes of NIR: linear maps, neurons, shapes."""

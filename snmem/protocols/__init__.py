@@ -1,0 +1,47 @@
+"""Published results beside our own: every recipe of ``models`` that reproduces one, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..installation.content import content_names, load_script
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that reproduce a published figure or table, e.g. "kwinner-retention"."""
+    return [n.replace("_", "-") for n in content_names("models") if hasattr(load_script("models", n), "reproduce")]
+
+
+def reproduce(
+    name: str,
+    quick: bool = False,
+    seed: int = 0,
+    out: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Run a recipe and compare its numbers with the published ones.
+
+    Parameters
+    ----------
+    name : a name of :func:`recipe_names`.
+    quick : fewer runs and shorter sequences, for a first look; rows that need more are left to the full form.
+    seed : seed of all randomness.
+    out : folder for the figures; None draws none.
+    report : told what happens.
+
+    Returns
+    -------
+    dict with ``rows`` (each ``name``, ``value``, ``published``, ``tolerance``, ``unit``, ``ok``), ``raw`` (further
+    figures, without published counterpart), ``files``, ``seed``, ``seconds`` and ``ok`` (all rows are).
+
+    Raises
+    ------
+    InputError
+        if there is no such recipe.
+    """
+    if name not in (known := recipe_names()):
+        raise InputError(f"recipe {name!r}: unknown; use one of {', '.join(known)}")
+    return load_script("models", name.replace("-", "_")).reproduce(quick=quick, seed=seed, out=out, report=report)

@@ -1,0 +1,268 @@
+r"""From a float network to the same network in Loihi's integers.
+
+Every population gets one scale S (weight units per unit of v), a power of two, so that for all of its neurons
+
+.. math::
+    v_{th} = \mathrm{round}(\theta S), \quad W 2^e = \mathrm{round}(w S), \quad
+    b = \mathrm{round}(64\, c\, S), \quad d_u = \mathrm{round}(4096 (1 - \alpha)) - 1, \quad
+    d_v = \mathrm{round}(4096 (1 - \beta))
+
+with mantissas W of 8 bits. S is the largest that keeps u within its 24 bits even if every synapse of a neuron is active
+(u wraps around, it does not saturate), thresholds within 17 bits, and exponents within reach. A projection whose
+integer
+weights need more than one mantissa's range is split into up to one projection per sign and magnitude, which costs no
+precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import NetworkError
+from ..loihi.rules import as_products
+from ..network import LOIHI_EXPONENT, Network, Population, Projection
+from ..neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from ..plasticity import SumOfProducts
+
+#: Largest weight mantissa of one sign, and the share by which a weight may be clipped for one more bit.
+_MANTISSA, _CLIP = 255, 1 / 255
+_VTH_MAX = LoihiLIF.limits["vth"][1]
+_TRACE_MAX = 127
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A Loihi network and how it came about.
+
+    network : the Network of LoihiLIF populations.
+    scale : population name -> S.
+    weight_error : projection name -> largest |W 2^e / S - w|, in units of the float weight.
+    clipped : projection name -> number of weights clipped to the mantissa's range.
+    parts : projection name -> names of the projections it became.
+    strategy : how the scales were chosen.
+    """
+
+    network: Network
+    scale: dict[str, float]
+    weight_error: dict[str, float]
+    clipped: dict[str, int]
+    parts: dict[str, tuple[str, ...]]
+    strategy: str = "grid"
+
+    def start(self, start: Mapping[str, Any]) -> dict[str, Any]:
+        """Membrane potentials of the float network (by population name) in Loihi's units."""
+        units = {name: np.round(LOIHI_SHIFT * self.scale[name] * np.asarray(v)) for name, v in start.items()}
+        return {name: v.astype(np.int64) for name, v in units.items()}
+
+
+def quantize(network: Network, scales: Mapping[str, float] | None = None, split: bool = True) -> Quantized:
+    """Convert a frozen float network to Loihi's integers (equations above).
+
+    Parameters
+    ----------
+    network : LIF populations with reset to zero. Instar and Outstar rules become sums of products with the nearest rate
+        that Loihi can hold; their weights, 0 or more, are whole numbers of which 127 (or S, if less) stand for 1.
+    scales : S by population name where the choice made here is not wanted. Powers of two keep dyadic weights exact.
+    split : False leaves every projection in one piece with one exponent; where it has both signs, Loihi then spends a
+        bit on the sign, and weights are even.
+
+    Raises
+    ------
+    NetworkError
+        naming the population or projection that Loihi cannot hold: subtractive reset, v_reset other than 0, a learning
+        rule, or a threshold, bias or weight out of range at every scale.
+    """
+    if network.arithmetic == "loihi":
+        raise NetworkError("quantize: the network is in Loihi's integers already; pass a float network")
+    scale = {p.name: (scales or {}).get(p.name) or _scale(network, p) for p in network.neurons}
+    populations = [
+        replace(p, neuron=_neuron(p, scale[p.name])) if isinstance(p, Population) else p for p in network.populations
+    ]
+    projections: list[Projection] = []
+    error, clipped, parts = {}, {}, {}
+    for q in network.projections:
+        convert = _plastic if q.plasticity else _projections if split else _whole
+        made, error[q.name], clipped[q.name] = convert(q, scale[q.post])
+        parts[q.name] = tuple(m.name for m in made)
+        projections += made
+    result = Network(tuple(populations), tuple(projections), network.outputs, network.dt)
+    return Quantized(result, scale, error, clipped, parts)
+
+
+def _incoming(network: Network, name: str) -> list[Projection]:
+    return [q for q in network.projections if q.post == name and q.synapses]
+
+
+def _scale(network: Network, p: Population) -> float:
+    """The largest useful power of two for population ``p``."""
+    return 2.0 ** np.floor(np.log2(largest_scale(network, p)))
+
+
+def largest_scale(network: Network, p: Population, current: float | None = None) -> float:
+    """The largest useful S for population ``p``.
+
+    ``current``: the largest |u| to reckon with, where it is not to be that of all synapses active at once.
+    """
+    incoming = _incoming(network, p.name)
+    neuron = p.neuron
+    alpha, theta, bias = (neuron.vector(n, p.size) for n in ("alpha", "theta", "bias"))
+    finite = theta[np.isfinite(theta)]
+    limits = [2.0**30]
+    if finite.size and np.abs(finite).max() > 0:
+        limits.append((_VTH_MAX + 0.5) / np.abs(finite).max())
+    if np.abs(bias).max() > 0:
+        limits.append(4095 * 2**7 / (LOIHI_SHIFT * np.abs(bias).max()))
+    if incoming:
+        peaks = [1.0 if q.plasticity else np.abs(q.weights.data).max() for q in incoming]
+        peaks = [w for w in peaks if w > 0]
+        if peaks:
+            limits.append(_MANTISSA * (1 + _CLIP) / min(peaks))
+            limits.append(_MANTISSA * 2.0 ** LOIHI_EXPONENT[1] / max(peaks))
+        arriving = sum(_arriving(q) for q in incoming)
+        # A current that is held (alpha = 1) is taken to get each synapse's spike once between two clears.
+        held = arriving / np.where(alpha == 1, 1, 1 - alpha)
+        most = held.max() if current is None else current
+        if most > 0:
+            limits.append((LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / most)
+    return min(limits)
+
+
+def _arriving(q: Projection) -> Any:
+    """The most that each neuron can get through ``q`` in a step; a weight that learns may become 1."""
+    if q.plasticity:
+        return np.diff(q.weights.indptr).astype(float)
+    return np.asarray(abs(q.weights).sum(axis=1)).ravel()
+
+
+def unit_of(scale: float) -> tuple[float, int]:
+    """What weight 1 of a plastic projection becomes, at most 127 (the largest trace), and the exponent beside it."""
+    exponent = max(0, int(np.ceil(np.log2(scale / (_TRACE_MAX + 1)))))
+    return min(scale / 2**exponent, _TRACE_MAX), exponent
+
+
+def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
+    """The integer projection that learns what ``q`` learns."""
+    data = q.weights.data
+    if isinstance(q.plasticity, SumOfProducts) or data.min(initial=0) < 0 or data.max(initial=0) > 1:
+        raise NetworkError(
+            f"quantize: projection {q.name!r} learns; it needs an Instar or Outstar rule and weights in [0, 1], or "
+            "to be frozen (Network.freeze)"
+        )
+    unit, exponent = unit_of(scale)
+    if exponent > LOIHI_EXPONENT[1]:
+        raise NetworkError(f"quantize: projection {q.name!r} learns and needs the exponent {exponent}; lower its scale")
+    weights: Any = q.weights.astype(np.float64)
+    weights.data = np.round(data * unit)
+    error = float(np.abs(weights.data / unit - data).max(initial=0))
+    rule = as_products(q, float(round(unit)), exact=False)
+    return [replace(q, weights=weights.astype(np.int32), exponent=exponent, plasticity=rule)], error, 0
+
+
+def _neuron(p: Population, scale: float) -> LoihiLIF:
+    """The integer parameters of population ``p``; NetworkError where one does not fit."""
+    owner, neuron = f"quantize: population {p.name!r}", p.neuron
+    assert isinstance(neuron, LIF)
+    if neuron.reset != "zero":
+        raise NetworkError(f"{owner} resets by subtraction; Loihi resets to zero only (use reset='zero')")
+    if np.any(neuron.v_reset):
+        raise NetworkError(f"{owner} resets to v_reset = {np.max(neuron.v_reset):g}; Loihi resets to zero only")
+    theta = neuron.vector("theta", p.size)
+    if (theta < 0).any():
+        raise NetworkError(f"{owner} has a threshold of {theta.min():g}; Loihi's thresholds are not negative")
+    vth = np.minimum(np.round(np.where(np.isfinite(theta), theta, 0) * scale), _VTH_MAX)
+    mantissa, exponent = _bias(owner, np.round(LOIHI_SHIFT * scale * neuron.vector("bias", p.size)))
+    return LoihiLIF(
+        du=np.clip(np.round(4096 * (1 - np.asarray(neuron.alpha))) - 1, 0, 4095),
+        dv=np.clip(np.round(4096 * (1 - np.asarray(neuron.beta))), 0, 4095),
+        vth=np.where(np.isfinite(theta), vth, _VTH_MAX),
+        bias_mant=mantissa,
+        bias_exp=exponent,
+    )
+
+
+def _bias(owner: str, bias: Any) -> tuple[Any, int]:
+    low, high = LoihiLIF.limits["bias_mant"]
+    for exponent in range(LoihiLIF.limits["bias_exp"][1] + 1):
+        mantissa = np.round(bias / 2**exponent)
+        if low <= mantissa.min() and mantissa.max() <= high:
+            return mantissa, exponent
+    raise NetworkError(
+        f"{owner} needs a bias of {np.abs(bias).max():g} units; the limit is {high * 2**7}; lower its scale"
+    )
+
+
+def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
+    """``q`` as one projection: the nearest mantissas of one exponent, even ones where it has both signs."""
+    exact = q.weights.data * scale
+    peak = np.abs(exact).max(initial=0)
+    mixed = exact.min(initial=0) < 0 < exact.max(initial=0)
+    exponent = 0
+    while peak > _MANTISSA * (1 + _CLIP) * 2.0**exponent and exponent < LOIHI_EXPONENT[1]:
+        exponent += 1
+    mantissa = np.round(exact / 2.0**exponent / (1 + mixed)) * (1 + mixed)
+    made = np.clip(mantissa, -256, 254) if mixed else np.clip(mantissa, -_MANTISSA, _MANTISSA)
+    weights: Any = q.weights.astype(np.int32)
+    weights.data = made.astype(np.int32)
+    error = float(np.abs(made * 2.0**exponent - exact).max(initial=0) / scale)
+    return [replace(q, weights=weights, exponent=exponent)], error, int((made != mantissa).sum())
+
+
+def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
+    """The integer projections that together carry ``q``, the largest weight error, and the number of clipped
+    weights."""
+    exact = q.weights.data * scale
+    pieces = []
+    error, clipped = 0.0, 0
+    for sign in (1, -1):
+        mine = (exact > 0) if sign > 0 else (exact < 0)
+        if sign > 0:
+            mine |= exact == 0
+        if mine.any():
+            for group, mantissa, exponent in _magnitudes(np.abs(exact), mine):
+                made = np.minimum(mantissa, _MANTISSA)
+                clipped += int((mantissa > _MANTISSA).sum())
+                error = max(error, float(np.abs(made * 2.0**exponent - np.abs(exact[group])).max() / scale))
+                pieces.append((group, sign * made, exponent))
+    if len(pieces) == 1:
+        group, mantissa, exponent = pieces[0]
+        weights = sp.csr_array((mantissa.astype(np.int16), q.weights.indices, q.weights.indptr), shape=q.weights.shape)
+        return [replace(q, weights=weights.astype(np.int32), exponent=exponent)], error, clipped
+    rows = np.repeat(np.arange(q.weights.shape[0]), np.diff(q.weights.indptr))
+    made = []
+    for i, (group, mantissa, exponent) in enumerate(pieces):
+        entries = (mantissa.astype(np.int32), (rows[group], q.weights.indices[group]))
+        weights = sp.csr_array(entries, shape=q.weights.shape)
+        made.append(replace(q, weights=weights, exponent=exponent, name=f"{q.name}.{i}"))
+    return made, error, clipped
+
+
+def _magnitudes(exact: Any, mine: Any) -> list[tuple[Any, Any, int]]:
+    """Split the weights ``exact[mine]`` (>= 0) into groups of one exponent each: (mask, mantissa, exponent).
+
+    One group, or two, if whole numbers can be kept exactly that way; else one group with the mantissa rounded.
+    """
+    small = mine & (exact <= _MANTISSA)
+    for groups in ((mine,), (small, mine & ~small)):
+        exponents = [_exact_exponent(exact[group]) for group in groups]
+        if None not in exponents:
+            pairs = zip(groups, exponents, strict=True)
+            return [(g, exact[g] / 2.0**e, e) for g, e in pairs if e is not None and g.any()]
+    top, high = LOIHI_EXPONENT
+    peak = exact[mine].max()
+    while peak > _MANTISSA * 2.0**top * (1 + _CLIP) and top < high:
+        top += 1
+    return [(mine, np.round(exact[mine] / 2.0**top), top)]
+
+
+def _exact_exponent(values: Any) -> int | None:
+    """The smallest exponent >= 0 with which all ``values`` are whole mantissas in range, or None."""
+    for exponent in range(LOIHI_EXPONENT[1] + 1):
+        mantissa = values / 2.0**exponent
+        if (mantissa == np.round(mantissa)).all() and mantissa.max(initial=0) <= _MANTISSA:
+            return exponent
+    return None

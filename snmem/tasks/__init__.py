@@ -1,0 +1,1 @@
+"""Tasks and data that memories and attention are tried on."""
