@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ._text import LONGEST_NAME, shortened
 from .errors import NetworkError
 from .neuron import LIF, LoihiLIF
 from .plasticity import Instar, Outstar, Rule, SumOfProducts
@@ -30,9 +32,17 @@ def _shape(owner: str, shape: int | Iterable[int]) -> tuple[int, ...]:
     return tuple(map(int, given))
 
 
-def _check_name(kind: str, name: object) -> None:
-    if not isinstance(name, str) or not name or "/" in name:
+def _name(kind: str, name: object) -> str:
+    """``name`` as a plain str, if every file and runtime can take it."""
+    if not isinstance(name, str) or not name or "/" in name[:LONGEST_NAME]:
         raise NetworkError(f'{kind} name {name!r}: must be a non-empty text without "/" (NIR files cannot hold it)')
+    if len(name) > LONGEST_NAME:
+        raise NetworkError(f"{kind} name {name[:20]!r}...: has {len(name):,} characters; use at most {LONGEST_NAME:,}")
+    for character in name:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            what = "control character" if character < "\ud800" else "lone surrogate"
+            raise NetworkError(f"{kind} name {name!r}: holds the {what} {character!r}; leave it out")
+    return str.__str__(name)  # not of a subclass, which prints and so hashes differently
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Input:
     shape: Any
 
     def __post_init__(self) -> None:
-        _check_name("input", self.name)
+        object.__setattr__(self, "name", _name("input", self.name))
         object.__setattr__(self, "shape", _shape(f"input {self.name!r}", self.shape))
 
     @property
@@ -76,7 +86,7 @@ class Population:
     clear_offset: int = 0
 
     def __post_init__(self) -> None:
-        _check_name("population", self.name)
+        object.__setattr__(self, "name", _name("population", self.name))
         owner = f"population {self.name!r}"
         object.__setattr__(self, "shape", _shape(owner, self.shape))
         if not isinstance(self.neuron, (LIF, LoihiLIF)):
@@ -147,8 +157,11 @@ class Projection:
     exponent: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or f"{self.pre}->{self.post}")
-        _check_name("projection", self.name)
+        name = self.name or shortened(f"{self.pre}->{self.post}", LONGEST_NAME)
+        object.__setattr__(self, "name", _name("projection", name))
+        for end in ("pre", "post"):  # as in _name
+            if isinstance(getattr(self, end), str):
+                object.__setattr__(self, end, str.__str__(getattr(self, end)))
         owner = f"projection {self.name!r}"
         object.__setattr__(self, "weights", _weights(owner, self.weights))
         if not isinstance(self.delay, (int, np.integer)) or self.delay < 0:
@@ -226,11 +239,7 @@ class Network:
         for name in ("populations", "projections", "outputs"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
-        for kind, items in (("population", self.populations), ("projection", self.projections)):
-            names = [item.name for item in items]
-            for name in names:
-                if names.count(name) > 1:
-                    raise NetworkError(f"network: two {kind}s are called {name!r}; give each its own name")
+        self._check_names()
         if not self.neurons:
             raise NetworkError("network: holds no population of neurons; add at least one Population")
         if not (np.isfinite(self.dt) and self.dt > 0):
@@ -238,11 +247,21 @@ class Network:
         object.__setattr__(self, "dt", float(self.dt))
         if len({p.neuron.arithmetic for p in self.neurons}) > 1:
             raise NetworkError("network: mixes LIF and LoihiLIF populations; use one arithmetic (see snmem.quantize)")
-        for name in self.outputs:
-            self._find(name, "network outputs")
+        outputs = tuple(self._find(name, "network outputs").name for name in self.outputs)
+        object.__setattr__(self, "outputs", outputs)
         for projection in self.projections:
             self._check_projection(projection)
         object.__setattr__(self, "update_order", self._update_order())
+
+    def _check_names(self) -> None:
+        kinds: dict[str, str] = {}
+        for kind, items in (("population", self.populations), ("projection", self.projections)):
+            for item in items:
+                before = kinds.get(item.name)
+                if before:
+                    both = f"two {kind}s" if before == kind else f"a {before} and a {kind}"
+                    raise NetworkError(f"network: {both} are called {item.name!r}; give each its own name")
+                kinds[item.name] = kind
 
     def _find(self, name: str, owner: str) -> Input | Population:
         for p in self.populations:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from .._text import LONGEST_NAME, unique
 from ..errors import InputError
 from ..network import Input, Network, Population, Projection
 from ..neuron import LIF
@@ -51,9 +52,7 @@ def _add_inputs(graph: Graph) -> None:
         return
     fed = {post for _, post in graph.edges}
     for name in [n for n in graph.nodes if n not in fed]:
-        new = f"input_{name}"
-        while new in graph.nodes:
-            new += "_"
+        new = unique(f"input_{name}", graph.nodes)
         shape = graph.nodes[name].shape_in
         graph.nodes[new] = Node(graph.store, new, "Input", {}, shape, shape)
         graph.edges.append((new, name))
@@ -233,9 +232,7 @@ class _Builder:
     def _drive(self, node: Node, constant: Array, late: int) -> None:
         """A constant on the current, from a neuron that fires in every step."""
         if not self.bias:
-            self.bias = "bias"
-            while self.bias in self.graph.nodes:
-                self.bias += "_"
+            self.bias = unique("bias", self.graph.nodes)
             self.populations.append(Population(self.bias, 1, LIF(beta=0.0, theta=0.5, bias=1.0)))
         what = "its bias acts on the current, through a neuron that fires in every step"
         self.settings.add(Choice("bias", self.bias, "deduced", what, (node.name,)))
@@ -284,14 +281,14 @@ class _Builder:
 
     def _named(self, drafts: list[_Draft]) -> tuple[Projection, ...]:
         """Projections under the name of the one node that holds their weights, or "pre->post"."""
-        out, taken = [], set()
+        out, taken = [], {p.name for p in self.populations}
         synapses = 0
         for d in drafts:
             synapses += d.matrix.nnz
             check_synapses(self.graph.nodes[d.post], synapses)
             arrow = f"{d.pre}->{d.post}"
-            names = (n for n in (d.name, arrow, f"{arrow} after {d.delay}") if n)
-            name = next((n for n in names if n not in taken), f"{arrow} {len(out)}")
+            names = [n for n in (d.name, arrow, f"{arrow} after {d.delay}") if n]
+            name = next((n for n in names if n not in taken and len(n) <= LONGEST_NAME), unique(names[-1], taken))
             taken.add(name)
             out.append(Projection(d.pre, d.post, d.matrix, d.delay, name=name))
         return tuple(out)

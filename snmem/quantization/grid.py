@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from .._text import unique
 from ..errors import NetworkError
 from ..loihi.rules import as_products
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
@@ -85,9 +86,13 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
     ]
     projections: list[Projection] = []
     error, clipped, parts = {}, {}, {}
+    taken = {item.name for item in (*network.populations, *network.projections)}
     for q in network.projections:
         convert = _plastic if q.plasticity else _projections if split else _whole
         made, error[q.name], clipped[q.name] = convert(q, scale[q.post])
+        if len(made) > 1:
+            made = [replace(m, name=unique(f"{q.name}.{i}", taken)) for i, m in enumerate(made)]
+            taken |= {m.name for m in made}
         parts[q.name] = tuple(m.name for m in made)
         projections += made
     result = Network(tuple(populations), tuple(projections), network.outputs, network.dt)
@@ -234,10 +239,10 @@ def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, 
         return [replace(q, weights=weights.astype(np.int32), exponent=exponent)], error, clipped
     rows = np.repeat(np.arange(q.weights.shape[0]), np.diff(q.weights.indptr))
     made = []
-    for i, (group, mantissa, exponent) in enumerate(pieces):
+    for group, mantissa, exponent in pieces:
         entries = (mantissa.astype(np.int32), (rows[group], q.weights.indices[group]))
         weights = sp.csr_array(entries, shape=q.weights.shape)
-        made.append(replace(q, weights=weights, exponent=exponent, name=f"{q.name}.{i}"))
+        made.append(replace(q, weights=weights, exponent=exponent))
     return made, error, clipped
 
 

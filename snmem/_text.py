@@ -1,0 +1,39 @@
+"""Text that comes from outside, such as the names in a file: shown without being acted upon, shortened, made unique."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Container
+
+#: Characters in a name, at most; names made from names stay below, so that a number fits at their end.
+LONGEST_NAME = 1000
+_LONGEST_DERIVED = LONGEST_NAME - 10
+#: Characters that steer a terminal or the direction of writing, or cannot be seen or encoded: C0 and C1 controls,
+#: line and paragraph separators, bidirectional controls, other invisible ones but the joiners of emoji, surrogates.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+
+
+def visible(text: object) -> str:
+    r"""``str(text)`` on one line, safe to show: control characters and the like as ``\x1b``, ``\n``, ``\u202e``."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), str(text))
+
+
+def shortened(text: str, length: int) -> str:
+    """``text``, or if it is longer than ``length``, its beginning and a hash of the whole."""
+    if len(text) <= length:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{text[: max(length - 13, 0)]}~{digest}"[:length]
+
+
+def unique(wanted: str, taken: Container[str], length: int = _LONGEST_DERIVED) -> str:
+    """``wanted``, shortened to ``length``, or with ``_2``, ``_3``, ... at its end where ``taken`` holds it."""
+    name = base = shortened(wanted, length)
+    number = 2
+    while name in taken:
+        name, number = f"{base}_{number}", number + 1
+    return name
