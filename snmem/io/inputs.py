@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from ..errors import InputError
 from ..network import Network
 from ..spikes import Spikes
-from .spikes import read_spikes
+from .rasters import read_rasters
+from .spikes import RASTERS, read_spikes
 
 
 def load_inputs(
@@ -20,20 +22,32 @@ def load_inputs(
 
     Parameters
     ----------
-    steps : length of the run; by default that of the longest record. Longer records are cut.
+    path : path
+        The file.
+    network : Network
+        Its inputs say which names and sizes fit.
+    steps : int or None
+        Length of the run; by default that of the longest record. Longer records are cut.
 
     Returns
     -------
-    Input name -> Spikes, and the number of steps.
+    tuple
+        Input name -> Spikes, and the number of steps.
 
     Raises
     ------
     FileError
-        for a missing or damaged file.    InputError : for names and sizes that do not fit the network.
+        for a missing or damaged file.
+    InputError
+        for names and sizes that do not fit the network.
     """
-    found = dict(read_spikes(path, steps).spikes)
     sizes = {p.name: p.size for p in network.inputs}
     known = ", ".join(sizes) or "none"
+    if Path(path).suffix in RASTERS:
+        expected = sizes | ({"": next(iter(sizes.values()))} if len(sizes) == 1 else {})
+        found = read_rasters(path, steps, expected)
+    else:
+        found = dict(read_spikes(path, steps).spikes)
     if set(found) == {""}:
         if len(sizes) != 1:
             raise InputError(f"{path}: a single raster fits a network with one input, this one has {known}")

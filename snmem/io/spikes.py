@@ -19,9 +19,12 @@ import numpy as np
 from ..errors import FileError, InputError
 from ..spikes import Spikes
 from .files import replace_file
+from .rasters import read_rasters
 
-#: Largest number of events, or of cells of a raster, that is read.
+#: Largest number of events that is read.
 LIMIT = 500_000_000
+#: Suffixes of the files that hold rasters.
+RASTERS = (".npy", ".npz")
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def read_spikes(path: str | os.PathLike[str], steps: int | None = None) -> Spike
     if not path.is_file():
         raise FileError(f"{path}: there is no such file")
     try:
-        found = _read_arrays(path) if path.suffix in (".npy", ".npz") else _read_events(path)
+        found = _read_rasters(path, steps) if path.suffix in RASTERS else _read_events(path)
     except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         if isinstance(error, (FileError, InputError)):
             raise
@@ -98,13 +101,8 @@ def read_spikes(path: str | os.PathLike[str], steps: int | None = None) -> Spike
     return found
 
 
-def _read_arrays(path: Path) -> SpikeFile:
-    loaded = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False)
-    arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    for name, array in arrays.items():
-        if array.size > LIMIT:
-            raise FileError(f"{path}: raster {name!r} has {array.size} cells; at most {LIMIT} are read")
-    spikes = {name: Spikes.from_raster(array, f"{path.name} {name}".strip()) for name, array in arrays.items()}
+def _read_rasters(path: Path, steps: int | None) -> SpikeFile:
+    spikes = read_rasters(path, steps)
     return SpikeFile(spikes, spikes_sha256(spikes))
 
 
