@@ -129,7 +129,8 @@ def test_report_counts_winners_and_overlap():
         (lambda: Race(slowest=1.5), ["slowest", "1.5"]),
         (lambda: SuccessiveApproximation().build("h", 5, 6, START, 1.0, 30, 0), ["k = 6", "5 units", "1..5"]),
         (lambda: Race().build("h", 5, 2, START, -1.0, 90, 0), ["span", "-1.0"]),
-        (lambda: kwta_strategy("lottery"), ["'lottery'", "successive_approximation, race"]),
+        (lambda: SuccessiveApproximation().build("h", 5, 2, START, 1.0, 6, 0), ["period = 6", "step 20", "21"]),
+        (lambda: kwta_strategy("lottery"), ["'lottery'", "race, successive_approximation"]),
     ],
 )
 def test_bad_parameters_are_refused(make, words):

@@ -21,8 +21,8 @@ def test_an_old_path_is_the_new_module(old):
 
 
 def test_names_of_an_old_package_and_its_modules_do_not_hide_each_other():
-    with pytest.warns(DeprecationWarning):
-        sys.modules.pop("snmem.aer.report", None)
+    sys.modules.pop("snmem.aer.report", None)
+    with pytest.warns(DeprecationWarning, match="snmem.aer.report is now"):
         importlib.import_module("snmem.aer.report")
     import snmem.cost.report.build
 

@@ -286,7 +286,7 @@ class SpikingKWinnerMemory:
         recording = self.present(checked)
         drives = self.recall_network["cue->hidden"].weights @ checked.T.astype(float)
         report = kwta_report(self.read(recording, "hidden.winners"), drives.T, self.config.winners)
-        own = [q.name for q in self._hidden(1, 0).projections]
+        own = [q.name for q in self._hidden(self.recalling.period, 0).projections]
         counters, n = recording.counters, len(checked)
         populations = ("hidden", "hidden.control", "hidden.winners")
         return {
