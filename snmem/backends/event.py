@@ -25,7 +25,7 @@ from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
 from .event_layout import EventState, Layout, layout
 from .event_modes import LONG, Modes
-from .event_types import BLOCK, LINE, Net, State, copied, zeros
+from .event_types import BLOCK, LINE, Net, State, check_aligned, copied, zeros
 
 #: Seconds of compiled work between two looks at Ctrl-C and progress.
 SLICE_S = 0.2
@@ -42,7 +42,12 @@ def _start(job: Job, made: Layout) -> EventState:
         )
     if state.network is not job.network and state.network != job.network:
         raise InputError("simulate: state belongs to another network; start without it or use the same network")
-    arrays = State(*(a if a is made.weight else copied(a) for a in state.arrays))
+    fresh, given = made.fresh().arrays, state.arrays
+    if given.weight is None:
+        given = given._replace(weight=made.weight)
+    if [(a.shape, a.dtype) for a in given] != [(a.shape, a.dtype) for a in fresh]:
+        raise InputError("simulate: state is of another version of snmem; start without it")
+    arrays = State(*(a if a is made.weight else copied(a) for a in given))
     arrays.counts[:] = 0
     arrays.learned[:] = 0
     return replace(state, network=job.network, arrays=arrays)
@@ -95,11 +100,12 @@ def run(job: Job) -> Recording:
         spikes = np.concatenate([*kept, spikes], axis=1)
     low = _rebase(state.ring[:, :neurons], int(at[1]))
     on_their_way = _on_their_way(team.spikes[0, low : at[1]], events, state.ring[:, neurons:])
-    final = EventState(job.network, reached, int(at[3]), state, on_their_way, start.exact and team.modes.exact)
+    arrays = state if net.rule.size else state._replace(weight=None)
+    final = EventState(job.network, reached, int(at[3]), arrays, on_their_way, start.exact and team.modes.exact)
     steps = reached - start.step
     if stopped:
         job = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
-    recording = _recording(job, made, final, spikes, out[:steps], start.step)
+    recording = _recording(job, made, final, state, spikes, out[:steps], start.step)
     recording = replace(recording, exact=start.exact and team.modes.certain)
     if stopped:
         raise Interrupted(replace(recording, state=None))
@@ -132,6 +138,8 @@ class _Team:
             own[0, : len(start.spikes)], own[1, : len(start.spikes)] = start.spikes, start.step - 1
         self.pool = _threads(threads - 1) if more else None
         self.modes = Modes(made, self.net, self.states, bool(job.record) or job.counters, job.exact)
+        for work, cells in zip(self.work, self.modes.cells, strict=True):
+            check_aligned(bits=net.bits, sums=work.sums, cells=cells.cells, table=cells.table)
 
     def _buffers(self, carried: int) -> list[Any]:
         """Room for neurons and steps of spikes, for each thread: of those carried over, and of two steps or more."""
@@ -222,7 +230,8 @@ class _Team:
 #: Threads that wait for work, by their number: starting some takes longer than a short run. A process that is forked
 #: off has none of them.
 _idle: defaultdict[int, list[ThreadPoolExecutor]] = defaultdict(list)
-os.register_at_fork(after_in_child=_idle.clear)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_idle.clear)
 
 
 def _threads(number: int) -> ThreadPoolExecutor:
@@ -291,8 +300,10 @@ def _trace_plan(job: Job, made: Layout) -> tuple[Net, Any]:
     return made.net._replace(traces=plan), np.zeros((job.steps if rows else 0, column))
 
 
-def _recording(job: Job, made: Layout, final: EventState, events: Any, out: Any, offset: int) -> Recording:
-    network, state = job.network, final.arrays
+def _recording(
+    job: Job, made: Layout, final: EventState, state: State, events: Any, out: Any, offset: int
+) -> Recording:
+    network = job.network
     spikes = {}
     for p in network.populations:
         if p.name in job.inputs:

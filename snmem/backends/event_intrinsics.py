@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import time
+from collections.abc import Callable
+from typing import Any
 
+import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -112,20 +117,47 @@ def look(typing, array, index):
     return types.int64(array, index), generate
 
 
+def _symbol(name: str, kind: Any, call: str, there: bool, otherwise: Callable[..., int]) -> str:
+    """Let compiled code know as ``name`` a call of the C library; where there is none (Windows), a Python function.
+
+    Both have the same signature, so that the same machine code serves for both. ctypes takes the GIL for the latter.
+    """
+    function = kind((call, ctypes.CDLL(None))) if there else kind(otherwise)
+    _KEPT.append(function)
+    llvmlite.binding.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+    return name
+
+
+def _offer() -> int:
+    time.sleep(0)
+    return 0
+
+
+def _now(_: int, shown: Any) -> int:
+    shown[0], shown[1] = divmod(time.monotonic_ns(), 10**9)
+    return 0
+
+
+_KEPT = []
+_CLOCK = getattr(time, "CLOCK_MONOTONIC", 1)
+_READ = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64))
+_symbol("snmem_clock", _READ, "clock_gettime", hasattr(time, "clock_gettime"), _now)
+_symbol("snmem_yield", ctypes.CFUNCTYPE(ctypes.c_int32), "sched_yield", hasattr(os, "sched_yield"), _offer)
+
 #: Offer the processor to another thread.
-sched_yield = types.ExternalFunction("sched_yield", types.int32())
+sched_yield = types.ExternalFunction("snmem_yield", types.int32())
 
 
 @intrinsic
 def nanoseconds(typing):
-    """What a clock shows that never goes back."""
+    """The monotonic clock, in nanoseconds."""
 
     def generate(context, builder, signature, arguments):
         i32, i64 = ir.IntType(32), ir.IntType(64)
         shown = cgutils.alloca_once(builder, ir.ArrayType(i64, 2))  # seconds and nanoseconds
         kind = ir.FunctionType(i32, [i32, shown.type])
-        read = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
-        builder.call(read, [i32(time.CLOCK_MONOTONIC), shown])
+        read = cgutils.get_or_insert_function(builder.module, kind, "snmem_clock")
+        builder.call(read, [i32(_CLOCK), shown])
         seconds, rest = cgutils.unpack_tuple(builder, builder.load(shown), 2)
         return builder.add(builder.mul(seconds, i64(10**9)), rest)
 

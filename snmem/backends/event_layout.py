@@ -22,7 +22,11 @@ from .event_types import BLOCK, Net, State, Work, copied, zeros
 
 @dataclass(frozen=True)
 class EventState:
-    """A finished run, to go on from: the state arrays and the spikes still on their way."""
+    """A finished run, to go on from: the state arrays and the spikes still on their way.
+
+    ``arrays.weight`` is None where nothing learns: the weights are those of the network. Copies and unpickled states
+    are as good as the original, as a run copies all arrays to aligned ones before it goes on.
+    """
 
     network: Network
     step: int
@@ -416,19 +420,28 @@ def _first_unknown(values, known, start):
     return values.size
 
 
+class _Kept:
+    """The layout kept with a network; copies and pickles of the network begin without one and build their own."""
+
+    layout: Layout | None = None
+
+    def __reduce__(self) -> Any:
+        return _Kept, ()
+
+
 def layout(network: Network) -> Layout:
     """The compiled form of a network, built once and kept with it.
 
     Nobody looks for garbage meanwhile: numba, which loads compiled functions here for the first time, makes half a
     million objects that stay.
     """
-    cache = network.__dict__
-    if "_event_layout" not in cache:
+    kept = network.__dict__.setdefault("_event_layout", _Kept())
+    if kept.layout is None:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            cache["_event_layout"] = Layout(network)
+            kept.layout = Layout(network)
         finally:
             if collecting:
                 gc.enable()
-    return cache["_event_layout"]
+    return kept.layout

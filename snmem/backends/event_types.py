@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import BackendError
+
 #: Neurons per block: the unit of updating, sleeping and waking.
 BLOCK = 256
 #: Targets whose input is summed at a time: what fits the first-level cache together with the synapses streaming by.
@@ -60,6 +62,13 @@ def copied(array: Any) -> Any:
     made = zeros(*array.shape, dtype=array.dtype)
     made[:] = array
     return made
+
+
+def check_aligned(**arrays: Any) -> None:
+    """Raise BackendError for an array that does not begin at a line of the cache, where compiled loads rely on it."""
+    for name, array in arrays.items():
+        if array.size and array.ctypes.data % LINE:
+            raise BackendError(f"backend 'event': array {name!r} is not aligned to {LINE} bytes; build it with zeros()")
 
 
 class Net(NamedTuple):
