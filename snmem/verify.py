@@ -1,4 +1,4 @@
-"""Does every runtime give the same spikes? One network, run on all of them and compared cell by cell.
+"""Does every runtime give the same spikes? One network, run on all of them and compared entry by entry.
 
 Float networks are compared with backend "reference", Loihi networks with "loihi".
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,15 @@ import numpy as np
 from .conformance.compare import Difference, differing
 from .conformance.explain import explain
 from .errors import BackendError, FileError, InputError, MissingDependencyError, NetworkError
+from .evidence import STEPS, Evidence, driving_input, is_readout, poisson, silent, unable_to_spike, why_no_verdict
+from .io.inputs import load_inputs
 from .io.spikes import SpikeFile, read_spikes, spikes_sha256, write_spikes
 from .network import Network
 from .simulation import BACKENDS, backend_names, get_backend, simulate
 from .spikes import Recording, Spikes
+from .verify_report import BackendResult, GoldenResult, PopulationResult, QuantizedResult, Verdict, verify_tables
+
+__all__ = ["BASELINE", "ON_REQUEST", "Verdict", "poisson", "verify", "verify_tables"]
 
 #: Backends that are compared only when asked for, and why.
 ON_REQUEST = {
@@ -49,7 +54,7 @@ class _Run:
 def verify(
     source: Network | str | os.PathLike[str],
     inputs: Mapping[str, Any] | str | os.PathLike[str] | None = None,
-    steps: int = 100,
+    steps: int | None = None,
     backends: Iterable[str] | None = None,
     *,
     seed: int = 0,
@@ -59,84 +64,157 @@ def verify(
     golden: str | os.PathLike[str] | None = None,
     report: Callable[[str], None] = lambda message: None,
     **options: Any,
-) -> dict[str, Any]:
+) -> Verdict:
     """Run a network on every installed backend and compare the spikes with the baseline's.
+
+    A population that never spikes agrees with anything. Where one does not, the rate of the Poisson input (and the
+    number of steps, unless given) is raised until all do; if some still do not, or the input was given, there is no
+    verdict: ``agree`` is False and ``evidence`` says why. Populations without a finite threshold need not spike.
 
     Parameters
     ----------
-    source : a Network or a NIR file.    options : for :func:`snmem.nir_io.read_nir`.
-    inputs : spikes by input name, as for ``simulate``; or a file of spikes (see :mod:`snmem.io.spikes`).
+    source : Network or path
+        A network, or a NIR file.
+    inputs : mapping or path, optional
+        Spikes by input name, as for ``simulate``; or a file of spikes (see :mod:`snmem.spike_files`).
         By default Poisson spikes: each line spikes with probability 1 - exp(-rate) per step.
-    steps, seed, rate : length of the run; seed and spikes per line and step of the Poisson input.
-    backends : names to compare; by default all that are installed, except those of ON_REQUEST.
-    quantize : also compare the float network with its Loihi version, and the runtimes of that arithmetic on it.
-    save_golden : write inputs and spikes of the baseline, with their sha256, to this file.
-    golden : file so written, whose inputs and steps are used, and whose spikes every backend must reproduce.
-    report : told what is being done.
+    steps : int, optional
+        Length of the run; by default that of the file of spikes, else 100.
+    backends : iterable of str, optional
+        Names to compare; by default all that are installed, except those of ON_REQUEST.
+    seed : int
+        Seed of the Poisson input.
+    rate : float
+        Spikes per line and step of the Poisson input.
+    quantize : bool
+        Also compare the float network with its Loihi version, and the runtimes of that arithmetic on it.
+    save_golden : path, optional
+        Write inputs and spikes of the baseline, with their sha256, to this file.
+    golden : path, optional
+        File so written, whose inputs and steps are used, and whose spikes every backend must reproduce.
+    report : callable
+        Is told what is being done.
+    **options : Any
+        Options for :func:`snmem.nir_io.read_nir`.
 
     Returns
     -------
-    dict with ``agree`` (every backend that ran agrees, at least one did, none asked for by name is missing, the golden
-    raster is reproduced), ``baseline``, and ``backends``: name -> ``status`` ("ran", "refused", "absent", "failed",
-    "not run"), ``reason``, ``agree``, ``seconds`` and ``populations``: name -> ``cells``, ``differing``,
-    ``first_step``, ``reason``, and ``late``: by how many steps a network without delay 0 had to be late.
+    Verdict
+        A dict with ``agree`` (every backend that ran agrees, at least one did, none asked for by name is missing, the
+        golden raster is reproduced, every population spiked), ``verdict`` ("agree", "differ" or "no evidence"),
+        ``evidence``, ``baseline``, and ``backends``: name -> ``status`` ("ran", "refused", "absent", "failed",
+        "not run"), ``reason``, ``agree``, ``seconds`` and ``populations``: name -> ``cells`` (steps x neurons),
+        ``differing``, ``first_step``, ``spikes``, ``reason``, and ``late``: by how many steps a network without delay
+        0 had to be late.
 
     Raises
     ------
     InputError, FileError
-        for unusable arguments and files.    BackendError : for a backend name that does not exist.
+        For unusable arguments and files.
+    BackendError
+        For a backend name that does not exist.
     """
     network, choices = _load(source, options)
-    stored = None if golden is None else _read_golden(golden, network)
-    if stored is not None:
-        if inputs is not None:
-            raise InputError("verify: a golden file holds its own inputs; leave inputs out")
-        steps = next(iter(stored.spikes.values())).steps
-        given: dict[str, Any] = {p.name: stored.spikes[p.name] for p in network.inputs}
-    else:
-        given = _inputs(network, inputs, steps, seed, rate)
+    wanted, later = _names(backends, quantize)
+    stored = _read_golden(golden, network, inputs) if golden is not None else None
+    run, evidence = _baseline(network, _given(network, inputs, steps, stored), steps, seed, rate, report)
+    reason = why_no_verdict(network, run.baseline, evidence, file=not isinstance(source, Network))
     base = BASELINE[network.arithmetic]
-    report(f"{base}, {steps} steps")
-    recording = simulate(network, given, steps, base)
-    run = _Run(network, {p.name: recording.spikes[p.name] for p in network.inputs}, steps, recording)
-    wanted = list(backends) if backends is not None else None
-    for name in wanted or ():
-        if name not in backend_names():
-            get_backend(name)  # raises, naming the known ones
-    later = [name for name in wanted or () if quantize and name in _ONLY["loihi"]]
-    wanted = None if wanted is None else [name for name in wanted if name not in later]
     results = _compare_all(run, wanted, base, report)
-    ran = [r for r in results.values() if r["status"] == "ran"]
-    missing = [name for name in wanted or () if results[name]["status"] != "ran"]
-    failed = [name for name, r in results.items() if r["status"] == "failed"]
-    result: dict[str, Any] = {
-        "agree": bool(ran or later) and all(r["agree"] for r in ran) and not missing and not failed,
+    result: Verdict = {
+        "agree": _all_agree(results, wanted, bool(later)),
+        "verdict": "",
+        "evidence": {**asdict(evidence), "reason": reason},
         "file": None if isinstance(source, Network) else str(source),
         "arithmetic": network.arithmetic,
         "baseline": base,
-        "steps": steps,
+        "steps": run.steps,
         "seed": seed if inputs is None and stored is None else None,
         "input_spikes": {name: len(s) for name, s in run.inputs.items()},
-        "spikes": {p.name: len(recording.spikes[p.name]) for p in network.neurons},
-        "sha256": spikes_sha256(recording.spikes),
+        "spikes": {p.name: len(run.baseline.spikes[p.name]) for p in network.neurons},
+        "sha256": spikes_sha256(run.baseline.spikes),
         "choices": choices,
         "backends": results,
     }
     if stored is not None:
-        result["golden"] = _against_golden(golden, stored, network, recording)
-        result["agree"] = result["agree"] and result["golden"]["agree"]
+        result["golden"] = _against_golden(golden, stored, network, run.baseline)
+        result["agree"] &= result["golden"]["agree"]
     if quantize:
-        report("the same network in Loihi's integers")
-        integer = None if wanted is None else [*(n for n in wanted if n not in _ONLY["float"]), *later]
-        result["quantized"] = _quantized(run, integer, report)
-        apart = result["quantized"].get("backends", {})
-        result["agree"] &= all(r["agree"] for r in apart.values() if r["status"] == "ran")
-        result["agree"] &= all(name in apart and apart[name]["status"] == "ran" for name in later)
+        _add_quantized(result, run, wanted, later, report)
+    result["verdict"] = "differ" if not result["agree"] else "no evidence" if result["evidence"]["reason"] else "agree"
+    result["agree"] = result["verdict"] == "agree"
     if save_golden is not None:
         about = {"network_sha256": network.digest(), "backend": base}
-        write_spikes(save_golden, recording.spikes, network.dt, about)
+        write_spikes(save_golden, run.baseline.spikes, network.dt, about)
         result["saved"] = str(save_golden)
     return result
+
+
+def _names(backends: Iterable[str] | None, quantize: bool) -> tuple[list[str] | None, list[str]]:
+    """The backends to compare (None: all), and those of them that run the quantized network."""
+    if backends is None:
+        return None, []
+    wanted = list(backends)
+    for name in wanted:
+        if name not in backend_names():
+            get_backend(name)  # raises, naming the known ones
+    later = [name for name in wanted if quantize and name in _ONLY["loihi"]]
+    return [name for name in wanted if name not in later], later
+
+
+def _all_agree(results: Mapping[str, BackendResult], wanted: list[str] | None, others: bool) -> bool:
+    ran = [r for r in results.values() if r["status"] == "ran"]
+    missing = [name for name in wanted or () if results[name]["status"] != "ran"]
+    failed = [name for name, r in results.items() if r["status"] == "failed"]
+    return bool(ran or others) and all(r["agree"] for r in ran) and not missing and not failed
+
+
+def _baseline(
+    network: Network,
+    given: tuple[Mapping[str, Any], int] | None,
+    steps: int | None,
+    seed: int,
+    rate: float,
+    report: Callable[[str], None],
+) -> tuple[_Run, Evidence]:
+    """The run of the baseline, with Poisson input that makes every population spike unless input was given."""
+    if given is None and not (np.isfinite(rate) and rate >= 0):
+        raise InputError(f"verify: rate must be a number of spikes per line and step >= 0, got {rate!r}")
+    first = given or (poisson(network, steps or STEPS, seed, rate), steps or STEPS)
+    run = _run_baseline(network, *first, report)
+    unable = unable_to_spike(network) if silent(network, run.baseline.spikes, {}) else {}
+    readouts = [p.name for p in network.neurons if is_readout(p)]
+    if given is not None:
+        return run, Evidence(None, None, False, silent(network, run.baseline.spikes, unable), readouts, unable)
+    tried = [(rate, run.steps)]
+    if silent(network, run.baseline.spikes, unable):
+        tried = driving_input(network, seed, rate, steps, unable, report)
+    used, length = tried[-1]
+    raised = (used, length) != (rate, run.steps)
+    if raised:
+        run = _run_baseline(network, poisson(network, length, seed, used), length, report)
+    quiet = silent(network, run.baseline.spikes, unable)
+    return run, Evidence(used, max(tried), raised, quiet, readouts, unable)
+
+
+def _run_baseline(network: Network, inputs: Mapping[str, Any], steps: int, report: Callable[[str], None]) -> _Run:
+    base = BASELINE[network.arithmetic]
+    report(f"{base}, {steps} steps")
+    recording = simulate(network, inputs, steps, base)
+    return _Run(network, {p.name: recording.spikes[p.name] for p in network.inputs}, steps, recording)
+
+
+def _given(
+    network: Network, inputs: Any, steps: int | None, stored: SpikeFile | None
+) -> tuple[Mapping[str, Any], int] | None:
+    """The input spikes that were given and the number of steps, or None."""
+    if stored is not None:
+        return {p.name: stored.spikes[p.name] for p in network.inputs}, next(iter(stored.spikes.values())).steps
+    if inputs is None:
+        return None
+    if isinstance(inputs, Mapping):
+        return inputs, steps or STEPS
+    return load_inputs(inputs, network, steps)
 
 
 def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str]]:
@@ -150,38 +228,11 @@ def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str]]:
     return read_nir(source, report=choices.append, **options), [str(choice) for choice in choices]
 
 
-def _inputs(network: Network, inputs: Any, steps: int, seed: int, rate: float) -> dict[str, Any]:
-    if inputs is None:
-        if not (np.isfinite(rate) and rate >= 0):
-            raise InputError(f"verify: rate must be a number of spikes per line and step >= 0, got {rate!r}")
-        return poisson(network, steps, seed, rate)
-    if isinstance(inputs, Mapping):
-        return dict(inputs)
-    found = dict(read_spikes(inputs, steps).spikes)
-    if set(found) == {""} and len(network.inputs) == 1:
-        found = {network.inputs[0].name: found[""]}
-    known = {p.name for p in network.inputs}
-    if not known & set(found):
-        raise InputError(f"{inputs}: holds {sorted(found)}, the network's inputs are {sorted(known)}; name them so")
-    return {name: s for name, s in found.items() if name in known}
-
-
-def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, Spikes]:
-    """Poisson spikes of ``rate`` per line and step for every input, at most one per step; one random stream each."""
-    p = -np.expm1(-rate)
-    out = {}
-    for i, source in enumerate(network.inputs):
-        rng = np.random.default_rng([seed, i])
-        cells = np.flatnonzero(rng.random((steps, source.size)) < p)
-        out[source.name] = Spikes(cells // source.size, cells % source.size, steps, source.size)
-    return out
-
-
 def _compare_all(
     run: _Run, wanted: list[str] | None, base: str, report: Callable[[str], None]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, BackendResult]:
     other = "loihi" if run.network.arithmetic == "float" else "float"
-    results: dict[str, dict[str, Any]] = {}
+    results: dict[str, BackendResult] = {}
     for name in wanted if wanted is not None else backend_names():
         if wanted is None and (name == base or name in _ONLY[other]):
             continue
@@ -193,11 +244,11 @@ def _compare_all(
     return results
 
 
-def _not_run(status: str, reason: str) -> dict[str, Any]:
+def _not_run(status: str, reason: str) -> BackendResult:
     return {"status": status, "agree": None, "reason": reason, "seconds": None, "populations": {}}
 
 
-def _compare(run: _Run, name: str) -> dict[str, Any]:
+def _compare(run: _Run, name: str) -> BackendResult:
     began = time.perf_counter()
     try:
         found, late = _simulate(run, name)
@@ -213,11 +264,16 @@ def _compare(run: _Run, name: str) -> dict[str, Any]:
     differences = _without_inputs(run, differing(run.baseline, found))
     precision = "float32" if name.endswith("float32") else "float64"
     reasons = explain(run.network, run.inputs, run.baseline, found, differences, precision)
-    populations = {
-        pop: {**d.as_dict(), "reason": reasons.get(pop), "late": late.get(pop, 0)} for pop, d in differences.items()
-    }
+    populations: dict[str, PopulationResult] = {}
+    for pop, d in differences.items():
+        populations[pop] = {**_numbers(d), "reason": reasons.get(pop), "late": late.get(pop, 0)}
+        populations[pop]["spikes"] = len(found.spikes[pop])
     agree = not any(d.differing for d in differences.values())
     return {"status": "ran", "agree": agree, "reason": None, "seconds": seconds, "populations": populations}
+
+
+def _numbers(d: Difference) -> PopulationResult:
+    return {"cells": d.cells, "differing": d.differing, "first_step": d.first_step}
 
 
 def _without_inputs(run: _Run, differences: dict[str, Difference]) -> dict[str, Difference]:
@@ -245,36 +301,55 @@ def _simulate(run: _Run, name: str) -> tuple[Recording, Mapping[str, int]]:
         return replace(found, spikes=back, steps=run.steps), changed.late
 
 
-def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None]) -> dict[str, Any]:
+def _add_quantized(
+    result: Verdict, run: _Run, wanted: list[str] | None, later: list[str], report: Callable[[str], None]
+) -> None:
+    """Compare the network in Loihi fixed point too: it may differ from the float network, its runtimes may not."""
+    report("the same network in Loihi fixed point")
+    names = None if wanted is None else [*(n for n in wanted if n not in _ONLY["float"]), *later]
+    found = result["quantized"] = _quantized(run, names, report)
+    backends = found.get("backends", {})
+    result["agree"] &= all(bool(r["agree"]) for r in backends.values() if r["status"] == "ran")
+    result["agree"] &= all(name in backends and backends[name]["status"] == "ran" for name in later)
+    quiet = [name for name in found.get("silent", []) if result["spikes"][name]]
+    if quiet and any(r["status"] == "ran" for r in backends.values()) and not result["evidence"]["reason"]:
+        result["evidence"]["reason"] = (
+            f"no evidence: population {quiet[0]!r} never fired in Loihi fixed point; give --input or a higher --rate"
+        )
+
+
+def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None]) -> QuantizedResult:
     """How far the Loihi version is from the float network, and whether the runtimes of that arithmetic agree on it."""
     if run.network.arithmetic == "loihi":
-        raise InputError("verify: the network is in Loihi's integers already; leave quantize out")
+        raise InputError("verify: the network is in Loihi fixed point already; leave quantize out")
     from .quantization.grid import quantize
 
     try:
         made = quantize(run.network.freeze())
         found = simulate(made.network, run.inputs, run.steps, BASELINE["loihi"])
     except NetworkError as error:
-        return _not_run("refused", str(error))
-    populations = {}
+        return {"status": "refused", "agree": None, "reason": str(error), "populations": {}}
+    populations: dict[str, PopulationResult] = {}
     for pop, d in _without_inputs(run, differing(run.baseline, found)).items():
         one, other = (r.spikes[pop] for r in (run.baseline, found))
         worst = max((made.weight_error[q.name] for q in run.network.projections if q.post == pop), default=0.0)
         reason = f"rounding of weights (by up to {worst:.3g}), thresholds and decays" if d.differing else None
-        populations[pop] = {**d.as_dict(), "reason": reason, "spikes": len(one), "spikes_loihi": len(other)}
-    agree = not any(d["differing"] for d in populations.values())
+        populations[pop] = {**_numbers(d), "reason": reason, "spikes": len(one), "spikes_loihi": len(other)}
     return {
         "status": "ran",
-        "agree": agree,
+        "agree": not any(d["differing"] for d in populations.values()),
         "reason": None,
         "weight_error": made.weight_error,
         "clipped": made.clipped,
+        "silent": silent(made.network, found.spikes, {}),
         "populations": populations,
         "backends": _compare_all(replace(run, network=made.network, baseline=found), wanted, BASELINE["loihi"], report),
     }
 
 
-def _read_golden(path: Any, network: Network) -> SpikeFile:
+def _read_golden(path: Any, network: Network, inputs: Any) -> SpikeFile:
+    if inputs is not None:
+        raise InputError("verify: a golden file holds its own inputs; leave inputs out")
     found = read_spikes(path)
     names = {p.name: p.size for p in network.populations}
     held = {name: s.size for name, s in found.spikes.items()}
@@ -283,11 +358,12 @@ def _read_golden(path: Any, network: Network) -> SpikeFile:
     return found
 
 
-def _against_golden(path: Any, stored: SpikeFile, network: Network, recording: Recording) -> dict[str, Any]:
-    populations = {}
+def _against_golden(path: Any, stored: SpikeFile, network: Network, recording: Recording) -> GoldenResult:
+    populations: dict[str, PopulationResult] = {}
     for name, s in stored.spikes.items():
         count, first = s.differing(recording.spikes[name])
-        populations[name] = Difference(s.steps * s.size, count, first).as_dict()
+        populations[name] = _numbers(Difference(s.steps * s.size, count, first))
+        populations[name]["spikes"] = len(recording.spikes[name])
     return {
         "file": str(path),
         "sha256": stored.sha256,
@@ -295,46 +371,3 @@ def _against_golden(path: Any, stored: SpikeFile, network: Network, recording: R
         "agree": not any(p["differing"] for p in populations.values()),
         "populations": populations,
     }
-
-
-def verify_tables(result: Mapping[str, Any]) -> list[Any]:
-    """The result of :func:`verify` for a terminal: rich tables and lines of markup."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("backend", "population", "cells", "differing", "first step", "", title_justify="left")
-    table.title = f"against {result['baseline']}, {result['steps']} steps"
-    _add_backends(table, result["backends"])
-    parts: list[Any] = [*(escape(choice) for choice in result["choices"]), table]
-    for key, title in (
-        ("golden", "against the golden raster"),
-        ("quantized", "in Loihi's integers: quantized against the float network, the runtimes against loihi"),
-    ):
-        if key in result:
-            extra = Table("", "population", "cells", "differing", "first step", "", title=title, title_justify="left")
-            _add_rows(extra, key, result[key]["populations"])
-            if result[key].get("status", "ran") != "ran":
-                extra.add_row(key, "", "", "", "", escape(result[key]["reason"]))
-            _add_backends(extra, result[key].get("backends", {}))
-            parts.append(extra)
-    parts.append("[green]All agree.[/]" if result["agree"] else "[red]Not all agree.[/]")
-    return parts
-
-
-def _add_backends(table: Any, backends: Mapping[str, Mapping[str, Any]]) -> None:
-    from rich.markup import escape
-
-    for name, found in backends.items():
-        if found["status"] != "ran":
-            table.add_row(name, "", "", "", "", escape(f"{found['status']}: {found['reason']}"), style="dim")
-        _add_rows(table, name, found["populations"])
-
-
-def _add_rows(table: Any, name: str, populations: Mapping[str, Mapping[str, Any]]) -> None:
-    from rich.markup import escape
-
-    for pop, d in populations.items():
-        first = "" if d["first_step"] is None else str(d["first_step"])
-        note = d.get("reason") or ("" if not d.get("late") else f"runs {d['late']} steps late, taken into account")
-        style = "red" if d["differing"] else None
-        table.add_row(name, escape(pop), str(d["cells"]), str(d["differing"]), first, escape(note or ""), style=style)

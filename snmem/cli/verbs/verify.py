@@ -20,7 +20,7 @@ def verify(
     rate: Rate = 0.1,
     seed: Seed = 0,
     quantize: Annotated[
-        bool, Option("--quantize", help="Also say how far the network in Loihi's integers is from it.")
+        bool, Option("--quantize", help="Also say how far the network in Loihi fixed point is from it.")
     ] = False,
     golden: Annotated[
         Path | None, Option(help="Spikes saved earlier, which must come out again; they bring their inputs.")
@@ -31,18 +31,18 @@ def verify(
     *,
     out: Path | None,
 ) -> Report:
-    """Run a network on every backend and compare the spikes, cell by cell."""
-    from ...io.spikes import read_spikes
+    """Run a network on every backend and compare the spikes, entry by entry.
+
+    Exit code 1: spikes differ, or a population never fired, so that nothing was compared.
+    """
     from ...verify import verify, verify_tables
 
-    if steps is None and inputs is not None:
-        steps = max((s.steps for s in read_spikes(inputs).spikes.values()), default=None)
     names = None if backends is None else [name.strip() for name in backends.split(",")]
     with stages() as say:
         result = verify(
             file,
             inputs,
-            steps or 100,
+            steps,
             names,
             seed=seed,
             rate=rate,

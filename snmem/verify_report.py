@@ -1,0 +1,147 @@
+"""What :func:`snmem.verify.verify` returns, and its tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+
+class PopulationResult(TypedDict):
+    """One population on one backend against the baseline."""
+
+    cells: int  # (step, neuron) entries compared
+    differing: int
+    first_step: int | None
+    reason: NotRequired[str | None]
+    late: NotRequired[int]
+    spikes: NotRequired[int]
+    spikes_loihi: NotRequired[int]
+
+
+class BackendResult(TypedDict):
+    """One backend. ``status``: "ran", "refused", "absent", "failed" or "not run", with the ``reason``."""
+
+    status: str
+    agree: bool | None
+    reason: str | None
+    seconds: float | None
+    populations: dict[str, PopulationResult]
+
+
+class QuantizedResult(TypedDict):
+    """The network in Loihi fixed point against the float network, and the backends of this arithmetic against it."""
+
+    status: str
+    agree: bool | None
+    reason: str | None
+    populations: dict[str, PopulationResult]
+    weight_error: NotRequired[dict[str, float]]
+    clipped: NotRequired[dict[str, int]]
+    silent: NotRequired[list[str]]
+    backends: NotRequired[dict[str, BackendResult]]
+
+
+class GoldenResult(TypedDict):
+    """The baseline against spikes that were saved earlier."""
+
+    file: str
+    sha256: str
+    same_network: bool
+    agree: bool
+    populations: dict[str, PopulationResult]
+
+
+class Verdict(TypedDict):
+    """The result of :func:`snmem.verify.verify`, whose docstring has the meaning of the keys."""
+
+    agree: bool
+    verdict: str
+    evidence: dict[str, Any]
+    file: str | None
+    arithmetic: str
+    baseline: str
+    steps: int
+    seed: int | None
+    input_spikes: dict[str, int]
+    spikes: dict[str, int]
+    sha256: str
+    choices: list[str]
+    backends: dict[str, BackendResult]
+    golden: NotRequired[GoldenResult]
+    quantized: NotRequired[QuantizedResult]
+    saved: NotRequired[str]
+
+
+def verify_tables(result: Verdict) -> list[Any]:
+    """The result of :func:`snmem.verify.verify` for a terminal: rich tables and lines of markup."""
+    from rich.markup import escape
+
+    table = _table("backend", f"against {result['baseline']}, {result['steps']} steps")
+    _add_baseline(table, result)
+    _add_backends(table, result["backends"])
+    parts: list[Any] = [*(escape(choice) for choice in result["choices"]), table]
+    if "golden" in result:
+        parts.append(extra := _table("", "against the golden raster"))
+        _add_rows(extra, "golden", result["golden"]["populations"])
+    if "quantized" in result:
+        title = "in Loihi fixed point: quantized against the float network, the runtimes against loihi"
+        parts.append(extra := _table("", title))
+        quantized = result["quantized"]
+        _add_rows(extra, "quantized", quantized["populations"], "spikes_loihi")
+        if quantized["status"] != "ran":
+            extra.add_row("quantized", "", "", "", "", "", escape(quantized["reason"] or ""))
+        _add_backends(extra, quantized.get("backends", {}))
+    return [*parts, *_verdict(result)]
+
+
+def _verdict(result: Verdict) -> list[str]:
+    from rich.markup import escape
+
+    evidence = result["evidence"]
+    lines = []
+    if evidence["raised"]:
+        taken = f"Poisson input of rate {evidence['rate']:.3g} was taken, for {result['steps']} steps"
+        lines.append(f"Not every population fired at first: {taken}.")
+    if evidence["reason"]:
+        lines.append(f"[red]No verdict: {escape(evidence['reason'])}[/]")
+    if result["verdict"] != "no evidence":
+        lines.append("[green]All agree.[/]" if result["agree"] else "[red]Not all agree.[/]")
+    return lines
+
+
+def _table(first: str, title: str) -> Any:
+    from rich.table import Table
+
+    columns = (first, "population", "spikes", "entries", "differing", "first step", "")
+    return Table(*columns, title=title, title_justify="left")
+
+
+def _add_baseline(table: Any, result: Verdict) -> None:
+    from rich.markup import escape
+
+    evidence = result["evidence"]
+    for name, count in result["spikes"].items():
+        note = "readout: has no threshold to reach" if name in evidence["readouts"] else evidence["unable"].get(name)
+        note = note or ("" if count else "never fired")
+        style = "yellow" if not count and name not in evidence["readouts"] else "dim"
+        table.add_row(result["baseline"], escape(name), str(count), "", "", "", escape(note), style=style)
+
+
+def _add_backends(table: Any, backends: Mapping[str, BackendResult]) -> None:
+    from rich.markup import escape
+
+    for name, one in backends.items():
+        if one["status"] != "ran":
+            table.add_row(name, "", "", "", "", "", escape(f"{one['status']}: {one['reason']}"), style="dim")
+        _add_rows(table, name, one["populations"])
+
+
+def _add_rows(table: Any, name: str, populations: Mapping[str, PopulationResult], spikes: str = "spikes") -> None:
+    from rich.markup import escape
+
+    for pop, d in populations.items():
+        first = "" if d["first_step"] is None else str(d["first_step"])
+        late = d.get("late", 0)
+        note = d.get("reason") or (f"latency of {late} steps more, taken into account" if late else "")
+        numbers = (str(d.get(spikes, "")), str(d["cells"]), str(d["differing"]), first)
+        table.add_row(name, escape(pop), *numbers, escape(note), style="red" if d["differing"] else None)
