@@ -53,7 +53,7 @@ def test_export_writes_the_network_of_a_model(snmem: Callable[..., Result], tmp_
     assert result.code == 0
     assert result.data["network_sha256"] == network.digest()
     assert result.data["populations"] == {p.name: p.size for p in network.populations}
-    assert snmem("verify", path, "--steps", 20, "--backends", "event").code == 0
+    assert snmem("verify", path, "--steps", 60, "--backends", "event").code == 0
 
 
 @pytest.mark.parametrize(
