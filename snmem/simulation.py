@@ -4,74 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from importlib import import_module
-from importlib.metadata import entry_points
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .errors import BackendError, InputError
-from .network import Network, Projection
+from .backends.base import Job, backend_names, get_backend
+from .errors import InputError
+from .network import Network
 from .progress import LateBar, someone_watches
-from .spikes import Counters, Recording, Spikes
+from .spikes import Recording, Spikes
 
-#: Backends that ship with snmem; others register under the entry-point group of the same name.
-BACKENDS = {
-    "reference": "snmem.backends.reference:run",
-    "event": "snmem.backends.event:run",
-    "loihi": "snmem.backends.loihi:run",
-    "lava_float": "snmem.backends.lava:run_float",
-    "lava_fixed": "snmem.backends.lava:run_fixed",
-    "brian2": "snmem.backends.brian2:run_numpy",
-    "brian2_cython": "snmem.backends.brian2:run_cython",
-    "brian2_cpp": "snmem.backends.brian2:run_cpp",
-    "snntorch": "snmem.backends.snntorch:run_float64",
-    "snntorch_float32": "snmem.backends.snntorch:run_float32",
-}
-ENTRY_POINTS = "snmem.backends"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a backend is asked to do; already validated.
-
-    network : Network.    inputs : one Spikes per network input.    steps : steps to run.
-    record : traces wanted, each "population.u" or "population.v".
-    counters : count updated and changed neurons too.    state : ``Recording.state`` to go on from, or None.
-    progress : called with the number of steps done, or None.    threads : how many may be used.
-    exact : whether the last bit counts.
-    """
-
-    network: Network
-    inputs: Mapping[str, Spikes]
-    steps: int
-    record: tuple[str, ...] = ()
-    counters: bool = False
-    state: Any = None
-    progress: Callable[[int], None] | None = None
-    threads: int = 1
-    exact: bool = True
-
-    def traces(self) -> list[tuple[str, str]]:
-        """``record`` split into (population, variable)."""
-        return [(pop, var) for pop, _, var in (name.rpartition(".") for name in self.record)]
-
-
-def backend_names() -> list[str]:
-    """Names of all backends, installed entry points included."""
-    return [*BACKENDS, *(e.name for e in entry_points(group=ENTRY_POINTS) if e.name not in BACKENDS)]
-
-
-def get_backend(name: str) -> Callable[[Job], Recording]:
-    """The function behind a backend name; BackendError names the known ones."""
-    if name in BACKENDS:
-        module, function = BACKENDS[name].split(":")
-        return getattr(import_module(module), function)
-    for entry in entry_points(group=ENTRY_POINTS):
-        if entry.name == name:
-            return entry.load()
-    raise BackendError(f"backend {name!r} is unknown; use one of {', '.join(backend_names())}")
+__all__ = ["Job", "backend_names", "get_backend", "simulate", "simulate_batch"]
 
 
 def simulate(
@@ -93,7 +37,7 @@ def simulate(
     ----------
     inputs : input name -> spikes: a Spikes, a pair of vectors (step, neuron), or a 0/1 array (steps, neurons)
         (fewer steps than simulated: silence follows). Inputs left out are silent.
-    backend : a name of ``backend_names()``: one of BACKENDS or a registered one.
+    backend : a name of ``backend_names()``: those of snmem and registered ones.
     record : traces to keep, such as "hidden.v"; each costs steps x neurons x 8 bytes.
     counters : also count updated and changed neurons (needed for the bill).
     state : ``Recording.state`` of an earlier run to continue; step numbers then go on counting for timed clears.
@@ -187,34 +131,3 @@ def _as_spikes(name: str, value: Any, steps: int, size: int) -> Spikes:
     if len(spikes) and spikes.step[-1] >= steps:
         raise InputError(f"{owner}: last spike is in step {spikes.step[-1]}, but the run has only {steps} steps")
     return Spikes(spikes.step, spikes.neuron, steps, size)
-
-
-def _synaptic_events(spikes: Spikes, q: Projection) -> int:
-    if q.even_fan_out is not None:
-        return len(spikes) * q.even_fan_out
-    return int(q.fan_out.take(spikes.neuron).sum())
-
-
-def make_recording(
-    job: Job,
-    backend: str,
-    spikes: Mapping[str, Spikes],
-    *,
-    traces: Mapping[str, Any],
-    updated: Mapping[str, int] | None = None,
-    changed: Mapping[str, int] | None = None,
-    weight_updates: Mapping[str, int] | None = None,
-    weights: Mapping[str, Any] | None = None,
-    state: Any = None,
-) -> Recording:
-    """A backend's results as a Recording; spikes and synaptic events are counted here, the same way for all."""
-    network = job.network
-    counters = Counters(
-        spikes={name: len(s) for name, s in spikes.items()},
-        synaptic_events={q.name: _synaptic_events(spikes[q.pre], q) for q in network.projections},
-        accessed={p.name: p.size * job.steps for p in network.neurons},
-        updated=updated if job.counters else None,
-        changed=changed if job.counters else None,
-        weight_updates=weight_updates or {},
-    )
-    return Recording(backend, job.steps, spikes, traces, counters, weights or {}, state)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .backends.base import BUILT_IN
 from .conformance.compare import Difference, differing
 from .conformance.explain import explain
 from .errors import BackendError, FileError, InputError, MissingDependencyError, NetworkError
@@ -21,23 +22,13 @@ from .evidence import STEPS, Evidence, driving_input, is_readout, poisson, silen
 from .io.inputs import load_inputs
 from .io.spikes import SpikeFile, read_spikes, spikes_sha256, write_spikes
 from .network import Network
-from .simulation import BACKENDS, backend_names, get_backend, simulate
+from .simulation import backend_names, get_backend, simulate
 from .spikes import Recording, Spikes
 from .verify_report import BackendResult, GoldenResult, PopulationResult, QuantizedResult, Verdict, verify_tables
 
-__all__ = ["BASELINE", "ON_REQUEST", "Verdict", "poisson", "verify", "verify_tables"]
+__all__ = ["BASELINE", "Verdict", "poisson", "verify", "verify_tables"]
 
-#: Backends that are compared only when asked for, and why.
-ON_REQUEST = {
-    "brian2_cython": "compiles for a minute; backend brian2 runs the same code in numpy",
-    "brian2_cpp": "compiles for a minute; backend brian2 runs the same code in numpy",
-    "snntorch_float32": "rounds to float32",
-}
-#: Backends of one arithmetic; all others are taken to run both.
-_ONLY = {
-    "float": {"lava_float", "brian2", "brian2_cython", "brian2_cpp", "snntorch", "snntorch_float32"},
-    "loihi": {"loihi", "lava_fixed"},
-}
+#: Backend that all others of an arithmetic are compared with.
 BASELINE = {"float": "reference", "loihi": "loihi"}
 
 
@@ -81,7 +72,7 @@ def verify(
     steps : int, optional
         Length of the run; by default that of the file of spikes, else 100.
     backends : iterable of str, optional
-        Names to compare; by default all that are installed, except those of ON_REQUEST.
+        Names to compare; by default all that are installed, but those that run on request only.
     seed : int
         Seed of the Poisson input.
     rate : float
@@ -158,7 +149,7 @@ def _names(backends: Iterable[str] | None, quantize: bool) -> tuple[list[str] | 
     for name in wanted:
         if name not in backend_names():
             get_backend(name)  # raises, naming the known ones
-    later = [name for name in wanted if quantize and name in _ONLY["loihi"]]
+    later = [name for name in wanted if quantize and get_backend(name).arithmetics == {"loihi"}]
     return [name for name in wanted if name not in later], later
 
 
@@ -231,13 +222,13 @@ def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str]]:
 def _compare_all(
     run: _Run, wanted: list[str] | None, base: str, report: Callable[[str], None]
 ) -> dict[str, BackendResult]:
-    other = "loihi" if run.network.arithmetic == "float" else "float"
     results: dict[str, BackendResult] = {}
     for name in wanted if wanted is not None else backend_names():
-        if wanted is None and (name == base or name in _ONLY[other]):
+        backend = get_backend(name)
+        if wanted is None and (name == base or run.network.arithmetic not in backend.arithmetics):
             continue
-        if wanted is None and name in ON_REQUEST:
-            results[name] = _not_run("not run", f"{ON_REQUEST[name]}; name it to compare it")
+        if wanted is None and backend.on_request:
+            results[name] = _not_run("not run", f"{backend.on_request}; name it to compare it")
             continue
         report(f"{name}, {run.steps} steps")
         results[name] = _compare(run, name)
@@ -257,12 +248,12 @@ def _compare(run: _Run, name: str) -> BackendResult:
     except (BackendError, NetworkError) as error:
         return _not_run("refused", str(error))
     except Exception as error:
-        if name in BACKENDS:
+        if name in BUILT_IN:
             raise
         return _not_run("failed", f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - began
     differences = _without_inputs(run, differing(run.baseline, found))
-    precision = "float32" if name.endswith("float32") else "float64"
+    precision = get_backend(name).precision
     reasons = explain(run.network, run.inputs, run.baseline, found, differences, precision)
     populations: dict[str, PopulationResult] = {}
     for pop, d in differences.items():
@@ -306,7 +297,7 @@ def _add_quantized(
 ) -> None:
     """Compare the network in Loihi fixed point too: it may differ from the float network, its runtimes may not."""
     report("the same network in Loihi fixed point")
-    names = None if wanted is None else [*(n for n in wanted if n not in _ONLY["float"]), *later]
+    names = None if wanted is None else [*(n for n in wanted if get_backend(n).arithmetics != {"float"}), *later]
     found = result["quantized"] = _quantized(run, names, report)
     backends = found.get("backends", {})
     result["agree"] &= all(bool(r["agree"]) for r in backends.values() if r["status"] == "ran")

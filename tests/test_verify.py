@@ -2,7 +2,6 @@
 
 import json
 import sys
-import types
 from dataclasses import replace
 from io import StringIO
 
@@ -12,8 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from snmem import LIF, Input, Network, Population, Projection, Spikes, simulate, simulation
-from snmem.backends import reference
+from snmem import LIF, Input, Network, Population, Projection, Spikes, simulate
+from snmem.backends import base, reference
 from snmem.conformance import features_of, random_network
 from snmem.conformance.explain import find_shift
 from snmem.errors import BackendError, FileError, InputError
@@ -39,11 +38,8 @@ def fake(monkeypatch):
     """Register functions Job -> Recording as backends."""
 
     def register(**functions):
-        module = types.ModuleType("fake_backends")
         for name, function in functions.items():
-            setattr(module, name, function)
-            monkeypatch.setitem(simulation.BACKENDS, name, f"fake_backends:{name}")
-        monkeypatch.setitem(sys.modules, "fake_backends", module)
+            monkeypatch.setitem(base.BACKENDS._items, name, base.Backend(name, function))
 
     return register
 
@@ -169,7 +165,7 @@ def test_refused_absent_and_failed_backends_are_told_apart(fake, monkeypatch):
         def load(self):
             return broken
 
-    monkeypatch.setattr(simulation, "entry_points", lambda group: [Entry()])
+    monkeypatch.setattr(base, "entry_points", lambda group: [Entry()])
     monkeypatch.setattr("snmem.verify.backend_names", lambda: ["event", "broken", "snntorch", "brian2"])
     monkeypatch.setitem(sys.modules, "brian2", None)
     plastic = next(n for n in map(random_network, range(20)) if any(q.plasticity for q in n.projections))

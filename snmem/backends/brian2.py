@@ -27,9 +27,9 @@ import scipy.sparse as sp
 from ..errors import BackendError, MissingDependencyError
 from ..network import Input, Population, Projection
 from ..neuron import LIF
-from ..plasticity import Instar, SumOfProducts
-from ..simulation import Job, make_recording
+from ..plasticity import Instar, Outstar, SumOfProducts
 from ..spikes import Recording, Spikes
+from .base import Backend, Job, make_recording, register_backend
 
 #: Duration of a step; a power of two, so that Brian2's clock stays exact.
 DT = 2.0**-10
@@ -346,3 +346,12 @@ def _report(job: Job, elapsed: Any, completed: float, start: Any, duration: Any)
 run_numpy = partial(run, target="numpy")
 run_cython = partial(run, target="cython")
 run_cpp = partial(run, target="cpp")
+
+
+_SLOW = "compiles for a minute; backend brian2 runs the same code in numpy"
+for _name, _run, _why in (
+    ("brian2", run_numpy, ""),
+    ("brian2_cython", run_cython, _SLOW),
+    ("brian2_cpp", run_cpp, _SLOW),
+):
+    register_backend(Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar), on_request=_why))

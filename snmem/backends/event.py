@@ -20,9 +20,10 @@ import scipy.sparse as sp
 
 from ..errors import InputError
 from ..network import Projection
-from ..simulation import Job, make_recording
+from ..plasticity import Instar, Outstar
 from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
+from .base import Backend, Job, make_recording, register_backend
 from .event_layout import EventState, Layout, layout
 from .event_modes import LONG, Modes
 from .event_types import BLOCK, LINE, Net, State, check_aligned, copied, zeros
@@ -338,3 +339,6 @@ def _learned_weights(made: Layout, q: Projection, weight: Any) -> sp.csr_array:
     at = made.net.ptr[made.net.proj[i, 4]] + made.net.shift[i]
     c = q.by_pre
     return sp.csc_array((weight[at : at + q.synapses].copy(), c.indices, c.indptr), shape=c.shape).tocsr()
+
+
+EVENT = register_backend(Backend("event", run, rules=(Instar, Outstar)))

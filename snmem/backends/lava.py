@@ -21,9 +21,10 @@ from ..lava.session import run_plan
 from ..lava.shim import require_lava
 from ..loihi.rules import parse
 from ..network import Projection
+from ..neuron import LIF, LoihiLIF
 from ..plasticity import SumOfProducts
-from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
+from .base import Backend, Job, make_recording, register_backend
 
 #: Cells of the spike raster that are unpacked at a time.
 _CHUNK = 1 << 24
@@ -131,3 +132,8 @@ def _spikes(job: Job, plan: Plan, result: Result) -> dict[str, Spikes]:
         mine = (local >= 0) & (local < size)
         out[p.name] = Spikes(step[mine], local[mine], job.steps, size)
     return {p.name: out[p.name] for p in job.network.populations}
+
+
+_REFUSED = ("subtract", "v_reset", "delay_0")
+register_backend(Backend("lava_float", run_float, neurons=(LIF,), without=_REFUSED))
+register_backend(Backend("lava_fixed", run_fixed, neurons=(LoihiLIF,), without=_REFUSED))

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import BackendError
-from ..simulation import Job
+from ..neuron import LoihiLIF
+from ..plasticity import SumOfProducts
 from ..spikes import Recording
+from .base import Backend, Job, register_backend
 
 
 def run(job: Job) -> Recording:
@@ -24,3 +26,6 @@ def run(job: Job) -> Recording:
     from . import event
 
     return replace(event.run(job), backend="loihi")
+
+
+register_backend(Backend("loihi", run, neurons=(LoihiLIF,), rules=(SumOfProducts,)))

@@ -21,8 +21,8 @@ from ..loihi.learning import Learning
 from ..network import Network
 from ..neuron import LIF, step_lif, step_loihi
 from ..plasticity import Instar, SumOfProducts
-from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
+from .base import Backend, Job, make_recording, register_backend
 
 
 @dataclass
@@ -146,3 +146,6 @@ def run(job: Job) -> Recording:
 def _events(rows: list[Any], steps: int, size: int) -> Spikes:
     step = np.repeat(np.arange(steps), [len(r) for r in rows])
     return Spikes(step, np.concatenate(rows).astype(np.int64), steps, size)
+
+
+register_backend(Backend("reference", run))

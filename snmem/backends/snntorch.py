@@ -24,8 +24,8 @@ import scipy.sparse as sp
 from ..errors import BackendError, InputError, MissingDependencyError
 from ..network import Network, Population, Projection
 from ..neuron import LIF
-from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
+from .base import Backend, Job, make_recording, register_backend
 
 try:
     import torch
@@ -349,3 +349,11 @@ def _start(job: Job, module: TorchNetwork, backend: str) -> TorchState:
 
 run_float64 = partial(run, dtype=torch.float64, backend="snntorch")
 run_float32 = partial(run, dtype=torch.float32, backend="snntorch_float32")
+
+
+register_backend(Backend("snntorch", run_float64, neurons=(LIF,), rules=()))
+register_backend(
+    Backend(
+        "snntorch_float32", run_float32, neurons=(LIF,), rules=(), precision="float32", on_request="rounds to float32"
+    )
+)

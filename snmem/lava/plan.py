@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..backends.base import Job
 from ..errors import BackendError, NetworkError
 from ..loihi.rules import as_products
 from ..network import Network, Population, Projection
 from ..neuron import LIF, LoihiLIF
 from ..plasticity import SumOfProducts
-from ..simulation import Job
 
 #: Share of synapses from which a connection becomes a Dense instead of a Sparse: then the full matrix is the smaller.
 DENSE_FROM = 0.5

@@ -1,0 +1,226 @@
+"""What a backend declares, what it gets, and what it gives back; and all backends by name.
+
+A backend is one file: a function of a :class:`Job` that returns a :class:`~snmem.spikes.Recording`, and a
+:class:`Backend` that declares which neurons and rules it runs, by exact type. What is not declared is refused by name
+before the function is called: a subclass is never taken for its parent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from ..errors import BackendError
+from ..network import Network, Projection
+from ..neuron import LIF, LoihiLIF
+from ..plasticity import Instar, Outstar, SumOfProducts
+from ..registry import Registry
+from ..spikes import Counters, Recording, Spikes
+
+#: Entry-point group under which other packages register a Backend, or a function of a Job.
+ENTRY_POINTS = "snmem.backends"
+#: Module of every backend that ships with snmem, imported when first asked for.
+_MODULES = {
+    "reference": "reference",
+    "event": "event",
+    "loihi": "loihi",
+    "lava_float": "lava",
+    "lava_fixed": "lava",
+    "brian2": "brian2",
+    "brian2_cython": "brian2",
+    "brian2_cpp": "brian2",
+    "snntorch": "snntorch",
+    "snntorch_float32": "snntorch",
+}
+#: Names of the backends that ship with snmem.
+BUILT_IN = tuple(_MODULES)
+#: Backends that have registered themselves so far; use :func:`get_backend`, which imports what is needed.
+BACKENDS: Registry[Backend] = Registry("backend")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a backend is asked to do; already validated.
+
+    Attributes
+    ----------
+    network : Network
+        What to simulate.
+    inputs : mapping of str to Spikes
+        Spikes of every input of the network.
+    steps : int
+        Steps to run.
+    record : tuple of str
+        Traces wanted, each "population.variable".
+    counters : bool
+        Whether to count updated and changed neurons too.
+    state : object
+        ``Recording.state`` to go on from, or None.
+    progress : callable or None
+        Called with the number of steps done.
+    threads : int
+        How many may be used.
+    exact : bool
+        Whether the last bit counts.
+    """
+
+    network: Network
+    inputs: Mapping[str, Spikes]
+    steps: int
+    record: tuple[str, ...] = ()
+    counters: bool = False
+    state: Any = None
+    progress: Callable[[int], None] | None = None
+    threads: int = 1
+    exact: bool = True
+
+    def traces(self) -> list[tuple[str, str]]:
+        """``record`` split into (population, variable)."""
+        return [(pop, var) for pop, _, var in (name.rpartition(".") for name in self.record)]
+
+
+@dataclass(eq=False)
+class Backend:
+    """A runtime: how it runs a job, and what it runs.
+
+    Parameters
+    ----------
+    name : str
+        Name for ``simulate(backend=...)`` and the command line.
+    run : callable
+        Function of a Job that returns a Recording.
+    neurons : iterable of types, or None
+        Exact types of neurons that it runs; None: any neuron that defines its step.
+    rules : iterable of types, or None
+        Exact types of learning rules; None: any rule that defines its step.
+    without : iterable of str
+        Features of :data:`snmem.conformance.FEATURES` that it refuses although it runs the neurons and rules.
+    precision : str
+        "float64" or "float32": rounding of its floating-point numbers.
+    on_request : str
+        Why it is compared by ``verify`` only when named; empty: it always is.
+    """
+
+    name: str
+    run: Callable[[Job], Recording]
+    neurons: Any = (LIF, LoihiLIF)
+    rules: Any = (Instar, Outstar, SumOfProducts)
+    without: Iterable[str] = ()
+    precision: str = "float64"
+    on_request: str = ""
+    #: How each declared type is run, where a file of its own says so (see :meth:`implements`).
+    implementations: dict[type, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for kind in ("neurons", "rules"):
+            types = getattr(self, kind)
+            setattr(self, kind, types if types is None else set(types))
+        self.without = frozenset(self.without)
+
+    @property
+    def arithmetics(self) -> frozenset[str]:
+        """Arithmetics of the neurons that it runs: "float", "loihi"."""
+        return frozenset(("float", "loihi") if self.neurons is None else (t.arithmetic for t in self.neurons))
+
+    def implements(self, kind: type) -> Callable[[Any], Any]:
+        """Decorator: what follows tells this backend how to run neurons or rules of exactly the type ``kind``."""
+        types = self.neurons if hasattr(kind, "arithmetic") else self.rules
+
+        def add(implementation: Any) -> Any:
+            if types is not None:
+                types.add(kind)
+            self.implementations[kind] = implementation
+            return implementation
+
+        return add
+
+    def check(self, network: Network) -> None:
+        """Raise BackendError, naming the population or projection, for a network that is not declared."""
+        for p in network.neurons:
+            if self.neurons is not None and type(p.neuron) not in self.neurons:
+                raise BackendError(f"backend {self.name!r}: {self._refused_neuron(p.name, p.neuron)}")
+        for q in network.projections:
+            if q.plasticity is not None and self.rules is not None and type(q.plasticity) not in self.rules:
+                raise BackendError(f"backend {self.name!r}: {self._refused_rule(q.name, q.plasticity)}")
+
+    def _refused_neuron(self, name: str, neuron: Any) -> str:
+        has = f"population {name!r} has neurons of type {type(neuron).__name__}"
+        if neuron.arithmetic not in self.arithmetics:
+            if neuron.arithmetic == "loihi":
+                return f"{has}, in Loihi's integer arithmetic; use backend 'loihi'"
+            return f"{has}, in floating point; convert the network with snmem.quantize"
+        known = ", ".join(sorted(t.__name__ for t in self.neurons))
+        return f"{has}, this backend runs {known} only; use backend 'reference'"
+
+    def _refused_rule(self, name: str, rule: Any) -> str:
+        if not self.rules:
+            return f"projection {name!r} is plastic; freeze it (Network.freeze), or use backend 'reference'"
+        known = ", ".join(sorted(t.__name__ for t in self.rules))
+        return (
+            f"projection {name!r} learns by the rule {type(rule).__name__}, this backend runs {known} only; "
+            "use backend 'reference'"
+        )
+
+    def __call__(self, job: Job) -> Recording:
+        """Check the network against the declaration, then run the job."""
+        self.check(job.network)
+        return self.run(job)
+
+
+def register_backend(backend: Backend) -> Backend:
+    """Make a backend known by its name; returns it."""
+    return BACKENDS.add(backend.name, backend)
+
+
+def backend_names() -> list[str]:
+    """Names of all backends: those of snmem, those registered by hand, and installed entry points."""
+    return list(dict.fromkeys([*_MODULES, *BACKENDS, *(e.name for e in entry_points(group=ENTRY_POINTS))]))
+
+
+def get_backend(name: str) -> Backend:
+    """The backend of that name; BackendError names the known ones."""
+    if name not in BACKENDS:
+        if name in _MODULES:
+            import_module(f".{_MODULES[name]}", __package__)
+        else:
+            for entry in entry_points(group=ENTRY_POINTS):
+                if entry.name == name:
+                    loaded = entry.load()
+                    register_backend(loaded if isinstance(loaded, Backend) else Backend(name, loaded))
+    if name not in BACKENDS:
+        raise BackendError(f"backend {name!r} is unknown; use one of {', '.join(backend_names())}")
+    return BACKENDS[name]
+
+
+def _synaptic_events(spikes: Spikes, q: Projection) -> int:
+    if q.even_fan_out is not None:
+        return len(spikes) * q.even_fan_out
+    return int(q.fan_out.take(spikes.neuron).sum())
+
+
+def make_recording(
+    job: Job,
+    backend: str,
+    spikes: Mapping[str, Spikes],
+    *,
+    traces: Mapping[str, Any],
+    updated: Mapping[str, int] | None = None,
+    changed: Mapping[str, int] | None = None,
+    weight_updates: Mapping[str, int] | None = None,
+    weights: Mapping[str, Any] | None = None,
+    state: Any = None,
+) -> Recording:
+    """A backend's results as a Recording; spikes and synaptic events are counted here, the same way for all."""
+    network = job.network
+    counters = Counters(
+        spikes={name: len(s) for name, s in spikes.items()},
+        synaptic_events={q.name: _synaptic_events(spikes[q.pre], q) for q in network.projections},
+        accessed={p.name: p.size * job.steps for p in network.neurons},
+        updated=updated if job.counters else None,
+        changed=changed if job.counters else None,
+        weight_updates=weight_updates or {},
+    )
+    return Recording(backend, job.steps, spikes, traces, counters, weights or {}, state)
