@@ -1,10 +1,14 @@
 """Chip profiles: what ships loads and is complete; what is wrong is refused in one sentence."""
 
+import numpy as np
 import pytest
 
-from snmem.cost import chips, load_chip
+from snmem import LIF, Input, Network, Population, Projection, simulate
+from snmem.cost import bill, chips, load_chip
 from snmem.cost.chip import parse_chip
+from snmem.cost.events import EVENTS, Event
 from snmem.errors import FileError, InputError
+from snmem.installation.content import content_dir
 
 GEOMETRY = """
 title = "toy"
@@ -95,3 +99,21 @@ def test_missing_files_and_names_are_refused(tmp_path):
         parse_chip({}, "toy")
     with pytest.raises(FileError, match=r"geometry\.tiles_x is missing"):
         parse_chip({"title": "toy"}, "toy")
+
+
+def test_a_further_event_is_one_row(tmp_path, monkeypatch):
+    """A chip may price it, a bill has its line; without the row the profile is refused."""
+    text = content_dir("hardware").joinpath("loihi1-nahuku.toml").read_text()
+    priced = '[energy]\nhop_diagonal = { value = 2.0, unit = "pJ", kind = "assumed", source = "own" }\n'
+    text = text.replace("[energy]\n", priced, 1).replace("[sources]\n", '[sources]\nown = "a test"\n', 1)
+    (tmp_path / "diagonal.toml").write_text(text)
+    with pytest.raises(FileError, match="no constant 'hop_diagonal'"):
+        load_chip(tmp_path / "diagonal.toml")
+    monkeypatch.setitem(EVENTS._items, "hop_diagonal", Event("hop_diagonal", "network", ("hops_ew", "hops_ns")))
+    chip = load_chip(tmp_path / "diagonal.toml")
+    layer = Population("wide", 6000, LIF(theta=0.5))  # more than the cores of one tile hold
+    network = Network((Input("in", 1), layer), (Projection("in", "wide", np.ones((6000, 1))),))
+    priced = bill(network, simulate(network, {"in": np.ones((3, 1))}, 3, counters=True), chip)
+    (line,) = (x for x in priced.lines if x.name == "hop_diagonal")
+    assert line.count == priced.counters["hops_ew"] + priced.counters["hops_ns"] > 0
+    assert line.joules == line.count * 2e-12

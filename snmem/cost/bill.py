@@ -15,9 +15,9 @@ from ..spikes import Recording
 from .chip import Chip, load_chip
 from .counting.activity import Activity, traces_needed
 from .counting.meter import STEP_COLUMNS, Meter
+from .events import UNITS
 from .mapping.placement import Fit, Placement, check_fit, check_placement, chips_used, fit, place_in_order
 from .pricing import (
-    UNITS,
     Line,
     Totals,
     by_core,

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..errors import FileError, InputError
 from ..installation.content import content_dir, content_names
+from .events import EVENTS
 
 KINDS = ("measured", "simulated", "fitted", "claim", "vendor", "derived", "assumed")
 #: SI value of each unit, by what it measures.
@@ -32,26 +33,11 @@ UNITS: dict[str, dict[str, float]] = {
         ("neurons", "axons", "synapses", "cores", "tiles", "chips", "bits", "messages", "steps", "fraction"), 1.0
     ),
 }
-_EVENTS = (
-    "neuron_access",
-    "neuron_update",
-    "neuron_spike",
-    "synaptic_event",
-    "synaptic_event_sparse",
-    "synaptic_event_conv",
-    "packet",
-    "packet_receive",
-    "input_packet",
-    "hop_ew",
-    "hop_ns",
-    "hop_chip",
-    "synapse_update",
-    "trace_update",
-)
-#: Constants each table may hold, and what they measure. docs/cost.md says what each one is charged for.
+#: Constants each table may hold, beside one for each event in "energy" and "time", and what they measure.
+#: docs/cost.md says what each one is charged for.
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "energy": ("energy", (*_EVENTS, "barrier", "reset")),
-    "time": ("time", (*_EVENTS, "link", "barrier", "tick")),
+    "energy": ("energy", ("barrier", "reset")),
+    "time": ("time", ("link", "barrier", "tick")),
     "power": ("power", ("static_chip", "host_chip")),
     "limits": (
         "count",
@@ -249,7 +235,8 @@ def parse_chip(data: Mapping[str, Any], name: str, digest: str = "") -> Chip:
         raise FileError(f"{where}: 'title' is missing; give the chip's name as text")
     sources = data.get("sources", {})
     tables = {}
-    for table, (quantity, names) in TABLES.items():
+    for table, (quantity, own) in TABLES.items():
+        names = (*EVENTS, *own) if table in ("energy", "time") else own
         rows = data.get(table, {})
         if not isinstance(rows, dict):
             raise FileError(f"{where}: [{table}] must be a table of constants, got {rows!r}")
@@ -294,7 +281,7 @@ def parse_constant(
     if value == "unknown":
         return Constant(name, None, **texts)
     if value == "included":
-        if row.get("within") not in (*names, *_EVENTS):
+        if row.get("within") not in (*names, *EVENTS):
             raise FileError(f"{where}: 'included' needs within = the constant that contains it")
         return Constant(name, None, within=row["within"], **texts)
     for needed in ("unit", "kind", "source"):

@@ -12,27 +12,9 @@ from ..errors import InputError
 from ..network import Network, Projection
 from ..plasticity import Instar, Outstar
 from .chip import Chip
-from .counting.meter import COLUMNS, SYNAPSES, Meter
+from .counting.meter import COLUMNS, Meter
 from .counting.wiring import sources
-
-#: Unit of the chip that each constant belongs to.
-UNIT_OF = {
-    "neuron_access": "soma",
-    "neuron_update": "soma",
-    "neuron_spike": "soma",
-    "synaptic_event": "synapse",
-    "synaptic_event_sparse": "synapse",
-    "synaptic_event_conv": "synapse",
-    "packet": "network",
-    "packet_receive": "network",
-    "input_packet": "network",
-    "hop_ew": "network",
-    "hop_ns": "network",
-    "hop_chip": "network",
-    "synapse_update": "learning",
-    "trace_update": "learning",
-}
-UNITS = tuple(dict.fromkeys(UNIT_OF.values()))
+from .events import EVENTS, SYNAPSES
 
 
 @dataclass(frozen=True)
@@ -131,30 +113,18 @@ def price(
     chip: Chip, meter: Meter, formats: Mapping[str, str], counts: Mapping[str, Any]
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """The lines of the bill, and a sentence for each kind of event that has no public price."""
-    events = {
-        "neuron_access": counts["accessed"],
-        "neuron_update": counts["updated"],
-        "neuron_spike": counts["spikes"],
-        **dict.fromkeys((SYNAPSES[k] for k in formats.values()), 0),
-        "packet": counts["packets"],
-        "packet_receive": counts["packets"] + counts["input_packets"],
-        "input_packet": counts["input_packets"],
-        "hop_ew": counts["hops_ew"],
-        "hop_ns": counts["hops_ns"],
-        "hop_chip": counts["hops_chip"],
-        "synapse_update": counts["weight_updates"],
-        "trace_update": counts["trace_updates"],
-    }
+    by_format = dict.fromkeys((SYNAPSES[kind] for kind in formats.values()), 0)
     for name, kind in formats.items():
-        events[SYNAPSES[kind]] += meter.synaptic_events[name]
+        by_format[SYNAPSES[kind]] += meter.synaptic_events[name]
     lines, unpriced = [], []
-    for name, count in events.items():
-        c = chip.constant("energy", name)
+    for event in EVENTS.values():
+        count = event.count(counts) if event.counted else by_format.get(event.name, 0)
+        c = chip.constant("energy", event.name)
         if c.within or not count:
             continue
         if c.unknown:
-            unpriced.append(f"{count:,} x {name}: {c.note or 'no public figure'}")
-        lines.append(Line(name, UNIT_OF[name], count, c.value, c.kind, chip.sources.get(c.source, ""), c.note))
+            unpriced.append(f"{count:,} x {event.name}: {c.note or 'no public figure'}")
+        lines.append(Line(event.name, event.unit, count, c.value, c.kind, chip.sources.get(c.source, ""), c.note))
     return tuple(lines), tuple(unpriced)
 
 
@@ -162,20 +132,8 @@ def untimed(chip: Chip, counts: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the events that happened and have no public time; none on a chip that runs in real time."""
     if chip.time("tick") is not None:
         return ()
-    happened = {
-        "neuron_update": counts["updated"],
-        "neuron_spike": counts["spikes"],
-        "packet": counts["packets"],
-        "packet_receive": counts["packets"] + counts["input_packets"],
-        "input_packet": counts["input_packets"],
-        "hop_ew": counts["hops_ew"],
-        "hop_ns": counts["hops_ns"],
-        "hop_chip": counts["hops_chip"],
-        "synapse_update": counts["weight_updates"],
-        "trace_update": counts["trace_updates"],
-        "barrier": 1,
-    }
-    return tuple(n for n, count in happened.items() if count and chip.constant("time", n).unknown)
+    happened = [event.name for event in EVENTS.values() if event.timed and event.count(counts)]
+    return tuple(name for name in (*happened, "barrier") if chip.constant("time", name).unknown)
 
 
 def by_layer(

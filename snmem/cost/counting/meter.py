@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...network import Network
 from ...spikes import Spikes
 from ..chip import Chip
+from ..events import SYNAPSES
 from ..mapping.placement import Placement, chips_used, tile_position
 from ..timing.model import DetailedTimer, StepTimes, join, simple_times
 from .wiring import sources, wire
@@ -19,8 +20,6 @@ from .wiring import sources, wire
 Array = NDArray[Any]
 #: Cells (steps x cores) counted at once.
 CHUNK_CELLS = 2**20
-#: Unit prices of a synaptic event, by the format of the synapses.
-SYNAPSES = {"dense": "synaptic_event", "sparse": "synaptic_event_sparse", "conv": "synaptic_event_conv"}
 #: Columns of the tables ``by_core`` and ``by_layer``.
 COLUMNS = ("packets", "synaptic_events", "hops_ew", "hops_ns", "hops_chip", "synaptic_events_nonzero")
 #: Counts of every step: packets with those of inputs; updated and changed where they are known by step.

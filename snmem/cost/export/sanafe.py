@@ -26,7 +26,7 @@ from ...network import Input, Network
 from ...neuron import LIF
 from ...spikes import Spikes
 from ..chip import Chip, load_chip
-from ..counting.meter import SYNAPSES
+from ..events import SYNAPSES
 from ..mapping.placement import Placement, check_placement, chips_used
 from ..pricing import synapse_formats
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..pricing import UNITS
+from ..events import UNITS
 from . import tables
 from .build import CostReport
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..pricing import UNITS
+from ..events import UNITS
 
 if TYPE_CHECKING:
     from ..bill import Bill
