@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .._jit import kernel
 from .event_intrinsics import above, advance, advance_alike, eight, lowest
 from .event_types import ALIKE, ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, PATIENCE, RESET, THETA, WORD
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _advance(u, v, cur, par, tile, loihi, b, end, over):
     """u and v of the blocks b .. end-1, one step further, without resets; takes their input out of ``cur``.
 
@@ -35,7 +35,7 @@ def _advance(u, v, cur, par, tile, loihi, b, end, over):
                 over[block, k // WORD] = advance(u, v, cur, block * BLOCK + k, par, rows + k)  # pyright: ignore[reportCallIssue]
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def may_spike(u, v, gain, drive, theta):
     """Whether a neuron may yet spike without input: an upper bound on every later v against theta."""
     rise = gain * max(u, 0.0) + drive
@@ -43,13 +43,13 @@ def may_spike(u, v, gain, drive, theta):
     return max(v, 0.0) + rise + (0.0 if sure else 1e-9 * abs(v)) > theta - (0.0 if sure else 1e-6 * abs(theta))
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def reach(u, v, gain, drive):
     """What no later v of a neuron without input exceeds; over 0.999 theta if :func:`may_spike` is true."""
     return abs(v) + gain * abs(u) + drive
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _can_spike(u, v, par, b, tile):
     """Whether a neuron of block b may spike without input."""
     bad = 0
@@ -60,7 +60,7 @@ def _can_spike(u, v, par, b, tile):
     return bad > 0
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _busy(u, v, cur, par, b, tile):
     """Neurons of block b with nonzero state, input or bias; a u that decays at once is none."""
     n = 0
@@ -70,7 +70,7 @@ def _busy(u, v, cur, par, b, tile):
     return n
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _at_rest(u, v, par, b, tile, fresh):
     """Whether u, v and bias are 0 in all of block b, so that nothing moves without input; fresh: u and v are 0."""
     moving = 0
@@ -83,7 +83,7 @@ def _at_rest(u, v, par, b, tile, fresh):
     return moving == 0
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def catch_up(u, v, cur, par, b, tile, loihi, every, offset, start, stop, over, counts, p, counting):
     """Steps start .. stop-1 of block b, which gets no input and cannot spike; skips those in which nothing moves."""
     if start == stop or _at_rest(u, v, par, b, tile, start == 0):  # what was not stepped since step 0 is at 0
@@ -116,7 +116,7 @@ def catch_up(u, v, cur, par, b, tile, loihi, every, offset, start, stop, over, c
     cur[low:high] = saved
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def step_blocks(
     pop_flags, blk_tile, par, u, v, cur, touched, awake, upto, over, counts, load, spk, spk_step, p, t,
     n, dense, counting, end, stop,

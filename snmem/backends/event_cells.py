@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .._jit import kernel
 from .event_blocks import may_spike, reach
 from .event_intrinsics import LANES, coast, prefetch
 from .event_types import ALPHA, BETA, BIAS, BLOCK, DRIVE, GAIN, RESET, THETA
@@ -28,13 +28,13 @@ STRETCH = 256
 NEURON = (1 << 32) - 1
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def due_of(cell, p, thread, own):
     """The list of population p and this thread, whose first block is ``own``."""
     return cell.due[own * BLOCK + p * cell.waiting.shape[0] + thread :]
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _by_age(due, n, out, first):
     """out: due[:n] in ascending order of age (ages from AGES - 1 on as they come)."""
     first[:] = 0
@@ -49,7 +49,7 @@ def _by_age(due, n, out, first):
         first[age] += 1
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _advance(u, v, age, since, alpha, beta, bias, steps, together):
     """``steps`` steps of all lanes, or of those that are older than ``since`` in the first of them, and so on."""
     if together:
@@ -63,7 +63,7 @@ def _advance(u, v, age, since, alpha, beta, bias, steps, together):
             v[j] = vn if age[j] > s else v[j]
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _coast(lanes, age, alpha, beta, bias):
     """Lane j, age[j] steps further without input; stops where nothing moves any longer."""
     u, v, before_u, before_v = lanes[0], lanes[1], lanes[3], lanes[4]
@@ -83,7 +83,7 @@ def _coast(lanes, age, alpha, beta, bias):
         done += steps
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
     """Step t of the due cells of population p and this thread; returns the new number of spikes."""
     n = cell.waiting[thread, p]
@@ -169,7 +169,7 @@ def powers(alpha: float, beta: float, bias: float) -> NDArray[Any]:
     return out
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def to_cells(cell, p, thread, own, begin, end, u, v, cur, t):
     """Make cells of the neurons begin .. end-1 of population p, which are at the start of step t."""
     cells, ages, par, due, n = cell.cells, cell.ages, cell.par[p], due_of(cell, p, thread, own), 0
@@ -185,7 +185,7 @@ def to_cells(cell, p, thread, own, begin, end, u, v, cur, t):
     cell.waiting[thread, p] = n
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def from_cells(cell, p, thread, begin, end, u, v, cur, t):
     """u, v and input, at the start of step t, of the cells begin .. end-1 of population p."""
     cell.waiting[thread, p] = 0
@@ -210,7 +210,7 @@ def from_cells(cell, p, thread, begin, end, u, v, cur, t):
             u[group[j] & NEURON], v[group[j] & NEURON] = lanes[0, j], lanes[1, j]
 
 
-@njit(nogil=True, inline="always")  # a call that passes an array looks for references to count
+@kernel(keep=False, inline="always")  # a call that passes an array looks for references to count
 def leap_one(u, v, given, steps, alpha, beta, bias, table):
     """u and v, ``steps`` > 0 steps further: one with the input ``given``, then by the closed form."""
     u = alpha * u + given
@@ -225,7 +225,7 @@ def leap_one(u, v, given, steps, alpha, beta, bias, table):
     return u, v
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _leap_cells(cells, ages, par, table, begin, end, u, v, cur, t):
     """:func:`from_cells` by the closed form: a cell may hold the input of the step that it has reached."""
     alpha, beta, bias = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .._jit import kernel
 from .event_blocks import may_spike, reach
 from .event_cells import AGE, FIELDS, INPUT, due_of, leap_one
 from .event_intrinsics import four, lowest, prefetch
@@ -14,7 +14,7 @@ from .event_leap import leap
 from .event_types import AHEAD, ALPHA, BETA, BIAS, BLOCK, DRIVE, FLOCK, GAIN, NEAR, STRIDE, THETA
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _first(target, low, high, bound):
     """Where in the ascending target[low:high] the first one >= bound stands."""
     while low < high:
@@ -26,7 +26,7 @@ def _first(target, low, high, bound):
     return low
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def deliver_blocks(
     proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, cur, touched, scratch, spk, q, lo, hi, own,
     end,
@@ -114,7 +114,7 @@ def deliver_blocks(
         touched[own:end] = 1
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def deliver_cells(
     proj, shifts, pop_first, pop_blk, ptr, target, code, palette, weight, spk, q, lo, hi, own, end, cell, thread, t
 ):  # fmt: skip

@@ -6,13 +6,9 @@ evaluated in the order of :mod:`snmem.neuron`, so results are bit-identical to t
 
 from __future__ import annotations
 
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from .._jit import kernel
 from .event_blocks import catch_up, step_blocks
 from .event_cells import from_cells, step_cells, to_cells
 from .event_delivery import deliver_blocks, deliver_cells
@@ -21,7 +17,7 @@ from .event_planes import deliver_planes
 from .event_types import BLOCK, LEARNT, WORD
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _learn(net, state, r, spk, events, slot):
     """Apply rule r after step t, whose spikes are those of ring slot ``slot``."""
     gate, signal, base, x0, size = net.rule[r, 1], net.rule[r, 2], net.rule[r, 3], net.rule[r, 4], net.rule[r, 5]
@@ -52,7 +48,7 @@ def _learn(net, state, r, spk, events, slot):
             state.x[x0 + signals[j] - net.pop_first[signal]] = 0.0
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _asleep(awake, touched, waiting, order, cut, thread):
     """Whether all of this thread's blocks and cells sleep."""
     for p in order:
@@ -74,7 +70,7 @@ _SPINS = 2000
 _CLOCK = 8
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _wait(sync, threads):
     """Go on when all threads have come here (``sync`` counts arrivals), or when it tells to give up."""
     arrived = arrive(sync, np.int64(0)) + 1  # pyright: ignore[reportCallIssue]
@@ -86,7 +82,7 @@ def _wait(sync, threads):
             sched_yield()
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _gather(found, sync, spk, spk_step, t, n, thread):
     """Append what all threads found to the spikes, in their order; returns the new length. One notes their step."""
     threads, before = found.shape[0], n
@@ -100,7 +96,7 @@ def _gather(found, sync, spk, spk_step, t, n, thread):
     return n
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _run(
     net, state, cell, events, event_step, stop, time, spk, spk_step, room, out, work, stepped, counting, thread, sync,
     found, at,
@@ -240,7 +236,7 @@ def _run(
     at[0], at[1], at[2], at[3] = t, n, e, last
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _settle(net, state, t, counting):
     """Bring every block up to the start of step t."""
     over = np.zeros((state.awake.size, BLOCK // WORD), np.uint64)
@@ -255,7 +251,7 @@ def _settle(net, state, t, counting):
             state.upto[b] = t
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _enter(net, state, cell, p, thread, t):
     """Let this thread's neurons of population p run one by one from step t on."""
     own, end, first = net.cut[p, thread], net.cut[p, thread + 1], net.pop_first[p]
@@ -272,7 +268,7 @@ def _enter(net, state, cell, p, thread, t):
     cell.on[p] = 1
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _leave(net, state, cell, p, thread, t):
     """Let this thread's neurons of population p run in blocks from step t on."""
     own, end, first = net.cut[p, thread], net.cut[p, thread + 1], net.pop_first[p]
@@ -282,35 +278,25 @@ def _leave(net, state, cell, p, thread, t):
     cell.on[p] = 0
 
 
-def _entries(sources: str) -> Any:
-    """The functions that Python calls, kept compiled from one process to the next.
-
-    numba's cache looks for changes only in the file of the function that it keeps, and for other values of what the
-    function encloses: ``sources``, a digest of all files that the loops are compiled from.
-    """
-
-    @njit(cache=True, nogil=True)
-    def run(*arguments):
-        len(sources)
-        _run(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
-
-    @njit(cache=True, nogil=True)
-    def settle(*arguments):
-        len(sources)
-        _settle(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
-
-    @njit(cache=True, nogil=True)
-    def enter(*arguments):
-        len(sources)
-        _enter(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
-
-    @njit(cache=True, nogil=True)
-    def leave(*arguments):
-        len(sources)
-        _leave(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
-
-    return run, settle, enter, leave
+@kernel
+def run(*arguments):
+    """:func:`_run`, for callers in Python."""
+    _run(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
 
 
-_FILES = sorted(Path(__file__).parent.glob("event_*.py"))
-run, settle, enter, leave = _entries(sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest())
+@kernel
+def settle(*arguments):
+    """:func:`_settle`, for callers in Python."""
+    _settle(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
+
+
+@kernel
+def enter(*arguments):
+    """:func:`_enter`, for callers in Python."""
+    _enter(*borrowed(arguments))  # pyright: ignore[reportCallIssue]
+
+
+@kernel
+def leave(*arguments):
+    """:func:`_leave`, for callers in Python."""
+    _leave(*borrowed(arguments))  # pyright: ignore[reportCallIssue]

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from .._jit import kernel
 from ..errors import BackendError
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
@@ -371,7 +371,7 @@ def _fits_float32(values: Any) -> bool:
     return values.dtype == np.float32 or all(np.array_equal(p.astype(np.float32), p) for p in parts)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _offsets(indptr, indices, pre, ranges):
     """Where the synapses of each presynaptic neuron and range begin (pre * ranges + 1,)."""
     width = -(-(indptr.size - 1) // BLOCK)  # blocks of a range
@@ -386,7 +386,7 @@ def _offsets(indptr, indices, pre, ranges):
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _place(target, indptr, indices, at, first, values, known, code, weight):
     """Write targets, and weights or their numbers among ``known``, of fan-in rows in presynaptic order.
 
@@ -410,7 +410,7 @@ def _place(target, indptr, indices, at, first, values, known, code, weight):
             here[post] = k
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _first_unknown(values, known, start):
     """Index >= start of the first value that is not in the ascending ``known``, or the number of values."""
     for i in range(start, values.size):

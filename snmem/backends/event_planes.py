@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .._jit import kernel
 from ..network import Projection
 from .event_intrinsics import lowest, prefetch
 from .event_tally import ask, expand, tally
@@ -126,7 +126,7 @@ def fill(made: Plan, q: Projection, values: NDArray[Any], known: NDArray[Any], b
     return np.stack((at, made.kinds), axis=1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _set(n, wide):
     """The kinds of planes in which a weight of n units has a bit."""
     if n >= 0:
@@ -134,14 +134,14 @@ def _set(n, wide):
     return np.uint32(-n << BITS if wide < 0 else n + (1 << wide) | 1 << BITS + wide)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _kinds(indices, values, known, numbers, wide, kinds):
     for k in range(indices.size):
         i = indices[k]
         kinds[i] |= _set(numbers[np.searchsorted(known, values[k])], wide[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(indptr, indices, values, known, numbers, wide, kinds, start, tile, step, bits):
     """Tile by tile: a plane of zeros, then those of each presynaptic neuron."""
     for post in range(indptr.size - 1):
@@ -158,7 +158,7 @@ def _fill(indptr, indices, values, known, numbers, wide, kinds, start, tile, ste
                 at += tile
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def _list(spk, lo, hi, first, planes, tile, zeros, place, filled, groups, kinds):
     """The planes of the spikes spk[lo:hi] by kind: where each begins in the first tile.
 
@@ -190,7 +190,7 @@ def _list(spk, lo, hi, first, planes, tile, zeros, place, filled, groups, kinds)
     return count, positive
 
 
-@njit(nogil=True)
+@kernel(keep=False)
 def deliver_planes(
     proj, dense, units, pop_first, pop_blk, planes, bits, cur, touched, scratch, listed, filled, sums, spk, q, lo, hi,
     own, end,

@@ -10,9 +10,9 @@ number of calls, one at a time.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_OPTIONS = {"cache": True, "nogil": True}
+from .._jit import kernel
+
 #: Drives up to here count as none.
 LEAST = 1e-300
 #: Hidden units whose drives are summed up at a time: 256 kB of them.
@@ -28,7 +28,7 @@ def make_scratch(hidden, visible):
     return *sums, np.empty(most), np.empty(most, np.int64), np.zeros(visible, np.float32), np.zeros(visible, np.float32)
 
 
-@njit(**_OPTIONS)
+@kernel
 def mix(key, index):
     """Return 64 well-mixed bits of (key, index): the finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
     z = key + np.uint64(0x9E3779B97F4A7C15) * (np.uint64(index) + np.uint64(1))
@@ -37,7 +37,7 @@ def mix(key, index):
     return z ^ (z >> np.uint64(31))
 
 
-@njit(**_OPTIONS)
+@kernel
 def pattern_key(seed, active):
     """Return a key for breaking ties that depends on the seed and the set of active units only."""
     key = seed
@@ -46,14 +46,14 @@ def pattern_key(seed, active):
     return mix(key, 0)
 
 
-@njit(**_OPTIONS)
+@kernel
 def _before(value, unit, other_value, other_unit, key):
     if value != other_value:
         return value < other_value
     return mix(key, unit) < mix(key, other_unit)
 
 
-@njit(**_OPTIONS)
+@kernel
 def _sift(values, units, size, value, unit, key):
     """Put (value, unit) at the root of a heap with the smallest on top and let it sink to its place."""
     here = 0
@@ -70,7 +70,7 @@ def _sift(values, units, size, value, unit, key):
     values[here], units[here] = value, unit
 
 
-@njit(**_OPTIONS)
+@kernel
 def _rise(values, units, at, value, unit, key):
     """Add (value, unit) at the end of the heap, position ``at``, and let it rise to its place."""
     while at > 0:
@@ -82,7 +82,7 @@ def _rise(values, units, at, value, unit, key):
     values[at], units[at] = value, unit
 
 
-@njit(**_OPTIONS)
+@kernel
 def _offer(values, units, size, value, unit, key):
     """Keep (value, unit) if it is among the best so far; return how many are kept.
 
@@ -96,7 +96,7 @@ def _offer(values, units, size, value, unit, key):
     return size
 
 
-@njit(**_OPTIONS)
+@kernel
 def _fill(units, size, total, taken, key):
     """Fill up ``units[size:]`` with random units of 0..total-1 that are not among ``units[:size]``."""
     for n in range(size):
@@ -113,13 +113,13 @@ def _fill(units, size, total, taken, key):
         taken[units[n]] = False
 
 
-@njit(**_OPTIONS)
+@kernel
 def _bin(bits):
     """Return the bin of a positive double, given its bits; larger numbers never come into lower bins."""
     return min(max((bits >> SHIFT) - FIRST, 0), BINS - 1)
 
 
-@njit(**_OPTIONS)
+@kernel
 def _top(values, units, size, total, out, heap, taken, key):
     """Set ``out`` to the ``out.size`` units of largest value among the first ``size``; where too few, to random others.
 
@@ -147,7 +147,7 @@ def _top(values, units, size, total, out, heap, taken, key):
             kept = _offer(heap[: out.size - above], out[above:], kept, values[n], units[n], key)
 
 
-@njit(**_OPTIONS)
+@kernel
 def _add_by_blocks(active, start, post, forward, drive):
     """Add the active synapses to ``drive``, one block of hidden units after the other, so that it stays in the cache.
 
@@ -165,7 +165,7 @@ def _add_by_blocks(active, start, post, forward, drive):
             place[n] = p
 
 
-@njit(**_OPTIONS)
+@kernel
 def _winners(active, start, post, forward, drive, taken, values, units, heap, out, key):
     """Set ``out`` to the hidden units of largest drive, ties at random; ``drive`` is all zero before and after."""
     synapses = np.uint64(0)
@@ -201,7 +201,7 @@ def _winners(active, start, post, forward, drive, taken, values, units, heap, ou
     _top(values, units, size, drive.size, out, heap, taken, key)
 
 
-@njit(**_OPTIONS)
+@kernel
 def _read_out(winners, inputs, place, forward, back, drive, taken, values, units, heap, out, key):
     """Set ``out`` to the visible units of largest return drive; ``drive`` is all zero before and after."""
     tied = back.size == 0
@@ -229,7 +229,7 @@ def _read_out(winners, inputs, place, forward, back, drive, taken, values, units
     _top(values, units, size, drive.size, out, heap, taken, key)
 
 
-@njit(**_OPTIONS)
+@kernel
 def _imprint(winners, inputs, place, forward, back, rate, target, back_target):
     """Move all synapses of the winners towards the targets (1.0 or 0.0 for each visible unit)."""
     for j in winners:
@@ -242,7 +242,7 @@ def _imprint(winners, inputs, place, forward, back, rate, target, back_target):
                 weights[n] += rate * (back_target[units[n]] - weights[n])
 
 
-@njit(**_OPTIONS)
+@kernel
 def round_at_random(value, levels, key, draw):
     """Return one of the two multiples of 1 / levels beside ``value``, on average ``value``."""
     scaled = value * levels
@@ -251,7 +251,7 @@ def round_at_random(value, levels, key, draw):
     return (low + (chance < scaled - low)) / levels
 
 
-@njit(**_OPTIONS)
+@kernel
 def _imprint_levels(winners, inputs, place, forward, back, rate, target, back_target, levels, key):
     """Do the same with weights that are multiples of 1 / levels."""
     draw = 0
@@ -269,7 +269,7 @@ def _imprint_levels(winners, inputs, place, forward, back, rate, target, back_ta
                 draw += 1
 
 
-@njit(**_OPTIONS)
+@kernel
 def store(
     cues, bounds, targets, back_targets, start, post, inputs, place, forward, back, rate, count, random, levels, clock,
     seed, scratch,
@@ -298,7 +298,7 @@ def store(
         back_target[back_targets[row]] = 0.0
 
 
-@njit(**_OPTIONS)
+@kernel
 def find_winners(cues, bounds, start, post, forward, count, seed, scratch):
     """Return the winners of every cue, shape (rows, count), unsorted."""
     drive, taken, _, _, values, units, _, _ = scratch
@@ -310,7 +310,7 @@ def find_winners(cues, bounds, start, post, forward, count, seed, scratch):
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def recall(cues, bounds, start, post, inputs, place, forward, back, count, ones, seed, scratch):
     """Return the active units of every recalled pattern, shape (rows, ones), unsorted."""
     drive, taken, sums, chosen, values, units, _, _ = scratch
@@ -324,7 +324,7 @@ def recall(cues, bounds, start, post, inputs, place, forward, back, count, ones,
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def draw_rows(uniform, visible, pool, inputs):
     """Fill each row with distinct numbers below ``visible``, increasing, by partial shuffles of ``pool``."""
     fan_in = inputs.shape[1]
@@ -335,7 +335,7 @@ def draw_rows(uniform, visible, pool, inputs):
         inputs[row] = np.sort(pool[:fan_in])
 
 
-@njit(**_OPTIONS)
+@kernel
 def index_by_visible(inputs, start, post, place):
     """Order the synapses by visible, then hidden unit: fill ``start`` (zeros, visible + 1), ``post`` and ``place``."""
     for j in range(inputs.shape[0]):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from .._jit import kernel
 from ..errors import InputError
 from ..memory.kwinner_kernels import mix
 
@@ -139,13 +139,13 @@ def _key(seed: Seed) -> np.uint64:
     return np.random.default_rng(seed).integers(2**64, dtype=np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _below(key, draw, limit):
     """Return random whole number ``draw`` of the stream ``key``, uniform in 0..limit-1."""
     return np.int64(mix(key, draw) % np.uint64(limit))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_random(key, active, out):
     """Set ``active`` random bits in every row of ``out``, by partial shuffles."""
     rows, size = out.shape
@@ -157,7 +157,7 @@ def _fill_random(key, active, out):
             out[row, pool[n]] = True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_cues(key, patterns, share, out):
     """Copy a random share of the ones of every pattern to ``out``."""
     rows, size = patterns.shape
@@ -174,7 +174,7 @@ def _fill_cues(key, patterns, share, out):
             out[row, ones[n]] = True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grow(key, parent, depth):
     """Insert nodes 1, 2, ... at the root; every node keeps the size of its subtree and a list of its children."""
     nodes = parent.size
@@ -197,7 +197,7 @@ def _grow(key, parent, depth):
         sibling[node], child[at] = child[at], node
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _inherit(key, parent, flips, patterns):
     """Give every node its parent's pattern with ``flips`` ones and ``flips`` zeros of the parent turned over."""
     nodes, size = patterns.shape

@@ -6,14 +6,17 @@ Slow weights are kept with one row per token: ``wq``, ``wk`` (tokens, keys), ``w
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from typing import Any
 
-_OPTIONS = {"cache": True, "nogil": True, "fastmath": {"reassoc", "contract"}}
+import numpy as np
+
+from ..._jit import kernel
+
+_OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "contract"}}
 FIXED, MEMORY, ALIGNMENT = 0, 1, 2
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def draw(rng, letters, order, tokens):
     """Draw a sequence: fill ``tokens`` (N,) and ``order`` (L,), return (query token, upper)."""
     n = tokens.size
@@ -27,7 +30,7 @@ def draw(rng, letters, order, tokens):
     return 2 * letters + order[asked], tokens[asked] >= letters
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _dot(a, b):
     total = 0.0
     for i in range(a.size):
@@ -35,7 +38,7 @@ def _dot(a, b):
     return total
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _softmax(x):
     """Softmax in place."""
     top = x.max()
@@ -47,7 +50,7 @@ def _softmax(x):
         x[i] /= total
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _back(a, d):
     """(diag(a) - a a^T) d, into d."""
     mean = _dot(a, d)
@@ -55,7 +58,7 @@ def _back(a, d):
         d[i] = a[i] * (d[i] - mean)
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def write_context(tokens, wk, wv, projected, fk, fv, fx):
     """Write the items one by one into the fast weights: fk (hidden, keys), fv (hidden, 2), fx (hidden, tokens)."""
     for token in tokens:
@@ -72,7 +75,7 @@ def write_context(tokens, wk, wv, projected, fk, fv, fx):
         fx[winner, token] = 1.0
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _fresh(rng, projected, fk, fv, fx):
     """Initial fast weights of a sequence."""
     for j in range(fk.shape[0]):
@@ -84,14 +87,14 @@ def _fresh(rng, projected, fk, fv, fx):
             fx[j, i] = rng.random()
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _attend(query, fk, a):
     for j in range(a.size):
         a[j] = _dot(fk[j], query)
     _softmax(a)
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _mix(a, rows, out):
     """sum_j a_j rows_j, into out."""
     out[:] = 0.0
@@ -100,7 +103,7 @@ def _mix(a, rows, out):
             out[i] += a[j] * rows[j, i]
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _through_memory(wk, x, fk, fv, y, gk):
     """Gradient of W_K through the memory: reinstate the key of the reinstated item x, and read its value."""
     key, a, out = np.zeros(wk.shape[1]), np.empty(fk.shape[0]), np.empty(2)
@@ -117,7 +120,7 @@ def _through_memory(wk, x, fk, fv, y, gk):
             gk[t, i] += 2.0 * key[i] * x[t]
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def memory_batch(rng, batch, letters, context, hidden, projected, rule, wq, wk, wv, gq, gk, gv, second, cross):
     """A batch of an MHN-transformer: adds to the gradients, returns (correct, loss of y_hat, loss of y_tilde).
 
@@ -163,7 +166,7 @@ def memory_batch(rng, batch, letters, context, hidden, projected, rule, wq, wk, 
     return correct, loss / batch, loss_again / batch
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def softmax_batch(rng, batch, letters, context, published, wq, wk, wv, gq, gk, gv):
     """A batch of the baseline transformer; ``published``: with the authors' gradient, else the true one."""
     keys = wq.shape[1]
@@ -202,7 +205,7 @@ def softmax_batch(rng, batch, letters, context, published, wq, wk, wv, gq, gk, g
     return correct, loss / batch
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _descend(weights, gradient, rate):
     for t in range(weights.shape[0]):
         for i in range(weights.shape[1]):
@@ -210,7 +213,7 @@ def _descend(weights, gradient, rate):
             gradient[t, i] = 0.0
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _align(wk, wq, second, cross, gk):
     """2 sum (W_K x - q) x^T with the present W_Q, from the sums that the batch collected; resets them."""
     tokens, keys = wk.shape
@@ -222,7 +225,7 @@ def _align(wk, wq, second, cross, gk):
     cross[:] = 0.0
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _record(wq, wk, wv, letters, similarity, values):
     """Mean on- and off-diagonal of upper/lower keys, query/lower and query/upper; and W_V."""
     for which in range(3):
@@ -244,7 +247,7 @@ def _record(wq, wk, wv, letters, similarity, values):
     values[:] = wv
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def train_trial(
     rng, batch, letters, context, hidden, projected, rule, published, rate, key_rate, every, wq, wk, wv, accuracy,
     loss, loss_again, similarity, values,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ..._jit import kernel
 
 
-@njit(cache=True)
+@kernel
 def count_source(start, target, synapses, nonzero, core, tree, x, y, width, height, out, to_own):
     """What one spike of each source makes: ``out`` (sources, 6).
 
@@ -32,7 +33,7 @@ def count_source(start, target, synapses, nonzero, core, tree, x, y, width, heig
             row[0], row[2], row[3], row[4] = 1, tree[s, 0], tree[s, 1], tree[s, 2]
 
 
-@njit(cache=True)
+@kernel
 def count_by_group(start, source, order, bound, keep, sources):
     """Synapses by (source, group of the target), as (start, group, synapses) of a CSR matrix.
 
@@ -66,7 +67,7 @@ def count_by_group(start, source, order, bound, keep, sources):
     return first, group, synapses
 
 
-@njit(cache=True)
+@kernel
 def count_loads(core, synapses, bits, out):
     """Add the lists of synapses on each core to ``out`` (cores, 3): lists, synapses, bits of memory.
 
@@ -80,7 +81,7 @@ def count_loads(core, synapses, bits, out):
         row[2] += -(-(synapses[r] * synapse_bits + list_bits) // word_bits) * word_bits
 
 
-@njit(cache=True)
+@kernel
 def count_packets(step, source, start, target, seconds, core, packets, sent, received, reading):
     """Turn spikes (step, source) into packets: sent, received (steps, cores), and reading (steps, cores) in seconds.
 
@@ -96,7 +97,7 @@ def count_packets(step, source, start, target, seconds, core, packets, sent, rec
             time[target[r]] += seconds[r]
 
 
-@njit(cache=True)
+@kernel
 def count_read(counts, start, target, synapses, nonzero, out):
     """Synaptic events of each core, ``out`` (cores, 2): all, and of weights not 0; ``counts``: spikes by source."""
     for s in range(counts.size):
@@ -106,7 +107,7 @@ def count_read(counts, start, target, synapses, nonzero, out):
                 out[target[r], 1] += counts[s] * nonzero[r]
 
 
-@njit(cache=True)
+@kernel
 def count_ways(start, target, home, x, y, out):
     """Packets, hops along x and along y of a spike of each source, from its core ``home`` to those of its targets."""
     for s in range(start.size - 1):
@@ -116,7 +117,7 @@ def count_ways(start, target, home, x, y, out):
             out[s, 2] += abs(y[target[r]] - y[home[s]])
 
 
-@njit(cache=True)
+@kernel
 def tree_hops(start, target, core, x, y, width, height, out):
     """Hops of one packet of each source along its multicast tree: along x first, then up and down each column."""
     entry = x.size - 1
@@ -137,14 +138,14 @@ def tree_hops(start, target, core, x, y, width, height, out):
             out[s, 2] += high[column] // height - low[column] // height
 
 
-@njit(cache=True)
+@kernel
 def count_by_core(step, neuron, core, out):
     """Add one to ``out[step, core of neuron]`` for each event."""
     for i in range(step.size):
         out[step[i], core[neuron[i]]] += 1
 
 
-@njit(cache=True)
+@kernel
 def mark_late(step, source, low, start, target, first, delay, arrived):
     """Set ``arrived[step + delay, first + target]`` for every synapse of the spikes from number ``low`` on."""
     for i in range(low, step.size):
@@ -153,7 +154,7 @@ def mark_late(step, source, low, start, target, first, delay, arrived):
             row[np.uint32(target[k])] = 1  # unsigned: no check for an index from the end
 
 
-@njit(cache=True)
+@kernel
 def mark_arrivals(step_start, source, start, target, into_start, into, first, delay, active):
     """Set ``active[t + delay, first + target]`` for every synapse of every spike of step t, as far as there are rows.
 
@@ -194,7 +195,7 @@ def mark_arrivals(step_start, source, start, target, into_start, into, first, de
             fired[s] = 0
 
 
-@njit(cache=True)
+@kernel
 def count_active(active, core, out):
     """Add the marked neurons of each step to ``out[step, core]``."""
     for t in range(active.shape[0]):
@@ -202,7 +203,7 @@ def count_active(active, core, out):
             out[t, core[i]] += active[t, i]
 
 
-@njit(cache=True)
+@kernel
 def mark_states(v, u, before_v, before_u, has_u, driven, every, offset, step, first, active, changes):
     """Mark the neurons of one population that are updated whatever arrives; returns how many changed.
 

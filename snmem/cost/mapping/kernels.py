@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ..._jit import kernel
 
 
-@njit(cache=True)
+@kernel
 def fill_cores(start, source, sources, work, most_work, limits, bits, core):
     """Core of every neuron when cores are filled in order, each as far as its limits allow.
 
@@ -57,7 +58,7 @@ def fill_cores(start, source, sources, work, most_work, limits, bits, core):
     return here + 1
 
 
-@njit(cache=True)
+@kernel
 def move_neurons(start, source, rate, part, reach, take, room, order):
     """One pass of single moves; returns how many neurons moved.
 
@@ -97,7 +98,7 @@ def move_neurons(start, source, rate, part, reach, take, room, order):
     return moved
 
 
-@njit(cache=True)
+@kernel
 def seat_parts(flow, entry, away, from_entry, pairs, luck, heat):
     """Seat of each part so that the sum of flow x distance is small: annealing on pairs of seats, then descent.
 

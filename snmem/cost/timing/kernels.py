@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from ..._jit import kernel
 from .mesh import run_step
 
 
@@ -49,7 +49,7 @@ def make_packets(senders: int, room: int) -> Packets:
     )
 
 
-@njit(cache=True)
+@kernel
 def _lay_out(routes, packets, costs, spikes, fired, busy, active, share, updated):
     """Fill ``packets`` with those of a step.
 
@@ -95,7 +95,7 @@ def _lay_out(routes, packets, costs, spikes, fired, busy, active, share, updated
     tail[cores] = 0.0
 
 
-@njit(cache=True)
+@kernel
 def _same_step(source, a, b, step_start, active):
     """Whether steps a and b have the same spikes and the same updated neurons."""
     n = step_start[a + 1] - step_start[a]
@@ -110,7 +110,7 @@ def _same_step(source, a, b, step_start, active):
     return True
 
 
-@njit(cache=True)
+@kernel
 def _digest(spikes, active):
     """A number that equal steps share."""
     mix = np.uint64(1469598103934665603)
@@ -121,7 +121,7 @@ def _digest(spikes, active):
     return mix
 
 
-@njit(cache=True)
+@kernel
 def time_steps(mesh, work, routes, packets, costs, step_start, source, active, share, updated, seconds, core, stage):
     """Time every step of a chunk; returns the number of times a packet had to wait for room.
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from ..._jit import kernel
 
 #: Stages that can set the pace of a step.
 SEND, RECEIVE, LINK = range(3)
@@ -96,7 +97,7 @@ def make_work(mesh: Mesh, packets: int) -> Work:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def _push(when, what, n, hole, time, event):
     """Add an event to the heap of ``n``, in place of the first one if that is a ``hole``; returns the new ``n``."""
     if hole:
@@ -115,7 +116,7 @@ def _push(when, what, n, hole, time, event):
     return n + 1
 
 
-@njit(cache=True)
+@kernel
 def _sink(when, what, n, time, event):
     """Replace the first event of the heap of ``n``."""
     i = 0
@@ -134,7 +135,7 @@ def _sink(when, what, n, time, event):
     what[i] = event
 
 
-@njit(cache=True)
+@kernel
 def run_step(mesh, work, start, target, gap, service, tail, burst):
     """Time one step.
 
@@ -310,7 +311,7 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
     return seconds, core, stage, waits
 
 
-@njit(cache=True)
+@kernel
 def _close(cores, start, target, gap, service, tail, sent, drain):
     """(seconds, core, stage) of the step; ``drain``: from the sending of the last packet until all were read.
 

@@ -1,0 +1,167 @@
+"""Machine code on disk follows every source that it was made from, and only these."""
+
+import importlib
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import snmem
+from snmem import _jit
+
+PACKAGE = Path(snmem.__file__).parent
+
+#: A package with a kernel that uses a function, a constant and an intrinsic of another file.
+USER = '''
+from snmem._jit import kernel
+from . import others
+from .others import double, plus
+
+@kernel
+def answer(x):
+    """Twice x, plus what the intrinsic adds, plus a constant."""
+    return plus(double(x)) + others.LAST
+
+@kernel
+def other(x):
+    return x
+'''
+OTHERS = '''
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from snmem._jit import kernel
+
+LAST, ADDED = 1000, 100
+
+@kernel(keep=False)
+def double(x):
+    """A docstring."""
+    return x * 2
+
+def write(builder, value):
+    return builder.add(value, ir.IntType(64)(ADDED))
+
+@intrinsic
+def plus(typing, x):
+    def generate(context, builder, signature, arguments):
+        return write(builder, arguments[0])
+    return types.int64(types.int64), generate
+'''
+ASK = "from package.user import answer as a, other; other(1); print(a(5), sum(a.stats.cache_hits.values()))"
+
+
+def _run(code, folder, **environment):
+    path = os.pathsep.join([str(folder), str(PACKAGE.parent)])
+    variables = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | environment
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=folder, env=variables
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.fixture
+def package(tmp_path):
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "user.py").write_text(USER)
+    (folder / "others.py").write_text(OTHERS)
+    return folder
+
+
+def test_an_edit_of_any_source_changes_the_result_and_an_edit_of_words_compiles_nothing(package):
+    assert _run(ASK, package.parent) == ["1110", "0"]
+    assert _run(ASK, package.parent) == ["1110", "1"]
+    others = package / "others.py"
+    for old, new, answer, hits in (
+        ("x * 2", "x * 3", "1115", "0"),
+        ("ADDED = 1000, 100", "ADDED = 1000, 200", "1215", "0"),
+        ("builder.add(value", "builder.sub(value", "815", "0"),
+        ("LAST, ADDED = 1000", "LAST, ADDED = 3000", "2815", "0"),
+        ('"""A docstring."""', '"""Another."""  # and a comment', "2815", "1"),
+        ("LAST, ADDED", "\n\nUNUSED = 5\nLAST, ADDED", "2815", "1"),
+    ):
+        text = others.read_text()
+        assert text.count(old) == 1
+        others.write_text(text.replace(old, new))
+        assert _run(ASK, package.parent) == [answer, hits]
+    kept = list((package / "__pycache__").glob("user.answer-*"))
+    assert len(kept) == 1  # what was made from older sources is gone
+
+
+def test_damaged_files_count_as_absent(package):
+    _run(ASK, package.parent)
+    (kept,) = (package / "__pycache__").glob("user.answer-*")
+    content = kept.read_bytes()
+    for damaged in (content[:20], content[:-1] + b"?"):
+        kept.write_bytes(damaged)
+        assert _run(ASK, package.parent) == ["1110", "0"]
+        assert kept.read_bytes() != damaged
+    assert _run(ASK, package.parent) == ["1110", "1"]
+
+
+def test_machine_code_goes_to_the_first_place_that_takes_it(package, tmp_path):
+    given = tmp_path / "given"
+    _run(ASK, package.parent, NUMBA_CACHE_DIR=str(given))
+    assert len(list(given.rglob("user.answer-*"))) == 1
+    shutil.rmtree(given)
+    (package / "__pycache__").write_text("no folder")
+    home = tmp_path / "home"
+    variables = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    assert _run(ASK, package.parent, **variables) == ["1110", "0"]
+    assert _run(ASK, package.parent, **variables) == ["1110", "1"]
+    shutil.rmtree(home, ignore_errors=True)
+    home.write_text("no folder either")
+    assert _run(ASK, package.parent, **variables) == ["1110", "0"]
+
+
+def test_an_edit_of_a_copy_of_the_package_changes_its_results(tmp_path):
+    """A kernel of one package that uses one of another: random draws and the hash they come from."""
+    shutil.copytree(PACKAGE, tmp_path / "snmem", ignore=shutil.ignore_patterns("__pycache__"))
+    ask = "from snmem.tasks.patterns import _below; import numpy as np; print(_below(np.uint64(1), 2, 1 << 40))"
+    before = _run(ask, tmp_path)
+    source = tmp_path / "snmem" / "memory" / "kwinner_kernels.py"
+    text = source.read_text()
+    assert text.count("0xBF58476D1CE4E5B9") == 1
+    source.write_text(text.replace("0xBF58476D1CE4E5B9", "0xBF58476D1CE4E5B8"))
+    after = _run(ask, tmp_path)
+    assert before != after == _run(ask, tmp_path)
+
+
+def _kernels():
+    """All compiled functions of the package."""
+    for info in pkgutil.walk_packages(snmem.__path__, "snmem."):
+        if "kernels" in info.name or info.name.startswith(("snmem.backends.event", "snmem.cost.timing", "snmem.tasks")):
+            module = importlib.import_module(info.name)
+            for name, value in vars(module).items():
+                if hasattr(value, "py_func") and value.py_func.__module__ == info.name:
+                    yield f"{info.name}.{name}", value.py_func
+
+
+def test_every_kernel_of_the_package_has_a_digest_and_no_two_share_one():
+    digests = {name: _jit.digest(function) for name, function in _kernels()}
+    assert len(digests) > 100
+    assert None not in digests.values()
+    assert len(set(digests.values())) == len(digests)
+
+
+def test_digests_are_the_same_in_every_process():
+    names = dict(_kernels())
+    code = "from snmem.backends import event_kernels as m; from snmem import _jit; print(_jit.digest(m.run.py_func))"
+    for seed in ("1", "2"):
+        other = _run(code, PACKAGE.parent, PYTHONHASHSEED=seed, PYTHONPYCACHEPREFIX="/nonexistent")
+        assert other == [_jit.digest(names["snmem.backends.event_kernels.run"])]
+
+
+def test_all_kernels_are_compiled_through_the_one_helper():
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "_jit.py":
+            text = path.read_text()
+            assert "from numba import njit" not in text
+            assert "@numba.njit" not in text
