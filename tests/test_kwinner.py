@@ -332,7 +332,7 @@ def test_wrong_patterns_are_refused():
     ):
         with pytest.raises(InputError, match=message):
             memory.store(bad)
-    with pytest.raises(InputError, match="row 1 has no ones"):
+    with pytest.raises(InputError, match="row 1 has 0 ones, expected at least 1"):
         memory.recall(np.stack([good[0], np.zeros(60, bool)]))
     with pytest.raises(InputError, match="3 patterns but 2 targets"):
         memory.store(good, good[:2])
@@ -366,7 +366,7 @@ def test_sparse_patterns_are_stored_and_recalled_as_dense_ones():
     np.testing.assert_array_equal(sparse.winners(sp.csr_array(cues)), dense.winners(cues))
     for bad, words in (
         (2 * sp.csr_array(patterns), "other than 0 and 1"),
-        (sp.csr_array((3, 60)), "row 0 has no ones"),
+        (sp.csr_array((3, 60)), "row 0 has 0 ones, expected at least 1"),
     ):
         with pytest.raises(InputError, match=words):
             sparse.recall(bad)

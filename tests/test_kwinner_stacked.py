@@ -77,7 +77,7 @@ def test_slots_keep_the_newest():
         (lambda: ModernHopfieldMemory(slots=0), "slots: must be at least 1, got 0"),
         (lambda: ModernHopfieldMemory(10, 2).recall(np.ones(10)), "nothing is stored"),
         (lambda: ModernHopfieldMemory(10, 2).store(np.ones(9)), r"visible = 10\), got \(9,\)"),
-        (lambda: ModernHopfieldMemory(10, 2).store(np.full(10, 0.5)), "0 and 1 only"),
+        (lambda: ModernHopfieldMemory(10, 2).store(np.full(10, 0.5)), "other than 0 and 1"),
     ],
 )
 def test_bad_input_is_refused(make, words):

@@ -157,7 +157,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     memory = SpikingKWinnerMemory(SMALL, 2)
     memory.save(path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(FileError, match=r"m\.npz.*not a complete"):
+    with pytest.raises(FileError, match=r"m\.npz.*damaged or truncated"):
         SpikingKWinnerMemory.load(path)
     with pytest.raises(FileError, match="no such file"):
         SpikingKWinnerMemory.load(tmp_path / "none.npz")
@@ -166,7 +166,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda m: m.store(np.ones((2, 199))), ["patterns", "(n, 200)", "(2, 199)"]),
+        (lambda m: m.store(np.ones((2, 199))), ["patterns", "(n, visible = 200)", "(2, 199)"]),
         (lambda m: m.store(np.ones((2, 200))), ["patterns", "row 0", "200 ones", "20"]),
         (lambda m: m.recall(np.zeros(200)), ["cues", "row 0", "0 ones", "at least 1"]),
         (lambda m: m.recall(np.full(200, 0.5)), ["cues", "0 and 1"]),

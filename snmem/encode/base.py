@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..memory.patterns import active_units
 
 
 def k_hot(values: NDArray[np.floating], active: int) -> NDArray[np.bool_]:
@@ -54,12 +55,7 @@ class Encoder(ABC):
         """Return the items that ``patterns`` (n, size) stand for, as well as they can be told."""
 
     def _check_patterns(self, patterns: ArrayLike) -> NDArray[np.bool_]:
-        array = np.asarray(patterns)
-        if array.ndim != 2 or array.shape[1] != self.size:
-            raise InputError(f"patterns: expected shape (n, size = {self.size}), got {array.shape}")
-        if array.dtype != bool and not ((array == 0) | (array == 1)).all():
-            raise InputError(f"patterns: holds values other than 0 and 1 (dtype {array.dtype}); give binary patterns")
-        return array.astype(bool)
+        return active_units(patterns, self.size, "patterns", width="size").rows()
 
     def _not_fitted(self) -> InputError:
         name = type(self).__name__

@@ -65,6 +65,10 @@ class KWinnerConfig:
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0.0 < rate <= 1.0:
             raise InputError(f"KWinnerConfig.rate: must lie in (0, 1], got {rate!r}; the paper uses 0.3")
         object.__setattr__(self, "rate", float(rate))
+        for name in ("tied", "random_winners"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise InputError(f"KWinnerConfig.{name}: must be True or False, got {getattr(self, name)!r}")
+            object.__setattr__(self, name, bool(getattr(self, name)))
         bits: Any = self.bits
         if bits is not None and (
             isinstance(bits, bool) or not isinstance(bits, (int, np.integer)) or not 1 <= bits <= 32

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import InputError
+from .patterns import Patterns, active_units
 
 #: Elements of the matrix of attention weights that a recall holds at a time.
 _BLOCK = 1 << 24
@@ -45,12 +44,13 @@ class ModernHopfieldMemory:
         self.visible, self.active, self.beta, self.slots = visible, active, float(beta), slots
         self.patterns: NDArray[np.float32] = np.zeros((0, visible), np.float32)
 
-    def store(self, patterns: ArrayLike) -> None:
+    def store(self, patterns: Patterns) -> None:
         """Append patterns, (n, visible) or (visible,) of 0 and 1; InputError for other shapes and values."""
-        kept = np.concatenate([self.patterns, self._check(patterns, "patterns")])
+        rows = active_units(patterns, self.visible, "patterns").rows(np.float32)
+        kept = np.concatenate([self.patterns, rows])
         self.patterns = kept[-self.slots :] if self.slots else kept
 
-    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+    def recall(self, cues: Patterns) -> NDArray[np.bool_]:
         """Return the recalled pattern for each cue: booleans in the shape of ``cues``, ``active`` ones in each row.
 
         Raises
@@ -58,7 +58,8 @@ class ModernHopfieldMemory:
         InputError
             for a wrong shape, values other than 0 and 1, or if nothing is stored.
         """
-        checked = self._check(cues, "cues")
+        given = active_units(cues, self.visible, "cues")
+        checked = given.rows(np.float32)
         if not len(self.patterns):
             raise InputError("recall: nothing is stored; store patterns first")
         rows = max(1, _BLOCK // len(self.patterns))
@@ -66,17 +67,9 @@ class ModernHopfieldMemory:
         drives = np.concatenate(parts) if parts else checked
         out = np.zeros(drives.shape, bool)
         np.put_along_axis(out, np.argpartition(-drives, self.active - 1, axis=1)[:, : self.active], True, axis=1)
-        return out if np.ndim(cues) == 2 else out[0]
+        return out[0] if given.single else out
 
     def _drives(self, cues: NDArray[np.float32]) -> NDArray[np.float32]:
         logits = np.float32(self.beta) * (cues @ self.patterns.T)
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return (weights @ self.patterns) / weights.sum(axis=1, keepdims=True)
-
-    def _check(self, patterns: ArrayLike, name: str) -> NDArray[np.float32]:
-        array: Any = np.atleast_2d(np.asarray(patterns))
-        if array.ndim != 2 or array.shape[1] != self.visible:
-            raise InputError(f"{name}: expected shape (n, visible = {self.visible}), got {np.shape(patterns)}")
-        if array.dtype != bool and not np.isin(array, (0, 1)).all():
-            raise InputError(f"{name}: must hold 0 and 1 only; use an encoder of snmem.encode")
-        return array.astype(np.float32)

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import FileError, InputError
+from ..errors import InputError
 from ..io.files import replace_file
 from . import kwinner_kernels as kernels
 from .config import KWinnerConfig
+from .patterns import ActiveUnits, Patterns, active_units
+from .saved import open_saved
 
-Patterns = ArrayLike | sp.csr_array
 _FORMAT = "snmem K-winner memory 1"
 _CHUNK = 1 << 20
 
@@ -160,31 +160,37 @@ class KWinnerMemory:
         InputError
             for a wrong shape, values other than 0 and 1, or a cue without ones.
         """
-        units, bounds = self._cues(cues)
+        rows = self._cues(cues)
         c = self.config
         with self._scratch() as scratch:
             found = kernels.recall(
-                units, bounds, self._start, self._post, self._inputs, self._place, self._forward, self._back,
+                rows.units, rows.bounds, self._start, self._post, self._inputs, self._place, self._forward, self._back,
                 c.winners, c.active, self._tie_seed, scratch,
             )  # fmt: skip
-        if sp.issparse(cues):
+        if rows.sparse:
             found.sort(axis=1)
             ends = np.arange(len(found) + 1) * c.active
             return sp.csr_array((np.ones(found.size, bool), found.ravel(), ends), (len(found), c.visible))
         out = np.zeros((len(found), c.visible), bool)
         np.put_along_axis(out, found, True, axis=1)
-        return out if np.ndim(cues) == 2 else out[0]
+        return out[0] if rows.single else out
 
     def winners(self, cues: Patterns) -> NDArray[np.int64]:
         """Return the winning hidden units of each cue in increasing order, shape (n, winners) or (winners,)."""
-        units, bounds = self._cues(cues)
+        rows = self._cues(cues)
         with self._scratch() as scratch:
             found = kernels.find_winners(
-                units, bounds, self._start, self._post, self._forward, self.config.winners, self._tie_seed, scratch
+                rows.units,
+                rows.bounds,
+                self._start,
+                self._post,
+                self._forward,
+                self.config.winners,
+                self._tie_seed,
+                scratch,
             )
         found.sort(axis=1)
-        given: Any = cues
-        return found if sp.issparse(given) or np.ndim(given) == 2 else found[0]
+        return found[0] if rows.single else found
 
     def lesioned(
         self, neurons: float = 0.0, synapses: float = 0.0, seed: int | np.random.Generator | None = 0
@@ -244,22 +250,11 @@ class KWinnerMemory:
 
     def _patterns(self, patterns: Patterns, name: str) -> NDArray[np.int64]:
         """Return the active units of each pattern, shape (n, active)."""
-        units, bounds = _active_units(patterns, self.config.visible, name)
-        wrong = np.flatnonzero(np.diff(bounds) != self.config.active)
-        if wrong.size:
-            row = wrong[0]
-            raise InputError(
-                f"{name}: row {row} has {bounds[row + 1] - bounds[row]} ones, expected exactly active = "
-                f"{self.config.active}; use an encoder of snmem.encode or another KWinnerConfig.active"
-            )
-        return units.reshape(-1, self.config.active)
+        rows = active_units(patterns, self.config.visible, name, exactly=self.config.active)
+        return rows.units.reshape(-1, self.config.active)
 
-    def _cues(self, cues: Patterns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        units, bounds = _active_units(cues, self.config.visible, "cues")
-        empty = np.flatnonzero(np.diff(bounds) == 0)
-        if empty.size:
-            raise InputError(f"cues: row {empty[0]} has no ones; a cue needs at least 1 active unit")
-        return units, bounds
+    def _cues(self, cues: Patterns) -> ActiveUnits:
+        return active_units(cues, self.config.visible, "cues", at_least=1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the memory to an .npz file of plain arrays, replacing the file only when it is complete."""
@@ -277,25 +272,20 @@ class KWinnerMemory:
         FileError
             The file is missing, is not a saved K-winner memory, or is damaged.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileError(f"{path}: no such file; give a file written by KWinnerMemory.save")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                parts = {name: file[name] for name in ("header", "inputs", "forward", "back")}
-            header = json.loads(str(parts.pop("header")))
-            if header["format"] != _FORMAT:
-                raise FileError(f"{path}: holds {header['format']!r}, this version reads {_FORMAT!r}; save it again")
-            memory = cls.__new__(cls)
-            memory.config = KWinnerConfig(**header["config"])
-            _check_parts(memory.config, **parts)
-            memory._set(**parts, tie_seed=np.uint64(header["tie_seed"]), clock=int(header.get("clock", 0)))
-            memory._lesioned = bool(header.get("lesioned", False))
-        except FileError:
-            raise
-        except Exception as error:  # whatever a damaged archive or header raises
-            remedy = "give a file written by KWinnerMemory.save"
-            raise FileError(f"{path}: not a saved K-winner memory, or damaged ({error}); {remedy}") from error
+        with open_saved(path, _FORMAT, "KWinnerMemory") as saved:
+            c = saved.config
+            shape = (c.hidden, c.fan_in)
+            inputs = saved.numbers("inputs", "u", shape, 0, c.visible - 1).astype(np.uint32)
+            if not (inputs[:, 1:] > inputs[:, :-1]).all():
+                raise saved.error("array 'inputs': must rise within each row")
+            forward = saved.numbers("forward", "f", (c.synapses,), 0, 1).astype(np.float64)
+            back = saved.numbers("back", "f", (0, 0) if c.tied else shape, 0, 1).astype(np.float64)
+            tie_seed, clock = saved.value("tie_seed", int, 0, 2**64 - 1), saved.value("clock", int, 0, 2**62, 0)
+            lesioned = saved.value("lesioned", bool, default=False)
+        memory = cls.__new__(cls)
+        memory.config = c
+        memory._set(inputs, forward, back, np.uint64(tie_seed), clock)
+        memory._lesioned = lesioned
         return memory
 
 
@@ -313,42 +303,3 @@ def _draw_inputs(config: KWinnerConfig, rng: np.random.Generator) -> NDArray[np.
         part = inputs[first : first + rows]
         kernels.draw_rows(rng.random(part.shape), config.visible, pool, part)
     return inputs
-
-
-def _active_units(patterns: Any, visible: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the active units of all rows in one vector, and where each row begins and ends in it."""
-    if sp.issparse(patterns):
-        return _units_of_sparse(sp.csr_array(patterns), visible, name)
-    array = np.atleast_2d(np.asarray(patterns))
-    if array.ndim != 2 or array.shape[1] != visible:
-        raise InputError(f"{name}: expected shape (n, visible = {visible}), got {np.shape(patterns)}")
-    if array.dtype != bool:
-        if array.dtype.kind not in "iuf" or not ((array == 0) | (array == 1)).all():
-            raise InputError(f"{name}: holds values other than 0 and 1 (dtype {array.dtype}); encode the data first")
-        array = array.astype(bool)
-    flat = np.flatnonzero(array)
-    bounds = np.searchsorted(flat, np.arange(len(array) + 1) * visible)
-    return flat % visible, bounds
-
-
-def _units_of_sparse(array: Any, visible: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if array.ndim != 2 or np.shape(array)[1] != visible:
-        raise InputError(f"{name}: expected shape (n, visible = {visible}), got {array.shape}")
-    if not array.has_canonical_format or not array.data.all():
-        array = array.copy()
-        array.sum_duplicates()
-        array.eliminate_zeros()
-    if not (array.data == 1).all():
-        raise InputError(f"{name}: holds values other than 0 and 1 (dtype {array.dtype}); encode the data first")
-    return array.indices.astype(np.int64), array.indptr.astype(np.int64)
-
-
-def _check_parts(config: KWinnerConfig, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any]) -> None:
-    shape = (config.hidden, config.fan_in)
-    kinds = (inputs.dtype, forward.dtype, back.dtype) == (np.uint32, np.float64, np.float64)
-    sizes = (inputs.shape, forward.shape, back.shape) == (shape, (inputs.size,), (0, 0) if config.tied else shape)
-    if not kinds or not sizes:
-        raise ValueError("arrays of wrong type or size")
-    ordered = inputs[:, -1].max() < config.visible and (inputs[:, 1:] > inputs[:, :-1]).all()
-    if not ordered or not all(((w >= 0) & (w <= 1)).all() for w in (forward, back)):
-        raise ValueError("synapses or weights out of range")

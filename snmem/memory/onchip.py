@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..quantization.grid import quantize, unit_of
 from ..simulation import simulate
 from ..spikes import Recording
+from .patterns import Patterns, active_units
+from .presentation import no_presentations
 from .spiking import SpikingKWinnerMemory
 
 
@@ -40,12 +41,20 @@ class OnChipMemory:
         self.network = made.network
         self.units = {q.name: unit_of(made.scale[q.post])[0] for q in self.network.projections if q.plasticity}
 
-    def store(self, patterns: ArrayLike, **options: Any) -> Recording:
-        """Present patterns (bool, (n, visible)) once each; ``options`` go to :func:`snmem.simulate`.
+    def store(self, patterns: Patterns, **options: Any) -> Recording:
+        """Present patterns (n, visible) once each; ``options`` go to :func:`snmem.simulate`.
 
         Traces and random numbers begin afresh in every call, as Lava does.
+
+        Raises
+        ------
+        InputError
+            for a wrong shape, values other than 0 and 1, or a wrong number of ones.
         """
-        rows = np.atleast_2d(np.asarray(patterns, bool))
+        c = self.memory.config
+        rows = active_units(patterns, c.visible, "patterns", exactly=c.active).rows()
+        if not len(rows):
+            return no_presentations(self.network, self.backend)
         inputs, steps = self.memory.storing_inputs(rows, rows, rows)
         recording = simulate(self.network, inputs, steps, self.backend, **options)
         self.network = self.network.with_weights(recording.weights)
@@ -54,6 +63,6 @@ class OnChipMemory:
         )
         return recording
 
-    def recall(self, cues: ArrayLike) -> Any:
+    def recall(self, cues: Patterns) -> Any:
         """Recall with the weights learned (as :meth:`SpikingKWinnerMemory.recall`)."""
         return self.memory.recall(cues)

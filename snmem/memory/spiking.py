@@ -17,20 +17,20 @@ No weight is computed outside: stored patterns enter as spikes, and the synapses
 from __future__ import annotations
 
 import json
-import math
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..circuits.kwta import Circuit, Line, Strategy, SuccessiveApproximation, kwta_report, kwta_strategy
-from ..errors import FileError, InputError
+from ..errors import InputError
 from ..io.files import replace_file
+from ..io.reading import one_line
 from ..network import Input, Network, Population, Projection
 from ..neuron import LIF
 from ..plasticity import Instar, Outstar
@@ -38,25 +38,11 @@ from ..simulation import simulate
 from ..spikes import Recording
 from .config import KWinnerConfig
 from .kwinner import KWinnerMemory
+from .patterns import ActiveUnits, Patterns, active_units
+from .presentation import Presentation, drive_span, no_presentations, volley
+from .saved import check_weights, open_saved
 
 START = Line("start", 1, 0)
-
-
-@dataclass(frozen=True)
-class Presentation:
-    """Timing of one presentation in steps: ``latency`` to the (last) winners' volley, ``period`` to the next start."""
-
-    latency: int
-    period: int
-
-
-def drive_span(active: float) -> float:
-    """A power of two above the drives to expect: ``active`` afferent spikes on average, each through a weight in [0,
-    1].
-
-    Mean plus four standard deviations of a sum of uniformly distributed weights (virgin synapses, the strongest case).
-    """
-    return 2.0 ** math.ceil(math.log2(active / 2 + 4 * math.sqrt(active / 3)))
 
 
 class SpikingKWinnerMemory:
@@ -103,9 +89,18 @@ class SpikingKWinnerMemory:
         return other
 
     def with_weights(self, forward: sp.csr_array, back: sp.csr_array) -> SpikingKWinnerMemory:
-        """A memory of its own with other weights, in the shapes of ``forward_weights`` and ``return_weights``."""
-        other = copy(self)
-        other._set(forward, back)
+        """A memory of its own with other weights, in the shapes of ``forward_weights`` and ``return_weights``.
+
+        Raises
+        ------
+        InputError
+            for weights of another shape, that are not finite, or no valid sparse arrays.
+        """
+        c, other = self.config, copy(self)
+        other._set(
+            check_weights(forward, (c.hidden, c.visible), "forward weights"),
+            check_weights(back, (c.visible, c.hidden), "return weights"),
+        )
         return other
 
     def _set(self, forward: sp.csr_array, back: sp.csr_array) -> None:
@@ -182,45 +177,53 @@ class SpikingKWinnerMemory:
             outputs=(visible.winners,),
         )
 
-    def store(self, patterns: ArrayLike, targets: ArrayLike | None = None, **options: Any) -> Recording:
+    def store(self, patterns: Patterns, targets: Patterns | None = None, **options: Any) -> Recording:
         """Present patterns one after another to the learning network, once each.
 
         Parameters
         ----------
-        patterns : bool (n, visible) or (visible,), ``active`` ones in each row.
-        targets : patterns to recall instead (hetero-association), same shape.
-        options : go to :func:`snmem.simulate` (``counters``, ``record``, ...).
+        patterns : array (n, visible) or (visible,)
+            0 and 1 with exactly ``active`` ones in each row; dense or scipy.sparse.
+        targets : array or None
+            Patterns to recall instead (hetero-association), same shape.
+        options : Any
+            Go to :func:`snmem.simulate` (``counters``, ``record``, ...).
 
         Returns
         -------
-        the Recording of the presentations (spikes, counters).
+        Recording
+            Of the presentations (spikes, counters); no pattern takes no step.
 
         Raises
         ------
         InputError
-            for a wrong shape or number of ones.
+            for a wrong shape, values other than 0 and 1, or a wrong number of ones.
         """
-        cues = self._check(patterns, "patterns", self.config.active)
-        wanted = cues if targets is None else self._check(targets, "targets", self.config.active)
+        cues = self._rows(patterns, "patterns")
+        wanted = cues if targets is None else self._rows(targets, "targets")
         if len(wanted) != len(cues):
             raise InputError(f"store: {len(cues)} patterns but {len(wanted)} targets; give one target for each pattern")
         return self._learn(cues, cues, wanted, **options)
 
-    def forget(self, patterns: ArrayLike, seed: int | np.random.Generator | None = 0, times: int = 3) -> Recording:
+    def forget(self, patterns: Patterns, seed: int | np.random.Generator | None = 0, times: int = 3) -> Recording:
         """Overwrite patterns, as in :meth:`snmem.memory.kwinner.KWinnerMemory.forget`: their winners learn noise.
 
         Parameters
         ----------
-        patterns : bool (n, visible) or (visible,), at least one 1 in each row; they need not have been stored.
-        seed : seed or Generator of the random patterns.
-        times : overwritings in a row, each with a new random pattern.
+        patterns : array (n, visible) or (visible,)
+            0 and 1 with at least one 1 in each row; they need not have been stored.
+        seed : int, Generator or None
+            Of the random patterns.
+        times : int
+            Overwritings in a row, each with a new random pattern.
 
         Returns
         -------
-        the Recording of the presentations.
+        Recording
+            Of the presentations.
         """
         rng = np.random.default_rng(seed)
-        cues = self._check(patterns, "patterns", None)
+        cues = active_units(patterns, self.config.visible, "patterns", at_least=1).rows()
         if times < 1:
             raise InputError(f"forget: times must be at least 1, got {times}")
         cues = np.repeat(cues, times, axis=0)
@@ -232,6 +235,8 @@ class SpikingKWinnerMemory:
     def _learn(self, cues: NDArray[Any], printed: NDArray[Any], targets: NDArray[Any], **options: Any) -> Recording:
         network = self.learning_network
         inputs, steps = self.storing_inputs(cues, printed, targets)
+        if not steps:
+            return no_presentations(network, self.backend, self._state)
         recording = simulate(network, inputs, steps, self.backend, state=self._state, **options)
         self._state = recording.state
         self._forward, self._back = (recording.weights[q.name] for q in network.projections if q.plasticity)
@@ -246,29 +251,42 @@ class SpikingKWinnerMemory:
         One presentation per row (bool, (n, visible)): ``cues`` choose winners, which learn ``printed`` and ``targets``.
         """
         when, n = self.storing, len(cues)
-        volleys = [_volley(cues, when.period, 0), _volley(printed, when.period, when.latency)]
+        volleys = [volley(cues, when.period, 0), volley(printed, when.period, when.latency)]
         inputs = {
             "cue": tuple(np.concatenate(parts) for parts in zip(*volleys, strict=True)),
             START.population: (np.arange(n) * when.period, np.zeros(n, int)),
-            "target": _volley(targets, when.period, when.latency),
+            "target": volley(targets, when.period, when.latency),
         }
         return inputs, n * when.period
 
-    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
-        """Recall from cues with at least one active bit: bool in the shape of ``cues``, about ``active`` ones a row."""
-        recalled = self.read(self.present(cues))
-        return recalled if np.ndim(cues) == 2 else recalled[0]
+    @overload
+    def recall(self, cues: sp.csr_array) -> sp.csr_array: ...
+    @overload
+    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]: ...
+    def recall(self, cues: Any) -> Any:
+        """Recall from cues with at least one active bit: bool in the shape of ``cues``, about ``active`` ones a row.
 
-    def recall_inputs(self, cues: ArrayLike) -> tuple[dict[str, Any], int]:
+        For scipy.sparse cues the result is sparse too (CSR).
+        """
+        checked = self._cues(cues)
+        recalled = self.read(self.present(cues)) if len(checked) else checked.rows()
+        if checked.sparse:
+            return sp.csr_array(recalled)
+        return recalled[0] if checked.single else recalled
+
+    def recall_inputs(self, cues: Patterns) -> tuple[dict[str, Any], int]:
         """Input events for the recall network and the number of steps they take, one presentation per cue."""
-        checked = self._check(cues, "cues", None)
+        checked = self._cues(cues)
         n, period = len(checked), self.recalling.period
         starts = (np.arange(n) * period, np.zeros(n, int))
-        return {"cue": _volley(checked, period, 0), START.population: starts}, n * period
+        bits = (np.repeat(starts[0], np.diff(checked.bounds)), checked.units)
+        return {"cue": bits, START.population: starts}, n * period
 
-    def present(self, cues: ArrayLike, backend: str = "event", **options: Any) -> Recording:
+    def present(self, cues: Patterns, backend: str = "event", **options: Any) -> Recording:
         """Run the recall network on cues; ``options`` go to :func:`snmem.simulate` (``counters``, ``record``, ...)."""
         inputs, steps = self.recall_inputs(cues)
+        if not steps:
+            return no_presentations(self.recall_network, backend, None)
         return simulate(self.recall_network, inputs, steps, backend, **options)
 
     def read(self, recording: Recording, population: str = "visible.winners") -> NDArray[np.bool_]:
@@ -280,9 +298,11 @@ class SpikingKWinnerMemory:
         out[spikes.step[mine] // self.recalling.period, spikes.neuron[mine]] = True
         return out
 
-    def kwta_report(self, cues: ArrayLike) -> dict[str, Any]:
+    def kwta_report(self, cues: Patterns) -> dict[str, Any]:
         """How well the hidden k-WTA circuit chooses on these cues: winners, Jaccard with exact top k, steps, events."""
-        checked = self._check(cues, "cues", None)
+        checked = self._cues(cues).rows()
+        if not len(checked):
+            raise InputError("kwta_report: there are no cues; give at least one")
         recording = self.present(checked)
         drives = self.recall_network["cue->hidden"].weights @ checked.T.astype(float)
         report = kwta_report(self.read(recording, "hidden.winners"), drives.T, self.config.winners)
@@ -298,20 +318,12 @@ class SpikingKWinnerMemory:
             "input_events": counters.synaptic_events["cue->hidden"] / n,
         }
 
-    def _check(self, patterns: ArrayLike, name: str, ones: int | None) -> NDArray[np.bool_]:
-        array = np.atleast_2d(np.asarray(patterns))
-        if array.ndim != 2 or array.shape[1] != self.config.visible:
-            raise InputError(f"{name}: expected shape (n, {self.config.visible}), got {np.shape(patterns)}")
-        if array.dtype != bool and not np.isin(array, (0, 1)).all():
-            raise InputError(f"{name}: must hold 0 and 1 only; use an encoder of snmem.encode")
-        array = array.astype(bool)
-        found = array.sum(1)
-        wrong = np.flatnonzero(found != ones if ones else found == 0)
-        if len(array) == 0 or wrong.size:
-            row, got = (int(wrong[0]), int(found[wrong[0]])) if wrong.size else (0, 0)
-            wanted = f"exactly active = {ones}" if ones else "at least 1"
-            raise InputError(f"{name}: row {row} has {got} ones, expected {wanted}; use an encoder of snmem.encode")
-        return array
+    def _rows(self, patterns: Patterns, name: str) -> NDArray[np.bool_]:
+        """Patterns to store, bool (n, visible): exactly ``active`` ones in each row."""
+        return active_units(patterns, self.config.visible, name, exactly=self.config.active).rows()
+
+    def _cues(self, cues: Patterns) -> ActiveUnits:
+        return active_units(cues, self.config.visible, "cues", at_least=1)
 
     def save(self, path: str | Path) -> None:
         """Write configuration, strategy and weights to an .npz file of plain arrays (never pickled)."""
@@ -326,27 +338,25 @@ class SpikingKWinnerMemory:
     @classmethod
     def load(cls, path: str | Path) -> SpikingKWinnerMemory:
         """Read a memory written by :meth:`save`; FileError for a missing, damaged or other file."""
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                header = json.loads(str(data["header"]))
-                if header["format"] != _FORMAT:
-                    raise FileError(f"{path}: holds {header['format']!r}, expected {_FORMAT!r}")
-                config = KWinnerConfig(**header["config"])
-                memory = cls.__new__(cls)
-                memory.config, memory.backend = config, header["backend"]
-                for role in ("kwta", "readout"):
-                    name, parameters = header[role]
-                    setattr(memory, role, kwta_strategy(name, **parameters))
-                shapes = {"forward": (config.hidden, config.visible), "back": (config.visible, config.hidden)}
-                parts = {n: [data[f"{n}_{p}"] for p in ("data", "indices", "indptr")] for n in shapes}
-                memory._set(*(sp.csr_array(tuple(parts[n]), shape=shapes[n]) for n in shapes))
-                return memory
-        except FileNotFoundError:
-            raise FileError(f"{path}: there is no such file; give the path of a saved memory") from None
-        except FileError:
-            raise
-        except Exception as error:
-            raise FileError(f"{path}: is not a complete spiking memory file ({error}); save it again") from error
+        with open_saved(path, _FORMAT, "SpikingKWinnerMemory") as saved:
+            c = saved.config
+            forward = saved.matrix("forward", (c.hidden, c.visible))
+            back = saved.matrix("back", (c.visible, c.hidden))
+            if forward.nnz == back.nnz == c.synapses and not _same_synapses(forward, back):
+                raise saved.error("arrays 'forward' and 'back': must connect the same pairs of units")
+            strategies = []
+            for role in ("kwta", "readout"):
+                name, parameters = (*saved.value(role, list), None, None)[:2]
+                try:
+                    strategies.append(kwta_strategy(name, **parameters))  # type: ignore[arg-type]
+                except (TypeError, InputError) as error:
+                    raise saved.error(f"header: {role}: {one_line(error)}") from None
+            backend = saved.value("backend", str)
+        memory = cls.__new__(cls)
+        memory.config, memory.backend = c, backend
+        memory.kwta, memory.readout = strategies
+        memory._set(forward, back)
+        return memory
 
 
 _FORMAT = "snmem spiking K-winner memory 1"
@@ -360,7 +370,7 @@ def _on_grid(weights: sp.csr_array) -> sp.csr_array:
     return weights
 
 
-def _volley(patterns: NDArray[Any], period: int, at: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Spike events (step, neuron): the ones of row i in step i * period + at."""
-    row, neuron = np.nonzero(patterns)
-    return row * period + at, neuron
+def _same_synapses(forward: sp.csr_array, back: sp.csr_array) -> bool:
+    turned: Any = back.T.tocsr()
+    turned.sort_indices()
+    return np.array_equal(forward.indptr, turned.indptr) and np.array_equal(forward.indices, turned.indices)

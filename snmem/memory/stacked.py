@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from .config import KWinnerConfig
 from .kwinner import KWinnerMemory
+from .patterns import Patterns, active_units
 
 
 class StackedKWinnerMemory:
@@ -51,7 +52,7 @@ class StackedKWinnerMemory:
         self._back = self._layer.forward_weights.T.tocsr()
         self.memory = KWinnerMemory(config, rng)
 
-    def encode(self, patterns: ArrayLike) -> sp.csr_array:
+    def encode(self, patterns: Patterns) -> sp.csr_array:
         """Return the code in front of each pattern or cue, a sparse array of booleans (n, config.visible)."""
         winners = np.atleast_2d(self._layer.winners(patterns))
         ends = np.arange(len(winners) + 1) * self.front.winners
@@ -65,11 +66,13 @@ class StackedKWinnerMemory:
         np.put_along_axis(out, best, True, axis=1)
         return out
 
-    def store(self, patterns: ArrayLike) -> None:
+    def store(self, patterns: Patterns) -> None:
         """Learn patterns one-shot, in order; see :meth:`snmem.memory.kwinner.KWinnerMemory.store`."""
+        active_units(patterns, self.front.visible, "patterns", at_least=1)
         self.memory.store(self.encode(patterns))
 
-    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+    def recall(self, cues: Patterns) -> NDArray[np.bool_]:
         """Return the recalled pattern for each cue: booleans in the shape of ``cues``, ``front.active`` ones a row."""
-        found = self.decode(self.memory.recall(self.encode(cues)))
-        return found if np.ndim(cues) == 2 else found[0]
+        given = active_units(cues, self.front.visible, "cues", at_least=1)
+        recalled = self.decode(self.memory.recall(self.encode(cues)))
+        return recalled[0] if given.single else recalled

@@ -91,6 +91,12 @@ def from_all(size: int, post: int, weights: Mapping[int, float]) -> sp.csr_array
     return sp.csr_array(to_all(size, post, weights).T)
 
 
+def check_whole(name: str, value: Any, low: int, high: int) -> None:
+    """Raise InputError if a parameter of a strategy is no whole number from ``low`` to ``high``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
+        raise InputError(f"{name}: must be a whole number in {low}..{high}, got {value!r}")
+
+
 def check_circuit(strategy: Strategy, size: int, k: int, span: float, period: int) -> None:
     """Raise InputError where a circuit could not answer: too many winners, no span, a period that cuts it off."""
     owner = type(strategy).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from ...errors import InputError
 from ...network import Population, Projection
 from ...neuron import LIF
-from .base import STRATEGIES, Circuit, Line, check_circuit, from_all, sparse_matrix, to_all
+from .base import STRATEGIES, Circuit, Line, check_circuit, check_whole, from_all, sparse_matrix, to_all
 
 
 @STRATEGIES.register("race")
@@ -38,10 +38,10 @@ class Race:
     name: ClassVar[str] = "race"
 
     def __post_init__(self) -> None:
-        if self.steps < 2:
-            raise InputError(f"Race.steps: must be at least 2, got {self.steps}")
-        if not 0 < self.slowest <= 1:
-            raise InputError(f"Race.slowest: must lie in (0, 1], got {self.slowest}")
+        check_whole("Race.steps", self.steps, 2, 10_000)
+        slowest: Any = self.slowest
+        if isinstance(slowest, bool) or not isinstance(slowest, (int, float, np.number)) or not 0 < slowest <= 1:
+            raise InputError(f"Race.slowest: must lie in (0, 1], got {slowest!r}")
 
     @property
     def latency(self) -> int:

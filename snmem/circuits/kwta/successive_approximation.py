@@ -8,10 +8,9 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from ...errors import InputError
 from ...network import Population, Projection
 from ...neuron import LIF
-from .base import STRATEGIES, Circuit, Line, check_circuit, from_all, sparse_matrix, to_all
+from .base import STRATEGIES, Circuit, Line, check_circuit, check_whole, from_all, sparse_matrix, to_all
 
 
 @STRATEGIES.register("successive_approximation")
@@ -33,8 +32,7 @@ class SuccessiveApproximation:
     name: ClassVar[str] = "successive_approximation"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.bits <= 24:
-            raise InputError(f"SuccessiveApproximation.bits: must lie in 1..24, got {self.bits}")
+        check_whole("SuccessiveApproximation.bits", self.bits, 1, 24)
 
     @property
     def latency(self) -> int:

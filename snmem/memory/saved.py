@@ -1,0 +1,126 @@
+"""Saved memories: ``.npz`` files of plain arrays beside a JSON header, checked before compiled code sees them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..errors import FileError, InputError
+from ..io.arrays import ArrayFile, open_arrays
+from ..io.reading import one_line, parse_json, shown
+from .config import KWinnerConfig
+
+#: Visible units that a saved memory may have; or so many for each of its synapses, if that is more.
+_VISIBLE, _VISIBLE_PER_SYNAPSE = 2**20, 16
+#: Largest size of a weight; sums of a million of them are far from overflow.
+WEIGHT = 2.0**20
+
+
+class SavedMemory:
+    """The open file of a saved memory.
+
+    Attributes
+    ----------
+    config : KWinnerConfig
+        Its sizes; those of the arrays are compared with them when they are read.
+    """
+
+    def __init__(self, file: ArrayFile, form: str) -> None:
+        self._file = file
+        header = parse_json(file.text("header"), f"{file.name}: header", file.remedy)
+        found = header.get("format") if isinstance(header, dict) else header
+        if found != form:
+            raise self.error(f"holds {shown(found)}, this version reads {form!r}")
+        self._header: Mapping[str, Any] = header
+        self.config = self._config()
+
+    def error(self, what: str) -> FileError:
+        """Return a FileError that names the file and says what to give instead."""
+        return self._file.error(what)
+
+    def value(self, name: str, kind: type, low: int = 0, high: int = 0, default: Any = None) -> Any:
+        """Return an entry of the header: of this type, and for integers from ``low`` to ``high``."""
+        value = self._header.get(name, default)
+        if type(value) is not kind or (kind is int and not low <= value <= high):
+            limits = f" from {low} to {high}" if kind is int else ""
+            raise self.error(f"header: {name} is {shown(value)}, expected {kind.__name__}{limits}")
+        return value
+
+    def _config(self) -> KWinnerConfig:
+        given = self.value("config", dict)
+        try:
+            config = KWinnerConfig(**given)
+        except (TypeError, InputError) as error:
+            raise self.error(f"header: config: {one_line(error)}") from None
+        limit = max(_VISIBLE, _VISIBLE_PER_SYNAPSE * config.synapses)
+        if config.visible > limit:
+            raise self.error(f"header: config: visible = {config.visible}, the limit for its synapses is {limit}")
+        return config
+
+    def numbers(self, name: str, kinds: str, shape: tuple[int | None, ...], low: float, high: float) -> NDArray[Any]:
+        """Return an array of the given kinds and shape whose values lie in [low, high] (so that none is NaN)."""
+        array = np.ascontiguousarray(self._file.read(name, kinds, shape))
+        if not ((array >= low) & (array <= high)).all():
+            raise self.error(f"array {name!r}: holds values outside {low:g} .. {high:g}")
+        return array
+
+    def matrix(self, name: str, shape: tuple[int, int]) -> sp.csr_array:
+        """Return the CSR matrix in the arrays ``<name>_data``, ``<name>_indices`` and ``<name>_indptr``."""
+        rows, columns = shape
+        data = self.numbers(f"{name}_data", "f", (None,), -WEIGHT, WEIGHT).astype(np.float64, copy=False)
+        indices = self.numbers(f"{name}_indices", "iu", data.shape, 0, columns - 1)
+        bounds = self.numbers(f"{name}_indptr", "iu", (rows + 1,), 0, len(data)).astype(np.int64)
+        if bounds[0] != 0 or bounds[-1] != len(data) or (np.diff(bounds) < 0).any():
+            raise self.error(f"array '{name}_indptr': must rise from 0 to {len(data)}")
+        rising = np.diff(indices.astype(np.int64), prepend=-1) > 0
+        rising[bounds[:-1][np.diff(bounds) > 0]] = True  # a row begins anew
+        if not rising.all():
+            raise self.error(f"array '{name}_indices': must rise within each row")
+        matrix = sp.csr_array((data, indices.astype(np.int32), bounds.astype(np.int32)), shape=shape)
+        matrix.check_format(full_check=True)
+        return matrix
+
+
+@contextmanager
+def open_saved(path: str | os.PathLike[str], form: str, owner: str) -> Iterator[SavedMemory]:
+    """Open a saved memory.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    form : str
+        Format that its header must name.
+    owner : str
+        Class that writes such files.
+
+    Raises
+    ------
+    FileError
+        if the file is missing, damaged, or of another kind; while it is open, if anything in it is out of range.
+    """
+    with open_arrays(path, f"give a file written by {owner}.save") as file:
+        yield SavedMemory(file, form)
+
+
+def check_weights(matrix: Any, shape: tuple[int, int], name: str) -> sp.csr_array:
+    """Return a sparse matrix as valid CSR of finite float64; InputError names what compiled code could not rely on."""
+    if not sp.issparse(matrix) or matrix.shape != shape:
+        found = matrix.shape if hasattr(matrix, "shape") else type(matrix).__name__
+        raise InputError(f"{name}: expected a scipy.sparse array of shape {shape}, got {found}")
+    try:
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)
+        checked: Any = sp.csr_array(matrix, dtype=np.float64)
+        checked.check_format(full_check=True)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}: is no valid sparse array of numbers ({error}); build it again") from None
+    if not (np.abs(checked.data) <= WEIGHT).all():
+        raise InputError(f"{name}: holds weights that are not finite or beyond {WEIGHT:g}; scale them")
+    return checked
