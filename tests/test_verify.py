@@ -249,7 +249,7 @@ def test_input_files(tmp_path):
         ("y.npz", "holds spikes of 'other', but the network's inputs are in; name them so"),
         ("z.npy", "holds 0 and 1 only"),
         ("w.h5", "holds no spikes"),
-        ("v.npy", "there is no such file"),
+        ("v.npy", "no such file"),
     ):
         with pytest.raises((FileError, InputError), match=message):
             verify(chain(), tmp_path / name, 30, ["event"])
