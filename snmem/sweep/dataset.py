@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import FileError, InputError
+from ..errors import InputError
+from ..io.files import replace_file
 from .points import Sweep
 
 
@@ -66,11 +66,5 @@ def _coordinate(values: Any) -> Any:
 
 def write_dataset(data: Any, path: Path) -> None:
     """Write a dataset as netCDF (version 3, which needs no further package), whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        data.to_netcdf(draft, engine="scipy")
-        draft.replace(path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with replace_file(path) as file:
+        file.write(data.to_netcdf(engine="scipy"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileError
+from ..io.drafts import perform, private_entries, remove_abandoned
 from ..io.files import replace_file
 from ..io.results import write_json
 
 MARK, RUNS, RESULTS = "sweep.json", "runs", "results.nc"
+_LOCKS = (".lock", ".workers")
 
 
 class SweepFolder:
@@ -29,35 +32,51 @@ class SweepFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.exists() and not path.is_dir():
-            raise FileError(f"{path}: is a file, a sweep needs a folder; name another one")
-        foreign = path.is_dir() and any(path.iterdir()) and not (path / MARK).is_file()
-        if foreign and {p.name for p in path.iterdir()} - {RUNS, ".lock", ".workers"}:
-            raise FileError(f"{path}: holds files that no sweep made; name a new or empty folder")
         try:
-            (path / RUNS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
+            if path.exists() and not path.is_dir():
+                raise FileError(f"{path}: is a file, a sweep needs a folder; name another one")
+            if path.is_dir() and not (path / MARK).is_file() and not self._just_begun():
+                raise FileError(f"{path}: holds files that no sweep made; name a new or empty folder")
+            perform((path / RUNS).mkdir, parents=True, exist_ok=True)
+        except FileError:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: NUL or a lone surrogate in the path
+            reason = getattr(error, "strerror", None) or error
+            raise FileError(f"{path}: cannot be written ({reason}); name another folder") from error
+
+    def _just_begun(self) -> bool:
+        """Whether the folder holds only what a sweep makes before it writes its first file."""
+        drafts = private_entries(self.path)
+        rest = [path for path in self.path.iterdir() if path not in drafts and path.name not in _LOCKS]
+        return all(path.name == RUNS and path.is_dir() and not any(path.iterdir()) for path in rest)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other sweeps out, and wait until no worker of a killed one is left."""
         import fcntl
 
-        with (self.path / ".lock").open("w") as mine, self.workers_file() as workers:
+        with self._lock_file(".lock") as mine, self.workers_file() as workers:
             try:
                 fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise FileError(f"{self.path}: another sweep is writing here; wait for it or stop it") from None
             fcntl.flock(workers, fcntl.LOCK_EX)  # given up by the system when the last worker has ended
             fcntl.flock(workers, fcntl.LOCK_UN)
-            for draft in (self.path / RUNS).glob(".*.tmp"):
-                draft.unlink(missing_ok=True)
+            remove_abandoned(self.path / RUNS)
+            for draft in (self.path / RUNS).glob(".*.npz.*.tmp"):  # of version 0.1
+                perform(draft.unlink, missing_ok=True)
             yield
 
     def workers_file(self) -> Any:
         """Open the file on which every worker holds a shared lock as long as it lives."""
-        return (self.path / ".workers").open("w")
+        return self._lock_file(".workers")
+
+    def _lock_file(self, name: str) -> Any:
+        path = self.path / name
+        try:
+            return os.fdopen(perform(os.open, path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
 
     def describe(self, target: str, description: Mapping[str, Any]) -> None:
         """Note what is swept; FileError if the folder belongs to a sweep of another function."""
@@ -81,7 +100,7 @@ class SweepFolder:
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         header = {"point": dict(point), "dims": dims, "seconds": round(seconds, 4), "finished": made}
         arrays = {f"v{number}": array for number, (_, array) in enumerate(variables.values())}
-        with replace_file(self.path / RUNS / f"{key}.npz") as file:
+        with replace_file(self.path / RUNS / f"{key}.npz", tidy=False) as file:  # lock() has tidied up
             np.savez(file, header=np.array(json.dumps(header)), **arrays)
 
     def read(self, key: str) -> dict[str, Any]:
