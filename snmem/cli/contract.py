@@ -117,7 +117,8 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
         return function(**values)
     from rich.markup import escape
 
-    from ..io.results import plain, result_folder, versions, write_json
+    from ..io.result_folder import result_folder
+    from ..io.results import plain, versions, write_json
 
     out, force = values.pop("out"), values.pop("force")
     start = time.time()

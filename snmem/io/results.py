@@ -1,4 +1,4 @@
-"""Results as plain data, and result folders that appear whole or not at all."""
+"""Results as plain data and as JSON."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ import json
 import math
 import os
 import platform
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..errors import FileError
 from .files import replace_file
 
 #: Packages whose versions belong to a result.
 _PACKAGES = ("snmem", "numpy", "scipy", "numba", "nir", "h5py", "matplotlib", "lava-nc", "brian2", "torch", "snntorch")
-#: File that describes a run; its presence marks a folder as one that snmem made.
-RUN_FILE = "run.json"
 
 
 def plain(value: Any) -> Any:
@@ -69,85 +64,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-class ResultFolder:
-    """A folder of results under construction: write into ``draft``, then :meth:`publish` it as ``target``."""
-
-    def __init__(self, target: Path, draft: Path) -> None:
-        self.target, self.draft = target, draft
-
-    def files(self) -> list[Path]:
-        """Files in the draft, relative to it, sorted."""
-        return sorted(path.relative_to(self.draft) for path in self.draft.rglob("*") if path.is_file())
-
-    def relocated(self, value: Any) -> Any:
-        """``value`` as plain data, with paths into the draft rewritten to where they will be."""
-        if isinstance(value, Mapping):
-            return {str(key): self.relocated(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.relocated(item) for item in value]
-        text = plain(value)
-        if isinstance(text, str) and text.startswith(str(self.draft)):
-            return str(self.target) + text.removeprefix(str(self.draft))
-        return text
-
-    def publish(self, run: Mapping[str, Any]) -> None:
-        """Describe the run in ``run.json`` and put the draft in place.
-
-        An absent or empty target appears in one step. In an older result folder of snmem the new files replace the
-        old ones, and files of the old run that the new one did not make are removed. Other files stay.
-        """
-        files = [path.as_posix() for path in self.files()]
-        write_json(self.draft / RUN_FILE, {**run, "files": files})
-        try:
-            if not self.target.exists() or not any(self.target.iterdir()):
-                self.target.parent.mkdir(parents=True, exist_ok=True)
-                self.draft.replace(self.target)
-                return
-            for old in set(_run_files(self.target)) - set(files):
-                (self.target / old).unlink(missing_ok=True)
-            for path in self.files():
-                place = self.target / path
-                place.parent.mkdir(parents=True, exist_ok=True)
-                (self.draft / path).replace(place)
-        except OSError as error:
-            raise FileError(f"{self.target}: cannot be written ({error.strerror}); choose another --out") from error
-
-
-def _run_files(folder: Path) -> list[str]:
-    """Files that the run recorded in ``folder`` says it made; [] if snmem did not make the folder."""
-    try:
-        listed = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    inside = folder.resolve()
-    return [name for name in listed if isinstance(name, str) and (folder / name).resolve().is_relative_to(inside)]
-
-
-@contextmanager
-def result_folder(target: Path, force: bool = False) -> Iterator[ResultFolder]:
-    """Give a draft beside ``target`` to write results into; it is removed when the block ends, published or not.
-
-    Raises
-    ------
-    FileError
-        ``target`` is a file, or holds files that snmem did not make and ``force`` is false, or cannot be written.
-    """
-    target = target.resolve()
-    if target.exists() and not target.is_dir():
-        raise FileError(f"{target}: is a file, --out needs a folder; name another one")
-    if target.is_dir() and any(target.iterdir()) and not (target / RUN_FILE).is_file() and not force:
-        raise FileError(
-            f"{target}: holds files that snmem did not make; name a new or empty folder, or add --force to write there"
-        )
-    home = next(folder for folder in target.parents if folder.is_dir())
-    draft = home / f".{target.name}.{os.getpid()}.partial"
-    try:
-        draft.mkdir()
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written ({error.strerror}); choose another --out") from error
-    try:
-        yield ResultFolder(target, draft)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

@@ -83,6 +83,6 @@ def cost(
         with replace_file(page, "w") as target:
             target.write(report.html())
     if out:
-        (out / "steps.csv").write_text(report.bill.steps_csv())
+        (out / "steps.csv").write_text(report.bill.steps_csv(), encoding="utf-8")
     stimulus = {"file": inputs} if inputs else {"rate": rate, "seed": seed}
     return Report({**report.to_dict(), "network": network.digest(), "input": stimulus}, [report])
