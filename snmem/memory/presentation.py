@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..backends.base import Job, make_recording
 from ..network import Network
-from ..simulation import Job, make_recording
 from ..spikes import Recording, Spikes
 
 
