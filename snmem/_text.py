@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 #: Characters in a name, at most; names made from names stay below, so that a number fits at their end.
 LONGEST_NAME = 1000
 _LONGEST_DERIVED = LONGEST_NAME - 10
+#: Names that a message lists at most.
+_LISTED = 10
 #: Characters that steer a terminal or the direction of writing, or cannot be seen or encoded: C0 and C1 controls,
 #: line and paragraph separators, bidirectional controls, other invisible ones but the joiners of emoji, surrogates.
 _UNSEEN = re.compile(
@@ -28,6 +30,13 @@ def shortened(text: str, length: int) -> str:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{text[: max(length - 13, 0)]}~{digest}"[:length]
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names as a message shows them: the first ten, and how many more."""
+    known = list(names)
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return (", ".join(map(repr, known[:_LISTED])) or "none") + more
 
 
 def unique(wanted: str, taken: Container[str], length: int = _LONGEST_DERIVED) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -14,19 +13,19 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ._text import LONGEST_NAME, shortened
-from .errors import NetworkError
+from ._digest import digest
+from ._text import LONGEST_NAME, listed, shortened
+from .description import Description, name_of, number, weight_matrix, whole
+from .errors import NetworkError, UnknownNameError
 from .neuron import LIF, LoihiLIF
-from .plasticity import Instar, Outstar, Rule, SumOfProducts
+from .plasticity import Instar, LearningRule, Outstar, Rule, SumOfProducts
 
-#: Weight types kept as given; anything else becomes float64.
-_WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
 #: Loihi's weight mantissa (sign included) and weight exponent.
 LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
 
 
 def _shape(owner: str, shape: int | Iterable[int]) -> tuple[int, ...]:
-    given: tuple[Any, ...] = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)  # type: ignore[arg-type]
+    given: tuple[Any, ...] = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
     if not given or any(not isinstance(n, (int, np.integer)) or n < 1 for n in given):
         raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shape!r}")
     return tuple(map(int, given))
@@ -46,7 +45,7 @@ def _name(kind: str, name: object) -> str:
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(Description):
     """A source of spikes that the caller provides. ``shape``: number of lines, or a tuple such as (2, 34, 34)."""
 
     name: str
@@ -63,7 +62,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Population:
+class Population(Description):
     """Neurons with one parameter set (values may differ by neuron).
 
     Parameters
@@ -92,13 +91,10 @@ class Population:
         if not isinstance(self.neuron, (LIF, LoihiLIF)):
             raise NetworkError(f"{owner}: neuron must be an LIF or LoihiLIF, got {type(self.neuron).__name__}")
         self.neuron.check_size(owner, self.size)
-        for name in ("clear_every", "clear_offset"):  # numpy's integers print, and so hash, differently
-            if isinstance(getattr(self, name), np.integer):
-                object.__setattr__(self, name, int(getattr(self, name)))
-        if self.clear_every is not None and self.clear_every < 1:
-            raise NetworkError(f"{owner}: clear_every must be at least 1 step, got {self.clear_every}")
-        if not 0 <= self.clear_offset < (self.clear_every or 1):
-            raise NetworkError(f"{owner}: clear_offset must lie in 0..clear_every-1, got {self.clear_offset}")
+        if self.clear_every is not None:
+            object.__setattr__(self, "clear_every", whole(f"{owner}: clear_every", self.clear_every, 1))
+        offset = whole(f"{owner}: clear_offset", self.clear_offset, 0, (self.clear_every or 1) - 1)
+        object.__setattr__(self, "clear_offset", offset)
 
     @property
     def size(self) -> int:
@@ -106,41 +102,27 @@ class Population:
         return math.prod(self.shape)
 
 
-def _weights(owner: str, weights: Any) -> sp.csr_array:
-    matrix: Any  # the types of scipy know too little of csr_array
-    if sp.issparse(weights):
-        matrix = sp.csr_array(weights)
-    else:
-        dense = np.asarray(weights)
-        if dense.ndim != 2 or dense.dtype.kind not in "fiub":
-            raise NetworkError(f"{owner}: weights must be a number matrix (post, pre), got shape {dense.shape}")
-        matrix = sp.csr_array(dense)
-    if matrix.dtype not in _WEIGHT_TYPES:
-        matrix = matrix.astype(np.float64)
-    if not matrix.has_canonical_format:
-        if matrix is weights:
-            matrix = matrix.copy()
-        matrix.sum_duplicates()
-    if not np.isfinite(matrix.data).all():
-        raise NetworkError(f"{owner}: weights hold NaN or infinity; give finite weights")
-    for part in (matrix.data, matrix.indices, matrix.indptr):
-        part.setflags(write=False)
-    return matrix
-
-
 @dataclass(frozen=True, eq=False)
-class Projection:
+class Projection(Description):
     """Synapses from population ``pre`` to population ``post``.
 
     Parameters
     ----------
-    pre, post : names of populations (``pre`` may be an Input).
-    weights : array or scipy sparse matrix of shape (post, pre), kept as CSR; row = fan-in of one neuron.
-        Zeros of a dense array are no synapses; explicit zeros of a sparse one are synapses of weight 0.
-    delay : steps from a spike to its effect, >= 0. Every cycle must hold a delay >= 1.
-    plasticity : Instar or Outstar (float networks), SumOfProducts, or None. Needs delay 1.
-    name : unique; by default "pre->post".
-    exponent : Loihi networks only: the summed weights of one step are multiplied by 2**exponent, rounded down.
+    pre : str or Input or Population
+        Where spikes come from: the object, or its name.
+    post : str or Population
+        Where they go to.
+    weights : array or scipy sparse matrix of shape (post, pre)
+        Copied, and kept as CSR; row = fan-in of one neuron. Zeros of a dense array are no synapses; explicit zeros of a
+        sparse one are synapses of weight 0.
+    delay : int
+        Steps from a spike to its effect, >= 0. Every cycle must hold a delay >= 1.
+    plasticity : Instar, Outstar, SumOfProducts or None
+        Instar and Outstar learn in float networks only. Needs delay 1.
+    name : str
+        Unique in the network; by default "pre->post".
+    exponent : int
+        Loihi networks only: the summed weights of one step are multiplied by 2**exponent, rounded down.
 
     Raises
     ------
@@ -148,8 +130,8 @@ class Projection:
         for weights of a wrong type or not finite, and delays that are not whole steps.
     """
 
-    pre: str
-    post: str
+    pre: Any
+    post: Any
     weights: Any
     delay: int = 1
     plasticity: Rule | None = None
@@ -157,19 +139,21 @@ class Projection:
     exponent: int = 0
 
     def __post_init__(self) -> None:
+        for end in ("pre", "post"):
+            object.__setattr__(self, end, name_of(getattr(self, end)))
+            if not isinstance(getattr(self, end), str):
+                raise NetworkError(
+                    f"projection: {end} must be a population or its name, got a {type(getattr(self, end)).__name__}"
+                )
+            object.__setattr__(self, end, str.__str__(getattr(self, end)))  # as in _name
         name = self.name or shortened(f"{self.pre}->{self.post}", LONGEST_NAME)
         object.__setattr__(self, "name", _name("projection", name))
-        for end in ("pre", "post"):  # as in _name
-            if isinstance(getattr(self, end), str):
-                object.__setattr__(self, end, str.__str__(getattr(self, end)))
         owner = f"projection {self.name!r}"
-        object.__setattr__(self, "weights", _weights(owner, self.weights))
-        if not isinstance(self.delay, (int, np.integer)) or self.delay < 0:
-            raise NetworkError(f"{owner}: delay must be a whole number of steps >= 0, got {self.delay!r}")
-        object.__setattr__(self, "delay", int(self.delay))
-        low, high = LOIHI_EXPONENT
-        if not low <= self.exponent <= high:
-            raise NetworkError(f"{owner}: exponent must lie in {low}..{high}, got {self.exponent}")
+        object.__setattr__(self, "weights", weight_matrix(owner, self.weights))
+        object.__setattr__(self, "delay", whole(f"{owner}: delay", self.delay, 0))
+        object.__setattr__(self, "exponent", whole(f"{owner}: exponent", self.exponent, *LOIHI_EXPONENT))
+        if self.plasticity is not None and not isinstance(self.plasticity, LearningRule):
+            raise NetworkError(f"{owner}: plasticity must be a rule such as Instar(0.5), got {self.plasticity!r}")
 
     @property
     def synapses(self) -> int:
@@ -211,7 +195,7 @@ class Projection:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Description):
     """Inputs, populations and projections, in the order in which they were given.
 
     Parameters
@@ -236,15 +220,15 @@ class Network:
     update_order: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("populations", "projections", "outputs"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        for name, kinds in (("populations", (Input, Population)), ("projections", (Projection,)), ("outputs", (str,))):
+            object.__setattr__(self, name, self._items(name, kinds))
         self._check_names()
         if not self.neurons:
             raise NetworkError("network: holds no population of neurons; add at least one Population")
-        if not (np.isfinite(self.dt) and self.dt > 0):
+        dt = number("network.dt", self.dt)
+        if not (np.isfinite(dt) and dt > 0):
             raise NetworkError(f"network: dt must be a positive number of seconds, got {self.dt!r}")
-        object.__setattr__(self, "dt", float(self.dt))
+        object.__setattr__(self, "dt", dt)
         if len({p.neuron.arithmetic for p in self.neurons}) > 1:
             raise NetworkError("network: mixes LIF and LoihiLIF populations; use one arithmetic (see snmem.quantize)")
         outputs = tuple(self._find(name, "network outputs").name for name in self.outputs)
@@ -263,11 +247,25 @@ class Network:
                     raise NetworkError(f"network: {both} are called {item.name!r}; give each its own name")
                 kinds[item.name] = kind
 
+    def _items(self, name: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
+        """Field ``name`` as a tuple; one object alone is a tuple of one, outputs become names."""
+        value = getattr(self, name)
+        alone = isinstance(value, (str, Input, Population, Projection))
+        if not alone and not isinstance(value, Iterable):
+            raise NetworkError(f"network: {name} must be a sequence, got a {type(value).__name__}")
+        items = (value,) if alone else tuple(value)
+        items = tuple(map(name_of, items)) if name == "outputs" else items
+        for item in items:
+            if not isinstance(item, kinds):
+                wanted = " and ".join(kind.__name__ for kind in kinds)
+                raise NetworkError(f"network: {name} must hold {wanted} objects, got a {type(item).__name__}")
+        return items
+
     def _find(self, name: str, owner: str) -> Input | Population:
-        for p in self.populations:
-            if p.name == name:
-                return p
-        known = ", ".join(repr(p.name) for p in self.populations)
+        found = self._named.get(name)
+        if isinstance(found, (Input, Population)):
+            return found
+        known = listed(p.name for p in self.populations)
         raise NetworkError(f"{owner}: there is no population {name!r}; the network has {known}")
 
     def _check_projection(self, q: Projection) -> None:
@@ -345,18 +343,23 @@ class Network:
         """Longest delay in steps."""
         return max((q.delay for q in self.projections), default=0)
 
+    @cached_property
+    def _named(self) -> dict[str, Any]:
+        return {item.name: item for item in (*self.populations, *self.projections)}
+
     def __getitem__(self, name: str) -> Any:
-        """The population or projection of that name."""
-        for item in (*self.populations, *self.projections):
-            if item.name == name:
-                return item
-        raise KeyError(name)
+        """The population or projection of that name; UnknownNameError, a KeyError, names those that there are."""
+        try:
+            return self._named[name]
+        except (KeyError, TypeError):
+            raise UnknownNameError("network: no population or projection", name, self._named) from None
 
     def with_weights(self, weights: Mapping[str, Any]) -> Network:
         """The same network with other weights for the named projections (as ``Recording.weights`` holds them)."""
-        unknown = set(weights) - {q.name for q in self.projections}
-        if unknown:
-            raise NetworkError(f"network: there is no projection {sorted(unknown)[0]!r}")
+        names = [q.name for q in self.projections]
+        for name in weights:
+            if name not in names:
+                raise NetworkError(f"network: there is no projection {name!r}; the network has {listed(names)}")
         changed = tuple(replace(q, weights=weights[q.name]) if q.name in weights else q for q in self.projections)
         return replace(self, projections=changed)
 
@@ -375,22 +378,12 @@ class Network:
         return replace(self, projections=tuple(frozen(q) for q in self.projections))
 
     def digest(self) -> str:
-        """sha256 of the whole description, weights included."""
-        h = hashlib.sha256()
-        for item in (*self.populations, *self.projections):
-            for f in fields(item):
-                value = getattr(item, f.name)
-                if f.name == "neuron":
-                    for g in fields(value):
-                        h.update(np.asarray(getattr(value, g.name)).astype(str).tobytes())
-                elif sp.issparse(value):
-                    for part, kind in ((value.indptr, np.int64), (value.indices, np.int32), (value.data, np.float64)):
-                        for i in range(0, len(part), 1 << 16):  # parts: what is of another type is copied
-                            h.update(np.ascontiguousarray(part[i : i + (1 << 16)], kind).data)
-                else:
-                    h.update(repr(value).encode())
-        h.update(repr((self.outputs, self.dt)).encode())
-        return h.hexdigest()
+        """sha256 of the whole description, weights included; equal networks have the same."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        return digest(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):

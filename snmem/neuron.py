@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .description import Description, frozen, real_array, short
 from .errors import NetworkError
 
 FloatArray = NDArray[np.float64]
@@ -37,19 +38,18 @@ LOIHI_SHIFT = 64
 def _parameter(owner: str, name: str, value: ArrayLike, *, integer: bool = False) -> Any:
     """A scalar, or a read-only vector with one value per neuron (collapsed to a scalar if all are equal)."""
     kind = np.int64 if integer else np.float64
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise NetworkError(f"{owner}.{name}: expected a number or a vector of numbers, got {value!r}") from None
+    array = real_array(value)
+    if array is None:
+        raise NetworkError(f"{owner}.{name}: expected a number or a vector of numbers, got {short(value)}")
+    array = array.astype(np.float64).reshape(-1) + 0.0  # a copy, without -0.0
     if array.size == 0 or np.isnan(array).any():
         raise NetworkError(f"{owner}.{name}: holds {'no value' if array.size == 0 else 'NaN'}; give finite numbers")
-    if integer and (array != np.floor(array)).any():
-        raise NetworkError(f"{owner}.{name}: must be whole numbers, got {array[array != np.floor(array)].flat[0]:g}")
-    array = array.astype(kind).reshape(-1)
+    if integer and (odd := (array != np.floor(array)) | np.isinf(array)).any():
+        raise NetworkError(f"{owner}.{name}: must be whole numbers, got {array[odd][0]:g}")
+    array = array.astype(kind, copy=False)
     if (array == array[0]).all():
         return array[0].item()
-    array.setflags(write=False)
-    return array
+    return frozen(array, own=True)
 
 
 def _check_range(owner: str, name: str, value: Any, low: float, high: float) -> None:
@@ -59,8 +59,8 @@ def _check_range(owner: str, name: str, value: Any, low: float, high: float) -> 
         raise NetworkError(f"{owner}.{name}: must lie in [{low:g}, {high:g}], got {array[bad][0]:g}")
 
 
-class _Neuron:
-    """What both parameter sets share: per-neuron vectors, equality by value."""
+class Neuron(Description):
+    """What all parameter sets share: per-neuron vectors, equality by value."""
 
     def vector(self, name: str, size: int) -> NDArray[Any]:
         """Parameter ``name`` as a vector of ``size`` values."""
@@ -87,7 +87,7 @@ class _Neuron:
 
 
 @dataclass(frozen=True, eq=False)
-class LIF(_Neuron):
+class LIF(Neuron):
     """Parameters of the LIF neuron in float64 (equations in the module docstring).
 
     Each is a number, or a vector with one value per neuron; all are dimensionless (see ``snmem.nir_io``
@@ -132,7 +132,7 @@ class LIF(_Neuron):
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiLIF(_Neuron):
+class LoihiLIF(Neuron):
     """Parameters of the LIF neuron in Loihi's fixed point.
 
     With ``dec(x, k) = sign(x k) (|x k| >> 12)`` and ``M = 2**23``::

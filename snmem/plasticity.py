@@ -15,11 +15,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .description import Description, name_of, number, short, whole
 from .errors import NetworkError
 
 
+class LearningRule(Description):
+    """What all rules share: frozen dataclasses, each with its ``gate``."""
+
+    def _set_name(self, field: str) -> None:
+        name = name_of(getattr(self, field))
+        if name is not None and not isinstance(name, str):
+            raise NetworkError(f"{type(self).__name__}.{field}: must be a population or its name, got {short(name)}")
+        object.__setattr__(self, field, name)
+
+
 @dataclass(frozen=True)
-class _Rule:
+class _Rule(LearningRule):
     rate: float
     gate: str | None = None
     signal: str | None = None
@@ -27,6 +38,10 @@ class _Rule:
 
     def __post_init__(self) -> None:
         name = type(self).__name__
+        for field in ("rate", "decay"):  # numpy's numbers print, and so hash, differently
+            object.__setattr__(self, field, number(f"{name}.{field}", getattr(self, field)))
+        for field in ("gate", "signal"):
+            self._set_name(field)
         if not 0.0 <= self.rate <= 1.0:
             raise NetworkError(f"{name}.rate: must lie in [0, 1], got {self.rate!r}")
         if not 0.0 <= self.decay < 1.0:
@@ -62,7 +77,7 @@ class Outstar(_Rule):
 
 
 @dataclass(frozen=True)
-class SumOfProducts:
+class SumOfProducts(LearningRule):
     """A rule of Loihi's learning engine as text: its grammar is in :mod:`snmem.loihi.rules`.
 
     In every step, after all spikes are known: traces decay and take in the spikes of this step, then ``dw``, ``dd`` and
@@ -96,6 +111,10 @@ class SumOfProducts:
     def __post_init__(self) -> None:
         from .loihi.rules import TRACES, parse
 
+        for name in ("dw", "dd", "dt"):
+            text = getattr(self, name)
+            if text is not None and not isinstance(text, str):
+                raise NetworkError(f"SumOfProducts.{name}: must be the text of a rule, got {short(text)}")
         given = {name: getattr(self, name) for name in ("dw", "dd", "dt") if getattr(self, name) is not None}
         if not given:
             raise NetworkError("SumOfProducts: changes nothing; give dw, dd or dt")
@@ -104,16 +123,26 @@ class SumOfProducts:
             raise NetworkError("SumOfProducts: dw, dd and dt have different u<k>; all products share one")
         used = {factor.variable for product in products for factor in product.factors}
         for name in TRACES:
-            impulse, tau = getattr(self, name)
-            if not (0 <= impulse <= 127 and tau >= 0):
-                raise NetworkError(
-                    f"SumOfProducts.{name}: the impulse must lie in 0..127 and tau be 0 or more, got {(impulse, tau)}"
-                )
-            if name in used and impulse == 0:
-                raise NetworkError(f"SumOfProducts.{name}: the rule uses this trace, but its impulse is 0; give both")
+            self._set_trace(name, name in used)
         for name, low in (("d", 0), ("t", -256)):
-            if not low <= getattr(self, name) <= 255:
-                raise NetworkError(f"SumOfProducts.{name}: must lie in {low}..255, got {getattr(self, name)}")
+            object.__setattr__(self, name, whole(f"SumOfProducts.{name}", getattr(self, name), low, 255))
+        object.__setattr__(self, "seed", whole("SumOfProducts.seed", self.seed, 0))
+        self._set_name("gate")
+
+    def _set_trace(self, name: str, used: bool) -> None:
+        pair = getattr(self, name)
+        try:
+            impulse, tau = (number(f"SumOfProducts.{name}", value) for value in pair)
+        except (TypeError, ValueError):
+            raise NetworkError(f"SumOfProducts.{name}: must be (impulse, tau), got {short(pair)}") from None
+        if not (0 <= impulse <= 127 and tau >= 0):
+            raise NetworkError(
+                f"SumOfProducts.{name}: the impulse must lie in 0..127 and tau be 0 or more, got {(impulse, tau)}"
+            )
+        if used and impulse == 0:
+            raise NetworkError(f"SumOfProducts.{name}: the rule uses this trace, but its impulse is 0; give both")
+        pair = tuple(int(x) if x.is_integer() else x for x in (impulse, tau))  # equal rules print alike
+        object.__setattr__(self, name, pair)
 
 
 Rule = Instar | Outstar | SumOfProducts

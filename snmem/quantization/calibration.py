@@ -29,7 +29,7 @@ from ..network import Input, Network, Population, Projection
 from ..neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from ..simulation import simulate
 from ..spikes import Recording, Spikes
-from .grid import Quantized, largest_scale, quantize
+from .grid import Quantized, largest_scale, quantize, values
 
 STRATEGIES = ("calibrated", "grid", "plain")
 #: Steps of the response of v that count at most.
@@ -90,7 +90,7 @@ def _plain_scales(network: Network) -> dict[str, float]:
     """For every population, the largest power of two with which its strongest synapse fits a mantissa."""
     scales = {}
     for p in network.neurons:
-        peaks = [np.abs(q.weights.data).max() for q in network.projections if q.post == p.name and q.synapses]
+        peaks = [np.abs(values(q)).max() for q in network.projections if q.post == p.name and q.synapses]
         peak = max(peaks, default=0)
         most = largest_scale(network, p)
         scales[p.name] = 2.0 ** np.floor(np.log2(min(most, 255 / peak if peak else most)))
@@ -119,7 +119,8 @@ def _candidates(seen: Sample, network: Network, p: Population) -> list[float]:
     grid = 2.0 ** np.floor(np.log2(largest_scale(network, p)))
     found = [grid, grid / 2, *(grid * 2.0**k for k in range(1, 4))]
     for q in network.projections:
-        for part in (q.weights.data[q.weights.data > 0], -q.weights.data[q.weights.data < 0]):
+        weights = values(q)
+        for part in (weights[weights > 0], -weights[weights < 0]):
             if len(part):
                 fill = 255 / part.max()
                 fill *= 2.0 ** np.floor(np.log2(most / fill))
@@ -159,7 +160,7 @@ def report(network: Network, made: Quantized, inputs: Mapping[str, Any], steps: 
         }
     projections = {}
     for q in network.projections:
-        size, error = (float(np.sqrt((w.data**2).sum() / max(q.synapses, 1))) for w in (q.weights, errors[q.name]))
+        size, error = (float(np.sqrt((w**2).sum() / max(q.synapses, 1))) for w in (values(q), errors[q.name].data))
         projections[q.name] = {
             "parts": list(made.parts[q.name]),
             "error": made.weight_error[q.name],

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .._text import unique
+from .._text import listed, unique
+from ..description import number
 from ..errors import NetworkError
 from ..loihi.rules import as_products
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
@@ -80,7 +81,8 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
     """
     if network.arithmetic == "loihi":
         raise NetworkError("quantize: the network is in Loihi's integers already; pass a float network")
-    scale = {p.name: (scales or {}).get(p.name) or _scale(network, p) for p in network.neurons}
+    given = _check_scales(network, scales or {})
+    scale = {p.name: given[p.name] if p.name in given else _scale(network, p) for p in network.neurons}
     populations = [
         replace(p, neuron=_neuron(p, scale[p.name])) if isinstance(p, Population) else p for p in network.populations
     ]
@@ -97,6 +99,21 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
         projections += made
     result = Network(tuple(populations), tuple(projections), network.outputs, network.dt)
     return Quantized(result, scale, error, clipped, parts)
+
+
+def _check_scales(network: Network, scales: Mapping[str, float]) -> dict[str, float]:
+    known = [p.name for p in network.neurons]
+    for name, scale in scales.items():
+        if name not in known:
+            raise NetworkError(f"quantize: there is no population {name!r} to scale; the network has {listed(known)}")
+        if not 0 < number(f"quantize: scale of {name!r}", scale) < np.inf:
+            raise NetworkError(f"quantize: scale of {name!r} must be a positive number, got {scale!r}")
+    return {name: float(scale) for name, scale in scales.items()}
+
+
+def values(q: Projection) -> Any:
+    """The weights in float64: int8 has no 128 to be the magnitude of -128."""
+    return q.weights.data.astype(np.float64)
 
 
 def _incoming(network: Network, name: str) -> list[Projection]:
@@ -123,7 +140,7 @@ def largest_scale(network: Network, p: Population, current: float | None = None)
     if np.abs(bias).max() > 0:
         limits.append(4095 * 2**7 / (LOIHI_SHIFT * np.abs(bias).max()))
     if incoming:
-        peaks = [1.0 if q.plasticity else np.abs(q.weights.data).max() for q in incoming]
+        peaks = [1.0 if q.plasticity else np.abs(values(q)).max() for q in incoming]
         peaks = [w for w in peaks if w > 0]
         if peaks:
             limits.append(_MANTISSA * (1 + _CLIP) / min(peaks))
@@ -141,7 +158,7 @@ def _arriving(q: Projection) -> Any:
     """The most that each neuron can get through ``q`` in a step; a weight that learns may become 1."""
     if q.plasticity:
         return np.diff(q.weights.indptr).astype(float)
-    return np.asarray(abs(q.weights).sum(axis=1)).ravel()
+    return np.asarray(abs(q.weights.astype(np.float64)).sum(axis=1)).ravel()
 
 
 def unit_of(scale: float) -> tuple[float, int]:
@@ -152,7 +169,7 @@ def unit_of(scale: float) -> tuple[float, int]:
 
 def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     """The integer projection that learns what ``q`` learns."""
-    data = q.weights.data
+    data = values(q)
     if isinstance(q.plasticity, SumOfProducts) or data.min(initial=0) < 0 or data.max(initial=0) > 1:
         raise NetworkError(
             f"quantize: projection {q.name!r} learns; it needs an Instar or Outstar rule and weights in [0, 1], or "
@@ -203,7 +220,7 @@ def _bias(owner: str, bias: Any) -> tuple[Any, int]:
 
 def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     """``q`` as one projection: the nearest mantissas of one exponent, even ones where it has both signs."""
-    exact = q.weights.data * scale
+    exact = values(q) * scale
     peak = np.abs(exact).max(initial=0)
     mixed = exact.min(initial=0) < 0 < exact.max(initial=0)
     exponent = 0
@@ -220,7 +237,7 @@ def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
 def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     """The integer projections that together carry ``q``, the largest weight error, and the number of clipped
     weights."""
-    exact = q.weights.data * scale
+    exact = values(q) * scale
     pieces = []
     error, clipped = 0.0, 0
     for sign in (1, -1):

@@ -1,0 +1,50 @@
+"""The digest of a network, by which files and recordings know it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .neuron import LIF, LoihiLIF
+
+if TYPE_CHECKING:
+    from .network import Network
+
+#: Weights and indices that are converted at a time.
+_CHUNK = 1 << 16
+
+
+def digest(network: Network) -> str:
+    """sha256 of names, sizes, parameters, weights, rules, outputs and dt, as hexadecimal digits."""
+    h = hashlib.sha256()
+    for item in (*network.populations, *network.projections):
+        for f in fields(item):
+            value = getattr(item, f.name)
+            if f.name == "neuron":
+                parts = _neuron(value)
+            else:
+                parts = _matrix(value) if sp.issparse(value) else [repr(value).encode()]
+            for part in parts:
+                h.update(part)
+    h.update(repr((network.outputs, network.dt)).encode())
+    return h.hexdigest()
+
+
+def _neuron(neuron: Any) -> Iterator[Any]:
+    if type(neuron) not in (LIF, LoihiLIF):  # digests of networks of these two stand in files
+        yield f"{type(neuron).__module__}.{type(neuron).__qualname__}".encode()
+    for f in fields(neuron):
+        yield np.asarray(getattr(neuron, f.name)).astype(str).tobytes()
+
+
+def _matrix(matrix: Any) -> Iterator[Any]:
+    """Index and weight arrays in one type each, whatever theirs is, and 0 for -0."""
+    for part, kind in ((matrix.indptr, np.int64), (matrix.indices, np.int32), (matrix.data, np.float64)):
+        for i in range(0, len(part), _CHUNK):
+            chunk = part[i : i + _CHUNK]
+            yield np.ascontiguousarray(chunk + 0 if kind is np.float64 else chunk, kind).data

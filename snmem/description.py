@@ -1,0 +1,199 @@
+"""What networks, neurons and rules have in common: checked values that nobody can change afterwards, and their copies.
+
+A description owns its arrays. What a caller hands over is copied, so that a later change of the caller's array reaches
+no network, and no caller's array is reordered or made read-only.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection
+from dataclasses import fields
+from typing import Any, NoReturn
+
+import numpy as np
+import scipy.sparse as sp
+
+from .errors import NetworkError
+
+#: Weight types that are kept; whole numbers of other types become float64, float16 becomes float32.
+_WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
+_PARTS = ("data", "indices", "indptr")
+
+
+class _Owned(np.ndarray):
+    """The memory behind a frozen array: read-only, and referred to by frozen arrays only."""
+
+
+def frozen(array: Any, own: bool = False) -> np.ndarray[Any, Any]:
+    """``array`` as a read-only array whose memory nobody else can write to.
+
+    Parameters
+    ----------
+    array : array, copied unless it is frozen already.
+    own : True if nobody else refers to the array; then its memory is taken over.
+    """
+    if type(array) is np.ndarray and type(array.base) is _Owned and not array.flags.writeable:
+        return array
+    memory = array if own and type(array) is np.ndarray and array.flags.owndata else np.array(array, subok=False)
+    memory.setflags(write=False)
+    return memory.view(_Owned).view(np.ndarray)
+
+
+class Weights(sp.csr_array):
+    """A CSR matrix that refuses every change once it belongs to a projection; results of arithmetic are free again."""
+
+    _locked = False
+
+    def _refuse(self) -> NoReturn:
+        raise NetworkError("weights of a projection cannot be changed; change a copy and use Network.with_weights")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._locked and name in (*_PARTS, "_shape"):
+            self._refuse()
+        super().__setattr__(name, value)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self._locked:
+            self._refuse()
+        super().__setitem__(key, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_locked"}
+
+    def lock(self, shared: Collection[str] = ()) -> Weights:
+        """Freeze the arrays, copying those that others refer to, and refuse changes from now on; returns itself."""
+        if not self._locked:
+            for name in _PARTS:
+                setattr(self, name, frozen(getattr(self, name), own=name not in shared))
+            self._locked = True
+        return self
+
+
+def weight_matrix(owner: str, weights: Any) -> Weights:
+    """``weights`` as a locked CSR matrix of its own.
+
+    Raises
+    ------
+    NetworkError
+        for what is no matrix of finite real numbers, or holds numbers that float64 does not.
+    """
+    if isinstance(weights, Weights) and weights._locked:
+        return weights
+    matrix = _from_sparse(owner, weights) if sp.issparse(weights) else _from_dense(owner, weights)
+    if matrix.dtype not in _WEIGHT_TYPES:
+        matrix = _as_float64(owner, matrix)
+    shared = _shared(matrix, weights) if sp.issparse(weights) else set()
+    if not matrix.has_canonical_format:
+        for name in shared:
+            setattr(matrix, name, getattr(matrix, name).copy())
+        shared = set()
+        matrix.sum_duplicates()
+    if not np.isfinite(matrix.data).all():
+        raise NetworkError(f"{owner}: weights hold NaN or infinity; give finite weights")
+    return matrix.lock(shared)
+
+
+def _shared(matrix: Weights, weights: Any) -> set[str]:
+    """Names of the arrays of ``matrix`` that may share memory with an array of ``weights``."""
+    theirs = [value for value in vars(weights).values() if isinstance(value, np.ndarray)]
+    return {name for name in _PARTS if any(np.may_share_memory(getattr(matrix, name), array) for array in theirs)}
+
+
+def _check_kind(owner: str, matrix: Any) -> None:
+    if matrix.dtype.kind not in "fiub":
+        raise NetworkError(f"{owner}: weights must be real numbers, got dtype {matrix.dtype}; convert them to float64")
+    if matrix.ndim != 2:
+        raise NetworkError(f"{owner}: weights must be a number matrix (post, pre), got shape {matrix.shape}")
+
+
+def _from_dense(owner: str, weights: Any) -> Weights:
+    if isinstance(weights, np.ma.MaskedArray):
+        raise NetworkError(f"{owner}: weights are a masked array; fill it first (numpy.ma.filled)")
+    try:
+        dense = np.asarray(weights)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that carry a gradient
+        raise NetworkError(f"{owner}: weights must be a number matrix (post, pre): {one_line(error)}") from None
+    _check_kind(owner, dense)
+    return Weights(dense.astype(np.float32) if dense.dtype == np.float16 else dense)
+
+
+def _from_sparse(owner: str, weights: Any) -> Weights:
+    """As CSR, with indices that lie inside; it may share memory with ``weights``."""
+    _check_kind(owner, weights)
+    source = weights
+    if weights.format in ("csr", "csc", "bsr"):
+        source = type(weights)(weights)  # check_format tidies up what it checks
+        try:
+            source.check_format(full_check=True)
+        except (ValueError, IndexError) as error:
+            raise NetworkError(f"{owner}: weights are a damaged sparse matrix: {one_line(error)}") from None
+    return Weights(source.tocsr())
+
+
+def _as_float64(owner: str, matrix: Weights) -> Weights:
+    cast: Any = matrix.astype(np.float64)
+    with np.errstate(all="ignore"):
+        if matrix.dtype.itemsize >= 8 and (cast.data.astype(matrix.dtype) != matrix.data).any():
+            raise NetworkError(f"{owner}: weights hold {matrix.dtype} numbers that float64 does not; round them first")
+    return cast
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of what another library's error says."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
+    """``value`` as a Python int within low..high; NetworkError says that ``what`` must be one."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < low or (high is not None and number > high):
+        limits = f">= {low}" if high is None else f"in {low}..{high}"
+        raise NetworkError(f"{what} must be a whole number {limits}, got {short(value)}")
+    return number
+
+
+def number(owner: str, value: Any) -> float:
+    """``value`` as a Python float, never -0.0; NetworkError for anything but one real number."""
+    array = real_array(value)
+    if array is None or array.ndim:
+        raise NetworkError(f"{owner}: must be a number, got {short(value)}")
+    return float(array) + 0.0
+
+
+def real_array(value: Any) -> np.ndarray[Any, Any] | None:
+    """``value`` as an array of real numbers, or None where it is none (text, complex, ragged, masked, objects)."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):  # the last: a tensor that carries a gradient
+        return None
+    return None if array.dtype.kind not in "fiub" or isinstance(value, np.ma.MaskedArray) else array
+
+
+def short(value: Any) -> str:
+    """What ``repr`` says of a value, on one line of at most 80 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def name_of(value: Any) -> Any:
+    """The name of a population or projection that is given as an object; any other value stays."""
+    return value if isinstance(value, str) else getattr(value, "name", value)
+
+
+class Description:
+    """A frozen dataclass whose copies and pickles hold its fields alone, and none of what was computed from them."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                value = frozen(value, own=True)
+            elif isinstance(value, Weights):
+                value.lock()
+            object.__setattr__(self, name, value)
