@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .errors import NetworkError
+from .io.reading import one_line, shown
 
 #: Weight types that are kept; whole numbers of other types become float64, float16 becomes float32.
 _WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
@@ -139,11 +140,6 @@ def _as_float64(owner: str, matrix: Weights) -> Weights:
     return cast
 
 
-def one_line(error: BaseException) -> str:
-    """The first line of what another library's error says."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
 def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
     """``value`` as a Python int within low..high; NetworkError says that ``what`` must be one."""
     try:
@@ -152,7 +148,7 @@ def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
         number = None
     if number is None or number < low or (high is not None and number > high):
         limits = f">= {low}" if high is None else f"in {low}..{high}"
-        raise NetworkError(f"{what} must be a whole number {limits}, got {short(value)}")
+        raise NetworkError(f"{what} must be a whole number {limits}, got {shown(value)}")
     return number
 
 
@@ -160,7 +156,7 @@ def number(owner: str, value: Any) -> float:
     """``value`` as a Python float, never -0.0; NetworkError for anything but one real number."""
     array = real_array(value)
     if array is None or array.ndim:
-        raise NetworkError(f"{owner}: must be a number, got {short(value)}")
+        raise NetworkError(f"{owner}: must be a number, got {shown(value)}")
     return float(array) + 0.0
 
 
@@ -171,12 +167,6 @@ def real_array(value: Any) -> np.ndarray[Any, Any] | None:
     except (TypeError, ValueError, RuntimeError):  # the last: a tensor that carries a gradient
         return None
     return None if array.dtype.kind not in "fiub" or isinstance(value, np.ma.MaskedArray) else array
-
-
-def short(value: Any) -> str:
-    """What ``repr`` says of a value, on one line of at most 80 characters."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def name_of(value: Any) -> Any:

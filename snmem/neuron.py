@@ -24,8 +24,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .description import Description, frozen, real_array, short
+from .description import Description, frozen, real_array
 from .errors import NetworkError
+from .io.reading import shown
 
 FloatArray = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def _parameter(owner: str, name: str, value: ArrayLike, *, integer: bool = False
     kind = np.int64 if integer else np.float64
     array = real_array(value)
     if array is None:
-        raise NetworkError(f"{owner}.{name}: expected a number or a vector of numbers, got {short(value)}")
+        raise NetworkError(f"{owner}.{name}: expected a number or a vector of numbers, got {shown(value)}")
     array = array.astype(np.float64).reshape(-1) + 0.0  # a copy, without -0.0
     if array.size == 0 or np.isnan(array).any():
         raise NetworkError(f"{owner}.{name}: holds {'no value' if array.size == 0 else 'NaN'}; give finite numbers")

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .description import Description, name_of, number, short, whole
+from .description import Description, name_of, number, whole
 from .errors import NetworkError
+from .io.reading import shown
 
 
 class LearningRule(Description):
@@ -25,7 +26,7 @@ class LearningRule(Description):
     def _set_name(self, field: str) -> None:
         name = name_of(getattr(self, field))
         if name is not None and not isinstance(name, str):
-            raise NetworkError(f"{type(self).__name__}.{field}: must be a population or its name, got {short(name)}")
+            raise NetworkError(f"{type(self).__name__}.{field}: must be a population or its name, got {shown(name)}")
         object.__setattr__(self, field, name)
 
 
@@ -114,7 +115,7 @@ class SumOfProducts(LearningRule):
         for name in ("dw", "dd", "dt"):
             text = getattr(self, name)
             if text is not None and not isinstance(text, str):
-                raise NetworkError(f"SumOfProducts.{name}: must be the text of a rule, got {short(text)}")
+                raise NetworkError(f"SumOfProducts.{name}: must be the text of a rule, got {shown(text)}")
         given = {name: getattr(self, name) for name in ("dw", "dd", "dt") if getattr(self, name) is not None}
         if not given:
             raise NetworkError("SumOfProducts: changes nothing; give dw, dd or dt")
@@ -134,7 +135,7 @@ class SumOfProducts(LearningRule):
         try:
             impulse, tau = (number(f"SumOfProducts.{name}", value) for value in pair)
         except (TypeError, ValueError):
-            raise NetworkError(f"SumOfProducts.{name}: must be (impulse, tau), got {short(pair)}") from None
+            raise NetworkError(f"SumOfProducts.{name}: must be (impulse, tau), got {shown(pair)}") from None
         if not (0 <= impulse <= 127 and tau >= 0):
             raise NetworkError(
                 f"SumOfProducts.{name}: the impulse must lie in 0..127 and tau be 0 or more, got {(impulse, tau)}"
