@@ -7,7 +7,8 @@ A constant is one of
 - unknown: ``{ value = "unknown", note = "why" }``. It is never taken for zero: what it would price is listed as such;
 - included: ``{ value = "included", within = "synaptic_event", ... }``: another constant already contains it.
 
-A constant that a file leaves out is unknown. Keys, units and kinds outside the lists below are refused.
+A constant that a file leaves out is unknown. Keys, units and kinds outside the lists below are refused, and so is
+everything that would be ignored: ``low`` without a number, ``lookup`` without a table.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 from ..errors import FileError, InputError
 from ..installation.content import content_dir, content_names
+from ..io.reading import one_line, path_text, read_bytes, shown
 from .events import EVENTS
 
 KINDS = ("measured", "simulated", "fitted", "claim", "vendor", "derived", "assumed")
@@ -69,7 +71,10 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 _HEADER = ("title", "family", "vendor", "node", "voltage", "summary", "routing", "not_modelled")
 ROUTINGS = ("unicast", "multicast")
-_FIELDS = {"value", "unit", "kind", "source", "note", "low", "high", "within", "lookup"}
+_FIELDS = ("value", "unit", "kind", "source", "note", "low", "high", "within", "lookup")
+LOOKUPS = ("step", "linear")
+#: Bytes of a profile, figures of a constant, whole numbers of a limit, cores of a chip, and tiles in a table.
+_BYTES, _MOST, _COUNT, _CORES, _ROWS = 2**18, 1e30, 10**15, 2**20, 1000
 
 
 @dataclass(frozen=True)
@@ -215,93 +220,152 @@ def load_chip(name_or_path: str | Path | Chip) -> Chip:
         path = Path(text)
     else:
         raise InputError(f"chip {text!r}: unknown; use one of {', '.join(chips())}, or the path of a .toml file")
+    remedy = f"known profiles: {', '.join(chips())}"
+    raw = read_bytes(path, _BYTES, remedy)
     try:
-        raw = path.read_bytes()
         data = tomllib.loads(raw.decode("utf-8"))
-    except FileNotFoundError:
-        raise FileError(f"chip profile {path}: there is no such file; known profiles: {', '.join(chips())}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FileError(f"chip profile {path}: not a readable TOML file ({error})") from None
-    return parse_chip(data, path.stem, hashlib.sha256(raw).hexdigest())
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, integers of thousands of digits, deep nesting
+        raise FileError(
+            f"chip profile {path_text(path)}: not a readable TOML file ({one_line(error)}); {remedy}"
+        ) from None
+    return parse_chip(data, path.stem, hashlib.sha256(raw).hexdigest(), f"chip profile {path_text(path)}")
 
 
-def parse_chip(data: Mapping[str, Any], name: str, digest: str = "") -> Chip:
-    """A Chip from the contents of a profile; FileError where it is not valid."""
-    where = f"chip profile {name!r}"
+def parse_chip(data: Mapping[str, Any], name: str, digest: str = "", where: str = "") -> Chip:
+    """A Chip from the contents of a profile; FileError, which begins with ``where``, if they are not valid."""
+    where = where or f"chip profile {name!r}"
     for key in data:
         if key not in (*_HEADER, *TABLES, "sources"):
-            raise FileError(f"{where}: unknown key {key!r}; allowed: {', '.join((*_HEADER, *TABLES, 'sources'))}")
-    if not isinstance(data.get("title"), str):
+            raise FileError(f"{where}: unknown key {shown(key)}; allowed: {', '.join((*_HEADER, *TABLES, 'sources'))}")
+    if "title" not in data:
         raise FileError(f"{where}: 'title' is missing; give the chip's name as text")
-    sources = data.get("sources", {})
-    tables = {}
-    for table, (quantity, own) in TABLES.items():
-        names = (*EVENTS, *own) if table in ("energy", "time") else own
-        rows = data.get(table, {})
-        if not isinstance(rows, dict):
-            raise FileError(f"{where}: [{table}] must be a table of constants, got {rows!r}")
-        for key in rows:
-            if key not in names:
-                raise FileError(f"{where}: [{table}] has no constant {key!r}; allowed: {', '.join(names)}")
-        tables[table] = {
-            key: parse_constant(f"{where}: {table}.{key}", key, row, quantity, names, sources)
-            for key, row in rows.items()
-        }
-    for size in ("tiles_x", "tiles_y", "cores_per_tile"):
-        if tables["geometry"].get(size, Constant(size, None)).value is None:
-            raise FileError(f"{where}: geometry.{size} is missing; without it neurons cannot be placed")
-    head = {k: data[k] for k in _HEADER[:-1] if k in data}
+    head = {k: _text(f"{where}: {k}", data[k]) for k in _HEADER[:-1] if k in data}
     if head.get("routing", "unicast") not in ROUTINGS:
-        raise FileError(f"{where}: routing must be one of {', '.join(ROUTINGS)}, got {head['routing']!r}")
+        raise FileError(f"{where}: routing must be one of {', '.join(ROUTINGS)}, got {shown(head['routing'])}")
+    not_modelled = data.get("not_modelled", [])
+    if not isinstance(not_modelled, list):
+        raise FileError(f"{where}: not_modelled must be a list of texts, got {shown(not_modelled)}")
+    sources = _table(where, "sources", data)
+    tables = {table: _constants(where, table, data, sources) for table in TABLES}
+    cores = 1.0
+    for size in ("tiles_x", "tiles_y", "cores_per_tile"):
+        value = tables["geometry"].get(size, Constant(size, None)).value
+        if value is None:
+            raise FileError(f"{where}: geometry.{size} is missing; without it neurons cannot be placed")
+        cores *= value
+    if cores > _CORES:
+        raise FileError(f"{where}: geometry: has {cores:.0f} cores, the limit is {_CORES}; describe one chip only")
     return Chip(
         name=name,
         tables=tables,
-        sources=dict(sources),
-        not_modelled=tuple(data.get("not_modelled", ())),
+        sources={key: _text(f"{where}: sources.{key}", text) for key, text in sources.items()},
+        not_modelled=tuple(_text(f"{where}: not_modelled", text) for text in not_modelled),
         digest=digest,
         **head,
     )
 
 
+def _text(where: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise FileError(f"{where} must be a text in quotes, got {shown(value)}")
+    return value
+
+
+def _table(where: str, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    rows = data.get(name, {})
+    if not isinstance(rows, dict):
+        raise FileError(f"{where}: [{name}] must be a table, got {shown(rows)}")
+    return rows
+
+
+def _constants(where: str, table: str, data: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, Constant]:
+    """The constants of one table of a profile."""
+    quantity, own = TABLES[table]
+    names = (*EVENTS, *own) if table in ("energy", "time") else own
+    out = {}
+    for key, row in _table(where, table, data).items():
+        if key not in names:
+            raise FileError(f"{where}: [{table}] has no constant {shown(key)}; allowed: {', '.join(names)}")
+        owner = f"{where}: {table}.{key}"
+        out[key] = parse_constant(owner, key, row, quantity, names, sources)
+        if out[key].table and (table, key) != ("time", "barrier"):
+            raise FileError(f"{owner}: value is a table by tiles, which only time.barrier may be; give one number")
+        least = 0 if key in ("delay", "synapse_bits", "synapse_list_bits", "synapse_word_bits") else 1
+        value = out[key].value
+        if table in ("limits", "geometry") and value is not None and not least <= value <= _COUNT:
+            raise FileError(f"{owner}: must lie in {least}..{_COUNT}, got {value:g}")
+        if table in ("limits", "geometry") and value is not None and value != int(value):
+            raise FileError(f"{owner}: must be a whole number, got {value!r}")
+    return out
+
+
 def parse_constant(
-    where: str, name: str, row: Any, quantity: str, names: tuple[str, ...], sources: Mapping[str, str]
+    where: str, name: str, row: Any, quantity: str, names: tuple[str, ...], sources: Mapping[str, Any]
 ) -> Constant:
     """One row of a profile as a Constant; FileError where it is not valid. ``where`` begins every message."""
     if not isinstance(row, dict) or "value" not in row:
-        raise FileError(f"{where}: must be a table with 'value', got {row!r}")
-    extra = set(row) - _FIELDS
-    if extra:
-        raise FileError(f"{where}: unknown field {sorted(extra)[0]!r}; allowed: {', '.join(sorted(_FIELDS))}")
-    texts: dict[str, Any] = {k: str(row.get(k, "")) for k in ("kind", "source", "note")}
-    if texts["kind"] and texts["kind"] not in KINDS:
-        raise FileError(f"{where}: kind {texts['kind']!r} is unknown; use one of {', '.join(KINDS)}")
+        raise FileError(f"{where}: must be a table with 'value', got {shown(row)}")
+    for key in row:
+        if key not in _FIELDS:
+            raise FileError(f"{where}: unknown field {shown(key)}; allowed: {', '.join(_FIELDS)}")
+    texts: dict[str, Any] = {k: _text(f"{where}: {k}", row.get(k, "")) for k in ("unit", "kind", "source", "note")}
+    _one_of(where, "kind", texts["kind"], KINDS)
     if texts["source"] and texts["source"] not in sources:
-        raise FileError(f"{where}: source {texts['source']!r} is not in [sources]; add it there")
-    value = row["value"]
+        raise FileError(f"{where}: source {shown(texts['source'])} is not in [sources]; add it there")
+    value, unit = row["value"], texts.pop("unit")
+    for key, needed in (("within", value == "included"), ("lookup", isinstance(value, list))):
+        if key in row and not needed:
+            raise FileError(f"{where}: {key} = {shown(row[key])} means nothing beside value = {shown(value)}; drop it")
+    if value in ("unknown", "included") or isinstance(value, list):
+        for key in row.keys() & {"low", "high"}:
+            raise FileError(f"{where}: {key} needs a number as value, got {shown(value)}; drop {key}")
     if value == "unknown":
         return Constant(name, None, **texts)
     if value == "included":
         if row.get("within") not in (*names, *EVENTS):
             raise FileError(f"{where}: 'included' needs within = the constant that contains it")
         return Constant(name, None, within=row["within"], **texts)
-    for needed in ("unit", "kind", "source"):
-        if not row.get(needed):
+    for needed, text in (("unit", unit), ("kind", texts["kind"]), ("source", texts["source"])):
+        if not text:
             raise FileError(f"{where}: {needed} is missing")
-    units = UNITS[quantity]
-    if row["unit"] not in units:
-        raise FileError(f"{where}: unit {row['unit']!r} does not measure {quantity}; use one of {', '.join(units)}")
-    scale = units[row["unit"]]
-    common: dict[str, Any] = {"unit": row["unit"], "scale": scale, "lookup": row.get("lookup", "step"), **texts}
+    if unit not in UNITS[quantity]:
+        allowed = ", ".join(UNITS[quantity])
+        raise FileError(f"{where}: unit {shown(unit)} does not measure {quantity}; use one of {allowed}")
+    texts |= {
+        "unit": unit,
+        "scale": UNITS[quantity][unit],
+        "lookup": _text(f"{where}: lookup", row.get("lookup", "step")),
+    }
+    _one_of(where, "lookup", texts["lookup"], LOOKUPS)
+    return _priced(where, name, row, texts)
+
+
+def _one_of(where: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value and value not in allowed:
+        raise FileError(f"{where}: {key} {shown(value)} is unknown; use one of {', '.join(allowed)}")
+
+
+def _priced(where: str, name: str, row: Mapping[str, Any], texts: dict[str, Any]) -> Constant:
+    """A constant that has a number, or a table of numbers by tiles."""
+    value, scale = row["value"], texts["scale"]
     if isinstance(value, list):
-        pairs = [(float(k), _number(where, v) * scale) for k, v in value]
-        return Constant(name, None, table=tuple(sorted(pairs)), **common)
-    bounds = {k: _number(where, row[k]) * scale for k in ("low", "high") if k in row}
-    return Constant(name, _number(where, value) * scale, **bounds, **common)
+        if not 1 <= len(value) <= _ROWS or any(not isinstance(pair, list) or len(pair) != 2 for pair in value):
+            raise FileError(f"{where}: value must be a number or pairs [[tiles, number], ...], got {shown(value)}")
+        pairs = sorted((_number(f"{where}: tiles", k), _number(where, v) * scale) for k, v in value)
+        if len({tiles for tiles, _ in pairs}) < len(pairs):
+            raise FileError(f"{where}: value gives a number of tiles twice, got {shown(value)}")
+        return Constant(name, None, table=tuple(pairs), **texts)
+    number = _number(where, value)
+    bounds = {k: _number(f"{where}: {k}", row[k]) for k in ("low", "high") if k in row}
+    if not bounds.get("low", number) <= number <= bounds.get("high", number):
+        limits = " and ".join(f"{k} = {x!r}" for k, x in bounds.items())
+        raise FileError(f"{where}: value = {number!r} must lie between low and high, got {limits}")
+    return Constant(name, number * scale, **{k: x * scale for k, x in bounds.items()}, **texts)
 
 
 def _number(where: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FileError(f'{where}: value must be a number, "unknown" or "included", got {value!r}')
-    if not 0 <= value < float("inf"):
-        raise FileError(f"{where}: must be 0 or more and finite, got {value}")
+        raise FileError(f'{where}: value must be a number, "unknown" or "included", got {shown(value)}')
+    if not 0 <= value <= _MOST:
+        raise FileError(f"{where}: must be 0 or more and finite, got {shown(value)}; the limit is {_MOST:g}")
     return float(value)

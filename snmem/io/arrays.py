@@ -14,14 +14,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError
-from .reading import one_line, open_file, shown
+from .reading import one_line, open_file, path_text, shown
 
 #: An archive may unpack to this many bytes, or to so many times its own size if that is more.
 UNPACKED, RATIO = 2**30, 16
@@ -299,5 +298,4 @@ def open_arrays(
         way that numpy does not write, or if an array declares another size than it has.
     """
     with open_file(path, remedy) as stream:
-        name = str(Path(path))
-        yield ArrayFile(name if name.isprintable() else shown(name), stream, remedy)
+        yield ArrayFile(path_text(path), stream, remedy)

@@ -30,6 +30,12 @@ def one_line(error: BaseException, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
 
 
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Return a path for a message: as it is, or quoted if it cannot be printed in one line."""
+    text = str(path)
+    return text if text.isprintable() else shown(text, 300)
+
+
 def open_file(path: str | os.PathLike[str], remedy: str = "check the path") -> BinaryIO:
     """Open a regular file for reading.
 
@@ -40,7 +46,7 @@ def open_file(path: str | os.PathLike[str], remedy: str = "check the path") -> B
     FileError
         if there is no such file, it is no regular file, or it cannot be read; ``remedy`` ends the message.
     """
-    name = f"{path}" if f"{path}".isprintable() else shown(path)
+    name = path_text(path)
     try:
         _require_regular(Path(path).stat().st_mode, name, remedy)
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -73,7 +79,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int, remedy: str = "check th
         size = os.fstat(stream.fileno()).st_size
         data = b"" if size > limit else stream.read(limit + 1)
     if max(size, len(data)) > limit:
-        raise FileError(f"{path}: has {max(size, len(data))} bytes, the limit is {limit}; {remedy}")
+        raise FileError(f"{path_text(path)}: has {max(size, len(data))} bytes, the limit is {limit}; {remedy}")
     return data
 
 
