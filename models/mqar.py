@@ -22,7 +22,7 @@ from snmem.cost.dense import dense_constants
 from snmem.errors import InputError
 from snmem.io.files import replace_file
 from snmem.protocols.associative_recall import HALF, Model, accuracy, models, sparse_codes, spiking_config
-from snmem.protocols.rows import result
+from snmem.protocols.rows import result, target
 from snmem.tasks.mqar import Recall, RecallTask
 from snmem.tasks.patterns import partial_cues
 
@@ -37,12 +37,6 @@ KEPT = (1.0, 0.5, 0.25, 0.1875, 0.125)
 CHIP = "loihi1-davies2018"
 #: (pairs, length) of the runs in spikes.
 RUNS = ((16, 64), (16, 128), (16, 256), (16, 512), (16, 1024), (64, 256), (64, 512), (64, 1024), (255, 1024))
-
-
-def target(name: str, value: float, limit: float, unit: str, least: bool = True) -> dict[str, Any]:
-    """A row that is ok if ``value`` is at least (or at most) ``limit``."""
-    ok = bool(value >= limit if least else value <= limit)
-    return {"name": name, "value": float(value), "target": limit, "unit": unit, "ok": ok}
 
 
 def sampled(pairs: int, length: int, queries: int, seed: int) -> Recall:

@@ -17,11 +17,8 @@ def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _wanted(row: Mapping[str, Any]) -> str:
-    if "target" in row:
-        return _number(row["target"])
-    tolerance = row["tolerance"]
-    published = _number(row["published"])
-    return published if isinstance(tolerance, str) else f"{published} ± {_number(tolerance)}"
+    wanted, tolerance = _number(row["target"] if "target" in row else row["published"]), row.get("tolerance", "")
+    return wanted if isinstance(tolerance, str) else f"{wanted} ± {_number(tolerance)}"
 
 
 def _number(value: Any) -> str:

@@ -33,6 +33,18 @@ def verdict(name: str, value: str, published: str) -> dict[str, Any]:
     }
 
 
+def target(name: str, value: float, limit: float, unit: str, least: bool = True) -> dict[str, Any]:
+    """Return a row that is ok if ``value`` is at least (or at most) ``limit``."""
+    ok = bool(value >= limit if least else value <= limit)
+    return {"name": name, "value": float(value), "target": limit, "unit": unit, "ok": ok}
+
+
+def near(name: str, value: float, wanted: float, tolerance: float, unit: str = "") -> dict[str, Any]:
+    """Return a row that is ok if ``value`` lies within ``tolerance`` of ``wanted``, a target nobody published."""
+    ok = bool(math.isfinite(value) and abs(value - wanted) <= tolerance)
+    return {"name": name, "value": float(value), "target": wanted, "tolerance": tolerance, "unit": unit, "ok": ok}
+
+
 def result(
     rows: Sequence[Mapping[str, Any]], raw: Mapping[str, Any], files: Sequence[str], seed: int, began: float
 ) -> dict[str, Any]:

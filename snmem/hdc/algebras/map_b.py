@@ -1,0 +1,93 @@
+r"""MAP-B (multiply, add, permute; bipolar): as MAP-I, but the bundle keeps the signs of the sum alone.
+
+.. math::
+    \mathrm{bundle}_i = \mathrm{sign} \sum_m c^m_i
+
+The binary spatter code in other clothes (1 - 2 bit); components may be 0 where they were silenced.
+
+Source: Gayler 1998; naming as in Clarkson, Ubaru & Yang 2023, arXiv 2301.10352.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..base import ALGEBRAS, Algebra, Codes, Seed, scrambled, whole
+from . import _signs
+
+
+@ALGEBRAS.register("map-b")
+class MapB(Algebra):
+    """Codes of ``size`` D signs: int8 arrays of -1 and 1.
+
+    Parameters
+    ----------
+    size : int
+        components of a code D.
+
+    Raises
+    ------
+    InputError
+        for a size that is not a positive whole number.
+    """
+
+    name: ClassVar[str] = "map-b"
+
+    def __init__(self, size: int = 10_000) -> None:
+        self.dimensions = self.width = whole("MapB.size", size, 1)
+        self.bits = float(self.dimensions)
+        self._ties = np.where(scrambled(self.width) >> np.uint64(63), 1, -1).astype(np.int8)
+
+    def codes(self, array: ArrayLike, what: str = "codes") -> Codes:
+        """See :meth:`Algebra.codes <snmem.hdc.base.Algebra.codes>`: -1, 1, or 0 where silenced."""
+        return _signs.check(array, self.width, what, np.int8, 1)
+
+    def random(self, n: int, seed: Seed = 0) -> Codes:
+        """See :meth:`Algebra.random <snmem.hdc.base.Algebra.random>`."""
+        return _signs.random(n, self.width, seed, np.int8)
+
+    def bind(self, a: ArrayLike, b: ArrayLike) -> Codes:
+        """Product of the signs."""
+        return self.codes(a, "bind: a") * self.codes(b, "bind: b")
+
+    def unbind(self, bound: ArrayLike, b: ArrayLike) -> Codes:
+        """Product, its own inverse."""
+        return self.bind(bound, b)
+
+    def permute(self, codes: ArrayLike, shift: int = 1) -> Codes:
+        """Rotate the components."""
+        return np.roll(self.codes(codes), shift, -1)
+
+    def accumulator(self) -> NDArray[Any]:
+        """Zeros (D,)."""
+        return np.zeros(self.width, np.int32)
+
+    def accumulate(self, total: NDArray[Any], codes: ArrayLike, weights: ArrayLike | None = None) -> NDArray[Any]:
+        """Add the codes."""
+        return _signs.accumulate(total, self.codes(codes), weights)
+
+    def threshold(self, total: NDArray[Any]) -> Codes:
+        """Signs of the sums; a fixed hash of the component's number where a sum is 0."""
+        return np.where(total == 0, self._ties, np.sign(total)).astype(np.int8)
+
+    def _bundle(self, groups: Codes) -> Codes:
+        return self.threshold(groups.sum(1, dtype=np.int32))
+
+    def blend(self, weights: ArrayLike, codes: ArrayLike) -> Codes:
+        """See :meth:`Algebra.blend <snmem.hdc.base.Algebra.blend>`."""
+        return self.threshold(np.asarray(weights, np.float32) @ self.codes(codes).astype(np.float32))
+
+    def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
+        """Cosine."""
+        return _signs.cosine(self.codes(a, "similarity: a"), self.codes(b, "similarity: b"))
+
+    def silence(self, codes: ArrayLike, dead: ArrayLike) -> Codes:
+        """Dead components are 0."""
+        return _signs.silence(self.codes(codes), dead)
+
+    def damage(self, codes: ArrayLike, rate: float, seed: Seed = 0) -> Codes:
+        """The signs hit are turned over."""
+        return _signs.damage(self.codes(codes), rate, seed)
