@@ -192,8 +192,9 @@ json.dumps(
 # %%
 text = Path("lava/network.py").read_text()
 print(text[: text.index('"""', 3)])
+print(text[text.index("INPUTS = ") : text.index("LATE = ")])
 start = text.index("        self.pixels")
-print(text[start : text.index("        self.inputs")])
+print(text[start : text.index("    def _", start)])
 
 # %% [markdown]
 # ## And back

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import NetworkError
@@ -29,7 +29,9 @@ WIDTH = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | 
 MANTISSA_BITS, ACCUMULATOR_BITS = 4, 15
 MANTISSA, EXPONENT = (-8, 7), (-7, 8)
 TRACES, SYNAPTIC = ("x1", "x2", "y1", "y2", "y3"), ("w", "d", "t")
-_TOKEN = re.compile(r"\s*(2\^-?\d+|\d+|sgn|u\d?|[xy]\d|[wdt]|[-+*()])")
+#: Characters of a rule, and digits of a number in it, at most.
+LONGEST, _DIGITS = 2_000, 9
+_TOKEN = re.compile(r"\s*(2\^-?\d+|\d+|sgn|u\d?|[xy]\d|[wdt]|[-+*()])", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ def parse(text: str, name: str = "dw") -> tuple[Product, ...]:
 
 class _Parser:
     def __init__(self, text: str, name: str) -> None:
+        if not isinstance(text, str) or len(text) > LONGEST:
+            what = f"{len(text):,} characters" if isinstance(text, str) else f"type {type(text).__name__}"
+            raise NetworkError(f"learning rule {name}: must be a text of at most {LONGEST:,} characters, got {what}")
         self.where = f"learning rule {name} = {text!r}"
         self.tokens: list[str] = []
         at = 0
@@ -73,7 +78,9 @@ class _Parser:
                 raise self.error(
                     f"cannot read {text[at:].strip()[:12]!r}; use whole numbers, 2^n, x0 x1 x2 y0 y1 y2 y3 u w d t, sgn"
                 )
-            self.tokens.append(found.group(1))
+            if len(found[1].removeprefix("2^")) > _DIGITS:
+                raise self.error(f"number {found[1][:12]}... has over {_DIGITS} digits; use smaller ones")
+            self.tokens.append(found[1])
             at = found.end()
         self.at = 0
 
@@ -146,9 +153,9 @@ class _Parser:
             if token in WIDTH and not variable:
                 variable, minus = token, operator == "-"
             elif token.isdigit() or token.startswith("2^"):
-                value = int(token) if token.isdigit() else 2 ** int(token[2:])
-                if value != int(value):
-                    raise self.error(f"{token} in brackets must be a whole number")
+                value = int(token) if token.isdigit() else 2.0 ** min(int(token[2:]), 99)
+                if value != int(value) or value >= 2**31:
+                    raise self.error(f"{token} in brackets must be a whole number below 2^31")
                 constant += (-1 if operator == "-" else 1) * int(value)
             else:
                 raise self.error(f"{token!r} in brackets; there may be one variable plus or minus a number")
@@ -210,8 +217,9 @@ def as_products(q: Projection, impulse: float = 1.0, exact: bool = True) -> SumO
         or a rate that cannot be said.
     """
     rule, owner = q.plasticity, f"projection {q.name!r}"
-    if isinstance(rule, SumOfProducts):
-        return rule
+    if isinstance(rule, SumOfProducts):  # Lava takes no line breaks
+        texts = {key: getattr(rule, key) for key in ("dw", "dd", "dt") if getattr(rule, key)}
+        return replace(rule, **{key: "".join(text.split()) for key, text in texts.items()})
     assert rule is not None
     instar, name = isinstance(rule, Instar), type(rule).__name__
     role, given = ("signal", rule.signal) if instar else ("gate", rule.gate)

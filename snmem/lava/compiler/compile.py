@@ -117,7 +117,7 @@ def compile(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     written = write_module(folder, made, title, prepared.late, begin, _summary(arithmetic))
-    agreement = _agreement(network, prepared, made, begin, given, steps, folder if lava else None, report)
+    agreement = _agreement(network, prepared, made, begin, given, steps, written if lava else None, report)
     plastic = any(q.plasticity for q in network.projections)
     found = quantization_report(prepared.network, quantized, given, steps) if quantized and not plastic else None
     data = {
@@ -198,7 +198,7 @@ def _agreement(
     begin: dict[str, Any],
     inputs: Mapping[str, Any],
     steps: int,
-    folder: Path | None,
+    written: Written | None,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
     """Differing cells: given network against prepared, against integers; integers (or float) against Lava."""
@@ -213,17 +213,17 @@ def _agreement(
     if made.arithmetic == "loihi" and network.arithmetic == "float":
         found["quantised"] = _differing(original, twin, network)
     absent = missing()
-    if folder is None or absent:
+    if written is None or absent:
         return {**found, "lava": {"ran": False, "why": absent or "not asked for"}, "ok": True}
     report("running the module on Lava")
     try:
-        out = run_module(folder, given, steps, run_seconds(made, steps))
+        out = run_module(written.files[0].parent, given, steps, run_seconds(made, steps))
     except BackendError as error:
         raise BackendError(f"compile: the module was written, but {error}") from error
     lava = {p.name: Spikes.from_raster(out[p.name]) for p in made.neurons}
     found["lava"] = {"ran": True, **_differing(twin, lava, network)}
-    if learned:
-        worst = {name: float(np.abs(out[f"{name}.weights"] - w.toarray()).max()) for name, w in learned.items()}
+    if written.weights:
+        worst = {name: float(np.abs(out[at] - learned[name].toarray()).max()) for name, at in written.weights.items()}
         found["lava"]["weights"] = worst  # floating point: sums of another order
     found["ok"] = found["lava"]["cells"] == 0 and max(found["lava"].get("weights", {"": 0.0}).values()) < 1e-9
     return found

@@ -1,11 +1,16 @@
 """A network written as a Python module for Lava: read it, run it as a program, or embed it by its ports.
 
 The module needs Lava, numpy and scipy only. Populations, projections and inputs are attributes under their own names.
+
+What comes from outside, such as names, enters its text as literals in the tables at its head; code is made of fixed
+text, numbers, and attributes of the form ``[A-Za-z_][A-Za-z0-9_]*`` that are no words of Python or of the module.
 """
 
 from __future__ import annotations
 
+import inspect
 import keyword
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,22 +21,37 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
+from ..._text import unique
+from ...errors import NetworkError
 from ...io.files import replace_file
 from ...loihi.rules import TRACES, as_products
 from ...network import Network, Population, Projection
 from ...neuron import LoihiLIF
 from ..plan import DENSE_FROM, NO_MEMORY, order_free, sign_of
+from . import arrays
 from .template import HEAD, LEARNING, LEARNING_IMPORTS, LEARNING_METHODS, METHODS
 
 MODULE, PARAMETERS = "network.py", "parameters.npz"
+#: Attributes that the module's class has already, and words of Python.
+RESERVED = frozenset(keyword.kwlist) | {
+    *("inp", "out", "inputs", "outputs", "populations", "connections", "lines", "start", "timed", "sample_steps"),
+    *("run", "stop", "reset", "run_config", "learned"),
+}
+_LONGEST_ATTRIBUTE = 60
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a written module holds. ``kinds``: projection -> "Dense" or "Sparse"."""
+    """What a written module holds.
+
+    kinds : projection -> "Dense" or "Sparse".
+    v, weights : population or projection -> the module's output array of its v or its learned weights.
+    """
 
     files: tuple[Path, ...]
     kinds: Mapping[str, str]
+    v: Mapping[str, str]
+    weights: Mapping[str, str]
 
 
 def write_module(
@@ -49,30 +69,67 @@ def write_module(
     writer = _Writer(network, late, start)
     body = writer.body()
     integer = network.arithmetic == "loihi"
-    suffix = "BitAcc" if integer else "Float"
     learns = {"suffix": "BitApproximate" if integer else "Float"}
     plastic = any(q.plasticity for q in network.projections)
     head = Template(HEAD).substitute(
         learning_imports=Template(LEARNING_IMPORTS).substitute(learns) if plastic else "",
         learning=Template(LEARNING).substitute(learns) if plastic else "",
-        title=f"{title}: {sum(p.size for p in network.neurons):,} neurons and "
-        f"{sum(q.synapses for q in network.projections):,} synapses for Lava 0.10.0, "
-        f"{'fixed' if integer else 'floating'} point; written by snmem {__version__}.",
+        neurons=f"{sum(p.size for p in network.neurons):,}",
+        synapses=f"{sum(q.synapses for q in network.projections):,}",
+        point="fixed" if integer else "floating",
+        version=__version__,
         summary=summary or "Spikes equal those of snmem in every step.",
         file=MODULE,
         parameters=PARAMETERS,
-        tables="\n".join(writer.table()),
+        title=literal(title),
+        **{name: table(rows) for name, rows in writer.tables().items()},
+        outputs=literal([writer.attributes[name] for name in writer.outputs()]),
         tag="fixed_pt" if integer else "floating_pt",
-        late=repr({p.name: int(late.get(p.name, 0)) for p in network.neurons}),
-        silent=repr(writer.silent()),
-        suffix=suffix,
+        suffix="BitAcc" if integer else "Float",
         source_model="PySendModelFixed" if integer else "PySendModelFloat",
     )
+    methods = Template(METHODS).substitute(arrays=shared_text())
     with replace_file(folder / PARAMETERS) as file:
         np.savez_compressed(file, **writer.arrays)
     with replace_file(folder / MODULE, "w") as file:
-        file.write(head + body + (LEARNING_METHODS if plastic else "") + METHODS)
-    return Written((folder / MODULE, folder / PARAMETERS), writer.kinds)
+        file.write(head + body + (LEARNING_METHODS if plastic else "") + methods)
+    return Written((folder / MODULE, folder / PARAMETERS), writer.kinds, writer.v, writer.weights)
+
+
+def literal(value: Any) -> str:
+    """Python's text for a number, a text, None, or a list or dict of them; nothing else becomes part of a module."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (bool, int):
+        return repr(value)
+    if type(value) is float:
+        return repr(value) if math.isfinite(value) else f'float("{value}")'
+    if type(value) is str:
+        return ascii(value)
+    if type(value) is list:
+        return f"[{', '.join(map(literal, value))}]"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{literal(key)}: {literal(item)}' for key, item in value.items())}}}"
+    raise NetworkError(f"compile: {value!r} is neither a number nor a text; a module cannot hold it")
+
+
+def table(rows: Mapping[str, Any]) -> str:
+    """The literal of a dict, a line per row."""
+    lines = [f"    {literal(key)}: {literal(row)},\n" for key, row in rows.items()]
+    return f"{{\n{''.join(lines)}}}" if lines else "{}"
+
+
+def shared_text() -> str:
+    """The functions of :mod:`snmem.lava.compiler.arrays` that a module needs."""
+    used = (
+        arrays.write_arrays,
+        arrays.read_rasters,
+        arrays.check_names,
+        arrays.read_raster,
+        arrays.check_header,
+        arrays.check_raster,
+    )
+    return f"LIMIT = {arrays.LIMIT}\n\n\n" + "\n\n".join(inspect.getsource(function) for function in used)
 
 
 class _Writer:
@@ -82,22 +139,25 @@ class _Writer:
         self.network, self.late, self.start = network, late, start
         self.arrays: dict[str, Any] = {}
         self.kinds: dict[str, str] = {}
-        self.names: dict[str, str] = {}
-        # what the class and Python itself call so already
-        self.taken = {"inp", "out", "inputs", "outputs", "populations", "connections", "lines", "start", "timed"}
-        self.taken |= {"sample_steps", "run", "stop", "reset", "run_config", "learned"}
-        for item in (*network.populations, *network.projections):
-            self.names[item.name] = self._name(item.name)
+        self.taken = set(RESERVED)
+        items = (*network.populations, *network.projections)
+        self.attributes = {item.name: self._attribute(item.name) for item in items}
+        shown, self.v, self.weights = {p.name for p in network.neurons}, {}, {}
+        for p in network.neurons:
+            if p.name in self.outputs() and never_spikes(p):
+                self.v[p.name] = unique(f"{p.name}.v", shown)
+                shown.add(self.v[p.name])
+        for q in self._used():
+            if q.plasticity:
+                self.weights[q.name] = unique(f"{q.name}.weights", shown)
+                shown.add(self.weights[q.name])
 
-    def _name(self, text: str) -> str:
-        """A Python name like ``text`` that nothing else has."""
-        base = re.sub(r"\W+", "_", text.replace("->", "_to_"), flags=re.ASCII).strip("_") or "x"
-        base = f"_{base}" if base[0].isdigit() else base
-        name, number = base, 2
-        while name in self.taken or keyword.iskeyword(name):
-            name, number = f"{base}_{number}", number + 1
-        self.taken.add(name)
-        return name
+    def _attribute(self, name: str) -> str:
+        """An attribute like ``name`` that nothing else has."""
+        base = re.sub(r"[^A-Za-z0-9_]+", "_", name.replace("->", "_to_")).strip("_")[:_LONGEST_ATTRIBUTE] or "x"
+        attribute = unique(f"_{base}" if base[0].isdigit() else base, self.taken)
+        self.taken.add(attribute)
+        return attribute
 
     def outputs(self) -> list[str]:
         """The network's outputs; if it names none, the populations that project nowhere, or all."""
@@ -107,65 +167,61 @@ class _Writer:
         last = [p.name for p in self.network.neurons if p.name not in sending]
         return last or [p.name for p in self.network.neurons]
 
-    def silent(self) -> list[str]:
-        """Outputs whose v counts, since they never spike."""
-        return [p.name for p in self.network.neurons if p.name in self.outputs() and never_spikes(p)]
-
-    def table(self) -> list[str]:
-        """Lines about inputs, populations and projections for the docstring."""
-        rows: list[tuple[str, ...]] = [("input", "lines", "attribute")]
-        rows += [(p.name, f"{p.size:,}", self.names[p.name]) for p in self.network.inputs]
-        rows += [("", "", ""), ("population", "neurons", "attribute", "late by (steps)")]
-        for p in self.network.neurons:
-            what = " (read v)" if p.name in self.silent() else ""
-            rows.append((p.name, f"{p.size:,}", self.names[p.name] + what, str(self.late.get(p.name, 0))))
-        rows += [("", "", ""), ("projection", "synapses", "attribute", "delay (steps)")]
-        rows += [(q.name, f"{q.synapses:,}", self.names[q.name], str(q.delay)) for q in self._used()]
-        width = [max(len(r[i]) for r in rows if len(r) > i) for i in range(4)]
-        return ["  ".join(c.replace("\\", "/").ljust(w) for c, w in zip(r, width, strict=False)).rstrip() for r in rows]
+    def tables(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """The module's tables: attribute -> what it is in the network."""
+        at, v, weights = self.attributes, self.v.get, self.weights.get
+        late = {p.name: self.late.get(p.name, 0) for p in self.network.neurons}
+        return {
+            "inputs": {at[p.name]: {"name": p.name, "lines": p.size} for p in self.network.inputs},
+            "populations": {
+                at[p.name]: {"name": p.name, "neurons": p.size, "late": late[p.name], "v": v(p.name)}
+                for p in self.network.neurons
+            },
+            "projections": {
+                at[q.name]: {"name": q.name, "synapses": q.synapses, "delay": q.delay, "weights": weights(q.name)}
+                for q in self._used()
+            },
+        }
 
     def _used(self) -> list[Projection]:
         return [q for q in self.network.projections if q.synapses]
 
     def body(self) -> str:
         """The constructor."""
-        lines = ["    def __init__(self, sample_steps=None):"]
-        add = lines.append
-        for text in ("self.sample_steps, self.timed = sample_steps, False", "self.populations, self.start = {}, {}"):
-            add(f"        {text}")
-        add("        self.connections, self.lines, self.learned = [], [], {}")
-        add("        p = np.load(PARAMETERS)")
+        lines = [
+            "    def __init__(self, sample_steps=None):",
+            "        self.sample_steps, self.timed = sample_steps, False",
+            "        self.populations, self.start = {}, {}",
+            "        self.connections, self.lines, self.learned = [], [], {}",
+            "        p = np.load(PARAMETERS, allow_pickle=False)",
+        ]
         for p in self.network.inputs:
-            add(f'        self.{self.names[p.name]} = self._line({p.size}, 0, "{_quoted(p.name)}")')
-        for p in self.network.neurons:
-            add(self._population(p))
+            at = self.attributes[p.name]
+            lines.append(f'        self.{at} = self._line("{at}", {p.size}, 0)')
+        lines += [self._population(p) for p in self.network.neurons]
         ports = self._ports(lines)
         for q in self._used():
             lines += self._learning(q, ports) if q.plasticity else self._connection(q, ports)
-        inputs = ", ".join(f'"{_quoted(p.name)}": self.{self.names[p.name]}.s_in' for p in self.network.inputs)
-        outputs = ", ".join(f'"{_quoted(n)}": self.{self.names[n]}.s_out' for n in self.outputs())
-        add(f"        self.inputs = {{{inputs}}}")
-        add(f"        self.outputs = {{{outputs}}}")
-        add("        self.inp, self.out = next(iter(self.inputs.values()), None), next(iter(self.outputs.values()))")
+        lines.append("        self._name_ports()")
         return "\n".join(lines) + "\n"
 
     def _population(self, p: Population) -> str:
-        name, words = self.names[p.name], []
+        at, words = self.attributes[p.name], []
         for key, value in lava_parameters(p).items():
             if np.ndim(value):
-                self.arrays[f"{name}.{key}"] = np.asarray(value)
-                words.append(f'{key}=p["{name}.{key}"]')
+                self.arrays[f"{at}.{key}"] = np.asarray(value)
+                words.append(f'{key}=p["{at}.{key}"]')
             else:
-                words.append(f"{key}={_number(value)}")
+                words.append(f"{key}={literal(value)}")
         start = self.start.get(p.name)
         if start is not None:
-            self.arrays[f"{name}.v"] = np.broadcast_to(start, p.size)
-            words.append(f'v=p["{name}.v"]')
+            self.arrays[f"{at}.v"] = np.broadcast_to(start, p.size)
+            words.append(f'v=p["{at}.v"]')
         if p.clear_every and p.clear_every >= 2**32:
             words.append("restart=True")
         elif p.clear_every:
-            words.append(f"clear=({p.clear_every}, {(p.clear_offset + 1) % p.clear_every})")
-        return f'        self.{name} = self._neurons("{_quoted(p.name)}", {p.size}, {", ".join(words)})'
+            words.append(f"clear=({literal(p.clear_every)}, {literal((p.clear_offset + 1) % p.clear_every)})")
+        return f'        self.{at} = self._neurons("{at}", {", ".join(words)})'
 
     def _ports(self, lines: list[str]) -> dict[tuple[str, int], str]:
         """Code of the port that gives the spikes of a population ``held`` steps late; adds the lines in between."""
@@ -174,50 +230,53 @@ class _Writer:
             key = q.pre, q.delay - 1
             if key in ports:
                 continue
-            ports[key] = f"self.{self.names[q.pre]}.s_out"
+            ports[key] = f"self.{self.attributes[q.pre]}.s_out"
             if key[1]:
-                name = self._name(f"{self.names[q.pre]}_after_{key[1]}")
+                at = self._attribute(f"{self.attributes[q.pre]}_after_{key[1]}")
                 size = self.network[q.pre].size
-                lines.append(f'        self.{name} = self._line({size}, {key[1]}, "{name}", {ports[key]})')
-                ports[key] = f"self.{name}.s_out"
+                lines.append(f'        self.{at} = self._line("{at}", {size}, {literal(key[1])}, {ports[key]})')
+                ports[key] = f"self.{at}.s_out"
         return ports
 
     def _connection(self, q: Projection, ports: dict[tuple[str, int], str]) -> list[str]:
-        name, weights, integer = self.names[q.name], q.weights, self.network.arithmetic == "loihi"
+        at, weights, integer = self.attributes[q.name], q.weights, self.network.arithmetic == "loihi"
         full = weights.nnz >= DENSE_FROM * weights.shape[0] * weights.shape[1]
         dense = full and (integer or order_free(weights.data))
         self.kinds[q.name] = "Dense" if dense else "Sparse"
         kind = np.int32 if integer else np.float64
         if dense:
-            self.arrays[f"{name}.weights"] = weights.toarray().astype(kind)
-            load = f'p["{name}.weights"]'
+            self.arrays[f"{at}.weights"] = weights.toarray().astype(kind)
+            load = f'p["{at}.weights"]'
         else:
-            self._store_sparse(name, weights, kind)
-            load = f'_sparse(p, "{name}")'
-        options = f', sign="{sign_of(weights)}", exponent={q.exponent}' if integer else ""
-        where = f"{ports[q.pre, q.delay - 1]}, self.{self.names[q.post]}"
+            self._store_sparse(at, weights, kind)
+            load = f'_sparse(p, "{at}")'
+        options = f', sign="{sign_of(weights)}", exponent={literal(q.exponent)}' if integer else ""
+        where = f"{ports[q.pre, q.delay - 1]}, self.{self.attributes[q.post]}"
         return [
-            f"        self.{name} = self._connection(",
-            f'            "{_quoted(q.name)}", {where}, {load}, dense={dense}{options}',
+            f"        self.{at} = self._connection(",
+            f'            "{at}", {where}, {load}, dense={dense}{options}',
             "        )",
         ]
 
     def _learning(self, q: Projection, ports: dict[tuple[str, int], str]) -> list[str]:
-        name, integer, rule = self.names[q.name], self.network.arithmetic == "loihi", as_products(q)
+        at, integer, rule = self.attributes[q.name], self.network.arithmetic == "loihi", as_products(q)
         self.kinds[q.name] = "LearningDense"
-        self._store_sparse(name, q.weights, np.int32 if integer else np.float64)
-        gate = f"self.{self.names[rule.gate or q.post]}.s_out"
+        self._store_sparse(at, q.weights, np.int32 if integer else np.float64)
+        gate = f"self.{self.attributes[rule.gate or q.post]}.s_out"
         words = [f"kind={'np.int32' if integer else 'np.float64'}", f'sign="{sign_of(q.weights)}"']
-        words += [f"exponent={q.exponent}", f"tags=({rule.d}, {rule.t})", f"rng_seed={rule.seed}"]
-        words += [f'{key}="{getattr(rule, key)}"' for key in ("dw", "dd", "dt") if getattr(rule, key)]
+        words += [f"exponent={literal(q.exponent)}", f"tags=({literal(rule.d)}, {literal(rule.t)})"]
+        words.append(f"rng_seed={literal(rule.seed)}")
+        series = {key: getattr(rule, key) for key in ("dw", "dd", "dt") if getattr(rule, key)}
+        words += [f"{key}={literal(text)}" for key, text in series.items()]
         for trace in TRACES:
             impulse, tau = getattr(rule, trace)
             if impulse:  # floating point: tau = 0 makes NaN, and exp(-1/tau) is 0 with this one too
-                words.append(f"{trace}_impulse={impulse!r}, {trace}_tau={tau or (0 if integer else NO_MEMORY)!r}")
+                tau = literal(tau or (0 if integer else NO_MEMORY))
+                words.append(f"{trace}_impulse={literal(impulse)}, {trace}_tau={tau}")
         return [
-            f"        self.{name} = self._learning(",
-            f'            "{_quoted(q.name)}", {ports[q.pre, 0]}, {gate}, self.{self.names[q.post]},',
-            f'            _sparse(p, "{name}"),',
+            f"        self.{at} = self._learning(",
+            f'            "{at}", {ports[q.pre, 0]}, {gate}, self.{self.attributes[q.post]},',
+            f'            _sparse(p, "{at}"),',
             f"            {', '.join(words)}",
             "        )",
         ]
@@ -246,11 +305,3 @@ def lava_parameters(p: Population) -> dict[str, Any]:
         "vth": neuron.theta,
         "bias_mant": neuron.bias,
     }
-
-
-def _number(value: Any) -> str:
-    return 'float("inf")' if value == np.inf else repr(value)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

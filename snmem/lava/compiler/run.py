@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...errors import BackendError
 from ...spikes import Spikes
 from ..cleanup import end_group, remove_shared_memory
 from ..session import TIMEOUT, time_limit
 from ..shim import require_lava
+from .arrays import read_arrays, write_arrays
 from .module import MODULE
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -58,7 +57,7 @@ def run_module(folder: Path, inputs: Mapping[str, Spikes], steps: int, seconds: 
     with tempfile.TemporaryDirectory(prefix="snmem-lava-") as scratch, tempfile.TemporaryFile() as output:
         given, made = Path(scratch, "input.npz"), Path(scratch, "output.npz")
         rasters: dict[str, Any] = {name: spikes.raster() for name, spikes in inputs.items()}
-        np.savez_compressed(given, **rasters)
+        write_arrays(given, rasters)
         arguments = [
             str(os.getpid()),
             prefix,
@@ -93,5 +92,4 @@ def run_module(folder: Path, inputs: Mapping[str, Spikes], steps: int, seconds: 
             error = BackendError(f"{folder / MODULE}: failed on Lava: {lines[-1] if lines else f'exit code {code}'}")
             error.add_note("\n".join(lines[-30:]))
             raise error
-        with np.load(made) as file:
-            return {name: file[name] for name in file.files}
+        return read_arrays(made)

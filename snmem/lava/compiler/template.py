@@ -1,25 +1,29 @@
 """The parts of a written module that are the same for every network (see :mod:`snmem.lava.compiler.module`)."""
 
-HEAD = '''"""${title}
+HEAD = '''"""A network of spiking neurons for Lava 0.10.0: ${neurons} neurons, ${synapses} synapses, ${point} point.
 
 ${summary}
 
 Run it:    python ${file} input.npz output.npz [--steps N]
            input.npz holds an array (steps, lines) of 0 and 1 per input, output.npz gets one (steps, neurons) per
-           population, already moved to the steps of the original network, and "name.v" of outputs without spikes.
+           population, already moved to the steps of the original network, and the arrays named in the tables below.
 Embed it:  net = Network(); my_source.s_out.connect(net.inp); net.out.connect(my_sink.a_in); net.run(steps)
            net.reset() between samples, or Network(sample_steps=N), which starts afresh every N steps.
 Ports      net.inputs[name], net.outputs[name]; net.inp and net.out are the first of each.
 
-${tables}
+Written by snmem ${version}.
 """
 
 import argparse
+import math
 import mmap
 import sys
+import zipfile
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 if sys.version_info >= (3, 11):  # Lava 0.10.0 was written for Python 3.10: its dataclasses need a hash
@@ -61,11 +65,17 @@ from lava.utils.weightutils import SignMode
 if sys.version_info >= (3, 11):
     dataclasses.dataclass = _dataclass
 
+TITLE = ${title}
 TAG = "${tag}"
 PARAMETERS = Path(__file__).with_name("${parameters}")
-#: Steps by which populations run late (every connection takes one), and outputs that show v instead of spikes.
-LATE = ${late}
-SILENT = ${silent}
+#: Tables: attribute of Network -> what it is in the original network.
+#: late: steps by which a population runs late (every connection takes one).
+#: v, weights: arrays of output.npz with v of an output that never spikes, and with weights after learning.
+INPUTS = ${inputs}
+POPULATIONS = ${populations}
+PROJECTIONS = ${projections}
+OUTPUTS = ${outputs}
+LATE = {row["name"]: row["late"] for row in POPULATIONS.values()}
 
 
 class Line(AbstractProcess):
@@ -179,14 +189,14 @@ from lava.proc.dense.process import LearningDense
 """
 
 LEARNING_METHODS = '''
-    def _learning(self, name, source, gate, target, weights, kind, sign, exponent, tags, **rule):
+    def _learning(self, attribute, source, gate, target, weights, kind, sign, exponent, tags, **rule):
         """Synapses that learn; ``gate``: port of the spikes that count as postsynaptic; ``tags``: of d and t."""
         made = Synapses(
             weights,
             kind,
             tag_2=np.full(weights.shape, tags[0]),
             tag_1=np.full(weights.shape, tags[1]),
-            name=name,
+            name=attribute,
             weight_exp=exponent,
             sign_mode=SignMode[sign],
             learning_rule=Loihi2FLearningRule(t_epoch=1, **rule),
@@ -195,43 +205,47 @@ LEARNING_METHODS = '''
         gate.connect(made.s_in_bap)
         made.a_out.connect(target.a_in)
         self.connections.append(made)
-        self.learned[name] = made.now
+        self.learned[PROJECTIONS[attribute]["name"]] = made.now
         return made
 '''
 
 METHODS = '''
-    def _line(self, size, steps, name, source=None):
-        made = Line(size, steps, name)
+    def _line(self, attribute, size, steps, source=None):
+        made = Line(size, steps, attribute)
         if source is not None:
             source.connect(made.s_in)
         self.lines.append(made)
         return made
 
-    def _neurons(self, name, size, restart=False, clear=None, **parameters):
+    def _neurons(self, attribute, restart=False, clear=None, **parameters):
         """An LIF, or an LIFReset if it starts late, has timed clears, or samples follow one another."""
-        late, every = LATE[name], self.sample_steps
+        row, every = POPULATIONS[attribute], self.sample_steps
+        name, shape = row["name"], (row["neurons"],)
         if every and clear:
             raise ValueError(f"population {name!r} has timed clears of its own; leave out sample_steps")
         if every or clear or restart:
-            interval, offset = clear or (every or 2**62, (late + 1) % (every or 2**62))
-            made = LIFReset(
-                shape=(size,), name=name, reset_interval=interval, reset_offset=offset, **parameters
-            )
+            interval, offset = clear or (every or 2**62, (row["late"] + 1) % (every or 2**62))
+            made = LIFReset(shape=shape, name=attribute, reset_interval=interval, reset_offset=offset, **parameters)
         else:
-            made = LIF(shape=(size,), name=name, **parameters)
+            made = LIF(shape=shape, name=attribute, **parameters)
         self.timed = self.timed or (not every and restart)
         self.populations[name] = made
-        self.start[name] = np.broadcast_to(np.asarray(parameters.get("v", 0)), (size,))
+        self.start[name] = np.broadcast_to(np.asarray(parameters.get("v", 0)), shape)
         return made
 
-    def _connection(self, name, source, target, weights, dense, sign="MIXED", exponent=0):
+    def _connection(self, attribute, source, target, weights, dense, sign="MIXED", exponent=0):
         """One Dense or Sparse; message bits let Lava multiply a Sparse in one go."""
-        options = {"name": name, "weight_exp": exponent, "sign_mode": SignMode[sign]}
+        options = {"name": attribute, "weight_exp": exponent, "sign_mode": SignMode[sign]}
         made = Dense(weights=weights, **options) if dense else Sparse(weights=weights, num_message_bits=1, **options)
         source.connect(made.s_in)
         made.a_out.connect(target.a_in)
         self.connections.append(made)
         return made
+
+    def _name_ports(self):
+        self.inputs = {row["name"]: getattr(self, attribute).s_in for attribute, row in INPUTS.items()}
+        self.outputs = {POPULATIONS[attribute]["name"]: getattr(self, attribute).s_out for attribute in OUTPUTS}
+        self.inp, self.out = next(iter(self.inputs.values()), None), next(iter(self.outputs.values()))
 
     def run_config(self, others=()):
         """Lava's run configuration; ``others``: further processes of a class in MODELS. Lava finds those of yours."""
@@ -240,13 +254,20 @@ METHODS = '''
         return Loihi2SimCfg(select_tag=TAG, exception_proc_model_map=models)
 
     def run(self, steps, others=()):
-        """Run ``steps`` steps more, with everything that is connected."""
-        first = next(iter(self.populations.values()))
-        first.run(RunSteps(num_steps=steps), self.run_config(others))
+        """Run ``steps`` steps more, with everything that is connected; parts that are not, one after the other."""
+        config, ran = self.run_config(others), []
+        for population in self.populations.values():
+            if population.runtime is None or population.runtime not in ran:
+                population.run(RunSteps(num_steps=steps), config)
+                ran.append(population.runtime)
 
     def stop(self):
         """End Lava's processes."""
-        next(iter(self.populations.values())).stop()
+        stopped = []
+        for population in self.populations.values():
+            if population.runtime is not None and population.runtime not in stopped:
+                stopped.append(population.runtime)
+                population.stop()
 
     def reset(self):
         """Back to the state before the first step: u, v, and all spikes on their way. Call it between runs."""
@@ -266,44 +287,66 @@ def _sparse(parameters, name):
     return csr_matrix(tuple(part), shape=tuple(parameters[f"{name}.shape"]))
 
 
+${arrays}
 def simulate(inputs, steps):
-    """Run on input rasters (name -> array (steps, lines)); returns name -> array (steps, neurons)."""
+    """Run on rasters of the inputs (name -> array (steps, lines) of 0 and 1); an input left out is silent.
+
+    Returns name -> array (steps, neurons), and the arrays named in the tables. ValueError names an input that is wrong.
+    """
     total = steps + max(LATE.values())
     net, others = Network(), []
+    check_names(inputs, net.inputs, LATE)
     for name, port in net.inputs.items():
         data = np.zeros((port.shape[0], total))
-        given = np.asarray(inputs.get(name, np.zeros((0, port.shape[0]))))[:steps]
-        if given.ndim != 2 or given.shape[1] != port.shape[0]:
-            raise ValueError(f"input {name!r} has shape {given.shape}, expected (steps, {port.shape[0]})")
-        data[:, : len(given)] = given.T
+        if name in inputs:
+            raster = np.asarray(inputs[name])
+            check_raster(name, raster, port.shape[0])
+            data[:, : len(raster[:steps])] = raster[:steps].T
         source = RingBuffer(data=data)
         source.s_out.connect(port)
         others.append(source)
-    records = {name: Record(total, p.s_out.shape[0], f"record of {name}") for name, p in net.populations.items()}
-    for name, record in records.items():
-        net.populations[name].s_out.connect(record.s_in)
-    monitors = {name: Monitor() for name in SILENT}
-    for name, monitor in monitors.items():
-        monitor.probe(net.populations[name].v, total)
+    records, monitors = {}, {}
+    for attribute, row in POPULATIONS.items():
+        name, population = row["name"], getattr(net, attribute)
+        records[name] = Record(total, row["neurons"], f"record of {attribute}")
+        population.s_out.connect(records[name].s_in)
+        if row["v"]:
+            monitors[name] = Monitor()
+            monitors[name].probe(population.v, total)
     net.run(total, [*others, *records.values()])
     out = {name: record.rows[LATE[name] : LATE[name] + steps].copy() for name, record in records.items()}
-    for name, monitor in monitors.items():
-        data = next(iter(next(iter(monitor.get_data().values())).values()))
-        out[f"{name}.v"] = np.asarray(data).reshape(total, -1)[LATE[name] : LATE[name] + steps]
+    for row in POPULATIONS.values():
+        if row["v"]:
+            data = next(iter(next(iter(monitors[row["name"]].get_data().values())).values()))
+            out[row["v"]] = np.asarray(data).reshape(total, -1)[row["late"] : row["late"] + steps]
     net.stop()
-    return {**out, **{f"{name}.weights": weights.copy() for name, weights in net.learned.items()}}
+    learned = {row["weights"]: net.learned[row["name"]].copy() for row in PROJECTIONS.values() if row["weights"]}
+    return {**out, **learned}
+
+
+def _steps(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of steps from 1, got {text!r}")
+    return int(text)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\\n")[0])
     parser.add_argument("input", help="npz: input name -> array (steps, lines) of 0 and 1")
     parser.add_argument("output", help="npz to write")
-    parser.add_argument("--steps", type=int, help="default: length of the longest input")
+    parser.add_argument("--steps", type=_steps, help="default: length of the longest input")
     options = parser.parse_args()
-    with np.load(options.input) as file:
-        inputs = {name: file[name] for name in file.files}
-    steps = options.steps or max(len(raster) for raster in inputs.values())
-    np.savez_compressed(options.output, **simulate(inputs, steps))
+    try:
+        inputs = read_rasters(options.input, {row["name"]: row["lines"] for row in INPUTS.values()}, LATE)
+        steps = options.steps or max(map(len, inputs.values()), default=0)
+        if not steps:
+            raise ValueError(f"{options.input!r} says not how long to run; give --steps")
+        if not Path(options.output).absolute().parent.is_dir():
+            raise ValueError(f"{options.output!r}: there is no such folder")
+        arrays = simulate(inputs, steps)
+        write_arrays(options.output, arrays)
+    except (ValueError, MemoryError, OSError) as error:
+        parser.exit(1, f"{parser.prog}: error: {error}\\n")
 
 
 if __name__ == "__main__":
