@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Container, Iterable
 
@@ -22,6 +23,11 @@ _UNSEEN = re.compile(
 def visible(text: object) -> str:
     r"""``str(text)`` on one line, safe to show: control characters and the like as ``\x1b``, ``\n``, ``\u202e``."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), str(text))
+
+
+def escaped_json(text: str) -> str:
+    r"""JSON in which such characters are escapes as ``\u001b`` and ``\ud800``; line breaks between values stay."""
+    return _UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else json.dumps(found[0])[1:-1], text)
 
 
 def shortened(text: str, length: int) -> str:

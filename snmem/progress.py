@@ -7,6 +7,8 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from ._text import visible
+
 #: Seconds after which a bar appears.
 AFTER_S = 2.0
 
@@ -49,9 +51,10 @@ class LateBar:
                 bar.stop()
 
     def _appear(self) -> None:
-        from rich.console import Console
         from rich.errors import LiveError
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        from ._rich import Console
 
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -63,7 +66,7 @@ class LateBar:
             if self._done >= self.steps:
                 return
             bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            task = bar.add_task(self.what, total=self.steps if self._done else None, completed=self._done)
+            task = bar.add_task(visible(self.what), total=self.steps if self._done else None, completed=self._done)
             try:
                 bar.start()
             except LiveError:

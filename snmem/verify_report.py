@@ -73,13 +73,13 @@ class Verdict(TypedDict):
 
 
 def verify_tables(result: Verdict) -> list[Any]:
-    """The result of :func:`snmem.verify.verify` for a terminal: rich tables and lines of markup."""
-    from rich.markup import escape
+    """The result of :func:`snmem.verify.verify` for a terminal: tables and texts of rich."""
+    from ._rich import plain_text
 
     table = _table("backend", f"against {result['baseline']}, {result['steps']} steps")
     _add_baseline(table, result)
     _add_backends(table, result["backends"])
-    parts: list[Any] = [*(escape(choice) for choice in result["choices"]), table]
+    parts: list[Any] = [*map(plain_text, result["choices"]), table]
     if "golden" in result:
         parts.append(extra := _table("", "against the golden raster"))
         _add_rows(extra, "golden", result["golden"]["populations"])
@@ -89,59 +89,54 @@ def verify_tables(result: Verdict) -> list[Any]:
         quantized = result["quantized"]
         _add_rows(extra, "quantized", quantized["populations"], "spikes_loihi")
         if quantized["status"] != "ran":
-            extra.add_row("quantized", "", "", "", "", "", escape(quantized["reason"] or ""))
+            extra.add_row("quantized", "", "", "", "", "", quantized["reason"] or "")
         _add_backends(extra, quantized.get("backends", {}))
     return [*parts, *_verdict(result)]
 
 
-def _verdict(result: Verdict) -> list[str]:
-    from rich.markup import escape
+def _verdict(result: Verdict) -> list[Any]:
+    from ._rich import plain_text
 
     evidence = result["evidence"]
     lines = []
     if evidence["raised"]:
         taken = f"Poisson input of rate {evidence['rate']:.3g} was taken, for {result['steps']} steps"
-        lines.append(f"Not every population fired at first: {taken}.")
+        lines.append(plain_text(f"Not every population fired at first: {taken}."))
     if evidence["reason"]:
-        lines.append(f"[red]No verdict: {escape(evidence['reason'])}[/]")
+        lines.append(plain_text(f"No verdict: {evidence['reason']}", "red"))
     if result["verdict"] != "no evidence":
-        lines.append("[green]All agree.[/]" if result["agree"] else "[red]Not all agree.[/]")
+        agree = ("All agree.", "green") if result["agree"] else ("Not all agree.", "red")
+        lines.append(plain_text(*agree))
     return lines
 
 
 def _table(first: str, title: str) -> Any:
-    from rich.table import Table
+    from ._rich import Table
 
     columns = (first, "population", "spikes", "entries", "differing", "first step", "")
-    return Table(*columns, title=title, title_justify="left")
+    return Table(*columns, title=title)
 
 
 def _add_baseline(table: Any, result: Verdict) -> None:
-    from rich.markup import escape
-
     evidence = result["evidence"]
     for name, count in result["spikes"].items():
         note = "readout: has no threshold to reach" if name in evidence["readouts"] else evidence["unable"].get(name)
         note = note or ("" if count else "never fired")
         style = "yellow" if not count and name not in evidence["readouts"] else "dim"
-        table.add_row(result["baseline"], escape(name), str(count), "", "", "", escape(note), style=style)
+        table.add_row(result["baseline"], name, count, "", "", "", note, style=style)
 
 
 def _add_backends(table: Any, backends: Mapping[str, BackendResult]) -> None:
-    from rich.markup import escape
-
     for name, one in backends.items():
         if one["status"] != "ran":
-            table.add_row(name, "", "", "", "", "", escape(f"{one['status']}: {one['reason']}"), style="dim")
+            table.add_row(name, "", "", "", "", "", f"{one['status']}: {one['reason']}", style="dim")
         _add_rows(table, name, one["populations"])
 
 
 def _add_rows(table: Any, name: str, populations: Mapping[str, PopulationResult], spikes: str = "spikes") -> None:
-    from rich.markup import escape
-
     for pop, d in populations.items():
         first = "" if d["first_step"] is None else str(d["first_step"])
         late = d.get("late", 0)
         note = d.get("reason") or (f"latency of {late} steps more, taken into account" if late else "")
-        numbers = (str(d.get(spikes, "")), str(d["cells"]), str(d["differing"]), first)
-        table.add_row(name, escape(pop), *numbers, escape(note), style="red" if d["differing"] else None)
+        numbers = (d.get(spikes, ""), d["cells"], d["differing"], first)
+        table.add_row(name, pop, *numbers, note, style="red" if d["differing"] else None)

@@ -25,6 +25,7 @@ from typing import Annotated, Any
 
 from typer import Option, Typer
 
+from .._text import visible
 from ..errors import SnmemError
 
 
@@ -32,7 +33,8 @@ from ..errors import SnmemError
 class Report:
     """What a verb hands back.
 
-    data : the JSON object.    tables : what a terminal shows: texts in rich's markup, and objects of rich.
+    data : the JSON object.
+    tables : what a terminal shows: texts of one line each, as they are, and objects of rich.
     ok : False ends in exit code 1.
     """
 
@@ -95,7 +97,7 @@ def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> 
         return broken_pipe()
     except SnmemError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         return fail(type(error).__name__, str(error), 1, as_json)
     except Exception as error:
         kind = type(error).__name__
@@ -104,7 +106,7 @@ def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> 
             message = f"{name}: package {error.name!r} is not installed; {remedy}"
             return fail("MissingDependencyError", message, 1, as_json)
         if debug:
-            traceback.print_exc()
+            _show_traceback()
             return fail(kind, f"unexpected {kind}: {error}", 1, as_json)
         return fail(
             kind, f"unexpected {kind}: {error} (run it again with --debug and report what it shows)", 1, as_json
@@ -115,8 +117,6 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
     """Run the verb, with a result folder if it was asked for one."""
     if "out" not in values:
         return function(**values)
-    from rich.markup import escape
-
     from ..io.result_folder import result_folder
     from ..io.results import plain, versions, write_json
 
@@ -132,7 +132,7 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
         run = {"verb": name, "config": plain(values), "seed": values.get("seed", data.get("seed"))}
         run |= {"versions": versions(), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))}
         folder.publish({**run, "seconds": round(time.time() - start, 3)})
-        return Report(data, [*report.tables, f"Files in {escape(str(folder.target))}"], report.ok)
+        return Report(data, [*report.tables, f"Files in {folder.target}"], report.ok)
 
 
 @contextmanager
@@ -161,17 +161,19 @@ def _print(report: Report, as_json: bool) -> None:
 
         print(to_json(report.data))
     else:
-        from rich.console import Console
+        from rich.text import Text
 
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+        from .._rich import Console
+
+        console = Console(width=None if sys.stdout.isatty() else 120)
         for table in report.tables:
-            console.print(table, soft_wrap=isinstance(table, str))
+            console.print(table, soft_wrap=isinstance(table, (str, Text)))
     sys.stdout.flush()
 
 
 def fail(kind: str, message: str, code: int, as_json: bool) -> int:
     """Report an error as one line on standard error and, for ``--json``, as an object; return ``code``."""
-    line = " ".join(message.split())
+    line = visible(" ".join(message.split()))
     print(f"snmem: error: {line}", file=sys.stderr)
     if as_json:
         from ..io.results import to_json
@@ -181,6 +183,11 @@ def fail(kind: str, message: str, code: int, as_json: bool) -> int:
         except BrokenPipeError:
             return broken_pipe()
     return code
+
+
+def _show_traceback() -> None:
+    for line in traceback.format_exc().split("\n"):
+        print(visible(line), file=sys.stderr)
 
 
 def broken_pipe() -> int:

@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .._text import visible
+
 
 def say(message: str) -> None:
     """Print one line about what happens now."""
-    print(f"snmem: {message}", file=sys.stderr, flush=True)
+    print(f"snmem: {visible(message)}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -16,8 +18,9 @@ def stages() -> Iterator[Callable[[str], None]]:
 
     In a terminal every stage is a bar with its time; elsewhere it is a line.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from .._rich import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -32,7 +35,7 @@ def stages() -> Iterator[Callable[[str], None]]:
 
         def begin(stage: str) -> None:
             finish()
-            progress.add_task(stage, total=None)
+            progress.add_task(visible(stage), total=None)
 
         yield begin
         finish()

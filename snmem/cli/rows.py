@@ -6,13 +6,12 @@ from typing import Any
 
 def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
     """Rows with name, value, target (or published and tolerance), unit and ok as a table."""
-    from rich.markup import escape
-    from rich.table import Table
+    from .._rich import Table
 
-    table = Table("", "value", "wanted", "unit", "ok", title=title, title_justify="left")
+    table = Table("", "value", "wanted", "unit", "ok", title=title)
     for row in rows:
         cells = (row["name"], _number(row["value"]), _wanted(row), row["unit"], "yes" if row["ok"] else "NO")
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     return table
 
 

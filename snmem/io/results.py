@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .._text import escaped_json
 from .files import replace_file
 
 #: Packages whose versions belong to a result.
@@ -45,8 +46,9 @@ def plain(value: Any) -> Any:
 
 
 def to_json(value: Any, indent: int | None = 2) -> str:
-    """Return ``value`` as JSON that every parser accepts: no NaN, no infinity."""
-    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    """Return ``value`` as JSON that every parser accepts and no terminal acts upon: no NaN, no control characters."""
+    text = json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    return escaped_json(text)
 
 
 def write_json(path: Path, value: Any) -> None:

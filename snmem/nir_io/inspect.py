@@ -176,8 +176,7 @@ def render(summary: dict[str, Any], console: Any) -> None:
 
 def tables(summary: dict[str, Any]) -> list[Any]:
     """A summary of :func:`inspect_nir` as objects that rich prints."""
-    from rich.markup import escape
-    from rich.table import Table
+    from .._rich import Table, plain_text
 
     writer = " by snmem" if summary["written_by"] else ""
     head = f"{summary['file']}: NIR {summary['nir_version']}{writer}, {summary['bytes']:,} bytes, "
@@ -188,29 +187,27 @@ def tables(summary: dict[str, Any]) -> list[Any]:
     nodes = Table("node", "type", "in", "out", "parameters")
     for node in summary["nodes"]:
         kind = node["type"] if node["known"] else f"{node['type']} (unknown)"
-        nodes.add_row(
-            *map(escape, (node["name"], kind, _by(node["input_shape"]), _by(node["output_shape"]), _line(node)))
-        )
-    parts: list[Any] = [escape("\n".join(lines)), nodes]
+        nodes.add_row(node["name"], kind, _by(node["input_shape"]), _by(node["output_shape"]), _line(node))
+    parts: list[Any] = [*map(plain_text, lines), nodes]
     network = summary["network"]
     if network:
         parts += _projections(network)
     if summary["choices"]:
         choices = Table("left open", "taken", "from", "meaning")
         for c in summary["choices"]:
-            choices.add_row(*(escape(str(x)) for x in (c["name"], c["value"], c["source"], c["decides"])))
+            choices.add_row(c["name"], c["value"], c["source"], c["decides"])
         parts.append(choices)
     if summary["problem"]:
-        parts.append(escape(f"cannot be simulated: {summary['problem']}"))
+        parts.append(plain_text(f"cannot be simulated: {summary['problem']}"))
     notes = summary["metadata"].get("notes", "none") if summary["written_by"] else "none"
     if notes != "none":
-        parts.append(escape("only in the metadata, not seen by other readers:\n  " + notes.replace("\n", "\n  ")))
+        parts.append(plain_text("only in the metadata, not seen by other readers:"))
+        parts += [plain_text(f"  {line}") for line in notes.split("\n")]
     return parts
 
 
 def _projections(network: dict[str, Any]) -> list[Any]:
-    from rich.markup import escape
-    from rich.table import Table
+    from .._rich import Table, plain_text
 
     head = (
         f"{network['neurons']:,} neurons, {network['synapses']:,} synapses, longest delay {network['max_delay']} "
@@ -220,8 +217,8 @@ def _projections(network: dict[str, Any]) -> list[Any]:
     for q in network["projections"]:
         rule = f", learns ({q['plasticity']})" if "plasticity" in q else ""
         row = (q["name"], q["pre"], q["post"], f"{q['synapses']:,}", f"{q['delay']}{rule}")
-        table.add_row(*map(escape, row))
-    return [escape(head), table]
+        table.add_row(*row)
+    return [plain_text(head), table]
 
 
 def _line(node: dict[str, Any]) -> str:

@@ -266,27 +266,24 @@ def draw(task: Task, recalled: NDArray[Any], memory: SpikingKWinnerMemory, out: 
 
 def tables(result: Mapping[str, Any]) -> list[Any]:
     """The result as short tables for a terminal."""
-    from rich.table import Table
-
+    from .._rich import Table
     from ..cost.report.terminal import si
 
     recall, data = result["recall"], result["data"]
-    first = Table(
-        title=f"Recall of the newest {data['recalled']} of {data['stored']} {data['kind']}", title_justify="left"
-    )
+    first = Table(title=f"Recall of the newest {data['recalled']} of {data['stored']} {data['kind']}")
     for name in ("", "spiking", "algorithm", "never stored"):
         first.add_column(name, justify="right" if name else "left")
     first.add_row("active bits recovered", *(f"{recall[k]:.3f}" for k in ("spiking", "algorithm", "never_stored")))
     first.add_row("right item nearest", f"{recall['identified']:.0%}", f"{recall['identified_algorithm']:.0%}", "")
-    second = Table("k-WTA circuit", "winners", "Jaccard", "steps", "spikes", "events", title_justify="left")
+    second = Table("k-WTA circuit", "winners", "Jaccard", "steps", "spikes", "events")
     for name, r in result["kwta"].items():
         values = (r["winners"]["mean"], r["jaccard"]["mean"], r["steps"], r["spikes"], r["synaptic_events"])
         second.add_row(name, *(f"{x:,.4g}" for x in values))
-    third = Table("runtime", "cells compared", "spikes", "differing", "against", "seconds", title_justify="left")
+    third = Table("runtime", "cells compared", "spikes", "differing", "against", "seconds")
     for name, r in result["conformance"].items():
         row = (f"{r['cells']:,}", f"{r['spikes']:,}", str(r["differing"]), r["against"], f"{r['seconds']:.1f}")
         third.add_row(name, *row)
-    fourth = Table("one recall on", "dynamic", "static", "time", title_justify="left")
+    fourth = Table("one recall on", "dynamic", "static", "time")
     for chip, r in result["cost"].items():
         energies = (r["dynamic_joules_per_recall"], r["static_joules_per_recall"])
         fourth.add_row(chip, *(si(x, "J") for x in energies), si(r["seconds_per_recall"], "s"))

@@ -36,10 +36,9 @@ def bench(
 
 
 def _table(head: tuple[str, ...], *lines: list[str]) -> Any:
-    from rich.markup import escape
-    from rich.table import Table
+    from ..._rich import Table
 
-    table = Table(*head, title="engines side by side", title_justify="left")
+    table = Table(*head, title="engines side by side")
     for line in lines:
-        table.add_row(*map(escape, line))
+        table.add_row(*line)
     return table

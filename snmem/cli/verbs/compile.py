@@ -69,28 +69,25 @@ def compile(
 
 def _cores(limits: dict[str, Any]) -> Any:
     """The loads of the first cores, each with its share of the limit."""
-    from rich.markup import escape
-    from rich.table import Table
+    from ..._rich import Table
 
     names = list(limits["utilisation"])
     table = Table("core", "populations", *(n.removesuffix("_per_core").replace("_", " ") for n in names))
     for row in limits["table"][:_CORES]:
-        held = ", ".join(f"{escape(name)} {count:,}" for name, count in row["populations"].items())
+        held = ", ".join(f"{name} {count:,}" for name, count in row["populations"].items())
         most = [limits["utilisation"][name]["limit"] for name in names]
         loads = [f"{row[n]:,}" + (f" ({row[n] / m:.0%})" if m else "") for n, m in zip(names, most, strict=True)]
-        table.add_row(str(row["core"]), held, *loads)
+        table.add_row(row["core"], held, *loads)
     if limits["cores"] > _CORES:
         table.caption = f"and {limits['cores'] - _CORES} more, in report.json"
     return table
 
 
 def _tables(data: dict[str, Any]) -> Any:
-    from rich.markup import escape
-    from rich.table import Table
+    from ..._rich import Table
 
-    left: Any = {"title_justify": "left"}
     columns = ("population", "neurons", "late", "scale", "u peak", "spikes", "expected", "alone", "differ from float")
-    table = Table(*columns, title="populations", **left)
+    table = Table(*columns, title="populations")
     differ = data["agreement"].get("quantised", data["agreement"].get("prepared", {})).get("by_population", {})
     for row in data["populations"]:
         name = row["name"]
@@ -98,21 +95,21 @@ def _tables(data: dict[str, Any]) -> Any:
         scale = (f"{row['scale']:.5g}", f"{row['u_peak']:.1%}") if "scale" in row else ("", "")
         cells = (name, f"{row['size']:,}", row["late"], *scale, spikes)
         alone = (f"{row['expected']:.0f}", row["measured"]) if "scale" in row else ("", "")
-        table.add_row(*(escape(str(c)) for c in (*cells, *alone, differ.get(name, ""))))
+        table.add_row(*cells, *alone, differ.get(name, ""))
     yield table
-    table = Table("projection", "synapses", "connections", "weight error", "clipped", title="projections", **left)
+    table = Table("projection", "synapses", "connections", "weight error", "clipped", title="projections")
     for row in data["projections"]:
         parts = ", ".join(f"{p['kind']} {p['sign'] or ''} 2^{p['exponent']}" for p in row["parts"])
         error = f"{row['relative']:.2%}" if "relative" in row else ""
-        table.add_row(escape(row["name"]), f"{row['synapses']:,}", parts, error, str(row.get("clipped", "")))
+        table.add_row(row["name"], f"{row['synapses']:,}", parts, error, row.get("clipped", ""))
     yield table
     for limits in data["limits"].values():
         used = f", {limits['binding']} up to {limits['used']:.0%}" if limits["binding"] else ""
         broken = "".join(f"; does not fit: {text}" for text in limits["violations"])
-        yield escape(f"{limits['chip']}: {limits['cores']} cores on {limits['chips']} chips{used}{broken}")
+        yield f"{limits['chip']}: {limits['cores']} cores on {limits['chips']} chips{used}{broken}"
         if limits["cores"] > 1:
             yield _cores(limits)
-    yield from map(escape, data["warnings"])
+    yield from data["warnings"]
     lava = data["agreement"]["lava"]
     cells = f"{lava['cells']} differing cells" if lava["ran"] else f"not run ({lava['why']})"
-    yield escape(f"Lava, {data['agreement']['steps']} steps: {cells}")
+    yield f"Lava, {data['agreement']['steps']} steps: {cells}"

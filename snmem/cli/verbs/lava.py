@@ -14,13 +14,11 @@ def _lava() -> None: ...
 
 def install() -> Report:
     """Install Lava 0.10.0 into the Python that runs snmem."""
-    from rich.markup import escape
-
     from ...lava.install import install
     from ...lava.shim import installed_version
 
     message = install(say)
-    return Report({"ok": True, "lava-nc": installed_version(), "message": message}, [escape(message)])
+    return Report({"ok": True, "lava-nc": installed_version(), "message": message}, [message])
 
 
 add_verb(lava, "install", install)

@@ -11,9 +11,7 @@ def models() -> Report:
     """List the models: what each does, and how to call it."""
     import inspect
 
-    from rich.markup import escape
-    from rich.table import Table
-
+    from ..._rich import Table
     from ...installation.content import content_names, load_script
 
     rows = []
@@ -28,10 +26,10 @@ def models() -> Report:
         title = (module.__doc__ or "").strip().splitlines()[0]
         shown = name.replace("_", "-")
         rows.append({"name": shown, "title": title, "verbs": verbs, "parameters": parameters})
-    table = Table("model", "what it does", "snmem ...", "parameters of run", title_justify="left")
+    table = Table("model", "what it does", "snmem ...", "parameters of run")
     for row in rows:
         settings = " ".join(f"{key}={value}" for key, value in row["parameters"].items())
-        table.add_row(*map(escape, (row["name"], row["title"], ", ".join(row["verbs"]), settings)))
+        table.add_row(row["name"], row["title"], ", ".join(row["verbs"]), settings)
     return Report({"ok": True, "models": rows}, [table])
 
 
@@ -41,17 +39,15 @@ def run(
     seed: Annotated[int, Option(min=0, help="Seed of all randomness.")] = 0,
 ) -> Report:
     """Run a model once and print its results."""
-    from rich.markup import escape
-    from rich.table import Table
-
+    from ..._rich import Table
     from ...sweep.points import Sweep, execute
     from .sweep import single_values
 
     fixed = single_values(settings)
     (point,) = Sweep(model, {}, fixed, (seed,)).points()
     found = {name: values.tolist() for name, (_, values) in execute(model, point).items()}
-    table = Table("result", "value", title=f"run {model}", title_justify="left")
+    table = Table("result", "value", title=f"run {model}")
     for name, value in found.items():
         text = f"{value:.5g}" if isinstance(value, float) else f"{len(value)} values, in --json"
-        table.add_row(escape(name), text)
+        table.add_row(name, text)
     return Report({"ok": True, "model": model, "parameters": fixed, "seed": seed, "results": found}, [table])

@@ -74,16 +74,15 @@ def _means(data: Any, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _table(model: str, rows: list[dict[str, Any]]) -> Any:
-    from rich.markup import escape
-    from rich.table import Table
+    from ..._rich import Table
 
     names = list(rows[0])
     shown = names[:_COLUMNS]
     more = f"; {len(names) - len(shown)} further results in the dataset" if len(names) > len(shown) else ""
-    table = Table(*map(escape, shown), title=f"sweep {model}, means over seeds{more}", title_justify="left")
+    table = Table(*shown, title=f"sweep {model}, means over seeds{more}")
     for row in rows[:_LINES]:
         cells = (row[name] for name in shown)
-        table.add_row(*(f"{x:.4g}" if isinstance(x, float) else escape(str(x)) for x in cells))
+        table.add_row(*(f"{x:.4g}" if isinstance(x, float) else x for x in cells))
     if len(rows) > _LINES:
         table.add_row(*("..." for _ in shown))
     return table

@@ -15,9 +15,9 @@ __all__ = ["bill_table", "report_tables", "si"]
 
 
 def _rich(table: Table) -> Any:
-    from rich.table import Table as RichTable
+    from ..._rich import Table as RichTable
 
-    out = RichTable(title=table.title, title_justify="left")
+    out = RichTable(title=table.title)
     for i, name in enumerate(table.columns):
         out.add_column(name, justify="right" if i else "left")
     for row in table.rows:
@@ -27,9 +27,10 @@ def _rich(table: Table) -> Any:
 
 def _group(parts: list[Table], bill: Bill) -> Any:
     from rich.console import Group
-    from rich.text import Text
 
-    return Group(*map(_rich, parts), Text("\n".join(tables.notes(bill))))
+    from ..._rich import plain_text
+
+    return Group(*map(_rich, parts), *map(plain_text, tables.notes(bill)))
 
 
 def bill_table(bill: Bill) -> Any:
