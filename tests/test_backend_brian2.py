@@ -66,6 +66,28 @@ def test_cython_equals_the_reference():
     assert len(one.spikes["a"]) > 200
 
 
+def test_thresholds_of_any_sign_and_infinite_values_with_and_without_clears():
+    thresholds = np.array([-1.0, -np.inf, 0.5, np.inf, -0.0])
+    populations, projections = [Input("in", 3)], []
+    weights = np.random.default_rng(4).integers(-8, 12, (5, 3)) / 8
+    for clear in (None, 3):
+        for reset in ("subtract", "zero"):
+            for size in (1.0, 1e308):  # the large ones overflow
+                name = f"{reset} {clear} {size}"
+                neuron = LIF(alpha=0.5 * (size == 1), beta=0.75, theta=thresholds * size, reset=reset)
+                populations.append(Population(name, 5, neuron, clear))
+                projections.append(Projection("in", name, weights * size))
+    network = Network(tuple(populations), tuple(projections))
+    inputs = random_inputs(network, 3, STEPS, 0.4)
+    record = [f"{p.name}.{x}" for p in network.neurons for x in "uv"]
+    expected, found = (simulate(network, inputs, STEPS, b, record=record) for b in ("reference", "brian2"))
+    for name in expected.spikes:
+        assert expected.spikes[name] == found.spikes[name], name
+    for name, values in expected.traces.items():
+        assert np.array_equal(values, found.traces[name], equal_nan=True), name
+    assert np.isinf(expected.traces["subtract 3 1.0.v"]).any()
+
+
 def test_loihi_populations_and_states_are_refused_by_name():
     loihi = random_network(1, arithmetic="loihi")
     with pytest.raises(BackendError, match=r"'brian2': population 'pop\d' has Loihi's integer arithmetic; use"):

@@ -187,6 +187,21 @@ def test_absent_torch_is_one_clear_error(monkeypatch):
     assert importlib.import_module("snmem.backends.snntorch").TorchNetwork is TorchNetwork
 
 
+@pytest.mark.parametrize("clear", [None, 4])
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_values_that_overflow_equal_the_reference(alpha, clear):
+    network = Network(
+        (Input("in", 3), Population("a", 3, LIF(alpha=alpha, theta=[-np.inf, 1.0, np.inf]), clear)),
+        (Projection("in", "a", 1e308 * np.array([[1, 1, -1], [1, -1, 1], [1, 1, 1]])),),
+    )
+    inputs, record = {"in": np.random.default_rng(0).random((20, 3)) < 0.6}, ["a.u", "a.v"]
+    expected, found = (simulate(network, inputs, 20, b, record=record) for b in ("reference", "snntorch"))
+    assert expected.spikes == found.spikes
+    for name in record:
+        assert np.array_equal(expected.traces[name], found.traces[name], equal_nan=True)
+    assert not np.isfinite(expected.traces["a.u"]).all()
+
+
 @pytest.mark.parametrize("backend", ["snntorch", "snntorch_float32"])
 def test_odd_networks(backend):
     network = Network(

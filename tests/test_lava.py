@@ -247,6 +247,14 @@ def test_the_wrong_arithmetic_and_a_state_to_go_on_from_are_refused():
         simulate(two_layers(), drive(5), 5, backend="lava_float", state=state)
 
 
+@pytest.mark.parametrize(("weight", "bias"), [(1e300, 0.0), (1.0, 1e300)])
+def test_timed_clears_of_values_that_could_be_infinite_are_refused(weight, bias):
+    population = Population("p", 2, LIF(alpha=0.5, bias=bias), clear_every=4)
+    network = Network((Input("in", 1), population), (Projection("in", "p", np.full((2, 1), weight)),))
+    with pytest.raises(BackendError, match=r"'lava_float': population 'p': v of neuron 0 could reach .*e\+30.*lower its"):
+        simulate(network, {}, 20, backend="lava_float")
+
+
 def test_a_current_beyond_32_bits_is_reported():
     network = Network(
         (Input("in", 2000), Population("p", 1, LoihiLIF(du=0, vth=131071))),

@@ -88,6 +88,7 @@ def _settings(b2: Any, target: str, folder: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)  # overflow to infinity is part of the definition
             yield
     finally:
         if target == "cpp":
@@ -149,6 +150,8 @@ class _Model:
             equations = "".join(f"{v} : 1\n" for v in ("u", "v", "I", "old"))
             equations += "".join(f"{v} : 1 (constant)\n" for v in ("alpha", "beta", "theta", "c", "v_reset"))
             equations += "busy : integer\nmoved : integer\n"
+            if p.clear_every:
+                events["clear"] = f"(t_in_timesteps % {p.clear_every}) == {p.clear_offset}"
             subtract = p.neuron.reset == "subtract"  # type: ignore[union-attr]
             group = b2.NeuronGroup(
                 p.size, equations + extra, threshold="v > theta", reset="v -= theta" if subtract else "v = v_reset",
@@ -212,8 +215,8 @@ class _Model:
 
     def _update(self, p: Population, group: Any) -> None:
         if p.clear_every:
-            keep = f"keep = int((t_in_timesteps % {p.clear_every}) != {p.clear_offset})"
-            self._code(group, f"{keep}\nu = keep*u\nv = keep*v")
+            self._next(group.thresholder["clear"])  # an assignment: 0 times an infinite u is not 0
+            group.run_on_event("clear", "u = 0\nv = 0", when="groups", order=next(self.order))
         if self.job.counters:
             self._code(group, "busy += int((alpha*u != 0) or (v != 0) or (I != 0) or (c != 0))\nold = v")
         self._code(group, "u = alpha*u + I\nv = beta*v + u + c\nI = 0")

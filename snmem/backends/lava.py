@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..lava.overflow import check_overflow
+from ..lava.overflow import check_clears, check_overflow
 from ..lava.plan import Plan, Result, lava_rule, make_plan
 from ..lava.session import run_plan
 from ..lava.shim import require_lava
@@ -39,7 +39,8 @@ def run_float(job: Job) -> Recording:
         if Lava is absent.
     BackendError
         for what Lava cannot do (delay 0, reset "subtract", v_reset other than 0, learning rules and decays that it
-        cannot hold exactly, going on from a state), naming the population or projection; or if Lava fails or is stuck.
+        cannot hold exactly, going on from a state, timed clears of infinite values), naming the population or
+        projection; or if Lava fails or is stuck.
     """
     return _run(job, "lava_float")
 
@@ -60,6 +61,8 @@ def run_fixed(job: Job) -> Recording:
 def _run(job: Job, backend: str) -> Recording:
     require_lava()
     plan = make_plan(job, backend)
+    if backend == "lava_float":
+        check_clears(job.network, job.steps)
     result = run_plan(plan, job.progress)
     spikes = _spikes(job, plan, result)
     if backend == "lava_fixed":

@@ -92,8 +92,8 @@ class Neurons(nn.Module):
         if self.synaptic:
             _, u, v = self.cell(current, u, v)
         else:
-            u = current
-            _, v = self.cell(current, v)
+            u = 0 * u.detach() + current  # NaN after an infinite u, as alpha * u is
+            _, v = self.cell(u, v)
         v = v + self.bias
         spikes = self.cell.fire(v)
         fired = spikes.detach()

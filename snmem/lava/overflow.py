@@ -1,7 +1,9 @@
-"""Finds fixed-point runs in which Lava's 32-bit integers overflowed, where the definition has no such limit.
+"""Finds runs that leave the range of Lava's numbers where the definition has no such limit.
 
-Loihi's u has 24 bits and wraps; Lava and :func:`snmem.neuron.step_loihi` wrap it once per step. Input so strong that u
+Fixed point: Loihi's u has 24 bits and wraps; Lava and :func:`snmem.neuron.step_loihi` wrap it once per step. Input so strong that u
 stays outside of 24 bits can grow past 32 bits, in which Lava computes and the definition does not.
+
+Floating point: at a timed clear Lava multiplies u and v by 0, which makes an infinite one NaN instead of 0.
 """
 
 from __future__ import annotations
@@ -14,11 +16,36 @@ import numpy as np
 from ..errors import BackendError
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
-from ..neuron import LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
+from ..neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
 from ..spikes import Spikes
 
 #: |u| before a step + |input| stay below this in Lava, with room for decay, v and bias.
 LIMIT = 2**31 - 4 * LOIHI_STATE_LIMIT
+
+
+#: |u| and |v| below this stay finite, whatever the rounding of a step.
+_FINITE = 1e300
+
+
+def check_clears(network: Network, steps: int) -> None:
+    """Raise BackendError, naming the population, if u or v could be infinite at a timed clear of a float network."""
+    for p in network.neurons:
+        if not p.clear_every:
+            continue
+        assert isinstance(p.neuron, LIF)
+        alpha, beta, bias = (p.neuron.vector(name, p.size) for name in ("alpha", "beta", "bias"))
+        arriving = np.zeros(p.size)
+        with np.errstate(over="ignore", divide="ignore"):
+            for q in network.projections:
+                if q.post == p.name:
+                    arriving += np.asarray(abs(q.weights.astype(np.float64)).sum(axis=1)).ravel()
+            u = arriving * np.minimum(steps, 1 / (1 - alpha))
+            v = (u + abs(bias)) * np.minimum(steps, 1 / (1 - beta))
+        if not (v < _FINITE).all():
+            raise BackendError(
+                f"backend 'lava_float': population {p.name!r}: v of neuron {int(np.argmax(v))} could reach {v.max():.3g}; "
+                f"Lava cannot clear what is infinite, so this must stay below {_FINITE:g}; lower its weights or bias"
+            )
 
 
 def check_overflow(network: Network, spikes: Mapping[str, Spikes]) -> None:
