@@ -90,7 +90,7 @@ def test_thresholds_of_any_sign_and_infinite_values_with_and_without_clears():
 
 def test_loihi_populations_and_states_are_refused_by_name():
     loihi = random_network(1, arithmetic="loihi")
-    with pytest.raises(BackendError, match=r"'brian2': population 'pop\d' has Loihi's integer arithmetic; use"):
+    with pytest.raises(BackendError, match=r"'brian2': population 'pop\d' has neurons of type LoihiLIF, .*; use"):
         simulate(loihi, {}, 3, "brian2")
     network = small_network()
     state = simulate(network, {}, 3, "event").state

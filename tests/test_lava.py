@@ -238,7 +238,7 @@ def test_a_decay_that_lava_can_hold_is_taken_as_it_is():
 
 
 def test_the_wrong_arithmetic_and_a_state_to_go_on_from_are_refused():
-    with pytest.raises(BackendError, match="lava_fixed"):
+    with pytest.raises(BackendError, match=r"'lava_float': population '.*' has neurons of type LoihiLIF"):
         simulate(two_layers("loihi"), drive(5), 5, backend="lava_float")
     with pytest.raises(BackendError, match="quantize"):
         simulate(two_layers("float"), drive(5), 5, backend="lava_fixed")
@@ -251,7 +251,7 @@ def test_the_wrong_arithmetic_and_a_state_to_go_on_from_are_refused():
 def test_timed_clears_of_values_that_could_be_infinite_are_refused(weight, bias):
     population = Population("p", 2, LIF(alpha=0.5, bias=bias), clear_every=4)
     network = Network((Input("in", 1), population), (Projection("in", "p", np.full((2, 1), weight)),))
-    with pytest.raises(BackendError, match=r"'lava_float': population 'p': v of neuron 0 could reach .*e\+30.*lower its"):
+    with pytest.raises(BackendError, match=r"population 'p': v of neuron 0 could reach .*; lower its weights or bias"):
         simulate(network, {}, 20, backend="lava_float")
 
 

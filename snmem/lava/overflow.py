@@ -1,7 +1,7 @@
 """Finds runs that leave the range of Lava's numbers where the definition has no such limit.
 
-Fixed point: Loihi's u has 24 bits and wraps; Lava and :func:`snmem.neuron.step_loihi` wrap it once per step. Input so strong that u
-stays outside of 24 bits can grow past 32 bits, in which Lava computes and the definition does not.
+Fixed point: Loihi's u has 24 bits and wraps; Lava and :func:`snmem.neuron.step_loihi` wrap it once per step. Input so
+strong that u stays outside of 24 bits can grow past 32 bits, in which Lava computes and the definition does not.
 
 Floating point: at a timed clear Lava multiplies u and v by 0, which makes an infinite one NaN instead of 0.
 """
@@ -42,9 +42,10 @@ def check_clears(network: Network, steps: int) -> None:
             u = arriving * np.minimum(steps, 1 / (1 - alpha))
             v = (u + abs(bias)) * np.minimum(steps, 1 / (1 - beta))
         if not (v < _FINITE).all():
+            owner = f"backend 'lava_float': population {p.name!r}"
             raise BackendError(
-                f"backend 'lava_float': population {p.name!r}: v of neuron {int(np.argmax(v))} could reach {v.max():.3g}; "
-                f"Lava cannot clear what is infinite, so this must stay below {_FINITE:g}; lower its weights or bias"
+                f"{owner}: v of neuron {int(np.argmax(v))} could reach {v.max():.3g}, and Lava cannot clear what is "
+                f"infinite (limit {_FINITE:g}); lower its weights or bias"
             )
 
 
