@@ -1,6 +1,7 @@
 """Sweeps: every finished run is kept, whatever happens; results do not depend on how they came about."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +16,8 @@ import xarray as xr
 from conftest import SNMEM, Result
 
 from snmem.errors import BackendError, FileError, InputError
-from snmem.sweep import parse_setting, sweep, sweepable
+from snmem.sweep import Sweep, parse_setting, sweep, sweepable
+from snmem.sweep.dataset import dataset, write_dataset
 from snmem.sweep.points import as_variables, find_function
 
 TINY = {"synapses": 2000, "visible": 100, "active": 10, "fan_in": 10, "horizon": 60}
@@ -130,15 +132,131 @@ def test_foreign_and_damaged_files_are_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     folder = tmp_path / "s"
     sweep("kwinner-map", {}, 1, folder, TINY, workers=1, report=_quiet)
-    with pytest.raises(FileError, match="a sweep of kwinner-map, not of kwinner-retention"):
+    with pytest.raises(FileError, match="a sweep of 'kwinner-map', not of 'kwinner-retention'"):
         sweep("kwinner-retention", {}, 1, folder, report=_quiet)
     (run,) = (folder / "runs").glob("*.npz")
     run.write_bytes(run.read_bytes()[:100])
-    with pytest.raises(FileError, match=rf"{run.name}: is damaged"):
+    with pytest.raises(FileError, match=rf"{run.name}: damaged or truncated .*; remove it and sweep again"):
         sweep("kwinner-map", {}, 1, folder, TINY, report=_quiet)
     (folder / "sweep.json").write_text("{")
-    with pytest.raises(FileError, match=r"sweep\.json: is damaged"):
+    with pytest.raises(FileError, match=r"sweep\.json: is no valid JSON .*; remove it to go on"):
         sweep("kwinner-map", {}, 1, folder, TINY, report=_quiet)
+
+
+def _rewritten(change: Callable[[dict[str, Any], dict[str, Any]], Any]) -> Callable[[Path], None]:
+    """Change the header and the arrays of a run file."""
+
+    def rewrite(path: Path) -> None:
+        with np.load(path) as file:
+            arrays = dict(file)
+        header = json.loads(str(arrays.pop("header")))
+        change(header, arrays)
+        np.savez(path, header=np.array(json.dumps(header)), **arrays)
+
+    return rewrite
+
+
+RUNS: dict[str, tuple[Any, str]] = {
+    "rank": (lambda h, a: a.update(v0=np.ones((2, 2))), r"array 'v0': has shape \(2, 2\), expected \(n,\)"),
+    "texts": (lambda h, a: a.update(v0=np.array("x")), "array 'v0': holds text, expected floats"),
+    "missing": (lambda h, a: a.pop("v0"), "its header names others"),
+    "one more": (lambda h, a: a.update(v99=np.ones(2)), "its header names others"),
+    "no names": (lambda h, a: h.update(dims=3), "which no run has"),
+    "names": (lambda h, a: h["dims"].update(capacity="x"), "result 'capacity': dimensions are 'x', expected texts"),
+    "numbers": (lambda h, a: h["dims"].update(difference=[1]), r"dimensions are \[1\], expected texts"),
+    "twice": (lambda h, a: h["dims"].update(difference=["age", "age"]), "names a dimension twice"),
+    "other point": (lambda h, a: h["point"].update(winners=7), "is the run of other parameters .*'winners': 7"),
+    "vast": (lambda h, a: a.update(v0=np.ones(2**25 + 1, np.float16)), "has shape .*, expected|the limit is 33554432"),
+}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("swept") / "s"
+    sweep("kwinner-map", {"winners": (5, 10)}, 1, folder, TINY, workers=1, report=_quiet)
+    return folder
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_changed_run_is_refused_by_name(name: str, swept: Path, tmp_path: Path) -> None:
+    change, words = RUNS[name]
+    shutil.copytree(swept, tmp_path / "s")
+    run = min((tmp_path / "s" / "runs").glob("*.npz"))
+    _rewritten(change)(run)
+    with pytest.raises(FileError, match=rf"{run.name}: .*{words}.*; remove it and sweep again"):
+        sweep("kwinner-map", {"winners": (5, 10)}, 1, tmp_path / "s", TINY, report=_quiet)
+
+
+def test_a_run_copied_over_another_is_refused(swept: Path, tmp_path: Path) -> None:
+    shutil.copytree(swept, tmp_path / "s")
+    one, other = (tmp_path / "s" / "runs").glob("*.npz")
+    shutil.copyfile(one, other)
+    with pytest.raises(FileError, match=rf"{other.name}: is the run of other parameters"):
+        sweep("kwinner-map", {"winners": (5, 10)}, 1, tmp_path / "s", TINY, report=_quiet)
+
+
+def test_results_are_limited_before_memory_is_taken_and_named_as_netcdf_can() -> None:
+    plan = Sweep("kwinner-map", {}, {}, (0,))
+    (key,) = map(plan.key, plan.points())
+    zeros = np.zeros(0)
+    many = {"x": (("x",), np.ones(10**5)), "y": (("y",), np.ones(10**5)), "xy": (("x", "y"), np.ones((1, 1)))}
+    with pytest.raises(InputError, match="result 'xy': would have 10000000000 numbers in all runs, the limit is"):
+        dataset(plan, {key: many})
+    assert dataset(plan, {key: {"x": (("x",), zeros), "f": (("x",), zeros)}}).sizes == {"x": 0, "seed": 1}
+    odd = dataset(plan, {key: {"": ((), np.ones(()))}})
+    with pytest.raises(InputError, match="netCDF cannot hold these results"):
+        write_dataset(odd, Path("never.nc"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("pairs=abc", "'pairs': must be a whole number, got 'abc' (a text); the default is 64"),
+        ("pairs=2.5", "'pairs': must be a whole number, got 2.5 (a number)"),
+        ("pairs=true", "'pairs': must be a whole number, got True (true or false)"),
+        ("pairs=null", "'pairs': must be a whole number, got None (null)"),
+        ("pairs=[1]", "'pairs': must be a whole number, got '[1]' (a text)"),
+        ("pairs=" + "[" * 50_000, "'pairs': must be a whole number, got '[[["),
+        ("pairs=" + "9" * 400, "'pairs': must be a whole number below 2**63, got 999"),
+        ("pairs=" + "9" * 5000, "'pairs': must be a whole number, got '999"),
+        ("kept=nan", "'kept': must be a number, got 'nan' (a text)"),
+        ("kept=NaN", "'kept': must be a number, got 'NaN' (a text)"),
+        ("kept=1e999", "'kept': must be a number, got '1e999' (a text)"),
+        ("kept=", "must read name=value"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["run", "sweep"])
+def test_a_setting_of_the_wrong_type_is_one_line(
+    verb: str, setting: str, words: str, snmem: Callable[..., Result], tmp_path: Path
+) -> None:
+    out = ("--out", tmp_path / "s") if verb == "sweep" else ()
+    message = snmem(verb, "mqar", "--set", setting, *out).error()
+    assert words in message
+    assert len(message) < 300
+    assert not (tmp_path / "s").exists()
+
+
+def test_texts_and_values_that_a_model_does_not_expect(snmem: Callable[..., Result]) -> None:
+    assert (
+        "'rule': must be a text, got 3 (a whole number); the default is"
+        in snmem("run", "case-sequence", "--set", "rule=3").error()
+    )
+    message = snmem("run", "kwinner-map", "--set", "fan_in=0").error()
+    assert "model 'kwinner-map' with fan_in=0, seed=0: ZeroDivisionError" in message
+
+
+def test_values_of_numpy_are_plain_values(tmp_path: Path) -> None:
+    plan = Sweep("kwinner-map", {"winners": np.array([5, 10]), "rate": np.array([0.5])}, {}, np.arange(2))  # type: ignore[arg-type]
+    assert plan == Sweep("kwinner-map", {"winners": (5, 10), "rate": (0.5,)}, {}, (0, 1))
+    for grid, seeds, words in (
+        ({"winners": 5}, (0,), "needs a list of values, got 5"),
+        ({"winners": "5"}, (0,), "needs a list of values, got '5'"),
+        ({"winners": [object()]}, (0,), "must be a whole number, got <object"),
+        ({}, (-1,), r"'seed': must lie in 0\.\.2147483647, got -1\.\.-1"),
+        ({}, (), "'seed': needs at least 1 value"),
+    ):
+        with pytest.raises(InputError, match=words):
+            Sweep("kwinner-map", grid, {}, seeds)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

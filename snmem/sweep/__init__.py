@@ -70,7 +70,7 @@ def sweep(
     from .runners import on_dask, on_processes
     from .storage import RESULTS, SweepFolder
 
-    plan = Sweep(target, dict(grid), dict(fixed or {}), range(seeds) if isinstance(seeds, int) else tuple(seeds))
+    plan = Sweep(target, dict(grid), dict(fixed or {}), range(seeds) if isinstance(seeds, int) else seeds)
     points = {plan.key(point): point for point in plan.points()}
     home = SweepFolder(Path(folder).absolute())
     with home.lock():
@@ -89,6 +89,6 @@ def sweep(
                     report(f"{done} of {len(tasks)} runs done")
                     told = time.monotonic()
         finished_now = home.finished() & points.keys()
-        data = dataset(plan, {key: home.read(key) for key in finished_now})
+        data = dataset(plan, {key: home.read(key, points[key]) for key in finished_now})
         write_dataset(data, home.path / RESULTS)
     return SweepResult(data, home.path / RESULTS, len(finished), len(tasks) - len(failed), failed)

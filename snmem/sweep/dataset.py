@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,11 @@ import numpy as np
 
 from ..errors import InputError
 from ..io.files import replace_file
+from ..io.reading import one_line
 from .points import Sweep
+
+#: Numbers that a result may have in all runs together.
+_NUMBERS = 2**26
 
 
 def dataset(sweep: Sweep, runs: Mapping[str, Mapping[str, Any]]) -> Any:
@@ -29,6 +34,13 @@ def dataset(sweep: Sweep, runs: Mapping[str, Mapping[str, Any]]) -> Any:
             raise InputError(
                 f"result {name!r}: shares the name {min(clash)!r} with a parameter or dimension; rename it"
             )
+    for name, of in dims.items():
+        numbers = math.prod(shape) * math.prod(inner[d] for d in of)
+        if numbers > _NUMBERS:
+            raise InputError(
+                f"result {name!r}: would have {numbers} numbers in all runs, the limit is {_NUMBERS}; "
+                "sweep fewer runs at a time, or return less"
+            )
     arrays = {name: np.full(shape + tuple(inner[d] for d in of), np.nan) for name, of in dims.items()}
     for number, point in enumerate(sweep.points()):
         place = np.unravel_index(number, shape)
@@ -39,7 +51,7 @@ def dataset(sweep: Sweep, runs: Mapping[str, Mapping[str, Any]]) -> Any:
     data = {}
     for name, of in dims.items():
         if of == (name,):  # the same in every run, up to its length
-            coords[name] = np.nanmax(arrays[name].reshape(-1, inner[name]), axis=0)
+            coords[name] = np.fmax.reduce(arrays[name].reshape(math.prod(shape), inner[name]), axis=0)
         else:
             data[name] = ((*outer, *of), arrays[name])
     fixed = {f"set {name}": str(value) for name, value in sweep.fixed.items()}
@@ -66,5 +78,9 @@ def _coordinate(values: Any) -> Any:
 
 def write_dataset(data: Any, path: Path) -> None:
     """Write a dataset as netCDF (version 3, which needs no further package), whole or not at all."""
+    try:
+        contents = data.to_netcdf(engine="scipy")
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: netCDF cannot hold these results ({one_line(error)}); rename them") from error
     with replace_file(path) as file:
-        file.write(data.to_netcdf(engine="scipy"))
+        file.write(contents)

@@ -6,26 +6,39 @@ import hashlib
 import inspect
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
+
+import numpy as np
 
 from ..errors import InputError
 from ..installation.content import content_names, load_script
+from ..io.reading import shown
 
 #: Functions of a model that a sweep takes when none is named, the first that there is.
 FUNCTIONS = ("run", "reproduce")
 #: Parameters that the sweep itself fills in.
 _OWN = {"seed", "report", "out"}
+#: Types of parameters, and what a message calls them.
+_KINDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    type(None): "null",
+}
 
 
 def parse_value(text: str) -> Any:
-    """Return a number, true, false or null as in JSON; anything else as the text it is."""
+    """Return a number, true, false, null or a text in quotes as in JSON; anything else as the text it is."""
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
         return text
-    return text if isinstance(value, (list, dict)) else value
+    finite = not isinstance(value, float) or math.isfinite(value)  # 1e999
+    return value if finite and not isinstance(value, (list, dict)) else text
 
 
 def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
@@ -39,7 +52,7 @@ def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
     name, equals, text = setting.partition("=")
     values = tuple(parse_value(part.strip()) for part in text.split(",")) if text.strip() else ()
     if not name or not equals or not values:
-        raise InputError(f"setting {setting!r}: must read name=value or name=value,value; e.g. winners=10,50")
+        raise InputError(f"setting {shown(setting)}: must read name=value or name=value,value; e.g. winners=10,50")
     return name.strip(), values
 
 
@@ -86,7 +99,7 @@ class Sweep:
     seeds: Sequence[int]
 
     def __post_init__(self) -> None:
-        parameters = inspect.signature(find_function(self.target)).parameters
+        parameters = _signature(find_function(self.target))
         known = [name for name in parameters if name not in _OWN]
         if "seed" not in parameters:
             raise InputError(f"model {self.target!r}: takes no seed; a sweep needs a function with a parameter seed")
@@ -95,9 +108,13 @@ class Sweep:
                 raise InputError(f"parameter {name!r}: {self.target} has none of that name; it has {', '.join(known)}")
             if name in self.grid and name in self.fixed:
                 raise InputError(f"parameter {name!r}: is both in the grid and set to one value; drop one")
-        for name, values in (*self.grid.items(), ("seed", self.seeds)):
-            if not values or len({json.dumps(value) for value in values}) < len(values):
-                raise InputError(f"parameter {name!r}: needs at least 1 value, none twice, got {list(values)}")
+        grid = {name: _values(name, values, parameters[name]) for name, values in self.grid.items()}
+        seeds = _values("seed", self.seeds, parameters["seed"].replace(annotation=int))
+        fixed = {name: _values(name, (value,), parameters[name])[0] for name, value in self.fixed.items()}
+        if not 0 <= min(seeds) <= max(seeds) < 2**31:
+            raise InputError(f"parameter 'seed': must lie in 0..{2**31 - 1}, got {min(seeds)}..{max(seeds)}")
+        for name, value in (("grid", grid), ("seeds", seeds), ("fixed", fixed)):
+            object.__setattr__(self, name, value)
 
     def points(self) -> list[dict[str, Any]]:
         """Parameters of every run, ``seed`` among them."""
@@ -113,6 +130,41 @@ class Sweep:
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def _signature(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a function, with the types they are annotated with where these can be found out."""
+    try:
+        return inspect.signature(function, eval_str=True).parameters
+    except (NameError, TypeError):
+        return inspect.signature(function).parameters
+
+
+def _values(name: str, values: Any, parameter: inspect.Parameter) -> tuple[Any, ...]:
+    """The values of a parameter as plain ones of its type, or InputError."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(f"parameter {name!r}: needs a list of values, got {shown(values)}")
+    plain = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
+    for value in plain:
+        _check_type(name, value, parameter)
+    if not plain or len({json.dumps(value) for value in plain}) < len(plain):
+        raise InputError(f"parameter {name!r}: needs at least 1 value, none twice, got {shown(list(plain))}")
+    return plain
+
+
+def _check_type(name: str, value: Any, parameter: inspect.Parameter) -> None:
+    """Refuse a value that the function's annotation does not allow; whole numbers pass for real ones."""
+    wanted = parameter.annotation
+    allowed = tuple(kind for kind in (get_args(wanted) or (wanted,)) if kind in _KINDS)
+    known = [_KINDS[kind] for kind in allowed] or list(_KINDS.values())
+    kind = type(value)
+    fits = kind in (allowed or _KINDS) or (kind is int and float in allowed)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        fits, known = False, [f"{text} below 2**63" for text in known]
+    if not fits or (kind is float and not math.isfinite(value)):
+        example = "" if parameter.default is parameter.empty else f"; the default is {parameter.default!r}"
+        got = f"{shown(value)} ({_KINDS.get(kind, kind.__name__)})"
+        raise InputError(f"parameter {name!r}: must be {' or '.join(known)}, got {got}{example}")
+
+
 def execute(target: str, point: Mapping[str, Any]) -> dict[str, Any]:
     """Run one point and return its results: name -> (names of dimensions, float64 array)."""
     function = find_function(target)
@@ -126,8 +178,6 @@ def as_variables(found: Any, target: str) -> dict[str, Any]:
     Accepts what a recipe returns (its ``rows`` become numbers), or a mapping from names to numbers, arrays, or pairs
     of (names of dimensions, array). A name that is its own only dimension holds the coordinates of this dimension.
     """
-    import numpy as np
-
     if isinstance(found, Mapping) and isinstance(found.get("rows"), (list, tuple)):
         found = {row["name"]: row["value"] if not isinstance(row["value"], str) else row["ok"] for row in found["rows"]}
     if not isinstance(found, Mapping):

@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileError
+from ..io.arrays import open_arrays
 from ..io.drafts import perform, private_entries, remove_abandoned
 from ..io.files import replace_file
+from ..io.reading import parse_json, read_bytes, shown
 from ..io.results import write_json
 
 MARK, RUNS, RESULTS = "sweep.json", "runs", "results.nc"
 _LOCKS = (".lock", ".workers")
+#: Bytes of sweep.json, and numbers of a result of one run, that are read.
+_MARK_BYTES, _NUMBERS = 2**26, 2**25
 
 
 class SweepFolder:
@@ -82,12 +86,15 @@ class SweepFolder:
         """Note what is swept; FileError if the folder belongs to a sweep of another function."""
         mark = self.path / MARK
         if mark.is_file():
-            try:
-                before = json.loads(mark.read_text(encoding="utf-8"))["target"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise FileError(f"{mark}: is damaged; remove it to go on with the runs in {self.path}") from error
+            remedy = f"remove it to go on with the runs in {self.path}"
+            known = parse_json(read_bytes(mark, _MARK_BYTES, remedy), str(mark), remedy)
+            before = known.get("target") if isinstance(known, dict) else None
+            if not isinstance(before, str):
+                raise FileError(f"{mark}: is damaged, it names no target; {remedy}")
             if before != target:
-                raise FileError(f"{self.path}: holds a sweep of {before}, not of {target}; name another folder")
+                raise FileError(
+                    f"{self.path}: holds a sweep of {shown(before)}, not of {target!r}; name another folder"
+                )
         write_json(mark, {"target": target, **description})
 
     def finished(self) -> set[str]:
@@ -103,12 +110,35 @@ class SweepFolder:
         with replace_file(self.path / RUNS / f"{key}.npz", tidy=False) as file:  # lock() has tidied up
             np.savez(file, header=np.array(json.dumps(header)), **arrays)
 
-    def read(self, key: str) -> dict[str, Any]:
-        """Return the variables of a kept run: name -> (dims, array)."""
-        path = self.path / RUNS / f"{key}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                dims = json.loads(str(file["header"]))["dims"]
-                return {name: (tuple(of), file[f"v{n}"]) for n, (name, of) in enumerate(dims.items())}
-        except Exception as error:  # whatever a damaged archive raises
-            raise FileError(f"{path}: is damaged ({error}); remove it and sweep again") from error
+    def read(self, key: str, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables of a kept run: name -> (names of dimensions, float64 array).
+
+        Parameters
+        ----------
+        key : str
+            Name of the run.
+        point : mapping
+            Its parameters, which the file must name too.
+
+        Raises
+        ------
+        FileError
+            if the file is damaged, or that of a run with other parameters.
+        """
+        with open_arrays(self.path / RUNS / f"{key}.npz", "remove it and sweep again") as file:
+            header = parse_json(file.text("header"), f"{file.name}: header", file.remedy)
+            if not isinstance(header, dict) or not isinstance(header.get("dims"), dict):
+                raise file.error(f"has the header {shown(header)}, which no run has")
+            if json.dumps(header.get("point"), sort_keys=True) != json.dumps(dict(point), sort_keys=True):
+                raise file.error(f"is the run of other parameters ({shown(header.get('point'), 200)})")
+            if set(file.headers) != {"header", *(f"v{n}" for n in range(len(header["dims"])))}:
+                raise file.error(f"holds the arrays {shown(sorted(file.headers))}, its header names others")
+            out = {}
+            for n, (name, dims) in enumerate(header["dims"].items()):
+                if not isinstance(dims, list) or not all(isinstance(d, str) for d in dims):
+                    raise file.error(f"result {shown(name)}: dimensions are {shown(dims)}, expected texts")
+                if len(set(dims)) < len(dims):
+                    raise file.error(f"result {shown(name)}: names a dimension twice: {shown(dims)}")
+                array = file.read(f"v{n}", "f", (None,) * len(dims), _NUMBERS)
+                out[name] = (tuple(dims), array.astype(np.float64))
+            return out

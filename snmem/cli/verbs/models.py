@@ -40,12 +40,24 @@ def run(
 ) -> Report:
     """Run a model once and print its results."""
     from ..._rich import Table
+    from ...errors import InputError, SnmemError
+    from ...io.reading import one_line
     from ...sweep.points import Sweep, execute
     from .sweep import single_values
 
     fixed = single_values(settings)
     (point,) = Sweep(model, {}, fixed, (seed,)).points()
-    found = {name: values.tolist() for name, (_, values) in execute(model, point).items()}
+    try:
+        results = execute(model, point)
+    except SnmemError:
+        raise
+    except Exception as error:  # of the model, for values that it does not expect
+        given = ", ".join(f"{name}={value}" for name, value in point.items())
+        raise InputError(
+            f"model {model!r} with {given}: {type(error).__name__}: {one_line(error)}; give other values "
+            "(--debug shows where)"
+        ) from error
+    found = {name: values.tolist() for name, (_, values) in results.items()}
     table = Table("result", "value", title=f"run {model}")
     for name, value in found.items():
         text = f"{value:.5g}" if isinstance(value, float) else f"{len(value)} values, in --json"
