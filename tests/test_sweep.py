@@ -195,7 +195,7 @@ def test_a_run_copied_over_another_is_refused(swept: Path, tmp_path: Path) -> No
         sweep("kwinner-map", {"winners": (5, 10)}, 1, tmp_path / "s", TINY, report=_quiet)
 
 
-def test_results_are_limited_before_memory_is_taken_and_named_as_netcdf_can() -> None:
+def test_results_are_limited_before_memory_is_taken_and_named_as_netcdf_can(tmp_path: Path) -> None:
     plan = Sweep("kwinner-map", {}, {}, (0,))
     (key,) = map(plan.key, plan.points())
     zeros = np.zeros(0)
@@ -205,7 +205,7 @@ def test_results_are_limited_before_memory_is_taken_and_named_as_netcdf_can() ->
     assert dataset(plan, {key: {"x": (("x",), zeros), "f": (("x",), zeros)}}).sizes == {"x": 0, "seed": 1}
     odd = dataset(plan, {key: {"": ((), np.ones(()))}})
     with pytest.raises(InputError, match="netCDF cannot hold these results"):
-        write_dataset(odd, Path("never.nc"))
+        write_dataset(odd, tmp_path / "results.nc")
 
 
 @pytest.mark.parametrize(
