@@ -42,7 +42,7 @@ _HOME = {
     ".memory.kwinner": ("KWinnerMemory",),
     ".memory.spiking": ("SpikingKWinnerMemory",),
     ".network": ("Input", "Network", "Population", "Projection"),
-    ".neuron": ("LIF", "LoihiLIF"),
+    ".neurons": ("LIF", "LoihiLIF"),
     ".plasticity": ("Instar", "Outstar", "SumOfProducts"),
     ".nir_io": ("read_nir", "write_nir"),
     ".simulation": ("simulate", "simulate_batch"),
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from .memory.kwinner import KWinnerMemory
     from .memory.spiking import SpikingKWinnerMemory
     from .network import Input, Network, Population, Projection
-    from .neuron import LIF, LoihiLIF
+    from .neurons import LIF, LoihiLIF
     from .nir_io import read_nir, write_nir
     from .plasticity import Instar, Outstar, SumOfProducts
     from .quantization.grid import quantize

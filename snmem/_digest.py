@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from .neuron import LIF, LoihiLIF
+from .neurons import LIF, LoihiLIF
 
 if TYPE_CHECKING:
     from .network import Network

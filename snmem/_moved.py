@@ -53,6 +53,7 @@ MOVED = {
     "loihi.memory": "memory.onchip",
     "loihi.preparation": "lava.compiler.preparation",
     "loihi.quantization": "quantization.grid",
+    "neuron": "neurons",
     "nir_io.hdf5": "io.hdf5",
     "nir_io.linear": "nir_io.nodes.linear",
     "nir_io.neurons": "nir_io.nodes.neurons",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import BackendError
 from .network import Network, Population
-from .neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from .neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from .simulation import simulate
 from .spikes import Recording, Spikes
 
@@ -67,10 +67,7 @@ def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, S
 
 def is_readout(p: Population) -> bool:
     """Whether no neuron of ``p`` has a threshold that is meant to be reached."""
-    neuron = p.neuron
-    if isinstance(neuron, LoihiLIF):
-        return bool(np.all(np.asarray(neuron.vth) == LoihiLIF.limits["vth"][1]))
-    return bool(np.all(np.isposinf(neuron.theta)))
+    return p.neuron.never_spikes
 
 
 def unable_to_spike(network: Network) -> dict[str, str]:
@@ -97,7 +94,7 @@ def unable_to_spike(network: Network) -> dict[str, str]:
 
 def _bound(network: Network, p: Population, dead: set[str]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The highest v that each neuron can reach (inf: not known), and its threshold, in the unit of v."""
-    neuron = p.neuron
+    neuron: Any = p.neuron
     if isinstance(neuron, LIF):
         names, unit = ("alpha", "beta", "bias", "theta"), 1
         alpha, beta, bias, theta = (neuron.vector(name, p.size) for name in names)

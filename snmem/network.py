@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -17,8 +17,8 @@ from ._digest import digest
 from ._text import LONGEST_NAME, listed, shortened
 from .description import Description, name_of, number, weight_matrix, whole
 from .errors import NetworkError, UnknownNameError
-from .neuron import LIF, LoihiLIF
-from .plasticity import Instar, LearningRule, Outstar, Rule, SumOfProducts
+from .neurons import Neuron
+from .plasticity import LearningRule
 
 #: Loihi's weight mantissa (sign included) and weight exponent.
 LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
@@ -42,6 +42,19 @@ def _name(kind: str, name: object) -> str:
             what = "control character" if character < "\ud800" else "lone surrogate"
             raise NetworkError(f"{kind} name {name!r}: holds the {what} {character!r}; leave it out")
     return str.__str__(name)  # not of a subclass, which prints and so hashes differently
+
+
+def require_neurons(owner: str, network: Network, types: Collection[type]) -> None:
+    """Raise NetworkError, naming the population, where neurons are not exactly of one of ``types``.
+
+    A subclass is never taken for its parent, whose equations it may not have.
+    """
+    for p in network.neurons:
+        if type(p.neuron) not in types:
+            known = " or ".join(t.__name__ for t in types)
+            raise NetworkError(
+                f"{owner}: population {p.name!r} has neurons of type {type(p.neuron).__name__}; it takes {known}"
+            )
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,7 @@ class Population(Description):
 
     name: str
     shape: Any
-    neuron: LIF | LoihiLIF
+    neuron: Neuron
     clear_every: int | None = None
     clear_offset: int = 0
 
@@ -88,8 +101,8 @@ class Population(Description):
         object.__setattr__(self, "name", _name("population", self.name))
         owner = f"population {self.name!r}"
         object.__setattr__(self, "shape", _shape(owner, self.shape))
-        if not isinstance(self.neuron, (LIF, LoihiLIF)):
-            raise NetworkError(f"{owner}: neuron must be an LIF or LoihiLIF, got {type(self.neuron).__name__}")
+        if not isinstance(self.neuron, Neuron):
+            raise NetworkError(f"{owner}: neuron must be a neuron such as LIF(), got {type(self.neuron).__name__}")
         self.neuron.check_size(owner, self.size)
         if self.clear_every is not None:
             object.__setattr__(self, "clear_every", whole(f"{owner}: clear_every", self.clear_every, 1))
@@ -134,7 +147,7 @@ class Projection(Description):
     post: Any
     weights: Any
     delay: int = 1
-    plasticity: Rule | None = None
+    plasticity: LearningRule | None = None
     name: str = ""
     exponent: int = 0
 
@@ -279,11 +292,6 @@ class Network(Description):
             )
         if self.arithmetic == "loihi":
             self._check_loihi(q, owner)
-            if isinstance(q.plasticity, Instar | Outstar):
-                raise NetworkError(
-                    f"{owner}: {type(q.plasticity).__name__} learns in float64, the network is in Loihi's integers; "
-                    "freeze the network first (Network.freeze), or use a SumOfProducts"
-                )
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
         if q.plasticity is not None:
@@ -298,13 +306,18 @@ class Network(Description):
                 f"{owner}: Loihi weights are whole numbers in {low}..{high}, got {data[bad][0]:g}; use snmem.quantize"
             )
 
-    def _check_rule(self, q: Projection, rule: Rule, owner: str) -> None:
+    def _check_rule(self, q: Projection, rule: LearningRule, owner: str) -> None:
+        if self.arithmetic not in rule.arithmetics:
+            numbers = {"float": "float64", "loihi": "Loihi's integers"}
+            raise NetworkError(
+                f"{owner}: {type(rule).__name__} learns in {numbers[rule.arithmetics[0]]}, the network is in "
+                f"{numbers[self.arithmetic]}; freeze the network first (Network.freeze), or use a SumOfProducts"
+            )
         if q.delay != 1:
             raise NetworkError(f"{owner}: a plastic projection needs delay 1, got {q.delay}; delay its input instead")
-        gate_like, signal_like = (q.pre, q.post) if isinstance(rule, Outstar) else (q.post, q.pre)
-        signal = None if isinstance(rule, SumOfProducts) else rule.signal
-        for role, name, like in (("gate", rule.gate, gate_like), ("signal", signal, signal_like)):
-            given, needed = self._find(name or like, f"{owner}: {role}"), self._find(like, owner)
+        roles = zip(("gate", "signal"), (rule.gate_of(q), rule.signal_of(q)), rule.sides(q), strict=True)
+        for role, name, like in roles:
+            given, needed = self._find(name, f"{owner}: {role}"), self._find(like, owner)
             if given.size != needed.size:
                 raise NetworkError(
                     f"{owner}: {role} {given.name!r} has {given.size} neurons, expected {needed.size} as in {like!r}"

@@ -19,8 +19,6 @@ import numpy as np
 
 from .errors import NetworkError
 from .network import Input, Network, Population
-from .neuron import LIF, step_lif, step_loihi
-from .plasticity import Outstar, SumOfProducts
 
 #: A timed clear that happens once: no run has that many steps.
 _ONCE = 2**62
@@ -76,9 +74,7 @@ def _constraints(network: Network) -> list[tuple[str, str, int, str]]:
         found.append((q.pre, q.post, 1 - q.delay, f"projection {q.name!r} (delay {q.delay})"))
         rule = q.plasticity
         if rule is not None:
-            like = (q.pre, q.post) if isinstance(rule, Outstar) else (q.post, q.pre)
-            signal = None if isinstance(rule, SumOfProducts) else rule.signal
-            tied = dict.fromkeys((q.pre, q.post, rule.gate or like[0], signal or like[1]))
+            tied = dict.fromkeys((q.pre, q.post, rule.gate_of(q), rule.signal_of(q)))
             why = f"learning of {q.name!r}"
             found += [(a, b, 0, why) for a in tied for b in tied if a != b]
     return found
@@ -149,15 +145,15 @@ def _started_later(network: Network, p: Population, late: int, start: Any, distu
 
 def _alone(p: Population, steps: int, start: Any) -> tuple[bool, bool]:
     """Whether a population without input spikes within ``steps`` steps, and whether its state then is the first one."""
-    kind = np.float64 if isinstance(p.neuron, LIF) else np.int64
-    first = np.broadcast_to(np.asarray(start, kind), p.size)
-    u = current = np.zeros(p.size, kind)
-    v, spikes = first, False
-    step: Any = step_lif if isinstance(p.neuron, LIF) else step_loihi
+    zero = p.neuron.initial(p.size)
+    first = zero if "v" not in zero else zero | {"v": zero["v"] + np.asarray(start, zero["v"].dtype)}
+    silence = {name: np.zeros_like(next(iter(zero.values()))) for name in p.neuron.receptors}
+    state, spikes = first, False
     for t in range(steps):
         if p.clear_every and t % p.clear_every == p.clear_offset:
-            u = v = np.zeros(p.size, kind)
-        u, v, s = step(p.neuron, u, v, current)
+            state = zero
+        state, s = p.neuron.step(state, silence, t)
         spikes |= bool(s.any())
-    same = np.abs(v - first) <= 1e-9 * np.abs(first)  # a start other than 0 stays up to the rounding of its decay
-    return spikes, not u.any() and bool(same.all())
+    # a start other than 0 stays up to the rounding of its decay
+    same = [np.abs(state[name] - first[name]) <= 1e-9 * np.abs(first[name]) for name in state]
+    return spikes, all(bool(x.all()) for x in same)

@@ -31,7 +31,7 @@ def simulate(
     threads: int = 1,
     exact: bool = True,
 ) -> Recording:
-    """Simulate ``network`` for ``steps`` steps (equations: :mod:`snmem.neuron`).
+    """Simulate ``network`` for ``steps`` steps (equations: :mod:`snmem.neurons`).
 
     Parameters
     ----------

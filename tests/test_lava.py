@@ -20,7 +20,7 @@ from snmem.lava import LavaSession, overflow, shim
 from snmem.lava.plan import make_plan, order_free
 from snmem.lava.session import TIMEOUT
 from snmem.loihi.arithmetic import condition_weights
-from snmem.neuron import LOIHI_STATE_LIMIT
+from snmem.neurons import LOIHI_STATE_LIMIT
 from snmem.simulation import Job
 
 REFUSED = {"delay_0", "subtract", "v_reset", "plasticity"}

@@ -23,7 +23,7 @@ from snmem import (
 from snmem.circuits import SuccessiveApproximation
 from snmem.errors import BackendError, NetworkError
 from snmem.lava import LavaSession
-from snmem.loihi.rules import Factor, Product, as_products, parse, rate_constant, scale_warnings
+from snmem.loihi.rules import Factor, Product, parse, rate_constant, scale_warnings
 from snmem.memory.onchip import OnChipMemory
 from snmem.nir_io import write_nir
 from snmem.tasks.patterns import partial_cues, random_patterns
@@ -197,13 +197,14 @@ def test_rules_that_the_engine_cannot_say_are_refused_by_lava(rule, words):
 
 
 def test_a_trace_of_an_instar_becomes_a_time_constant():
-    rule = as_products(one(Instar(0.5, decay=0.5))["x->h"])
+    q = one(Instar(0.5, decay=0.5))["x->h"]
+    rule = q.plasticity.as_products(q)
     assert np.exp(-1 / rule.x1[1]) == pytest.approx(0.5)
 
 
 def test_what_does_not_know_sums_of_products_says_so(tmp_path):
     network = one(SumOfProducts("y0*w"))
-    with pytest.raises(BackendError, match=r"'x->h' learns by a sum of products; use backend 'loihi'"):
+    with pytest.raises(BackendError, match=r"'x->h' learns by the rule SumOfProducts"):
         simulate(network, {}, 3, "event")
     with pytest.raises(NetworkError, match=r"'x->h': NIR files cannot hold"):
         write_nir(network, tmp_path / "x.nir")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import scipy.sparse as sp
 
 from ..network import Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 
 CELL, PASS, AND = LIF(alpha=0, beta=1, theta=1.5), LIF(alpha=0, beta=0, theta=0.5), LIF(alpha=0, beta=0, theta=1.5)
 

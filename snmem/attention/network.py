@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..circuits.kwta import Circuit, Line, SuccessiveApproximation
 from ..errors import InputError
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 from ..plasticity import Instar, Outstar
 from ..simulation import simulate
 from ..spikes import Recording, Spikes

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import BackendError
 from ..network import Network, Projection
-from ..neuron import LIF, LoihiLIF
+from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes

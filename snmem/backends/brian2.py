@@ -1,6 +1,6 @@
 """Brian2 as a backend, bit-identical to the reference: numpy, Cython and C++ standalone targets.
 
-Everything is scheduled explicitly, in the order of the definition (:mod:`snmem.neuron` and
+Everything is scheduled explicitly, in the order of the definition (:mod:`snmem.neurons` and
 :mod:`snmem.backends.reference`): input spikes; population by population the delay-0 projections, update, threshold,
 reset; then the later projections in declared order; then learning. Brian2 adds synaptic input synapse by synapse,
 sorted by source, so sums come out in the order of the reference. C++ is compiled without -ffast-math and without fused
@@ -26,7 +26,7 @@ import scipy.sparse as sp
 
 from ..errors import BackendError, MissingDependencyError
 from ..network import Input, Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend

@@ -1,7 +1,7 @@
 """The event engine's loop over steps, compiled (see :mod:`snmem.backends.event_layout` for the data).
 
 All state is float64; Loihi's integers stay below 2**53 and are therefore exact in it. No fast-math: every sum is
-evaluated in the order of :mod:`snmem.neuron`, so results are bit-identical to the reference step.
+evaluated in the order of :mod:`snmem.neurons`, so results are bit-identical to the reference step.
 """
 
 from __future__ import annotations

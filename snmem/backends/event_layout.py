@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .._jit import kernel
 from ..errors import BackendError
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
-from ..neuron import LIF, LOIHI_SHIFT
+from ..neurons import LIF, LOIHI_SHIFT
 from ..plasticity import Instar, SumOfProducts
 from . import event_planes as planes
 from . import event_types as kernels
@@ -67,7 +67,7 @@ def _parameters(p: Population) -> Any:
 
     Where it would not with the parameters of the others, it has theirs, so that the last block is like the rest.
     """
-    n, neuron = p.size, p.neuron
+    n, neuron = p.size, cast(Any, p.neuron)
     rows = np.zeros((7, _blocks(n) * BLOCK))
     rows[kernels.THETA] = np.inf
     if isinstance(neuron, LIF):
@@ -263,7 +263,7 @@ class Layout:
         table, rates, pointers, positions, others = [], [], [], [], []
         at = row = x0 = 0
         for i, q in enumerate(self.network.projections):
-            rule = q.plasticity
+            rule: Any = q.plasticity
             if rule is None:
                 continue
             if isinstance(rule, SumOfProducts):
@@ -285,7 +285,7 @@ class Layout:
             counts = np.bincount(owner, minlength=self.sizes[gate])
             pointers.append(at + np.concatenate(([0], np.cumsum(counts))))
             table.append((i, gate, signal, row, x0, self.sizes[signal]))
-            rates.append((rule.rate, rule.decay))
+            rates.append((rule.rate, rule.decay))  # type: ignore[attr-defined]
             at, row, x0 = at + q.synapses, row + self.sizes[gate] + 1, x0 + self.sizes[signal]
         none = np.zeros(0, np.int64)
         return (

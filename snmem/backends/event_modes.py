@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..network import Population
-from ..neuron import LIF
+from ..neurons import LIF
 from . import event_cells, event_kernels
 from .event_intrinsics import LANES
 from .event_layout import Layout

@@ -21,7 +21,7 @@ from ..lava.session import run_plan
 from ..lava.shim import require_lava
 from ..loihi.rules import parse
 from ..network import Projection
-from ..neuron import LIF, LoihiLIF
+from ..neurons import LIF, LoihiLIF
 from ..plasticity import SumOfProducts
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import BackendError
-from ..neuron import LoihiLIF
+from ..neurons import LoihiLIF
 from ..plasticity import SumOfProducts
 from ..spikes import Recording
 from .base import Backend, Job, register_backend

@@ -11,49 +11,66 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..loihi.arithmetic import condition_weights
-from ..loihi.learning import Learning
-from ..network import Network
-from ..neuron import LIF, step_lif, step_loihi
-from ..plasticity import Instar, SumOfProducts
+from ..network import Network, Population, Projection
+from ..plasticity import RuleSpikes
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
 
 
 @dataclass
 class State:
-    """Everything the next step depends on."""
+    """Everything the next step depends on.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    neurons : dict of str to dict of str to array
+        State variables by population.
+    current : dict of str to array
+        What has been delivered for the next step, by population.
+    weights : dict of str to sparse array (post, pre)
+        By projection; plastic ones change theirs.
+    memory : dict of str to object
+        What the rules remember, by projection.
+    history : list of dict of str to array
+        Neurons that spiked in the last steps, by population; the newest step comes last.
+    """
 
     step: int
-    u: dict[str, Any]
-    v: dict[str, Any]
+    neurons: dict[str, dict[str, Any]]
     current: dict[str, Any]
-    history: list[dict[str, Any]]  # spike indices of the last steps, newest last
-    weights: dict[str, Any]  # CSR (post, pre), plastic projections change theirs
-    traces: dict[str, Any]
-    engines: dict[str, Learning]  # of projections with a SumOfProducts
+    weights: dict[str, Any]
+    memory: dict[str, Any]
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State:
-    """The state before step 0: all zero, but for the membrane potentials ``v`` by population name."""
-    kind = np.float64 if network.arithmetic == "float" else np.int64
-    zeros = {p.name: np.zeros(p.size, kind) for p in network.neurons}
-    begin = {p.name: np.zeros(p.size, kind) + np.asarray((v or {}).get(p.name, 0), kind) for p in network.neurons}
+    """The state before step 0: that of the neurons, but for the membrane potentials ``v`` by population name."""
+    kind: Any = np.float64 if network.arithmetic == "float" else np.int64
+    neurons = {p.name: p.neuron.initial(p.size) for p in network.neurons}
+    for name, start in (v or {}).items():
+        neurons[name]["v"] = neurons[name]["v"] + np.asarray(start, kind)
     weights = {}
     for q in network.projections:
         weights[q.name] = q.weights.astype(np.float64)
         if kind is np.int64:
             weights[q.name] = weights[q.name].astype(np.int64)
             weights[q.name].data = condition_weights(q.weights.data)
-    traces = {q.name: 0.0 for q in network.projections if q.plasticity}
-    rules = {q.name: q.plasticity for q in network.projections if isinstance(q.plasticity, SumOfProducts)}
-    engines = {name: Learning(rule, weights[name], kind is np.int64) for name, rule in rules.items()}
-    return State(0, dict(zeros), begin, {n: z.copy() for n, z in zeros.items()}, [], weights, traces, engines)
+    plastic = [(q.name, q.plasticity) for q in network.projections if q.plasticity]
+    memory = {name: rule.start(weights[name], kind is np.int64) for name, rule in plastic}
+    return State(0, neurons, {p.name: _no_current(p) for p in network.neurons}, weights, memory)
+
+
+def _no_current(p: Population) -> dict[str, Any]:
+    kind = np.float64 if p.neuron.arithmetic == "float" else np.int64
+    return {receptor: np.zeros(p.size, kind) for receptor in p.neuron.receptors}
 
 
 def _deliver(q: Any, matrix: Any, spiking: Any, current: Any) -> None:
@@ -68,78 +85,84 @@ def _deliver(q: Any, matrix: Any, spiking: Any, current: Any) -> None:
         current += total >> -q.exponent
 
 
-def _learn(q: Any, state: State, spikes: dict[str, Any]) -> int:
-    """One application of the rule of projection ``q``; returns the number of synapses touched."""
-    rule, matrix = q.plasticity, state.weights[q.name]
-    if isinstance(rule, SumOfProducts):
-        return state.engines[q.name].step(matrix.data, spikes[q.pre], spikes[rule.gate or q.post])
-    instar = isinstance(rule, Instar)
-    gate = rule.gate or (q.post if instar else q.pre)
-    signal = rule.signal or (q.pre if instar else q.post)
-    x = np.zeros(matrix.shape[1 if instar else 0])
-    x += rule.decay * state.traces[q.name]
-    x[spikes[signal]] += 1
-    state.traces[q.name] = x
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    own, other = (rows, matrix.indices) if instar else (matrix.indices, rows)
-    touched = np.isin(own, spikes[gate])
-    matrix.data[touched] += rule.rate * (x[other[touched]] - matrix.data[touched])
-    return int(touched.sum())
+class _Run:
+    """A run in progress: the state, and what is counted and recorded on the way."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.network = job, job.network
+        self.state: State = initial_state(job.network) if job.state is None else copy.deepcopy(job.state)
+        self.columns = {q.name: self.state.weights[q.name].tocsc() for q in self.network.projections}
+        self.updated, self.changed = ({p.name: 0 for p in self.network.neurons} for _ in range(2))
+        self.learned = {q.name: 0 for q in self.network.projections if q.plasticity}
+        self.raster: dict[str, list[Any]] = {p.name: [] for p in self.network.populations}
+        self.traces: dict[str, list[Any]] = {name: [] for name in job.record}
+
+    def step(self, t: int) -> None:
+        """One step, the t-th of this run."""
+        spikes = {n: s.neuron[slice(*np.searchsorted(s.step, (t, t + 1)))] for n, s in self.job.inputs.items()}
+        for name in self.network.update_order:
+            spikes[name] = self._update(self.network[name], spikes)
+        self._deliver_later(spikes)
+        for q in self.network.projections:
+            if q.plasticity:
+                self._learn(q, spikes)
+        self.state.step += 1
+        for name, neurons in spikes.items():
+            self.raster[name].append(neurons)
+        for (pop, variable), name in zip(self.job.traces(), self.job.record, strict=True):
+            self.traces[name].append(self.state.neurons[pop][variable])
+
+    def _update(self, p: Population, spikes: Mapping[str, Any]) -> Any:
+        """Step the neurons of a population; returns those that spike."""
+        state, name = self.state, p.name
+        current = state.current[name]
+        for q in self.network.projections:
+            if q.post == name and q.delay == 0:
+                _deliver(q, self.columns[q.name], spikes[q.pre], current[p.neuron.receptors[0]])
+        if p.clear_every and state.step % p.clear_every == p.clear_offset:
+            state.neurons[name] = {v: np.zeros_like(array) for v, array in state.neurons[name].items()}
+        before = state.neurons[name]
+        after, spiking = p.neuron.step(before, current, state.step)
+        self.updated[name] += int(p.neuron.updated(before, current).sum())
+        watched = ["v"] if "v" in after else list(after)
+        self.changed[name] += int(np.logical_or.reduce([after[v] != before[v] for v in watched]).sum())
+        state.neurons[name], state.current[name] = after, _no_current(p)
+        return np.flatnonzero(spiking)
+
+    def _deliver_later(self, spikes: dict[str, Any]) -> None:
+        """Deliver, for the next step, the spikes that have been on their way long enough."""
+        state = self.state
+        state.history = [*state.history, spikes][-max(self.network.max_delay, 1) :]
+        for q in self.network.projections:
+            if q.delay and q.delay <= len(state.history):
+                receptor = self.network[q.post].neuron.receptors[0]
+                _deliver(q, self.columns[q.name], state.history[-q.delay][q.pre], state.current[q.post][receptor])
+
+    def _learn(self, q: Projection, spikes: Mapping[str, Any]) -> None:
+        rule, weights = q.plasticity, self.state.weights[q.name]
+        assert rule is not None
+        who = RuleSpikes(*(spikes[name] for name in (q.pre, q.post, rule.gate_of(q), rule.signal_of(q))))
+        self.learned[q.name] += rule.step(weights, self.state.memory[q.name], who)
+        self.columns[q.name] = weights.tocsc()
 
 
 def run(job: Job) -> Recording:
-    """Run ``job`` with the reference equations (both arithmetics)."""
-    network = job.network
-    state: State = copy.deepcopy(job.state) if job.state is not None else initial_state(network)
-    columns = {q.name: state.weights[q.name].tocsc() for q in network.projections}
-    updated, changed = ({p.name: 0 for p in network.neurons} for _ in range(2))
-    learned = {q.name: 0 for q in network.projections if q.plasticity}
-    raster: dict[str, list[Any]] = {p.name: [] for p in network.populations}
-    traces: dict[str, list[Any]] = {name: [] for name in job.record}
+    """Run ``job`` with the reference equations: any neuron and rule that defines its step, in both arithmetics."""
+    this = _Run(job)
     for t in range(job.steps):
-        spikes = {n: s.neuron[slice(*np.searchsorted(s.step, (t, t + 1)))] for n, s in job.inputs.items()}
-        for name in network.update_order:
-            p = network[name]
-            current = state.current[name]
-            for q in network.projections:
-                if q.post == name and q.delay == 0:
-                    _deliver(q, columns[q.name], spikes[q.pre], current)
-            if p.clear_every and state.step % p.clear_every == p.clear_offset:
-                state.u[name], state.v[name] = np.zeros_like(state.u[name]), np.zeros_like(state.v[name])
-            before_u, before_v = state.u[name], state.v[name]
-            step = step_lif if isinstance(p.neuron, LIF) else step_loihi
-            u, v, s = step(p.neuron, before_u, before_v, current)  # type: ignore[arg-type]
-            kept = p.neuron.alpha if isinstance(p.neuron, LIF) else 4095 - np.asarray(p.neuron.du)
-            busy = (kept * before_u != 0) | (before_v != 0) | (current != 0) | (np.asarray(p.neuron.bias) != 0)
-            updated[name] += int(busy.sum())
-            changed[name] += int((v != before_v).sum())
-            state.u[name], state.v[name], state.current[name] = u, v, np.zeros_like(u)
-            spikes[name] = np.flatnonzero(s)
-        state.history = [*state.history, spikes][-max(network.max_delay, 1) :]
-        for q in network.projections:
-            if q.delay and q.delay <= len(state.history):
-                _deliver(q, columns[q.name], state.history[-q.delay][q.pre], state.current[q.post])
-        for q in network.projections:
-            if q.plasticity:
-                learned[q.name] += _learn(q, state, spikes)
-                columns[q.name] = state.weights[q.name].tocsc()
-        state.step += 1
-        for name, s in spikes.items():
-            raster[name].append(s)
-        for (pop, var), name in zip(job.traces(), job.record, strict=True):
-            traces[name].append(getattr(state, var)[pop])
+        this.step(t)
         if job.progress:
             job.progress(t + 1)
     return make_recording(
         job,
         "reference",
-        {p.name: _events(raster[p.name], job.steps, p.size) for p in network.populations},
-        traces={name: np.array(rows) for name, rows in traces.items()},
-        updated=updated,
-        changed=changed,
-        weight_updates=learned,
-        weights={q.name: state.weights[q.name].copy() for q in network.projections if q.plasticity},
-        state=state,
+        {p.name: _events(this.raster[p.name], job.steps, p.size) for p in job.network.populations},
+        traces={name: np.array(rows) for name, rows in this.traces.items()},
+        updated=this.updated,
+        changed=this.changed,
+        weight_updates=this.learned,
+        weights={name: this.state.weights[name].copy() for name in this.learned},
+        state=this.state,
     )
 
 
@@ -148,4 +171,4 @@ def _events(rows: list[Any], steps: int, size: int) -> Spikes:
     return Spikes(step, np.concatenate(rows).astype(np.int64), steps, size)
 
 
-register_backend(Backend("reference", run))
+register_backend(Backend("reference", run, neurons=None, rules=None))

@@ -2,7 +2,7 @@
 
 :func:`to_torch` builds a ``torch.nn.Module`` whose neurons are ``snntorch.Leaky`` (alpha = 0) or ``snntorch.Synaptic``
 cells. The cells run with ``reset_mechanism="none"``; bias, comparison and reset follow in the module, because none of
-snnTorch 1.0.0's own resets is the definition of :mod:`snmem.neuron` in all cases: a delayed "zero" of ``Synaptic``
+snnTorch 1.0.0's own resets is the definition of :mod:`snmem.neurons` in all cases: a delayed "zero" of ``Synaptic``
 throws the input of that step away, and an immediate "subtract" stays silent for ever once ``v`` exceeds twice theta.
 
 In float64 the backend is bit-identical to the reference. In float32 spikes are equal where weights, biases and decays
@@ -23,7 +23,7 @@ import scipy.sparse as sp
 
 from ..errors import BackendError, InputError, MissingDependencyError
 from ..network import Network, Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
 

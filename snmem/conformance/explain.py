@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..network import Network
-from ..neuron import LIF
+from ..neurons import LIF
 from ..simulation import simulate
 from ..spikes import Recording, Spikes
 from .compare import Difference

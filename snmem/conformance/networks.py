@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from ..errors import InputError
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF, LoihiLIF
+from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar
 from ..spikes import Spikes
 

@@ -20,7 +20,7 @@ STEPS = 50
 
 def _run(claim: Claim, backend: str, seed: int) -> Recording:
     network = random_network(seed, arithmetic=claim.arithmetic, features=features_of(claim.arithmetic, claim.without))
-    traces = () if claim.spikes_only else [f"{p.name}.{variable}" for p in network.neurons for variable in "uv"]
+    traces = () if claim.spikes_only else [f"{p.name}.{x}" for p in network.neurons for x in p.neuron.variables]
     result = simulate(network, random_inputs(network, seed, STEPS), STEPS, backend, record=traces)
     return replace(result, weights={}) if claim.spikes_only else result
 

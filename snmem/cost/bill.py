@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..network import Network
+from ..network import Network, require_neurons
+from ..neurons import LIF, LoihiLIF
 from ..spikes import Recording
 from .chip import Chip, load_chip
 from .counting.activity import Activity, traces_needed
@@ -178,6 +179,7 @@ def prepare(
     limits: str = "error",
 ) -> Order:
     """Check the arguments that :func:`bill` and :func:`snmem.cost.measure` share."""
+    require_neurons("bill", network, (LIF, LoihiLIF))
     profile = load_chip(chip)
     formats = synapse_formats(network, profile, synapses)
     require_prices(profile)

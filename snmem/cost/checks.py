@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 from .chip import load_chip
 from .mapping.placement import Placement
 from .streaming import measure

@@ -63,4 +63,4 @@ for _event in (
     EVENTS.add(_event.name, _event)
 
 #: Units of a chip in the order of the bill.
-UNITS = ("soma", "synapse", "network", "learning")
+UNITS: tuple[str, ...] = ("soma", "synapse", "network", "learning")

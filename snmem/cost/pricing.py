@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import InputError
 from ..network import Network, Projection
-from ..plasticity import Instar, Outstar
 from .chip import Chip
 from .counting.meter import COLUMNS, Meter
 from .counting.wiring import sources
@@ -97,16 +96,7 @@ def counters(network: Network, meter: Meter, totals: Totals) -> dict[str, Any]:
 
 def trace_updates(q: Projection, spikes: Mapping[str, int]) -> int:
     """Spikes that move traces of a projection, each counted once for every trace; ``spikes`` by population."""
-    rule: Any = q.plasticity
-    if rule is None:
-        return 0
-    if isinstance(rule, Instar):
-        return spikes[rule.signal or q.pre]
-    if isinstance(rule, Outstar):
-        return spikes[rule.signal or q.post]
-    traces = {name: getattr(rule, name)[0] != 0 for name in ("x1", "x2", "y1", "y2", "y3")}  # sums of products
-    before, after = (sum(on for name, on in traces.items() if name[0] == side) for side in "xy")
-    return before * spikes[q.pre] + after * spikes[rule.gate or q.post]
+    return 0 if q.plasticity is None else q.plasticity.trace_updates(q, spikes)
 
 
 def price(

@@ -139,7 +139,7 @@ def _lava() -> Row:
     if problem:
         return Row("lava-nc", found, False, shim.REMEDY, problem, required=False)
     from ..network import Input, Network, Population, Projection
-    from ..neuron import LoihiLIF
+    from ..neurons import LoihiLIF
     from ..simulation import simulate
 
     neurons = Population("neurons", 2, LoihiLIF(du=4095, dv=1024, vth=100))

@@ -1,6 +1,6 @@
 """Finds runs that leave the range of Lava's numbers where the definition has no such limit.
 
-Fixed point: Loihi's u has 24 bits and wraps; Lava and :func:`snmem.neuron.step_loihi` wrap it once per step. Input so
+Fixed point: Loihi's u has 24 bits and wraps; Lava and :func:`snmem.neurons.step_loihi` wrap it once per step. Input so
 strong that u stays outside of 24 bits can grow past 32 bits, in which Lava computes and the definition does not.
 
 Floating point: at a timed clear Lava multiplies u and v by 0, which makes an infinite one NaN instead of 0.
@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import BackendError
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
-from ..neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
+from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
 from ..spikes import Spikes
 
 #: |u| before a step + |input| stay below this in Lava, with room for decay, v and bias.

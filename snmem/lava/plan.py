@@ -19,9 +19,8 @@ import scipy.sparse as sp
 
 from ..backends.base import Job
 from ..errors import BackendError, NetworkError
-from ..loihi.rules import as_products
 from ..network import Network, Population, Projection
-from ..neuron import LIF, LoihiLIF
+from ..neurons import LIF, LoihiLIF
 from ..plasticity import SumOfProducts
 
 #: Share of synapses from which a connection becomes a Dense instead of a Sparse: then the full matrix is the smaller.
@@ -216,7 +215,7 @@ def _neurons(members: list[Population], backend: str) -> Neurons:
 
 
 def _parameters(p: Population, backend: str) -> dict[str, Any]:
-    neuron = p.neuron
+    neuron: Any = p.neuron
     if isinstance(neuron, LoihiLIF):
         return {name: getattr(neuron, name) for name in neuron.limits}
     owner = f"backend {backend!r}: population {p.name!r}"
@@ -281,8 +280,9 @@ def _connections(
 
 def lava_rule(q: Projection, backend: str) -> SumOfProducts:
     """The rule of a projection for Lava's learning engine; BackendError where it cannot say it."""
+    assert q.plasticity is not None
     try:
-        return as_products(q)
+        return q.plasticity.as_products(q)
     except NetworkError as error:
         raise BackendError(f"backend {backend!r}: {error}") from None
 

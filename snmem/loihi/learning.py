@@ -12,12 +12,14 @@ Source: lava-nc 0.10.0, ``PyLearningDenseModelBitApproximate`` and ``PyLearningD
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plasticity import SumOfProducts
 from .rules import ACCUMULATOR_BITS, SYNAPTIC, TRACES, WIDTH, Factor, Product, parse
+
+if TYPE_CHECKING:
+    from ..plasticity import SumOfProducts
 
 _TRACE_MAX = 127
 _TOP = 2**ACCUMULATOR_BITS

@@ -12,16 +12,10 @@ Source: lava-nc 0.10.0, ``lava.magma.core.learning`` (ranges and grammar as foun
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from ..errors import NetworkError
-from ..plasticity import Instar, SumOfProducts
-
-if TYPE_CHECKING:
-    from ..network import Projection
 
 #: Bits of each kind of factor in Loihi's multiplications.
 WIDTH = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | dict.fromkeys("wdt", 9)
@@ -200,39 +194,3 @@ def rate_constant(rate: float) -> tuple[int, int]:
     """The nearest mantissa * 2^exponent (mantissa 1, 3, 5 or 7) to a learning rate in (0, 1]."""
     pairs = [(m, e) for m in (1, 3, 5, 7) for e in range(EXPONENT[0], 1) if m * 2.0**e <= 1]
     return min(pairs, key=lambda pair: abs(pair[0] * 2.0 ** pair[1] - rate))
-
-
-def as_products(q: Projection, impulse: float = 1.0, exact: bool = True) -> SumOfProducts:
-    """The rule of a projection in this grammar.
-
-    Parameters
-    ----------
-    impulse : what a trace gains at a spike: the weight that an active synapse learns.
-    exact : refuse a rate that is no mantissa times a power of 2, instead of taking the nearest one.
-
-    Raises
-    ------
-    NetworkError
-        naming the projection: an Instar whose signal is not its presynaptic population, an Outstar whose gate is not,
-        or a rate that cannot be said.
-    """
-    rule, owner = q.plasticity, f"projection {q.name!r}"
-    if isinstance(rule, SumOfProducts):  # Lava takes no line breaks
-        texts = {key: getattr(rule, key) for key in ("dw", "dd", "dt") if getattr(rule, key)}
-        return replace(rule, **{key: "".join(text.split()) for key, text in texts.items()})
-    assert rule is not None
-    instar, name = isinstance(rule, Instar), type(rule).__name__
-    role, given = ("signal", rule.signal) if instar else ("gate", rule.gate)
-    if given not in (None, q.pre):
-        raise NetworkError(f"{owner}: {name} has the {role} {given!r}; Loihi's engine takes it from {q.pre!r} only")
-    mantissa, exponent = rate_constant(rule.rate)
-    if exact and mantissa * 2.0**exponent != rule.rate:
-        raise NetworkError(
-            f"{owner}: {name} has rate={rule.rate!r}; Loihi's engine takes 1, 3, 5 or 7 times a power of 2 from 2^-7: "
-            f"use {mantissa * 2.0**exponent!r}"
-        )
-    trace = (impulse, -1 / math.log(rule.decay) if rule.decay else 0.0)
-    scale = f"{mantissa}*2^{exponent}"
-    if instar:
-        return SumOfProducts(f"{scale}*y0*x1-{scale}*y0*w", x1=trace, gate=rule.gate)
-    return SumOfProducts(f"{scale}*x0*y1-{scale}*x0*w", y1=trace, gate=rule.signal)

@@ -32,7 +32,7 @@ from ..errors import InputError
 from ..io.files import replace_file
 from ..io.reading import one_line
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 from ..plasticity import Instar, Outstar
 from ..simulation import simulate
 from ..spikes import Recording

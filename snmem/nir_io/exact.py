@@ -16,8 +16,8 @@ import scipy.sparse as sp
 
 from ..errors import FileError
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF, LoihiLIF
-from ..plasticity import Instar, Outstar, Rule
+from ..neurons import LIF, LoihiLIF
+from ..plasticity import Instar, LearningRule, Outstar
 from .graph import DEFAULTS, NEURONS, Graph, Node
 from .layout import LAYOUT, edges_of
 from .nodes.linear import read_dense, read_sparse
@@ -197,7 +197,7 @@ def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:
     return sp.csr_array((data[order], column, np.searchsorted(row, np.arange(rows + 1))), shape=matrix.shape)
 
 
-def _rule(graph: Graph, entry: dict[str, Any] | None) -> Rule | None:
+def _rule(graph: Graph, entry: dict[str, Any] | None) -> LearningRule | None:
     if entry is None:
         return None
     if entry["rule"] not in _RULES:

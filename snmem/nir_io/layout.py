@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import NetworkError
-from ..network import Input, Network, Projection
-from ..plasticity import SumOfProducts
+from ..network import Input, Network, Projection, require_neurons
+from ..neurons import LIF, LoihiLIF
+from ..plasticity import Instar, Outstar
 
 #: Version of the layout; readers refuse later ones.
 LAYOUT = 1
@@ -39,17 +40,20 @@ class _Names:
 
 
 def _rule(q: Projection) -> dict[str, Any] | None:
-    rule = q.plasticity
+    rule: Any = q.plasticity
     if rule is None:
         return None
-    if isinstance(rule, SumOfProducts):
-        raise NetworkError(f"projection {q.name!r}: NIR files cannot hold a SumOfProducts; freeze the network first")
+    if type(rule) not in (Instar, Outstar):
+        raise NetworkError(
+            f"projection {q.name!r}: NIR files cannot hold a {type(rule).__name__}; freeze the network first"
+        )
     fields = {"rate": float(rule.rate), "gate": rule.gate, "signal": rule.signal, "decay": float(rule.decay)}
     return {"rule": type(rule).__name__, **fields}
 
 
 def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     """Names of all nodes and everything of the network that is not an array, ready for JSON."""
+    require_neurons("write_nir", network, (LIF, LoihiLIF))
     names = _Names()
     populations = []
     for i, p in enumerate(network.populations):

@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from .._text import LONGEST_NAME, unique
 from ..errors import InputError
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 from .choices import DEFAULT_DT, UNITS, Choice, Settings
 from .feedback import depths, feedback_edges
 from .fuse import Array, Path, Signal, incoming

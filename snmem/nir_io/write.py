@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF
+from ..neurons import LIF
 from .layout import edges_of, layout_of
 from .nodes.neurons import loihi_as_float, node_type, physical
 
@@ -109,7 +109,7 @@ def _metadata(network: Network, layout: dict[str, Any], steps: list[int], notes:
 
 
 def _write_population(nodes: h5py.Group, name: str, p: Population, dt: float, feeds_others: bool) -> list[str]:
-    exact = p.neuron
+    exact: Any = p.neuron
     neuron = exact if isinstance(exact, LIF) else loihi_as_float(exact)
     kind = node_type(neuron, feeds_others)
     values = physical(neuron, kind, dt)

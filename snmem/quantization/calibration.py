@@ -26,7 +26,7 @@ import numpy as np
 
 from ..loihi.arithmetic import condition_weights
 from ..network import Input, Network, Population, Projection
-from ..neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from ..simulation import simulate
 from ..spikes import Recording, Spikes
 from .grid import Quantized, largest_scale, quantize, values

@@ -26,10 +26,9 @@ import scipy.sparse as sp
 from .._text import listed, unique
 from ..description import number
 from ..errors import NetworkError
-from ..loihi.rules import as_products
-from ..network import LOIHI_EXPONENT, Network, Population, Projection
-from ..neuron import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
-from ..plasticity import SumOfProducts
+from ..network import LOIHI_EXPONENT, Network, Population, Projection, require_neurons
+from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from ..plasticity import Instar, Outstar
 
 #: Largest weight mantissa of one sign, and the share by which a weight may be clipped for one more bit.
 _MANTISSA, _CLIP = 255, 1 / 255
@@ -81,6 +80,7 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
     """
     if network.arithmetic == "loihi":
         raise NetworkError("quantize: the network is in Loihi's integers already; pass a float network")
+    require_neurons("quantize", network, (LIF,))
     given = _check_scales(network, scales or {})
     scale = {p.name: given[p.name] if p.name in given else _scale(network, p) for p in network.neurons}
     populations = [
@@ -170,7 +170,7 @@ def unit_of(scale: float) -> tuple[float, int]:
 def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     """The integer projection that learns what ``q`` learns."""
     data = values(q)
-    if isinstance(q.plasticity, SumOfProducts) or data.min(initial=0) < 0 or data.max(initial=0) > 1:
+    if type(q.plasticity) not in (Instar, Outstar) or data.min(initial=0) < 0 or data.max(initial=0) > 1:
         raise NetworkError(
             f"quantize: projection {q.name!r} learns; it needs an Instar or Outstar rule and weights in [0, 1], or "
             "to be frozen (Network.freeze)"
@@ -181,7 +181,8 @@ def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]
     weights: Any = q.weights.astype(np.float64)
     weights.data = np.round(data * unit)
     error = float(np.abs(weights.data / unit - data).max(initial=0))
-    rule = as_products(q, float(round(unit)), exact=False)
+    assert q.plasticity is not None
+    rule = q.plasticity.as_products(q, float(round(unit)), exact=False)
     return [replace(q, weights=weights.astype(np.int32), exponent=exponent, plasticity=rule)], error, 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ...network import Population, Projection
-from ...neuron import LIF
+from ...neurons import LIF
 from .base import STRATEGIES, Circuit, Line, check_circuit, check_whole, from_all, sparse_matrix, to_all
 
 

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ...network import Network, Population
-from ...neuron import LIF
+from ...neurons import LIF
 from ...spikes import Spikes
 from .wiring import rows_of
 
@@ -74,7 +74,7 @@ class Activity:
             rows[s.step, s.neuron + self.first[p.name]] = 1
             v, u = (traces.get(f"{p.name}.{x}", np.zeros((0, p.size))).astype(np.float64, copy=False) for x in "vu")
             changed[p.name] = mark_states(
-                v, u, *self.state[p.name], keeps_current(p), np.broadcast_to(p.neuron.bias, p.size) != 0,
+                v, u, *self.state[p.name], keeps_current(p), p.neuron.vector("bias", p.size) != 0,
                 p.clear_every or 0, p.clear_offset, self.step, self.first[p.name], rows[:steps], changes,
             )  # fmt: skip
         for q, ways in zip(self.network.projections, self.ways, strict=True):

@@ -22,7 +22,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...network import Network, Population
-from ...neuron import LIF
+from ...neurons import LIF
 from ...spikes import Recording
 from ..counting.activity import keeps_current
 

@@ -23,7 +23,7 @@ import numpy as np
 from ...errors import InputError
 from ...io.files import replace_file
 from ...network import Input, Network
-from ...neuron import LIF
+from ...neurons import LIF
 from ...spikes import Spikes
 from ..chip import Chip, load_chip
 from ..events import SYNAPSES
@@ -73,7 +73,7 @@ def _check(network: Network, chip: Chip, placement: Placement) -> None:
         raise InputError("export_sanafe: the placement uses several chips; SANA-FE has no links between chips")
     for p in network.neurons:
         owner = f"export_sanafe: population {p.name!r}"
-        if not isinstance(p.neuron, LIF):
+        if type(p.neuron) is not LIF:
             raise InputError(f"{owner} has Loihi's integers; export the float network")
         if np.any(p.neuron.alpha) or p.neuron.reset != "zero" or p.clear_every:
             raise InputError(f'{owner} must have alpha 0, reset "zero" and no timed clears; SANA-FE has no others')

@@ -24,9 +24,9 @@ from ... import __version__
 from ..._text import unique
 from ...errors import NetworkError
 from ...io.files import replace_file
-from ...loihi.rules import TRACES, as_products
+from ...loihi.rules import TRACES
 from ...network import Network, Population, Projection
-from ...neuron import LoihiLIF
+from ...neurons import LoihiLIF
 from ..plan import DENSE_FROM, NO_MEMORY, order_free, sign_of
 from . import arrays
 from .template import HEAD, LEARNING, LEARNING_IMPORTS, LEARNING_METHODS, METHODS
@@ -63,7 +63,7 @@ def write_module(
     ----------
     network : every delay >= 1, v_reset 0; LIF or LoihiLIF (:func:`~snmem.lava.compiler.preparation.prepare`,
         ``quantize``).
-        Rules must be those of Loihi's engine (:func:`snmem.loihi.rules.as_products`).
+        Rules must be those of Loihi's engine (:meth:`snmem.plasticity.LearningRule.as_products`).
     late : steps by which populations run late.    start : v before the first step where it is not 0.
     """
     writer = _Writer(network, late, start)
@@ -259,7 +259,9 @@ class _Writer:
         ]
 
     def _learning(self, q: Projection, ports: dict[tuple[str, int], str]) -> list[str]:
-        at, integer, rule = self.attributes[q.name], self.network.arithmetic == "loihi", as_products(q)
+        assert q.plasticity is not None
+        at, integer = self.attributes[q.name], self.network.arithmetic == "loihi"
+        rule = q.plasticity.as_products(q)
         self.kinds[q.name] = "LearningDense"
         self._store_sparse(at, q.weights, np.int32 if integer else np.float64)
         gate = f"self.{self.attributes[rule.gate or q.post]}.s_out"
@@ -289,14 +291,12 @@ class _Writer:
 
 def never_spikes(p: Population) -> bool:
     """Whether all thresholds are out of reach: infinite, or the largest that Loihi has."""
-    limit = LoihiLIF.limits["vth"][1]
-    theta = p.neuron.vth if isinstance(p.neuron, LoihiLIF) else p.neuron.theta
-    return bool(np.all(np.asarray(theta) >= (limit if isinstance(p.neuron, LoihiLIF) else np.inf)))
+    return p.neuron.never_spikes
 
 
 def lava_parameters(p: Population) -> dict[str, Any]:
     """The parameters of Lava's LIF for a population with reset to 0."""
-    neuron = p.neuron
+    neuron: Any = p.neuron
     if isinstance(neuron, LoihiLIF):
         return {name: getattr(neuron, name) for name in neuron.limits}
     return {

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError, NetworkError
-from ...network import Network, Population
-from ...neuron import LIF
+from ...network import Network, Population, require_neurons
+from ...neurons import LIF
 from ...retime import retime
 
 STARTS = ("zero", "reset")
@@ -60,6 +60,7 @@ def prepare(network: Network, start: str = "zero") -> Prepared:
         raise InputError(f"start={start!r}: use one of {', '.join(STARTS)}")
     if network.arithmetic == "loihi":
         raise NetworkError("prepare: the network is in Loihi's integers already; pass a float network")
+    require_neurons("prepare", network, (LIF,))
     changes: list[str] = []
     begin: dict[str, Any] = {}
     populations = []
@@ -108,7 +109,7 @@ def _shifted(p: Population, start: str, begin: dict[str, Any], changes: list[str
 
 def _representable(p: Population, changes: list[str]) -> Population:
     """``p`` with decay factors f such that 1 - (1 - f) = f."""
-    neuron = p.neuron
+    neuron: Any = p.neuron
     factors = {name: np.asarray(getattr(neuron, name)) for name in ("alpha", "beta")}
     made = {name: 1 - (1 - factor) for name, factor in factors.items()}
     worst = max(float(np.abs(made[name] - factor).max()) for name, factor in factors.items())

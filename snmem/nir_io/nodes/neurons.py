@@ -1,6 +1,6 @@
 r"""NIR's neurons and snmem's: physical parameters to the update equations and back.
 
-With the time step dt, forward Euler reads a NIR neuron as (:mod:`snmem.neuron`)
+With the time step dt, forward Euler reads a NIR neuron as (:mod:`snmem.neurons`)
 
 .. math::
 
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...neuron import LIF, LoihiLIF
+from ...neurons import LIF, LoihiLIF
 from ..graph import DEFAULTS, NEURONS, Node
 
 Array = NDArray[np.float64]

@@ -1,82 +1,23 @@
-r"""Local learning rules: plain descriptions attached to a :class:`~snmem.network.Projection`.
-
-Both rules move a synapse towards a binary signal x, on existing synapses only, whenever a *gate* neuron spikes:
-
-.. math:: \Delta w = \text{rate}\,(x - w)
-
-Timing, the same on every runtime: after all spikes of step t are known, first the trace takes them in
-(:math:`x \leftarrow \text{decay}\,x + s_t`; with ``decay = 0``, x is 1 exactly where the neuron spiked in step t),
-then the rule acts. Spikes emitted in step t are still transmitted with the weights as they were before; those of
-step t + 1 with the new ones.
-This is the order of Lava's learning engine with ``t_epoch = 1``.
-"""
+"""Rules of Loihi's learning engine: sums of products, written as text (:mod:`snmem.loihi.rules`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from .description import Description, name_of, number, whole
-from .errors import NetworkError
-from .io.reading import shown
+from ..description import number, whole
+from ..errors import NetworkError
+from ..io.reading import shown
+from ..loihi.learning import Learning
+from ..loihi.rules import TRACES, parse
+from .base import RULES, LearningRule, RuleSpikes
 
-
-class LearningRule(Description):
-    """What all rules share: frozen dataclasses, each with its ``gate``."""
-
-    def _set_name(self, field: str) -> None:
-        name = name_of(getattr(self, field))
-        if name is not None and not isinstance(name, str):
-            raise NetworkError(f"{type(self).__name__}.{field}: must be a population or its name, got {shown(name)}")
-        object.__setattr__(self, field, name)
+if TYPE_CHECKING:
+    from ..network import Projection
 
 
-@dataclass(frozen=True)
-class _Rule(LearningRule):
-    rate: float
-    gate: str | None = None
-    signal: str | None = None
-    decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        for field in ("rate", "decay"):  # numpy's numbers print, and so hash, differently
-            object.__setattr__(self, field, number(f"{name}.{field}", getattr(self, field)))
-        for field in ("gate", "signal"):
-            self._set_name(field)
-        if not 0.0 <= self.rate <= 1.0:
-            raise NetworkError(f"{name}.rate: must lie in [0, 1], got {self.rate!r}")
-        if not 0.0 <= self.decay < 1.0:
-            raise NetworkError(f"{name}.decay: must lie in [0, 1), got {self.decay!r}")
-
-
-class Instar(_Rule):
-    """Postsynaptically gated: at a gate spike of unit j, every synapse i -> j learns ``w += rate * (x_i - w)``.
-
-    Parameters
-    ----------
-    rate : learning rate epsilon in [0, 1].
-    gate : population whose spikes trigger learning, one neuron per postsynaptic neuron (default: the postsynaptic one).
-    signal : population that provides x, one neuron per presynaptic neuron (default: the presynaptic one).
-    decay : factor the trace x keeps per step; 0 = only spikes of the same step.
-
-    Source: Grossberg 1976; eq. of the K-winner memory in Bhandarkar & McClelland 2025, arXiv 2511.04593.
-    """
-
-
-class Outstar(_Rule):
-    """Presynaptically gated: at a gate spike of unit i, every synapse i -> j learns ``w += rate * (x_j - w)``.
-
-    Parameters
-    ----------
-    rate : learning rate epsilon in [0, 1].
-    gate : population whose spikes trigger learning, one neuron per presynaptic neuron (default: the presynaptic one).
-    signal : population that provides x, one neuron per postsynaptic neuron (default: the postsynaptic one).
-    decay : factor the trace x keeps per step; 0 = only spikes of the same step.
-
-    Source: Grossberg 1976; the return weights of Bhandarkar & McClelland 2025, arXiv 2511.04593.
-    """
-
-
+@RULES.register("sum_of_products")
 @dataclass(frozen=True)
 class SumOfProducts(LearningRule):
     """A rule of Loihi's learning engine as text: its grammar is in :mod:`snmem.loihi.rules`.
@@ -96,6 +37,8 @@ class SumOfProducts(LearningRule):
     seed : of the random rounding.
     """
 
+    arithmetics: ClassVar[tuple[str, ...]] = ("float", "loihi")
+
     dw: str | None = None
     dd: str | None = None
     dt: str | None = None
@@ -110,8 +53,6 @@ class SumOfProducts(LearningRule):
     seed: int = 1
 
     def __post_init__(self) -> None:
-        from .loihi.rules import TRACES, parse
-
         for name in ("dw", "dd", "dt"):
             text = getattr(self, name)
             if text is not None and not isinstance(text, str):
@@ -145,5 +86,21 @@ class SumOfProducts(LearningRule):
         pair = tuple(int(x) if x.is_integer() else x for x in (impulse, tau))  # equal rules print alike
         object.__setattr__(self, name, pair)
 
+    def start(self, weights: Any, integer: bool) -> Learning:
+        """The learning engine of one projection."""
+        return Learning(self, weights, integer)
 
-Rule = Instar | Outstar | SumOfProducts
+    def step(self, weights: Any, memory: Learning, spikes: RuleSpikes) -> int:
+        """One step of the learning engine."""
+        return memory.step(weights.data, spikes.pre, spikes.gate)
+
+    def as_products(self, q: Projection, impulse: float = 1.0, exact: bool = True) -> SumOfProducts:
+        """The rule itself, on one line: Lava takes no line breaks."""
+        texts = {key: getattr(self, key) for key in ("dw", "dd", "dt") if getattr(self, key)}
+        return replace(self, **{key: "".join(text.split()) for key, text in texts.items()})
+
+    def trace_updates(self, q: Projection, spikes: Mapping[str, int]) -> int:
+        """Spikes of both sides, once for every trace that has an impulse."""
+        traces = {name: getattr(self, name)[0] != 0 for name in TRACES}
+        before, after = (sum(on for name, on in traces.items() if name[0] == side) for side in "xy")
+        return before * spikes[q.pre] + after * spikes[self.gate_of(q)]

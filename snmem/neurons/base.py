@@ -1,0 +1,144 @@
+"""What every neuron is: parameters, state variables and one step, in a file of its own that registers itself.
+
+A neuron defined here or anywhere else runs on backend "reference" at once. Other backends run what they declare, and
+refuse the rest by name (:mod:`snmem.backends.base`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..description import Description, frozen, real_array
+from ..errors import NetworkError
+from ..io.reading import shown
+from ..registry import Registry
+
+FloatArray = NDArray[np.float64]
+#: State variables of a population by name, each of shape (neurons,).
+State = Mapping[str, NDArray[Any]]
+
+#: Neurons by name; a file that defines one registers it here.
+NEURONS: Registry[type[Neuron]] = Registry("neuron", ("snmem.neurons.lif", "snmem.neurons.loihi"))
+
+
+def parameter(owner: str, name: str, value: ArrayLike, *, integer: bool = False) -> Any:
+    """A scalar, or a read-only vector with one value per neuron (collapsed to a scalar if all are equal)."""
+    kind = np.int64 if integer else np.float64
+    array = real_array(value)
+    if array is None:
+        raise NetworkError(f"{owner}.{name}: expected a number or a vector of numbers, got {shown(value)}")
+    array = array.astype(np.float64).reshape(-1) + 0.0  # a copy, without -0.0
+    if array.size == 0 or np.isnan(array).any():
+        raise NetworkError(f"{owner}.{name}: holds {'no value' if array.size == 0 else 'NaN'}; give finite numbers")
+    if integer and (odd := (array != np.floor(array)) | np.isinf(array)).any():
+        raise NetworkError(f"{owner}.{name}: must be whole numbers, got {array[odd][0]:g}")
+    array = array.astype(kind, copy=False)
+    if (array == array[0]).all():
+        return array[0].item()
+    return frozen(array, own=True)
+
+
+def check_range(owner: str, name: str, value: Any, low: float, high: float) -> None:
+    """Raise NetworkError where a value lies outside low..high."""
+    array = np.atleast_1d(value)
+    bad = (array < low) | (array > high)
+    if bad.any():
+        raise NetworkError(f"{owner}.{name}: must lie in [{low:g}, {high:g}], got {array[bad][0]:g}")
+
+
+class Neuron(Description):
+    """Parameters of a population's neurons, and their step: a frozen dataclass with ``eq=False``.
+
+    Each field is a number, or a vector with one value per neuron; a text is an option. Fields are checked against
+    :attr:`limits` when the neuron is made.
+
+    Attributes
+    ----------
+    arithmetic : str
+        "float" (float64) or "loihi" (whole numbers); all populations of a network have the same.
+    variables : tuple of str
+        State variables, each zero before step 0 and recordable as "population.variable".
+    receptors : tuple of str
+        What synapses may deliver to; a projection delivers to the first unless it names another.
+    limits : mapping of str to (low, high)
+        Allowed range of each numeric field; a field that is not named may be any number but NaN.
+
+    Raises
+    ------
+    NetworkError
+        for a value that is no number, NaN, or outside its range.
+    """
+
+    arithmetic: ClassVar[str] = "float"
+    variables: ClassVar[tuple[str, ...]] = ("u", "v")
+    receptors: ClassVar[tuple[str, ...]] = ("u",)
+    limits: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
+
+    def __post_init__(self) -> None:
+        owner, integer = type(self).__name__, self.arithmetic == "loihi"
+        for f in fields(self):  # type: ignore[arg-type]
+            if isinstance(f.default, str):
+                continue
+            value = parameter(owner, f.name, getattr(self, f.name), integer=integer)
+            object.__setattr__(self, f.name, value)
+            if f.name in self.limits:
+                check_range(owner, f.name, value, *self.limits[f.name])
+
+    @property
+    def never_spikes(self) -> bool:
+        """Whether all thresholds are meant to be out of reach, as those of a readout are."""
+        return False
+
+    def initial(self, size: int) -> dict[str, NDArray[Any]]:
+        """State before step 0 of ``size`` neurons."""
+        kind = np.float64 if self.arithmetic == "float" else np.int64
+        return {name: np.zeros(size, kind) for name in self.variables}
+
+    def step(self, state: State, current: State, t: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """One step: the state after it, and which neurons spike.
+
+        Parameters
+        ----------
+        state : mapping of str to array of shape (neurons,)
+            Variables before the step; not to be changed.
+        current : mapping of str to array of shape (neurons,)
+            Summed weights of the synapses whose spikes arrive in this step, by receptor.
+        t : int
+            Number of the step, from 0.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no step")
+
+    def updated(self, state: State, current: State) -> NDArray[np.bool_]:
+        """Which neurons count as updated in a step: those with a state, an input or a bias other than 0."""
+        busy = np.zeros(len(next(iter(current.values()))), bool) | (np.asarray(getattr(self, "bias", 0)) != 0)
+        for array in (*state.values(), *current.values()):
+            busy |= array != 0
+        return busy
+
+    def vector(self, name: str, size: int) -> NDArray[Any]:
+        """Parameter ``name`` as a vector of ``size`` values."""
+        value = getattr(self, name)
+        return np.full(size, value) if np.isscalar(value) else np.asarray(value)
+
+    def check_size(self, owner: str, size: int) -> None:
+        """Raise NetworkError where a per-neuron vector does not have ``size`` values."""
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and value.size != size:
+                raise NetworkError(
+                    f"{owner}: {field.name} holds {value.size} values but the population has {size} neurons; "
+                    f"give one number or {size}"
+                )
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        names = [f.name for f in fields(self)]  # type: ignore[arg-type]
+        return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in names)
+
+    __hash__ = None  # type: ignore[assignment]
