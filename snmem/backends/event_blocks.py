@@ -37,15 +37,20 @@ def _advance(u, v, cur, par, tile, loihi, b, end, over):
 
 @kernel(keep=False)
 def may_spike(u, v, gain, drive, theta):
-    """Whether a neuron may yet spike without input: an upper bound on every later v against theta."""
+    """Whether a neuron may yet spike without input: an upper bound on every later v against theta.
+
+    Also true where the bound is infinite or no number. Roundings of decaying subnormal numbers stay below 1e-300.
+    """
     rise = gain * max(u, 0.0) + drive
     sure = rise <= 0.0  # v only decays from here: no rounding to allow for
-    return max(v, 0.0) + rise + (0.0 if sure else 1e-9 * abs(v)) > theta - (0.0 if sure else 1e-6 * abs(theta))
+    bound = max(v, 0.0) + rise + (0.0 if sure else 1e-9 * abs(v))
+    limit = theta - (0.0 if sure else 1e-6 * abs(theta) + 1e-300)
+    return not (bound <= limit) and theta < np.inf
 
 
 @kernel(keep=False)
 def reach(u, v, gain, drive):
-    """What no later v of a neuron without input exceeds; over 0.999 theta if :func:`may_spike` is true."""
+    """What no later v of a neuron without input exceeds; not <= 0.999 theta - 1e-300 if :func:`may_spike` is true."""
     return abs(v) + gain * abs(u) + drive
 
 

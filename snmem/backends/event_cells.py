@@ -130,7 +130,7 @@ def step_cells(cell, p, thread, own, subtract, t, spk, spk_step, at):
             vn = beta * v[j] + un + bias
             u[j] = un
             v[j] = vn
-            some += reach(un, vn, gain, drive) > 0.999 * theta
+            some += not (reach(un, vn, gain, drive) <= 0.999 * theta - 1e-300)
         for j in range(np.uint64(0), count):
             c = np.uint64(ordered[low + j] & NEURON) * FIELDS
             cells[c], cells[c + np.uint64(1)], cells[c + INPUT] = u[j], v[j], 0.0

@@ -133,7 +133,7 @@ def deliver_cells(
     alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
     gain, drive, values = par[GAIN, 0], par[DRIVE, 0], palette[q]
     flock, near = np.uint64(FLOCK), np.uint64(NEAR)
-    limit = 0.999 * theta
+    limit = 0.999 * theta - 1e-300
     form = (alpha, beta, bias, gain, drive, limit)
     for j in range(lo - 12 * ahead, hi):
         # Of the rows to come, ask for the offsets, then for the synapses, then for the cells.
@@ -199,7 +199,7 @@ def deliver_cells(
                     v = beta * v + u + bias
                     most = reach(u, v, gain, drive)
                     peaks[0] = max(peaks[0], most, abs(u))
-                    reaching |= (most > limit) << np.int64(k - low)
+                    reaching |= (not (most <= limit)) << np.int64(k - low)
             while reaching:
                 i = np.uint64(target[low + np.uint64(lowest(reaching))])  # pyright: ignore[reportCallIssue]
                 reaching &= reaching - 1

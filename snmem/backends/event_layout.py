@@ -59,7 +59,7 @@ def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
         n = np.log(np.log(alpha) / np.log(beta)) / np.log(beta / alpha)
         peak = alpha * (beta**n - alpha**n) / (beta - alpha)
         gain = np.where((abs(beta - alpha) > 1e-4) & (peak >= 0), np.minimum(gain, peak), gain)
-    return np.minimum(gain, 1e300) * (1 + 1e-6), np.minimum(np.maximum(bias, 0) * stay, 1e300)
+    return np.minimum(gain, 1e300) * (1 + 1e-6), np.maximum(bias, 0) * stay
 
 
 def _parameters(p: Population) -> Any:
@@ -310,8 +310,10 @@ class Layout:
     def _restless(self) -> Any:
         """(blocks,) 1 where the bias alone may bring a spike."""
         par = self.net.par
-        drive, theta = par[:, kernels.DRIVE], np.minimum(par[:, kernels.THETA], 1e300)
-        return (drive > theta - 1e-6 * abs(theta)).any(axis=1).astype(np.uint8)[self.net.blk_tile]
+        drive, theta = par[:, kernels.DRIVE], par[:, kernels.THETA]
+        with np.errstate(invalid="ignore"):  # as may_spike has it
+            limit = theta - np.where(drive > 0, 1e-6 * abs(theta) + 1e-300, 0.0)
+        return (~(drive <= limit) & (theta < np.inf)).any(axis=1).astype(np.uint8)[self.net.blk_tile]
 
     def fresh(self) -> EventState:
         """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""

@@ -121,7 +121,7 @@ def leap(typing, cells, target, k, values, code, at, table, form, peaks, t):
             place = builder.bitcast(peaks, _DOUBLES.as_pointer())
             peak = _larger(builder, _larger(builder, most, u1), builder.load(place, align=8))
             builder.store(peak, place, align=8)
-            reaching = builder.bitcast(builder.fcmp_ordered(">", most, limit), ir.IntType(FLOCK))
+            reaching = builder.bitcast(builder.fcmp_unordered(">", most, limit), ir.IntType(FLOCK))
             builder.store(builder.zext(reaching, _I64), result)
         return builder.load(result)
 
