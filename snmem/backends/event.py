@@ -28,6 +28,8 @@ from .event_layout import EventState, Layout, layout
 from .event_modes import LONG, Modes
 from .event_types import BLOCK, LINE, Net, State, check_aligned, copied, zeros
 
+#: Most steps that a run may reach (float64 counts them exactly), and most threads.
+STEPS, THREADS = 1 << 53, 256
 #: Seconds of compiled work between two looks at Ctrl-C and progress.
 SLICE_S = 0.2
 
@@ -54,13 +56,24 @@ def _start(job: Job, made: Layout) -> EventState:
     return replace(state, network=job.network, arrays=arrays)
 
 
+def _check(job: Job, start: int) -> None:
+    """Raise InputError for more steps or threads than the engine counts."""
+    if start + job.steps > STEPS:
+        at = f" from step {start:,} on" if start else ""
+        raise InputError(f"simulate: at most {STEPS:,} steps can be counted, got {job.steps:,}{at}; run fewer")
+    if job.threads > THREADS:
+        raise InputError(f"simulate: threads must be at most {THREADS}, got {job.threads:,}; use one per core")
+
+
 def run(job: Job) -> Recording:
     """Run ``job`` on the event engine (both arithmetics, plasticity, continuing from a state).
 
     Ctrl-C raises Interrupted, which carries what was recorded so far.
     """
+    _check(job, 0)
     made = layout(job.network)
     start = _start(job, made)
+    _check(job, start.step)
     state = start.arrays
     if made.net.rule.size and state.weight is made.weight:
         state = state._replace(weight=made.weight.copy())
@@ -72,7 +85,7 @@ def run(job: Job) -> Recording:
     kept: list[Any] = []
     stopped = False
     at = np.array([start.step, len(start.spikes), len(start.spikes), start.last])
-    size = 8 if team.modes.candidates else LONG
+    size = 8 if team.modes.candidates else end
     try:
         while at[0] < end:
             before = int(at[0])
@@ -80,12 +93,16 @@ def run(job: Job) -> Recording:
                 events, event_step, min(end, before + size), out[before - start.step :], bool(job.record), job.counters,
                 at,
             )  # fmt: skip
-            team.modes.look(int(at[0]))
+            if at[0] - max(before, at[3]) >= LONG:  # silence, which takes blocks no time, whatever its length
+                team.modes.settle(int(at[0]))
+                size = end
+            else:
+                team.modes.look(int(at[0]))
+                size = min(8 * size, LONG if team.modes.candidates else end)
             if team.full(int(at[1])):
                 kept.append(_after(kept, start, team.spikes[:, : at[1]]).copy())
                 n, at[1] = int(at[1]), 0  # until they are moved, none that are not kept
                 at[1] = team.carry(neurons, n)
-            size = min(8 * size, LONG)
             if job.progress:
                 job.progress(int(at[0]) - start.step)
     except KeyboardInterrupt:
@@ -126,7 +143,8 @@ class _Team:
     """
 
     def __init__(self, made: Layout, net: Net, state: State, job: Job, start: EventState) -> None:
-        threads = 1 if net.rule.size else job.threads
+        blocks = int(np.diff(made.pop_blk).max())
+        threads = 1 if net.rule.size else min(job.threads, blocks)
         self.net = net._replace(cut=made.cut(threads))
         self.states = [state, *(self._own(state, k) for k in range(1, threads))]
         more = self.states[1:]

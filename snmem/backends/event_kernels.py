@@ -243,6 +243,8 @@ def _settle(net, state, t, counting):
     for p in net.order:
         flags = net.pop_flags[p]
         for b in range(net.pop_blk[p], net.pop_blk[p + 1]):
+            if state.upto[b] >= t:
+                continue
             tile = net.blk_tile[b]
             catch_up(
                 state.u, state.v, state.cur, net.par, b, tile, flags[0] != 0, flags[2],

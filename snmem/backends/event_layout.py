@@ -36,6 +36,8 @@ class EventState:
     exact: bool = True  # whether u and v are those of stepping
 
 
+#: Bytes that the ring of spikes on their way may take in each thread: 16 for each population and step of delay.
+_RING = 1 << 28
 #: Weights from which on float32 is worth compiling the loops for it, where it holds them exactly.
 _MANY = 1 << 20
 
@@ -59,7 +61,7 @@ def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
         n = np.log(np.log(alpha) / np.log(beta)) / np.log(beta / alpha)
         peak = alpha * (beta**n - alpha**n) / (beta - alpha)
         gain = np.where((abs(beta - alpha) > 1e-4) & (peak >= 0), np.minimum(gain, peak), gain)
-    return np.minimum(gain, 1e300) * (1 + 1e-6), np.maximum(bias, 0) * stay
+        return np.minimum(gain, 1e300) * (1 + 1e-6), np.maximum(bias, 0) * stay
 
 
 def _parameters(p: Population) -> Any:
@@ -120,6 +122,7 @@ class Layout:
         self.first = np.concatenate(([0], np.cumsum(padded)))
         self.sizes = np.array([p.size for p in pops])
         self.depth = max(network.max_delay, 1)
+        _check_delays(network, _RING // (16 * len(pops)))
         self._cuts: dict[int, Any] = {}
         tiles, blk_tile = _tiles(network)
         flags = np.zeros((len(pops), 4), np.int64)
@@ -337,6 +340,16 @@ class Layout:
             ),
             np.zeros(0, np.int64),
         )
+
+
+def _check_delays(network: Network, most: int) -> None:
+    for q in network.projections:
+        if q.delay > most:
+            raise BackendError(
+                f"backend 'event': projection {q.name!r} has a delay of {q.delay:,} steps; with "
+                f"{len(network.populations)} populations it keeps up to {most:,}; use a shorter one, or backend "
+                "'reference'"
+            )
 
 
 def _parts(size: int) -> int:

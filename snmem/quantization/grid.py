@@ -138,7 +138,7 @@ def largest_scale(network: Network, p: Population, current: float | None = None)
     if finite.size and np.abs(finite).max() > 0:
         limits.append((_VTH_MAX + 0.5) / np.abs(finite).max())
     if np.abs(bias).max() > 0:
-        limits.append(4095 * 2**7 / (LOIHI_SHIFT * np.abs(bias).max()))
+        limits.append(4095 * 2**7 / LOIHI_SHIFT / np.abs(bias).max())
     if incoming:
         peaks = [1.0 if q.plasticity else np.abs(values(q)).max() for q in incoming]
         peaks = [w for w in peaks if w > 0]
@@ -151,6 +151,11 @@ def largest_scale(network: Network, p: Population, current: float | None = None)
         most = held.max() if current is None else current
         if most > 0:
             limits.append((LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / most)
+    if min(limits) < np.finfo(float).tiny:
+        raise NetworkError(
+            f"quantize: population {p.name!r} has a threshold, bias or input beyond 1e300, which no scale brings into "
+            "Loihi's range; scale weights, biases and thresholds down"
+        )
     return min(limits)
 
 
