@@ -237,10 +237,43 @@ def test_unusable_text_files_are_refused(tmp_path, content, message):
 
 
 def test_a_folder_is_not_a_file(tmp_path):
-    with pytest.raises(FileError, match="no such file"):
+    with pytest.raises(FileError, match="is a folder, expected a regular file; give a text file"):
         load_text(tmp_path)
-    with pytest.raises(FileError, match="no such file"):
+    with pytest.raises(FileError, match=r"is a folder, expected a regular file; give an \.npy file"):
         load_vectors(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a\n" * 3_000_000, "has 6000000 bytes, the limit is 4194304; give a text file"),
+        ("x" * 10_001, "has 1 lines, the longest of 10001 characters; the limits are"),
+        ("\n".join(map(str, range(100_001))), "has 100001 lines"),
+        ("a\0b", "holds NUL characters"),
+        ("\n \n", "holds no line with characters"),
+    ],
+)
+def test_texts_have_limits(text, words, tmp_path):
+    (tmp_path / "t.txt").write_text(text)
+    with pytest.raises(FileError, match=words):
+        load_text(tmp_path / "t.txt")
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-120, 1e120, 1e300, 1.7e308])
+def test_vectors_whose_squares_leave_float64_are_refused(scale):
+    vectors = np.random.default_rng(0).uniform(-1, 1, (20, 4)) * scale
+    with pytest.raises(InputError, match=r"values lie up to .* from their mean, the limits are 1e-100 and 1e\+100"):
+        VectorEncoder(50, 5).fit(vectors)
+    VectorEncoder(50, 5).fit(np.clip(vectors, -1e90, 1e90) if scale > 1 else vectors / scale * 1e-90)
+
+
+def test_vectors_of_a_file_have_limits(tmp_path):
+    np.save(tmp_path / "v.npy", np.zeros((2**26 + 1, 1), np.int8))
+    with pytest.raises(FileError, match="has 67108865 numbers, the limit is 67108864"):
+        load_vectors(tmp_path / "v.npy")
+    np.save(tmp_path / "v.npy", np.zeros((1_000_001, 1), np.int8))
+    with pytest.raises(FileError, match="holds 1000001 vectors, the limit is 1000000"):
+        load_vectors(tmp_path / "v.npy")
 
 
 def test_reads_vectors(tmp_path):
@@ -283,7 +316,7 @@ def test_unusable_vector_files_are_refused(tmp_path):
             load_vectors(path)
     np.save(path, np.zeros((50, 4)))
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(FileError, match="not a readable"):
+    with pytest.raises(FileError, match=r"declares 1600 bytes .* but the file holds 1592"):
         load_vectors(path)
 
 

@@ -9,17 +9,19 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FileError, InputError
+from ..io.reading import path_text, read_bytes
 from .base import Encoder, k_hot
 
+#: Bytes and lines of a text file, and characters of a line, that are read.
+BYTES, LINES, LINE = 2**22, 100_000, 10_000
 _START, _END = "\x02", "\x03"
-_UNITS = 16
+_UNITS, _ROWS = 16, 1024
 #: Rarity of a feature that no fitted line has.
 _UNSEEN = 0.25
 
@@ -114,7 +116,11 @@ class TextEncoder(Encoder):
             if ``items`` is one text instead of a list of lines, is empty, or holds an empty line or something else.
         """
         self._check(items)
-        return k_hot(np.array([self._sums(line) for line in items]), self.active)
+        out = np.empty((len(items), self.size), bool)
+        for first in range(0, len(items), _ROWS):  # the sums of all lines at once would take 8 times their patterns
+            part = slice(first, first + _ROWS)
+            out[part] = k_hot(np.array([self._sums(line) for line in items[part]]), self.active)
+        return out
 
     def decode(self, patterns: ArrayLike) -> list[str]:
         """Return, for each pattern, the known line whose pattern overlaps most (of equals the first)."""
@@ -146,23 +152,26 @@ def load_text(path: str | os.PathLike[str]) -> list[str]:
     Raises
     ------
     FileError
-        The file is missing, not UTF-8, not text, or has no line with characters.
+        The file is missing, not UTF-8, not text, too large, or has no line with characters.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileError(f"{path}: no such file; give a text file with one memory a line")
+    remedy = "give a text file with one memory a line"
+    data, name = read_bytes(path, BYTES, remedy), path_text(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         found = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
-        raise FileError(f"{path}: is not UTF-8 text ({found}); convert it, e.g. iconv -f latin1 -t utf-8") from error
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})") from error
+        raise FileError(f"{name}: is not UTF-8 text ({found}); convert it, e.g. iconv -f latin1 -t utf-8") from error
     if "\x00" in text:
-        raise FileError(f"{path}: holds NUL characters, so it is not text; give a text file with one memory a line")
+        raise FileError(f"{name}: holds NUL characters, so it is not text; {remedy}")
     lines = list(dict.fromkeys(line for line in map(str.strip, text.splitlines()) if line))
     if not lines:
-        raise FileError(f"{path}: holds no line with characters; give at least one line of text")
+        raise FileError(f"{name}: holds no line with characters; {remedy}")
+    longest = max(map(len, lines))
+    if len(lines) > LINES or longest > LINE:
+        found = f"{len(lines)} lines, the longest of {longest} characters"
+        raise FileError(
+            f"{name}: has {found}; the limits are {LINES} lines of {LINE} characters; cut it into shorter ones"
+        )
     return lines
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import FileError, InputError
+from ..errors import InputError
+from ..io.arrays import open_arrays
+from ..io.reading import path_text
 from .base import Encoder, k_hot, real_array
 
 _ROWS = 4096
+#: Numbers, and vectors, that are read from a file.
+NUMBERS, ITEMS = 2**26, 1_000_000
+#: Smallest and largest distance from the mean: squares of others leave the range of float64.
+_RANGE = (1e-100, 1e100)
 #: Share of common ones above which nearest neighbours are too alike for a K-winner memory.
 _ALIKE = 0.5
 
@@ -62,8 +67,16 @@ class VectorEncoder(Encoder):
             for data that are not finite real numbers of shape (n, d), or do not vary.
         """
         data = real_array(items, "vectors", "n, d")
-        self._mean = data.mean(axis=0)
-        axes, variances = _principal_axes(data - self._mean)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._mean = data.mean(axis=0)
+            centred = data - self._mean
+        spread = np.abs(centred).max() if np.isfinite(centred).all() else np.inf
+        if spread and not _RANGE[0] <= spread <= _RANGE[1]:
+            raise InputError(
+                f"vectors: values lie up to {spread:g} from their mean, the limits are {_RANGE[0]:g} and "
+                f"{_RANGE[1]:g}; scale the data"
+            )
+        axes, variances = _principal_axes(centred)
         if not variances.size:
             raise InputError(f"vectors: all {len(data)} row(s) are equal; give at least two different ones")
         whitener = axes / np.sqrt(variances + self.smoothing * variances.mean())
@@ -153,17 +166,14 @@ def load_vectors(path: str | os.PathLike[str]) -> NDArray[np.float64]:
     Raises
     ------
     FileError
-        The file is missing or not an .npy file of plain numbers.
+        The file is missing, damaged, too large, or not an .npy file.
     InputError
         It holds no finite real numbers of shape (n, d).
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileError(f"{path}: no such file; give an .npy file of shape (n, d)")
-    try:
-        array: Any = np.load(path, allow_pickle=False)
-    except Exception as error:  # whatever a damaged header raises
-        raise FileError(f"{path}: not a readable .npy file of numbers ({error}); write it with numpy.save") from error
-    if not isinstance(array, np.ndarray):
-        raise FileError(f"{path}: is an .npz archive; write the one array to use with numpy.save")
-    return real_array(array, str(path), "n, d")
+    with open_arrays(path, "give an .npy file of shape (n, d), written with numpy.save") as file:
+        if "" not in file.headers:
+            raise file.error("is an .npz archive")
+        array = file.read("", "biufcUSmM", None, NUMBERS)
+        if array.ndim and len(array) > ITEMS:
+            raise file.error(f"holds {len(array)} vectors, the limit is {ITEMS}")
+    return real_array(array, path_text(path), "n, d")

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .._text import visible
 from ..errors import FileError
 
 _KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"))
@@ -19,21 +20,19 @@ def shown(value: object, limit: int = 80) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of thousands of digits, lists nested thousands deep
         text = f"a {type(value).__name__} that is too long to show"
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = visible(text)
     return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
 
 
 def one_line(error: BaseException, limit: int = 200) -> str:
     """Return the message of ``error`` (else its type) as one printable line of at most about ``limit`` characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = visible(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
 
 
 def path_text(path: str | os.PathLike[str]) -> str:
-    """Return a path for a message: as it is, or quoted if it cannot be printed in one line."""
-    text = str(path)
-    return text if text.isprintable() else shown(text, 300)
+    """Return a path for a message: in one line, with control characters made visible."""
+    return visible(path)
 
 
 def open_file(path: str | os.PathLike[str], remedy: str = "check the path") -> BinaryIO:

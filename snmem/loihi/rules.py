@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from ..errors import NetworkError
+from ..io.reading import shown
 
 #: Bits of each kind of factor in Loihi's multiplications.
 WIDTH = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | dict.fromkeys("wdt", 9)
@@ -63,7 +64,7 @@ class _Parser:
         if not isinstance(text, str) or len(text) > LONGEST:
             what = f"{len(text):,} characters" if isinstance(text, str) else f"type {type(text).__name__}"
             raise NetworkError(f"learning rule {name}: must be a text of at most {LONGEST:,} characters, got {what}")
-        self.where = f"learning rule {name} = {text!r}"
+        self.where = f"learning rule {name} = {shown(text, 200)}"
         self.tokens: list[str] = []
         at = 0
         while at < len(text.rstrip()):
@@ -132,7 +133,7 @@ class _Parser:
             self.take("*")
         text = "".join(self.tokens[first : self.at])
         if not dependency:
-            raise self.error(f"product {text!r} depends on nothing; give it x0, y0 or u<k>")
+            raise self.error(f"product {shown(text)} depends on nothing; give it x0, y0 or u<k>")
         return self._scaled(text, Product(dependency, tuple(factors), mantissa, exponent, every))
 
     def bracket(self, opened: str) -> tuple[Factor, bool]:
@@ -169,13 +170,13 @@ class _Parser:
             mantissa, exponent = mantissa // 2, exponent + 1
         if not MANTISSA[0] <= mantissa <= MANTISSA[1]:
             raise self.error(
-                f"the constant of {text!r} is {product.mantissa} * 2^{product.exponent}; mantissas lie in "
-                f"{MANTISSA[0]}..{MANTISSA[1]}: use a multiple of a power of 2"
+                f"the constant of {shown(text)} is {shown(product.mantissa, 40)} * 2^{product.exponent}; "
+                f"mantissas lie in {MANTISSA[0]}..{MANTISSA[1]}: use a multiple of a power of 2"
             )
         if not EXPONENT[0] <= exponent <= EXPONENT[1]:
             raise self.error(
-                f"the constant of {text!r} has the exponent {exponent}, the limits are {EXPONENT[0]}..{EXPONENT[1]}; "
-                "change the impulses of the traces instead"
+                f"the constant of {shown(text)} has the exponent {exponent}, the limits are {EXPONENT[0]}.."
+                f"{EXPONENT[1]}; change the impulses of the traces instead"
             )
         return Product(product.dependency, product.factors, mantissa, exponent, product.every)
 
