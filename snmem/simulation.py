@@ -69,9 +69,9 @@ def simulate(
     spikes = {name: _as_spikes(name, given.get(name, ((), ())), int(steps), p.size) for name, p in known.items()}
     record = (record,) if isinstance(record, str) else tuple(record)
     populations = [p.name for p in network.neurons]
+    variables = {f"{p.name}.{variable}" for p in network.neurons for variable in p.neuron.variables}
     for name in record:
-        pop, _, var = name.rpartition(".")
-        if pop not in populations or var not in ("u", "v"):
+        if name not in variables:
             raise InputError(
                 f'simulate: cannot record {name!r}; write "population.u" or ".v" with one of {populations}'
             )

@@ -7,7 +7,7 @@ before the function is called: a subclass is never taken for its parent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -19,6 +19,7 @@ from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes
+from .features import refused_feature
 
 #: Entry-point group under which other packages register a Backend, or a function of a Job.
 ENTRY_POINTS = "snmem.backends"
@@ -97,7 +98,7 @@ class Backend:
     rules : iterable of types, or None
         Exact types of learning rules; None: any rule that defines its step.
     without : iterable of str
-        Features of :data:`snmem.conformance.FEATURES` that it refuses although it runs the neurons and rules.
+        Features (:data:`snmem.backends.features.FEATURES`) that it does not run although it runs the neurons and rules.
     precision : str
         "float64" or "float32": rounding of its floating-point numbers.
     on_request : str
@@ -108,7 +109,7 @@ class Backend:
     run: Callable[[Job], Recording]
     neurons: Any = (LIF, LoihiLIF)
     rules: Any = (Instar, Outstar, SumOfProducts)
-    without: Iterable[str] = ()
+    without: Any = ()
     precision: str = "float64"
     on_request: str = ""
     #: How each declared type is run, where a file of its own says so (see :meth:`implements`).
@@ -145,6 +146,9 @@ class Backend:
         for q in network.projections:
             if q.plasticity is not None and self.rules is not None and type(q.plasticity) not in self.rules:
                 raise BackendError(f"backend {self.name!r}: {self._refused_rule(q.name, q.plasticity)}")
+        refused = refused_feature(network, self.without) if self.without else None
+        if refused:
+            raise BackendError(f"backend {self.name!r} does not run this network: {refused}")
 
     def _refused_neuron(self, name: str, neuron: Any) -> str:
         has = f"population {name!r} has neurons of type {type(neuron).__name__}"

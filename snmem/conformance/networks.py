@@ -13,8 +13,8 @@ import scipy.sparse as sp
 
 from ..errors import InputError
 from ..network import Input, Network, Population, Projection
-from ..neurons import LIF, LoihiLIF
-from ..plasticity import Instar, Outstar
+from ..neurons import LIF, NEURONS, LoihiLIF, Neuron
+from ..plasticity import RULES, Instar, LearningRule, Outstar
 from ..spikes import Spikes
 
 #: What a generated network may hold beyond the plain case. A backend's author leaves out what it declares it refuses.
@@ -55,6 +55,8 @@ def random_network(
     features: Collection[str] | None = None,
     max_size: int = 24,
     max_populations: int = 4,
+    neuron: str = "",
+    rule: str = "",
 ) -> Network:
     """Return a random network.
 
@@ -67,8 +69,12 @@ def random_network(
     features : what the network may hold (keys of FEATURES); each is then used in about two networks of three.
         Default: all of the arithmetic.
     max_size, max_populations : limits of the sizes, and of the number of populations and of inputs plus one, drawn.
+    neuron : registered neuron of all populations; by default LIF or LoihiLIF. Its arithmetic counts.
+    rule : registered rule of plastic projections; by default Instar and Outstar.
     """
     rng = np.random.default_rng(seed)
+    if neuron:
+        arithmetic = NEURONS[neuron].arithmetic
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
     used = {name for name in sorted(allowed) if rng.random() < 2 / 3}
     pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
@@ -76,8 +82,10 @@ def random_network(
     inputs = tuple(inputs or rng.choice(pool, rng.integers(1, max_populations)))
     sources = [Input(f"in{i}", int(n)) for i, n in enumerate(inputs)]
     make = _lif if arithmetic == "float" else _loihi_lif
+    if neuron:
+        make = lambda rng, used, n: NEURONS[neuron].example(rng, n)  # noqa: E731
     neurons = [_population(rng, used, f"pop{i}", int(n), make(rng, used, int(n))) for i, n in enumerate(sizes)]
-    draw = _Draw(rng, used, arithmetic, density, [*sources, *neurons])
+    draw = _Draw(rng, used, arithmetic, density, [*sources, *neurons], rule)
     shuffled = [[*sources, *neurons][i] for i in rng.permutation(len(sources) + len(neurons))]
     projections = draw.projections()
     projections = [projections[i] for i in rng.permutation(len(projections))]
@@ -135,7 +143,7 @@ def _loihi_lif(rng: np.random.Generator, used: set[str], n: int) -> LoihiLIF:
     )
 
 
-def _population(rng: np.random.Generator, used: set[str], name: str, n: int, neuron: LIF | LoihiLIF) -> Population:
+def _population(rng: np.random.Generator, used: set[str], name: str, n: int, neuron: Neuron) -> Population:
     if "clear" not in used or rng.random() < 0.4:
         return Population(name, n, neuron)
     every = int(rng.integers(1, 12))
@@ -146,9 +154,16 @@ class _Draw:
     """Draws projections between ``nodes``: inputs, then populations in an order along which delay 0 is allowed."""
 
     def __init__(
-        self, rng: np.random.Generator, used: set[str], arithmetic: str, density: float | None, nodes: list[Any]
+        self,
+        rng: np.random.Generator,
+        used: set[str],
+        arithmetic: str,
+        density: float | None,
+        nodes: list[Any],
+        rule: str,
     ) -> None:
         self.rng, self.used, self.arithmetic, self.density, self.nodes = rng, used, arithmetic, density, nodes
+        self.rule_name = rule
 
     def projections(self) -> list[Projection]:
         """Every population gets a source from before it, and more by chance; now and then two from the same one."""
@@ -175,7 +190,8 @@ class _Draw:
         exponent = 0
         if "exponent" in self.used and self.rng.random() < 0.6:
             exponent = int(self.rng.integers(-8, 8) if self.rng.random() < 0.3 else self.rng.integers(-2, 4))
-        rule = self.rule(pre, post) if delay == 1 and "plasticity" in self.used and self.rng.random() < 0.5 else None
+        plastic = self.rule_name or "plasticity" in self.used
+        rule = self.rule(pre, post) if delay == 1 and plastic and self.rng.random() < 0.5 else None
         return Projection(pre.name, post.name, weights, delay, rule, name, exponent)
 
     def weights(self, pre: int, post: int) -> sp.csr_array:
@@ -199,8 +215,10 @@ class _Draw:
         kind = np.int16 if self.arithmetic == "loihi" else np.float64
         return sp.csr_array((values[present].astype(kind), (rows, columns)), shape=(post, pre))
 
-    def rule(self, pre: Any, post: Any) -> Instar | Outstar:
+    def rule(self, pre: Any, post: Any) -> LearningRule:
         rng = self.rng
+        if self.rule_name:
+            return RULES[self.rule_name].example(rng)
         kind = Instar if rng.random() < 0.5 else Outstar
         gate_like, signal_like = (post, pre) if kind is Instar else (pre, post)
 

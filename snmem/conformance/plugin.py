@@ -4,14 +4,20 @@ Register the backend under the entry-point group ``snmem.backends`` and run::
 
     pytest --pyargs snmem.conformance.test_backend --snmem-backend NAME
 
-Leave out what the backend declares it refuses with ``--snmem-without clear,plasticity`` (names:
-``snmem.conformance.FEATURES``). The suite then checks that it refuses it with an error that names a population or
-projection, and that everything else equals the reference bit for bit.
+What the backend declares that it refuses (``Backend(without=...)``) and what ``--snmem-without clear,plasticity`` names
+(of ``snmem.conformance.FEATURES``) is left out. The suite then checks that it refuses it with an error that names a
+population or projection, and that everything else equals the reference bit for bit.
+
+A neuron, a learning rule or a memory of one's own is tried with ``--snmem-load FILE``, a Python file that registers it,
+and ``--snmem-neuron NAME``, ``--snmem-rule NAME``, or ``--snmem-memory NAME`` with the module
+``snmem.conformance.test_memory``. A backend that does not declare the neuron or rule must refuse it by name.
 """
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +32,8 @@ class Claim:
     arithmetic: str
     without: tuple[str, ...]
     spikes_only: bool
+    neuron: str = ""
+    rule: str = ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--snmem-arithmetic", choices=("float", "loihi"), default="float", help="LIF or LoihiLIF networks")
     group.addoption("--snmem-without", default="", metavar="A,B", help=f"features refused: {', '.join(FEATURES)}")
     group.addoption("--snmem-networks", type=int, default=50, metavar="N", help="random networks (default 50)")
+    group.addoption("--snmem-load", action="append", default=[], metavar="FILE", help="Python file to run first")
+    group.addoption("--snmem-neuron", default="", metavar="NAME", help="registered neuron of all populations")
+    group.addoption("--snmem-rule", default="", metavar="NAME", help="registered rule of plastic projections")
+    group.addoption("--snmem-memory", action="append", default=[], metavar="NAME", help="memory to test; repeatable")
     group.addoption("--snmem-spikes-only", action="store_true", help="do not compare traces and learned weights")
 
 
@@ -43,21 +55,39 @@ def _without(config: pytest.Config) -> tuple[str, ...]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse unknown features."""
+    """Refuse unknown features, and run the files that register something."""
     unknown = set(_without(config)) - set(FEATURES)
     if unknown:
         raise pytest.UsageError(f"--snmem-without: unknown feature {sorted(unknown)[0]!r}; use {', '.join(FEATURES)}")
+    for file in config.option.snmem_load:
+        runpy.run_path(file, run_name=Path(file).stem)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per backend and seed."""
+    option = metafunc.config.option
+    if "snmem_memory" in metafunc.fixturenames:
+        if not option.snmem_memory:
+            raise pytest.UsageError("snmem.conformance: say which memory to test with --snmem-memory NAME")
+        metafunc.parametrize("snmem_memory", option.snmem_memory)
     if "snmem_claim" not in metafunc.fixturenames:
         return
-    option = metafunc.config.option
     if not option.snmem_backend:
         raise pytest.UsageError("snmem.conformance: say which backend to test with --snmem-backend NAME")
-    common = option.snmem_arithmetic, _without(metafunc.config), option.snmem_spikes_only
-    claims = [Claim(name, *common) for name in option.snmem_backend]
+    from ..neurons import NEURONS
+
+    arithmetic = NEURONS[option.snmem_neuron].arithmetic if option.snmem_neuron else option.snmem_arithmetic
+    claims = [
+        Claim(
+            name,
+            arithmetic,
+            _without(metafunc.config),
+            option.snmem_spikes_only,
+            option.snmem_neuron,
+            option.snmem_rule,
+        )
+        for name in option.snmem_backend
+    ]
     metafunc.parametrize("snmem_claim", claims, ids=option.snmem_backend)
     if "snmem_seed" in metafunc.fixturenames:
         metafunc.parametrize("snmem_seed", range(option.snmem_networks))

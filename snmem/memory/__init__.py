@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from .._lazy import attach
 
 __all__ = [
+    "MEMORIES",
     "KWinnerConfig",
     "KWinnerMemory",
+    "Memory",
     "ModernHopfieldMemory",
     "OnChipMemory",
     "SpikingKWinnerMemory",
@@ -14,6 +16,7 @@ __all__ = [
 ]
 
 _HOME = {
+    ".base": ("MEMORIES", "Memory"),
     ".config": ("KWinnerConfig",),
     ".hopfield": ("ModernHopfieldMemory",),
     ".kwinner": ("KWinnerMemory",),
@@ -23,6 +26,7 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
+    from .base import MEMORIES, Memory
     from .config import KWinnerConfig
     from .hopfield import ModernHopfieldMemory
     from .kwinner import KWinnerMemory

@@ -95,6 +95,24 @@ class KWinnerConfig:
         """Return the paper's 1-winner network with graded learning (appendix A.2.6): 100 slots, rate 0.3."""
         return cls(hidden=100, fan_in=1000, winners=1, rate=0.3)
 
+    @classmethod
+    def for_patterns(cls, visible: int, active: int) -> KWinnerConfig:
+        """Return the proportions of :meth:`main` for patterns of another size.
+
+        Two hidden units for each visible one, 50 winners, and a fan-in by which a pattern drives a unit through 5
+        synapses on average.
+
+        Parameters
+        ----------
+        visible : int
+            Size of a pattern.
+        active : int
+            Ones in a pattern.
+        """
+        hidden = 2 * visible
+        fan_in = min(visible, -(-5 * visible // max(active, 1)))
+        return cls(visible=visible, hidden=hidden, fan_in=fan_in, winners=min(50, hidden), active=active)
+
     @property
     def levels(self) -> int:
         """Steps between the values that a weight may take, 2**bits - 1; 0 for float64."""

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .base import MEMORIES
 from .patterns import Patterns, active_units
 
 #: Elements of the matrix of attention weights that a recall holds at a time.
 _BLOCK = 1 << 24
 
 
+@MEMORIES.register("hopfield-softmax")
 class ModernHopfieldMemory:
     r"""Memory that keeps every pattern as a row of X and recalls by softmax attention, one step.
 
@@ -43,6 +45,11 @@ class ModernHopfieldMemory:
             raise InputError(f"ModernHopfieldMemory.beta: must be a positive number, got {beta!r}")
         self.visible, self.active, self.beta, self.slots = visible, active, float(beta), slots
         self.patterns: NDArray[np.float32] = np.zeros((0, visible), np.float32)
+
+    @classmethod
+    def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> ModernHopfieldMemory:
+        """With beta = 1 and no limit of rows; see :meth:`snmem.memory.base.Memory.for_patterns`."""
+        return cls(visible, active)
 
     def store(self, patterns: Patterns) -> None:
         """Append patterns, (n, visible) or (visible,) of 0 and 1; InputError for other shapes and values."""

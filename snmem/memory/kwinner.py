@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..io.files import replace_file
 from . import kwinner_kernels as kernels
+from .base import MEMORIES
 from .config import KWinnerConfig
 from .patterns import ActiveUnits, Patterns, active_units
 from .saved import open_saved
@@ -25,6 +26,7 @@ _FORMAT = "snmem K-winner memory 1"
 _CHUNK = 1 << 20
 
 
+@MEMORIES.register("kwinner")
 class KWinnerMemory:
     r"""Memory that stores binary patterns one-shot and recalls them from damaged cues.
 
@@ -58,6 +60,11 @@ class KWinnerMemory:
         if self.config.bits:
             forward, back = (_to_levels(w, self.config.levels) for w in (forward, back))
         self._set(inputs, forward, back, rng.integers(2**64, dtype=np.uint64))
+
+    @classmethod
+    def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> KWinnerMemory:
+        """Proportions of :meth:`KWinnerConfig.for_patterns`; see :meth:`snmem.memory.base.Memory.for_patterns`."""
+        return cls(KWinnerConfig.for_patterns(visible, active), seed)
 
     def _set(
         self, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any], tie_seed: np.uint64, clock: int = 0

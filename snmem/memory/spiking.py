@@ -36,6 +36,7 @@ from ..neurons import LIF
 from ..plasticity import Instar, Outstar
 from ..simulation import simulate
 from ..spikes import Recording
+from .base import MEMORIES
 from .config import KWinnerConfig
 from .kwinner import KWinnerMemory
 from .patterns import ActiveUnits, Patterns, active_units
@@ -45,6 +46,7 @@ from .saved import check_weights, open_saved
 START = Line("start", 1, 0)
 
 
+@MEMORIES.register("kwinner-spiking")
 class SpikingKWinnerMemory:
     """K-winner memory of LIF neurons with the verbs of :class:`snmem.memory.kwinner.KWinnerMemory`.
 
@@ -80,6 +82,11 @@ class SpikingKWinnerMemory:
         self.backend = backend
         virgin = KWinnerMemory(self.config, seed)
         self._set(virgin.forward_weights, virgin.return_weights)
+
+    @classmethod
+    def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> SpikingKWinnerMemory:
+        """Proportions of :meth:`KWinnerConfig.for_patterns`; see :meth:`snmem.memory.base.Memory.for_patterns`."""
+        return cls(KWinnerConfig.for_patterns(visible, active), seed)
 
     def with_kwta(self, kwta: Strategy) -> SpikingKWinnerMemory:
         """A memory of its own with the same weights and another k-WTA strategy for the hidden units."""

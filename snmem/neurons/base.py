@@ -89,6 +89,28 @@ class Neuron(Description):
             if f.name in self.limits:
                 check_range(owner, f.name, value, *self.limits[f.name])
 
+    @classmethod
+    def example(cls, rng: np.random.Generator, size: int) -> Neuron:
+        """Neurons with random parameters, for the conformance suite.
+
+        Unless a class draws its own, fields with finite :attr:`limits` are drawn from 17 equally spaced values (whole
+        numbers in Loihi's integers), one for all neurons or one for each; the others keep their defaults.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        size : int
+            Number of neurons.
+        """
+        values = {}
+        for f in fields(cls):  # type: ignore[arg-type]
+            low, high = cls.limits.get(f.name, (-np.inf, np.inf))
+            if np.isfinite(high - low):
+                value = low + (high - low) * rng.integers(0, 17, rng.choice([1, size])) / 16
+                values[f.name] = np.round(value) if cls.arithmetic == "loihi" else value
+        return cls(**values)
+
     @property
     def never_spikes(self) -> bool:
         """Whether all thresholds are meant to be out of reach, as those of a readout are."""

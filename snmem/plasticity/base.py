@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from ..description import Description, name_of
 from ..errors import NetworkError
 from ..io.reading import shown
@@ -56,6 +58,11 @@ class LearningRule(Description):
     gated_by: ClassVar[str] = "post"
     gate: str | None = None
     signal: str | None = None
+
+    @classmethod
+    def example(cls, rng: np.random.Generator) -> LearningRule:
+        """A rule with random parameters, for the conformance suite; its defaults, unless a class draws its own."""
+        return cls()
 
     def sides(self, q: Projection) -> tuple[str, str]:
         """Populations of the projection that gate and give the signal where the rule names no others."""

@@ -1,0 +1,147 @@
+"""What docs/extending.md promises: a neuron, a rule, a memory and a runtime are one file each, outside the package."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snmem import Input, Network, Population, Projection, quantize, simulate
+from snmem.backends.base import BACKENDS, get_backend
+from snmem.cost import bill
+from snmem.errors import BackendError, NetworkError
+from snmem.nir_io import write_nir
+
+FOLDER = Path(__file__).parent / "extensions"
+sys.path.insert(0, str(FOLDER))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    """The files, imported as a user would; the runtime is known to this module only."""
+    import adaptive_lif  # noqa: F401
+    import correlation_memory  # noqa: F401
+    import loops  # noqa: F401
+    import triplet  # noqa: F401
+
+    yield
+    BACKENDS._items.pop("loops", None)
+    sys.modules.pop("loops", None)
+
+
+def adapting(n=3):
+    from adaptive_lif import AdaptiveLIF
+
+    neuron = AdaptiveLIF(beta=0.5, theta=1.0, rho=0.75, kappa=2.0)
+    return Network(
+        (Input("in", n), Population("cells", n, neuron)), (Projection("in", "cells", 2.5 * np.eye(n), delay=0),)
+    )
+
+
+def test_a_neuron_runs_on_the_reference_at_once_and_records_its_variables():
+    """By hand: v = 2.5 > 1 spikes and a = 2; then 2.5 > 3 does not, v = 2.5, a = 1.5; then 3.75 > 2.5 does."""
+    run = simulate(adapting(1), {"in": np.ones((4, 1))}, 4, "reference", record=["cells.v", "cells.a"], counters=True)
+    assert run.spikes["cells"].step.tolist() == [0, 2]
+    assert run.traces["cells.a"][:, 0].tolist() == [2.0, 1.5, 3.125, 2.34375]
+    assert run.traces["cells.v"][:, 0].tolist() == [0.0, 2.5, 0.0, 2.5]
+    assert run.counters.updated["cells"] == 4
+
+
+def test_a_run_of_a_new_neuron_goes_on_from_its_state():
+    network, x = adapting(), np.random.default_rng(0).random((40, 3)) < 0.6
+    whole = simulate(network, {"in": x}, 40, "reference").spikes["cells"]
+    first = simulate(network, {"in": x[:15]}, 15, "reference")
+    rest = simulate(network, {"in": x[15:]}, 25, "reference", state=first.state).spikes["cells"]
+    assert first.spikes["cells"] == whole.between(0, 15)
+    assert rest == whole.between(15, 40)
+
+
+@pytest.mark.parametrize("backend", ["brian2", "snntorch", "lava_float", "loops"])
+def test_a_neuron_that_a_runtime_does_not_declare_is_refused_by_name(backend):
+    with pytest.raises(BackendError, match=rf"backend '{backend}': population 'cells' has neurons of type AdaptiveLIF"):
+        simulate(adapting(), {}, 2, backend)
+
+
+def test_what_takes_lif_only_refuses_another_neuron_by_name(tmp_path):
+    network = adapting()
+    for action in (
+        lambda: quantize(network),
+        lambda: write_nir(network, tmp_path / "x.nir"),
+        lambda: bill(network, simulate(network, {}, 2, "reference", counters=True), "loihi1-nahuku"),
+    ):
+        with pytest.raises(NetworkError, match="population 'cells' has neurons of type AdaptiveLIF"):
+            action()
+
+
+def test_a_parameter_out_of_range_is_named():
+    from adaptive_lif import AdaptiveLIF
+
+    with pytest.raises(NetworkError, match=r"AdaptiveLIF.rho: must lie in \[0, 1\], got 2"):
+        AdaptiveLIF(rho=2)
+    with pytest.raises(NetworkError, match="population 'p': beta holds 2 values but the population has 3 neurons"):
+        Population("p", 3, AdaptiveLIF(beta=[0.1, 0.2]))
+
+
+def test_a_subclass_is_another_neuron():
+    from adaptive_lif import AdaptiveLIF
+
+    class Other(AdaptiveLIF):
+        pass
+
+    assert AdaptiveLIF() != Other()
+    p = Population("cells", 1, Other())
+    with pytest.raises(BackendError, match="of type Other"):
+        get_backend("loops").check(Network((p,)))
+
+
+def test_the_triplet_rule_learns_what_its_equations_say():
+    """One synapse, pre in steps 0 and 3, post in step 1: the weight after each step, worked out by hand."""
+    from triplet import Triplet
+
+    from snmem import LIF
+
+    rule = Triplet(a2_plus=0.25, a2_minus=0.5, a3_plus=0.0, a3_minus=0.0, r1=0.5, o1=0.5)
+    cells = (Input("pre", 1), Input("drive", 1), Population("post", 1, LIF(theta=1.0)))
+    drive = Projection("drive", "post", [[2.0]], delay=1)
+    network = Network(cells, (Projection("pre", "post", [[0.5]], plasticity=rule), drive))
+    pre, drives = ([0, 3], [0, 0]), ([0], [0])
+    run = simulate(network, {"pre": pre, "drive": drives}, 5, "reference")
+    assert run.spikes["post"].step.tolist() == [1]
+    up = 0.25 * 0.5  # r1 was 1 after step 0 and decays once before the spike in step 1
+    down = 0.5 * 0.25  # o1 was 1 after step 1 and decays twice before the spike in step 3
+    assert run.weights["pre->post"].data[0] == pytest.approx(0.5 + up - down, abs=1e-15)
+
+
+def suite(module, *options):
+    files = [f"--snmem-load={FOLDER / name}.py" for name in ("adaptive_lif", "triplet", "correlation_memory", "loops")]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--pyargs",
+        f"snmem.conformance.{module}",
+    ]
+    return subprocess.run([*command, *files, *options], capture_output=True, text=True, cwd=FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "passed"),
+    [
+        ("test_backend", ("--snmem-backend=loops", "--snmem-networks=6"), 13),
+        ("test_backend", ("--snmem-backend=loops", "--snmem-neuron=adaptive_lif", "--snmem-networks=3"), 7),
+        ("test_backend", ("--snmem-backend=event", "--snmem-rule=triplet", "--snmem-networks=6"), 13),
+        (
+            "test_memory",
+            ("--snmem-memory=correlation", "--snmem-memory=kwinner", "--snmem-memory=hopfield-softmax"),
+            15,
+        ),
+    ],
+)
+def test_the_conformance_suite_accepts_them(module, options, passed):
+    done = suite(module, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{passed} passed" in done.stdout
