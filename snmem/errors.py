@@ -9,6 +9,10 @@ class SnmemError(Exception):
     """Base of all errors snmem raises on purpose; the command line prints them as one line."""
 
 
+class SnmemWarning(UserWarning):
+    """Something works, but not in all cases that a user may take for granted."""
+
+
 class NetworkError(SnmemError, ValueError):
     """A population, projection or network description is not valid."""
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .errors import BackendError
 from .network import Network, Population
-from .neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from .neurons import LOIHI_SHIFT, LoihiLIF
+from .reach import reach, wraps
 from .simulation import simulate
 from .spikes import Recording, Spikes
 
@@ -73,9 +74,8 @@ def is_readout(p: Population) -> bool:
 def unable_to_spike(network: Network) -> dict[str, str]:
     """Population name -> why no input can make it spike, for the populations of which this is certain.
 
-    With every synapse of positive weight active in every step, u stays at or below U = W / (1 - alpha), W the sum of
-    these weights, and v, which begins at 0, at or below max(U + c, (U + c) / (1 - beta)). Sources that cannot spike
-    are left out of W. Readouts are not listed, see :func:`is_readout`.
+    The bound of v is that of :mod:`snmem.reach`; sources that cannot spike are left out. Readouts are not listed, see
+    :func:`is_readout`.
     """
     found: dict[str, str] = {}
     todo = [p for p in network.neurons if not is_readout(p)]
@@ -94,34 +94,12 @@ def unable_to_spike(network: Network) -> dict[str, str]:
 
 def _bound(network: Network, p: Population, dead: set[str]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The highest v that each neuron can reach (inf: not known), and its threshold, in the unit of v."""
-    neuron: Any = p.neuron
-    if isinstance(neuron, LIF):
-        names, unit = ("alpha", "beta", "bias", "theta"), 1
-        alpha, beta, bias, theta = (neuron.vector(name, p.size) for name in names)
-    else:
-        du, dv, vth = (neuron.vector(name, p.size) for name in ("du", "dv", "vth"))
-        alpha, beta, theta, unit = (4095 - du) / 4096, (4096 - dv) / 4096, vth * LOIHI_SHIFT, LOIHI_SHIFT
-        bias = np.zeros(p.size) + neuron.bias
-    up, down = np.zeros(p.size), np.zeros(p.size)
-    for q in network.projections:
-        if q.post == p.name and q.synapses and q.pre not in dead:
-            if q.plasticity:
-                return np.full(p.size, np.inf), theta
-            weights = q.weights.astype(np.float64) * (unit * 2.0**q.exponent)
-            up += np.asarray(weights.maximum(0).sum(axis=1)).ravel()
-            down -= np.asarray(weights.minimum(0).sum(axis=1)).ravel()
-    up, down = _held(up, alpha), _held(down, alpha)
-    drive = up + bias
-    highest = np.maximum(drive, _held(drive, beta))
-    if isinstance(neuron, LoihiLIF):  # u wraps around: far below zero it comes out above
-        highest = np.where(np.maximum(up, down) >= LOIHI_STATE_LIMIT, np.inf, highest)
-    return highest, np.asarray(theta, float)
-
-
-def _held(x: NDArray[Any], kept: NDArray[Any]) -> NDArray[Any]:
-    """The limit of y = kept * y + x: x / (1 - kept); without leak infinite or, for x <= 0, at most 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(kept == 1, np.where(x > 0, np.inf, np.minimum(x, 0.0)), x / (1 - kept))
+    found = reach(network, p, dead)
+    if found is None:
+        return np.full(p.size, np.inf), np.zeros(p.size)
+    if isinstance(p.neuron, LoihiLIF):  # u wraps around: far below zero it comes out above
+        return np.where(wraps(found), np.inf, found.highest()), p.neuron.vector("vth", p.size) * float(LOIHI_SHIFT)
+    return found.highest(), p.neuron.vector("theta", p.size)
 
 
 def silent(network: Network, spikes: Any, unable: Any) -> list[str]:
@@ -163,8 +141,9 @@ def _quick_run(network: Network, seed: int, rate: float, steps: int) -> Recordin
     inputs = poisson(network, steps, seed, rate)
     try:
         return simulate(network, inputs, steps, "event", progress=False)
-    except BackendError:  # rules that only Loihi's learning engine has
-        return simulate(network, inputs, steps, "loihi", progress=False)
+    except BackendError:  # neurons and rules that it does not know
+        other = "loihi" if network.arithmetic == "loihi" else "reference"
+        return simulate(network, inputs, steps, other, progress=False)
 
 
 def why_no_verdict(network: Network, recording: Recording, evidence: Evidence, file: bool) -> str | None:

@@ -313,10 +313,10 @@ def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None
     """How far the Loihi version is from the float network, and whether the runtimes of that arithmetic agree on it."""
     if run.network.arithmetic == "loihi":
         raise InputError("verify: the network is in Loihi fixed point already; leave quantize out")
-    from .quantization.grid import quantize
+    from .quantization.grid import convert
 
     try:
-        made = quantize(run.network.freeze())
+        made = convert(run.network.freeze())
         found = simulate(made.network, run.inputs, run.steps, BASELINE["loihi"])
     except NetworkError as error:
         return {"status": "refused", "agree": None, "reason": str(error), "populations": {}}
@@ -332,6 +332,7 @@ def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None
         "reason": None,
         "weight_error": made.weight_error,
         "clipped": made.clipped,
+        "warnings": list(made.warnings),
         "silent": silent(made.network, found.spikes, {}),
         "populations": populations,
         "backends": _compare_all(replace(run, network=made.network, baseline=found), wanted, BASELINE["loihi"], report),

@@ -37,6 +37,7 @@ class QuantizedResult(TypedDict):
     populations: dict[str, PopulationResult]
     weight_error: NotRequired[dict[str, float]]
     clipped: NotRequired[dict[str, int]]
+    warnings: NotRequired[list[str]]
     silent: NotRequired[list[str]]
     backends: NotRequired[dict[str, BackendResult]]
 

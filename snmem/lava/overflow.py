@@ -16,7 +16,8 @@ import numpy as np
 from ..errors import BackendError
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
-from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
+from ..neurons import LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
+from ..reach import reach
 from ..spikes import Spikes
 
 #: |u| before a step + |input| stay below this in Lava, with room for decay, v and bias.
@@ -32,15 +33,12 @@ def check_clears(network: Network, steps: int) -> None:
     for p in network.neurons:
         if not p.clear_every:
             continue
-        assert isinstance(p.neuron, LIF)
-        alpha, beta, bias = (p.neuron.vector(name, p.size) for name in ("alpha", "beta", "bias"))
-        arriving = np.zeros(p.size)
+        found = reach(network, p)
+        if found is None:  # what learns stays near the traces that it learns from
+            continue
         with np.errstate(over="ignore", divide="ignore"):
-            for q in network.projections:
-                if q.post == p.name:
-                    arriving += np.asarray(abs(q.weights.astype(np.float64)).sum(axis=1)).ravel()
-            u = arriving * np.minimum(steps, 1 / (1 - alpha))
-            v = (u + abs(bias)) * np.minimum(steps, 1 / (1 - beta))
+            u = (found.up + found.down) * np.minimum(steps, 1 / (1 - found.alpha))
+            v = (u + abs(found.bias)) * np.minimum(steps, 1 / (1 - found.beta))
         if not (v < _FINITE).all():
             owner = f"backend 'lava_float': population {p.name!r}"
             raise BackendError(

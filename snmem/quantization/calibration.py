@@ -29,13 +29,15 @@ from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from ..simulation import simulate
 from ..spikes import Recording, Spikes
-from .grid import Quantized, largest_scale, quantize, values
+from .grid import Quantized, convert, largest_scale, values
 
 STRATEGIES = ("calibrated", "grid", "plain")
 #: Steps of the response of v that count at most.
 _MEMORY = 200
 #: Room above the largest |u| seen on sample input.
 _MARGIN = 2.0
+#: Room above the largest |v| of a readout seen on sample input.
+_READOUT_MARGIN = 1.25
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,12 @@ def calibrate(network: Network, inputs: Mapping[str, Any], steps: int, strategy:
         as :func:`snmem.quantization.grid.quantize`.
     """
     if strategy == "plain":
-        return replace(quantize(network, _plain_scales(network), split=False), strategy=strategy)
+        return replace(convert(network, _plain_scales(network), split=False), strategy=strategy)
     if strategy == "grid" or any(q.plasticity for q in network.projections):
-        return quantize(network)
+        return convert(network)
     seen = sample(network, inputs, steps)
     scales = {p.name: _best(seen, p) for p in network.neurons}
-    return replace(quantize(network, scales), strategy=strategy)
+    return replace(convert(network, scales), strategy=strategy)
 
 
 def _plain_scales(network: Network) -> dict[str, float]:
@@ -102,7 +104,7 @@ def _best(seen: Sample, p: Population) -> float:
     expected = seen.recording.spikes[p.name]
     best, least = None, np.inf
     for scale in _candidates(seen, network, p):
-        made = quantize(network, {p.name: scale}).network
+        made = convert(network, {p.name: scale}).network
         cells = simulate(made, spikes, expected.steps, "loihi").spikes[p.name].differing(expected)[0]
         if best is None or cells < least - np.sqrt(least):
             best, least = scale, cells
@@ -115,8 +117,8 @@ def _best(seen: Sample, p: Population) -> float:
 def _candidates(seen: Sample, network: Network, p: Population) -> list[float]:
     """Scales to try, the power of two first."""
     peak = float(np.abs(seen.recording.traces[f"{p.name}.u"]).max(initial=0))
-    most = largest_scale(network, p, _MARGIN * peak)
-    grid = 2.0 ** np.floor(np.log2(largest_scale(network, p)))
+    most = min(largest_scale(network, p, _MARGIN * peak), _readout_limit(seen, p))
+    grid = 2.0 ** np.floor(np.log2(min(largest_scale(network, p), most)))
     found = [grid, grid / 2, *(grid * 2.0**k for k in range(1, 4))]
     for q in network.projections:
         weights = values(q)
@@ -128,24 +130,33 @@ def _candidates(seen: Sample, network: Network, p: Population) -> list[float]:
     return [grid, *(scale for scale in dict.fromkeys(found) if scale <= most and scale != grid)]
 
 
+def _readout_limit(seen: Sample, p: Population) -> float:
+    """The scale at which v of the readouts among ``p``, which have no threshold, fills its range on sample input."""
+    v = seen.recording.traces[f"{p.name}.v"][:, _readouts(p)]
+    peak = float(np.abs(v).max(initial=0))
+    return LoihiLIF.limits["vth"][1] / (_READOUT_MARGIN * peak) if peak else np.inf
+
+
 def report(network: Network, made: Quantized, inputs: Mapping[str, Any], steps: int) -> dict[str, Any]:
     """What quantisation did to ``network`` on this input, as plain data.
 
     Returns
     -------
     ``strategy``; ``populations``: name -> ``scale``, ``threshold`` (vth of 131071), ``u_worst`` and ``u_peak`` (largest
-    |u| with all synapses active, and seen; parts of 2**23, beyond which u wraps), ``spikes``, ``expected`` and
+    |u| with all synapses active, and seen; parts of 2**23, beyond which u wraps), ``v_peak`` (largest |v| of readouts,
+    in parts of their range) and ``v_leaves`` (first step in which it is left, or None), ``spikes``, ``expected`` and
     ``measured`` differing cells with the float network's spikes as input, ``differing`` in the whole network;
     ``projections``: name -> ``parts``, ``error`` (largest, in float weights), ``relative`` (root mean square error over
     that of the weights), ``clipped``.
     """
     seen = sample(network, inputs, steps)
-    whole = simulate(made.network, inputs, steps, "loihi", record=[f"{p.name}.u" for p in network.neurons])
+    traces = [f"{p.name}.u" for p in network.neurons] + [f"{p.name}.v" for p in network.neurons if _readouts(p).any()]
+    whole = simulate(made.network, inputs, steps, "loihi", record=traces)
     errors = {q.name: weight_errors(q, made) for q in network.projections}
     populations = {}
     for p in network.neurons:
         alone, spikes = seen.alone(p)
-        twin = quantize(alone, {p.name: made.scale[p.name]}, split=made.strategy != "plain").network
+        twin = convert(alone, {p.name: made.scale[p.name]}, split=made.strategy != "plain").network
         forced = simulate(twin, spikes, steps, "loihi").spikes[p.name]
         integer = made.network[p.name].neuron
         populations[p.name] = {
@@ -153,6 +164,7 @@ def report(network: Network, made: Quantized, inputs: Mapping[str, Any], steps: 
             "threshold": float(np.max(integer.vth) / LoihiLIF.limits["vth"][1]),
             "u_worst": _u_worst(made.network, p.name) / LOIHI_STATE_LIMIT,
             "u_peak": float(np.abs(whole.traces[f"{p.name}.u"]).max(initial=0) / LOIHI_STATE_LIMIT),
+            **_range_of_v(p, whole),
             "spikes": len(seen.recording.spikes[p.name]),
             "expected": _expected(seen, p, errors),
             "measured": forced.differing(seen.recording.spikes[p.name])[0],
@@ -168,6 +180,24 @@ def report(network: Network, made: Quantized, inputs: Mapping[str, Any], steps: 
             "clipped": made.clipped[q.name],
         }
     return {"strategy": made.strategy, "populations": populations, "projections": projections}
+
+
+def _readouts(p: Population) -> Any:
+    """Which neurons of a float population have no threshold."""
+    return np.isposinf(p.neuron.vector("theta", p.size))
+
+
+def _range_of_v(p: Population, run: Recording) -> dict[str, Any]:
+    """How far v of the readouts among ``p`` went in Loihi fixed point, and when it left its range."""
+    neurons = _readouts(p)
+    if not neurons.any():
+        return {"v_peak": None, "v_leaves": None}
+    limit = LOIHI_SHIFT * LoihiLIF.limits["vth"][1]
+    v = np.abs(run.traces[f"{p.name}.v"][:, neurons]).max(axis=1)
+    left = np.flatnonzero(v >= limit)
+    spikes = run.spikes[p.name]
+    steps = [*left[:1], *spikes.step[neurons[spikes.neuron]][:1]]
+    return {"v_peak": 1.0 if steps else float(v.max() / limit), "v_leaves": int(min(steps)) if steps else None}
 
 
 def weight_errors(q: Projection, made: Quantized) -> Any:

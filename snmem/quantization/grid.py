@@ -9,13 +9,16 @@ Every population gets one scale S (weight units per unit of v), a power of two, 
 
 with mantissas W of 8 bits. S is the largest that keeps u within its 24 bits even if every synapse of a neuron is active
 (u wraps around, it does not saturate), thresholds within 17 bits, and exponents within reach. A projection whose
-integer
-weights need more than one mantissa's range is split into up to one projection per sign and magnitude, which costs no
-precision.
+integer weights need more than one mantissa's range is split into up to one projection per sign and magnitude, which
+costs no precision.
+
+A readout (:math:`\theta = \infty`) gets Loihi's largest threshold, which v can still pass: it then spikes and falls to
+0. Where v could, its S is halved as long as no precision is lost by it; if v still can, a warning says when.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,10 +28,11 @@ import scipy.sparse as sp
 
 from .._text import listed, unique
 from ..description import number
-from ..errors import NetworkError
+from ..errors import NetworkError, SnmemWarning
 from ..network import LOIHI_EXPONENT, Network, Population, Projection, require_neurons
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from ..plasticity import Instar, Outstar
+from ..reach import LONGEST, reach
 
 #: Largest weight mantissa of one sign, and the share by which a weight may be clipped for one more bit.
 _MANTISSA, _CLIP = 255, 1 / 255
@@ -46,6 +50,7 @@ class Quantized:
     clipped : projection name -> number of weights clipped to the mantissa's range.
     parts : projection name -> names of the projections it became.
     strategy : how the scales were chosen.
+    warnings : a sentence for each population whose v could leave its range.
     """
 
     network: Network
@@ -54,6 +59,7 @@ class Quantized:
     clipped: dict[str, int]
     parts: dict[str, tuple[str, ...]]
     strategy: str = "grid"
+    warnings: tuple[str, ...] = ()
 
     def start(self, start: Mapping[str, Any]) -> dict[str, Any]:
         """Membrane potentials of the float network (by population name) in Loihi's units."""
@@ -77,7 +83,20 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
     NetworkError
         naming the population or projection that Loihi cannot hold: subtractive reset, v_reset other than 0, a learning
         rule, or a threshold, bias or weight out of range at every scale.
+
+    Warns
+    -----
+    SnmemWarning
+        naming each readout whose v could leave its range, and from which step on.
     """
+    made = convert(network, scales, split)
+    for text in made.warnings:
+        warnings.warn(text, SnmemWarning, stacklevel=2)
+    return made
+
+
+def convert(network: Network, scales: Mapping[str, float] | None = None, split: bool = True) -> Quantized:
+    """:func:`quantize`, whose warnings are kept in the result only."""
     if network.arithmetic == "loihi":
         raise NetworkError("quantize: the network is in Loihi's integers already; pass a float network")
     require_neurons("quantize", network, (LIF,))
@@ -90,15 +109,15 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
     error, clipped, parts = {}, {}, {}
     taken = {item.name for item in (*network.populations, *network.projections)}
     for q in network.projections:
-        convert = _plastic if q.plasticity else _projections if split else _whole
-        made, error[q.name], clipped[q.name] = convert(q, scale[q.post])
+        made, error[q.name], clipped[q.name] = _parts(q, scale[q.post], split)
         if len(made) > 1:
             made = [replace(m, name=unique(f"{q.name}.{i}", taken)) for i, m in enumerate(made)]
             taken |= {m.name for m in made}
         parts[q.name] = tuple(m.name for m in made)
         projections += made
     result = Network(tuple(populations), tuple(projections), network.outputs, network.dt)
-    return Quantized(result, scale, error, clipped, parts)
+    texts = [text for p in network.neurons if (text := _warning(network, p, scale[p.name]))]
+    return Quantized(result, scale, error, clipped, parts, warnings=tuple(texts))
 
 
 def _check_scales(network: Network, scales: Mapping[str, float]) -> dict[str, float]:
@@ -121,8 +140,47 @@ def _incoming(network: Network, name: str) -> list[Projection]:
 
 
 def _scale(network: Network, p: Population) -> float:
-    """The largest useful power of two for population ``p``."""
-    return 2.0 ** np.floor(np.log2(largest_scale(network, p)))
+    """The largest useful power of two for population ``p``; less for readouts, where it costs nothing."""
+    scale = 2.0 ** np.floor(np.log2(largest_scale(network, p)))
+    if not np.isposinf(p.neuron.theta).any():
+        return scale
+
+    while steps_in_range(network, p, scale) is not None and _loss(network, p, scale / 2) <= _loss(network, p, scale):
+        scale /= 2
+    return scale
+
+
+def _loss(network: Network, p: Population, scale: float) -> float:
+    """What v may lose in a step: by rounded weights and bias, and by sums rounded down (negative exponents)."""
+    bias = LOIHI_SHIFT * scale * p.neuron.vector("bias", p.size)
+    loss = float(np.abs(np.round(bias) - bias).max()) / (LOIHI_SHIFT * scale)
+    for q in _incoming(network, p.name):
+        parts, error, _ = _parts(q, scale, split=True)
+        loss += error * q.weights.shape[1] + sum(part.exponent < 0 for part in parts) / scale
+    return loss
+
+
+def steps_in_range(network: Network, p: Population, scale: float) -> int | None:
+    """Steps that v of the readouts among ``p`` stays in Loihi's range even with all synapses active; None: always."""
+    neurons = np.isposinf(p.neuron.vector("theta", p.size))
+    found = reach(network, p)
+    if found is None or not neurons.any():
+        return None
+    longest = p.clear_every or LONGEST
+    high, low = _VTH_MAX / scale, (LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / scale
+    steps = (found.of(neurons).steps_below(limit, longest, sign) for limit, sign in ((high, 1), (low, -1)))
+    return min((n for n in steps if n is not None), default=None)
+
+
+def _warning(network: Network, p: Population, scale: float) -> str | None:
+    steps = steps_in_range(network, p, scale)
+    if steps is None:
+        return None
+    return (
+        f"population {p.name!r} is a readout (theta = inf), but Loihi has no threshold above {_VTH_MAX}: v leaves its "
+        f"range (to {_VTH_MAX / scale:.4g}) from step {steps} on if all synapses are active, spikes, and falls to 0; "
+        f"clear it before (clear_every), run fewer steps, or give a scale below {scale:g}"
+    )
 
 
 def largest_scale(network: Network, p: Population, current: float | None = None) -> float:
@@ -170,6 +228,11 @@ def unit_of(scale: float) -> tuple[float, int]:
     """What weight 1 of a plastic projection becomes, at most 127 (the largest trace), and the exponent beside it."""
     exponent = max(0, int(np.ceil(np.log2(scale / (_TRACE_MAX + 1)))))
     return min(scale / 2**exponent, _TRACE_MAX), exponent
+
+
+def _parts(q: Projection, scale: float, split: bool) -> tuple[list[Projection], float, int]:
+    """The integer projections of ``q``, the largest weight error, and the number of clipped weights."""
+    return (_plastic if q.plasticity else _projections if split else _whole)(q, scale)
 
 
 def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]:

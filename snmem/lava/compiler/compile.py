@@ -120,6 +120,7 @@ def compile(
     agreement = _agreement(network, prepared, made, begin, given, steps, written if lava else None, report)
     plastic = any(q.plasticity for q in network.projections)
     found = quantization_report(prepared.network, quantized, given, steps) if quantized and not plastic else None
+    left = _left(made, agreement.pop("twin"), found)
     data = {
         "title": title,
         "arithmetic": arithmetic,
@@ -130,10 +131,10 @@ def compile(
         "latency": {p.name: prepared.late[p.name] for p in network.populations},
         "agreement": agreement,
         "changes": list(prepared.changes),
-        "warnings": _warnings(found),
+        "warnings": [*_warnings(found), *_range_warnings(quantized, left)],
         "choices": [str(c) for c in choices],
         "files": [str(f) for f in written.files],
-        "ok": agreement["ok"] and all(row["fits"] for row in limits.values() if chip),
+        "ok": agreement["ok"] and not left and all(row["fits"] for row in limits.values() if chip),
     }
     return Compiled(made, begin, prepared.late, data)
 
@@ -206,7 +207,8 @@ def _agreement(
     original = simulate(network, inputs, steps, "loihi" if network.arithmetic == "loihi" else "event").spikes
     given = {p.name: original[p.name] for p in network.inputs}
     twin, learned = aligned(made, prepared.late, given, steps, begin)
-    found: dict[str, Any] = {"steps": steps, "spikes": {p.name: len(original[p.name]) for p in network.neurons}}
+    counts = {p.name: len(original[p.name]) for p in network.neurons}
+    found: dict[str, Any] = {"steps": steps, "spikes": counts, "twin": twin}
     if network.arithmetic == "float":
         same, _ = aligned(prepared.network, prepared.late, given, steps, prepared.start)
         found["prepared"] = _differing(original, same, network)
@@ -250,6 +252,23 @@ def _warnings(found: dict[str, Any] | None) -> list[str]:
         for name, row in (found["populations"] if found else {}).items()
         if row["u_worst"] > 1
     ]
+
+
+def _left(made: Network, twin: Mapping[str, Spikes], found: dict[str, Any] | None) -> dict[str, int]:
+    """Readout -> the first step in which its v left Loihi's range on this input."""
+    steps = {p.name: int(twin[p.name].step[0]) for p in made.neurons if never_spikes(p) and len(twin[p.name])}
+    rows = (found or {"populations": {}})["populations"]
+    return steps | {name: row["v_leaves"] for name, row in rows.items() if row["v_leaves"] is not None}
+
+
+def _range_warnings(quantized: Quantized | None, left: Mapping[str, int]) -> list[str]:
+    """Readouts whose v leaves its range on this input, and those whose v could on another, a sentence each."""
+    now = [
+        f"population {name!r}: v of this readout leaves its range in step {step} on this input, where it spikes or is "
+        "held at the limit; clear it before (clear_every), run fewer steps, or use --quantization calibrated"
+        for name, step in left.items()
+    ]
+    return [*now, *(quantized.warnings if quantized else ())]
 
 
 def _population(p: Population, prepared: Prepared, found: dict[str, Any] | None, begin: Any) -> dict[str, Any]:
