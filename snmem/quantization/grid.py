@@ -142,7 +142,7 @@ def _incoming(network: Network, name: str) -> list[Projection]:
 def _scale(network: Network, p: Population) -> float:
     """The largest useful power of two for population ``p``; less for readouts, where it costs nothing."""
     scale = 2.0 ** np.floor(np.log2(largest_scale(network, p)))
-    if not np.isposinf(p.neuron.theta).any():
+    if not np.isposinf(p.neuron.vector("theta", p.size)).any():
         return scale
 
     while steps_in_range(network, p, scale) is not None and _loss(network, p, scale / 2) <= _loss(network, p, scale):
