@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._text import shortened, visible
 from .spikes import Recording
+
+#: Characters of a label, at most.
+_LABEL = 60
+
+
+def label(text: str) -> str:
+    """``text`` from outside as a label of matplotlib: short, on one line, and never a formula."""
+    return shortened(visible(text), _LABEL).replace("$", r"\$")
+
+
+@contextmanager
+def plain_text() -> Iterator[None]:
+    """A context to make and save pictures with such labels in: no TeX, no warning of characters a font lacks."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
 
 
 def _figure(width: float, height: float) -> Any:
@@ -49,8 +70,8 @@ def text_recall(stored: Sequence[str], cues: Sequence[str], recalled: Sequence[s
     for i, lines in enumerate(zip(stored, cues, recalled, strict=True)):
         colours = ("black", "0.4", "green" if lines[0] == lines[2] else "red")
         for x, line, colour in zip((0.0, 0.34, 0.68), lines, colours, strict=True):
-            short = line if len(line) <= 52 else line[:51] + "…"
-            ax.text(x, len(stored) - 1 - i, short, color=colour, fontsize=9, parse_math=False)
+            short = visible(line if len(line) <= 52 else line[:51] + "…")
+            ax.text(x, len(stored) - 1 - i, short, color=colour, fontsize=9, parse_math=False, usetex=False)
     ax.set_ylim(-0.5, len(stored) + 0.5)
     return figure
 
@@ -61,12 +82,12 @@ def recall_raster(recording: Recording, decision: int) -> Any:
     names = [name for name, s in recording.spikes.items() if s.size > 1]
     figure = _figure(9, 9)
     heights = [max(1.0, np.log10(recording.spikes[n].size)) for n in names]
-    axes = figure.subplots(len(names), 1, sharex=True, height_ratios=heights)
-    for name, ax in zip(names, np.atleast_1d(axes), strict=True):
+    axes = figure.subplots(len(names), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
+    for name, ax in zip(names, axes, strict=True):
         s = recording.spikes[name]
         ax.scatter(s.step, s.neuron, s=9 if s.size < 100 else 2, marker="|" if s.size < 100 else ".", color="k", lw=0.8)
         ax.set_ylim(-0.03 * s.size - 1, 1.03 * s.size)
-        ax.set_ylabel(f"{name}\n{len(s):,} spikes", rotation=0, ha="right", va="center", fontsize=8)
+        ax.set_ylabel(f"{label(name)}\n{len(s):,} spikes", rotation=0, ha="right", va="center", fontsize=8)
         ax.axvline(decision, color="tab:red", lw=0.7, alpha=0.6)
     axes[-1].set_xlabel("step (red: the hidden winners leave together)")
     return figure

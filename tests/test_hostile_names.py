@@ -2,7 +2,9 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -117,10 +119,11 @@ def tables_of(tree: ast.Module) -> dict[str, dict[str, dict[str, object]]]:
     return {name: ast.literal_eval(assigned[name]) for name in ("INPUTS", "POPULATIONS", "PROJECTIONS")}
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+@cache
+def plain() -> tuple[str, set[str]]:
     """The module of a network with harmless names: its skeleton and its texts."""
-    tree = ast.parse(written(PLAIN, tmp_path_factory.mktemp("plain")))
+    with TemporaryDirectory() as folder:
+        tree = ast.parse(written(PLAIN, Path(folder)))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return ast.dump(_Skeleton({a for table in tables_of(tree).values() for a in table}).visit(tree)), texts
 
@@ -131,7 +134,7 @@ def plain(tmp_path_factory):
 @example(names=["class", "class_2", "class 2", "class-2", "class.2", "1class", "_1class"], title="")
 @given(names=SEVEN, title=st.text(st.characters(exclude_categories=())))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_module_differs_by_literals_and_attributes_only(names, title, plain, tmp_path):
+def test_a_module_differs_by_literals_and_attributes_only(names, title, tmp_path):
     text = written(network_of(names), tmp_path, title)
     assert text.isascii()
     tree = ast.parse(text)
@@ -145,8 +148,9 @@ def test_a_module_differs_by_literals_and_attributes_only(names, title, plain, t
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     made = {row[key] for table in tables.values() for row in table.values() for key in ("v", "weights") if row.get(key)}
     own = {t for t in texts if re.sub(r"(_after_2(_\d+)?|\.weights|\.v)$", "", t) in attributes}
-    assert not texts - plain[1] - {*names, title, *made} - own
-    assert ast.dump(_Skeleton(attributes).visit(tree)) == plain[0]
+    foreign = texts - plain()[1] - {*names, title, *made} - own
+    assert not foreign
+    assert ast.dump(_Skeleton(attributes).visit(tree)) == plain()[0]
 
 
 def test_attributes_of_the_class_and_of_lava_are_reserved(tmp_path):

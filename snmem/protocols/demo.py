@@ -251,16 +251,17 @@ def draw(task: Task, recalled: NDArray[Any], memory: SpikingKWinnerMemory, out: 
 
     shown = min(10, task.newest)
     patterns = task.patterns[-shown:]
+    files = {"items": str(out / "recall.png"), "raster": str(out / "raster.png")}
+    recording = memory.present(task.cues[-1:])
     if task.kind == "text":
         stored, cues = list(task.items[-shown:]), (task.damaged or [])[-shown:]
         figure = plots.text_recall(stored, cues, task.encoder.decode(recalled[-shown:]))
     else:
         decoded = [task.encoder.decode(p) for p in (patterns, task.cues[-shown:], recalled[-shown:])]
         figure = plots.item_recall(np.asarray(task.items[-shown:]), *decoded)
-    files = {"items": str(out / "recall.png"), "raster": str(out / "raster.png")}
-    figure.savefig(files["items"], dpi=130)
-    recording = memory.present(task.cues[-1:])
-    plots.recall_raster(recording, memory.kwta.latency).savefig(files["raster"], dpi=130)
+    with plots.plain_text():
+        figure.savefig(files["items"], dpi=130)
+        plots.recall_raster(recording, memory.kwta.latency).savefig(files["raster"], dpi=130)
     return files
 
 

@@ -23,7 +23,7 @@ def chips(
         return _checks()
     if name is not None:
         chip = load_chip(name)
-        return Report(chip.to_dict(), [f"{chip.name}: {chip.title}", chip.summary, *_tables(chip)])
+        return Report(chip.to_dict(), [f"{chip.name}: {chip.title}", *chip.summary.split("\n"), *_tables(chip)])
     profiles = [load_chip(n) for n in names()]
     table = Table("chip", "title", "vendor", "node", "cores", "joules")
     for chip in profiles:

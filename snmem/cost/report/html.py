@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import io
-from html import escape
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..._text import visible
+from ...plots import label, plain_text
 from ..events import UNITS
 from . import tables
 from .build import CostReport
 
+#: Nothing that stands in the page is run or fetched, should a text ever get out of its place.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1000px; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; margin: 1em 0 }
@@ -30,25 +35,31 @@ def report_page(report: CostReport) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         _table(tables.totals(bill)),
-        _svg(_energy_picture(report)),
+        _svg(_energy_picture, report),
         _table(tables.counts(bill)),
         _table(tables.prices(bill, sources=True)),
         _table(tables.layers(bill)),
         "<h2>Time and mapping</h2>",
         _table(tables.times(bill)),
-        _svg(_core_picture(report)),
+        _svg(_core_picture, report),
         _table(tables.limits(bill)),
         *map(_table, tables.placements(report)),
         "<h2>Other chips and the dense twin</h2>",
         _table(tables.chips(report)),
         *map(_table, tables.twin(report)),
-        _svg(_twin_picture(report)),
+        _svg(_twin_picture, report),
         "<h2>What to know</h2><ul>" + "".join(f"<li>{escape(n)}</li>" for n in tables.notes(bill)) + "</ul>",
         "<h2>Provenance</h2>",
         _provenance(report),
     ]
-    head = f"<meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style>"
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    head = f"<meta charset='utf-8'>{policy}<title>{escape(title)}</title><style>{_STYLE}</style>"
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+
+
+def escape(text: object) -> str:
+    """``text`` as HTML shows it, in attributes too."""
+    return html.escape(visible(text))
 
 
 def _table(table: tables.Table) -> str:
@@ -58,7 +69,7 @@ def _table(table: tables.Table) -> str:
 
 
 def _provenance(report: CostReport) -> str:
-    hashes = (f"<li>{escape(k)}: <code>{escape(str(v))}</code></li>" for k, v in report.bill.provenance.items())
+    hashes = (f"<li>{escape(k)}: <code>{escape(v)}</code></li>" for k, v in report.bill.provenance.items())
     sources = sorted({x.source for x in report.bill.lines if x.source} | set(report.twin["sources"].values()))
     return f"<ul>{''.join(hashes)}{''.join(f'<li>{escape(s)}</li>' for s in sources)}</ul>"
 
@@ -70,17 +81,24 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
-def _svg(figure: Any) -> str:
-    """The figure as SVG text without XML head."""
+def _svg(draw: Callable[[CostReport], Any], report: CostReport) -> str:
+    """A picture of the report as SVG text without XML head; "" if there is none."""
     import matplotlib as mpl
 
-    if figure is None:
-        return ""
     out = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "snmem", "svg.fonttype": "none"}):
+    with plain_text(), mpl.rc_context({"svg.hashsalt": "snmem", "svg.fonttype": "none"}):
+        figure = draw(report)
+        if figure is None:
+            return ""
         figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = out.getvalue()
     return text[text.index("<svg") :]
+
+
+def _name_bars(axes: Any, names: Mapping[str, Any]) -> None:
+    """Names of horizontal bars at 0, 1, ..., from above."""
+    axes.set_yticks(range(len(names)), [label(name) for name in names])
+    axes.invert_yaxis()
 
 
 def _energy_picture(report: CostReport) -> Any:
@@ -93,9 +111,9 @@ def _energy_picture(report: CostReport) -> Any:
     for unit in UNITS:
         joules = np.array([row["joules"][unit] for row in layers.values()])
         if joules.any():
-            axes.barh(list(layers), joules, left=left, label=unit)
+            axes.barh(range(len(layers)), joules, left=left, label=unit)
         left += joules
-    axes.invert_yaxis()
+    _name_bars(axes, layers)
     axes.xaxis.set_major_formatter(EngFormatter("J"))
     axes.set_xlabel("dynamic energy")
     axes.legend(fontsize="small")
@@ -108,8 +126,8 @@ def _core_picture(report: CostReport) -> Any:
     if len(cores["core"]) < 2:
         return None
     figure, axes = _figure(8, 2.6)
-    for key, label in (("synaptic_events", "synaptic events read"), ("packets", "packets sent")):
-        axes.plot(cores[key], drawstyle="steps-mid", label=label)
+    for key, words in (("synaptic_events", "synaptic events read"), ("packets", "packets sent")):
+        axes.plot(cores[key], drawstyle="steps-mid", label=words)
     axes.set(xlabel="core in use", yscale="symlog", ylim=(0, None))
     axes.legend(fontsize="small")
     return figure
@@ -127,7 +145,7 @@ def _twin_picture(report: CostReport) -> Any:
         return None
     figure, axes = _figure(8, 0.6 + 0.35 * len(rows))
     colours = ["tab:orange" if name.startswith(report.bill.chip) else "tab:gray" for name in rows]
-    axes.barh(list(rows), list(rows.values()), color=colours)
-    axes.invert_yaxis()
+    axes.barh(range(len(rows)), list(rows.values()), color=colours)
+    _name_bars(axes, rows)
     axes.set(xscale="log", xlabel="energy of an item, J")
     return figure

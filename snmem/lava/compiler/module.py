@@ -232,7 +232,8 @@ class _Writer:
                 continue
             ports[key] = f"self.{self.attributes[q.pre]}.s_out"
             if key[1]:
-                at = self._attribute(f"{self.attributes[q.pre]}_after_{key[1]}")
+                at = unique(f"{self.attributes[q.pre]}_after_{key[1]}", self.taken)
+                self.taken.add(at)
                 size = self.network[q.pre].size
                 lines.append(f'        self.{at} = self._line("{at}", {size}, {literal(key[1])}, {ports[key]})')
                 ports[key] = f"self.{at}.s_out"
