@@ -74,6 +74,7 @@ class Settings:
         self.given, self.metadata = given, metadata
         self._used: dict[tuple[str, Any, str], list[str]] = {}
         self._extra: list[Choice] = []
+        self._deduced: dict[tuple[str, Any, str], list[str]] = {}
 
     def use(self, name: str, node: Node | None = None) -> Any:
         """The value of an option for a node: as given, else from the node's or graph's metadata, else the default."""
@@ -96,9 +97,15 @@ class Settings:
         """Record a choice that is not one of the options."""
         self._extra.append(choice)
 
+    def deduce(self, name: str, value: Any, decides: str, node: Node) -> None:
+        """Record what the numbers of a node say; nodes of which the same is said are reported together."""
+        self._deduced.setdefault((name, value, decides), []).append(node.name)
+
     def report(self, to: Callable[[Choice], Any]) -> None:
         """Pass on every choice that was made."""
         for choice in self._extra:
             to(choice)
+        for (name, value, decides), nodes in self._deduced.items():
+            to(Choice(name, value, "deduced", decides, tuple(dict.fromkeys(nodes))))
         for (name, value, source), nodes in self._used.items():
             to(Choice(name, value, source, OPTIONS[name].decides, tuple(dict.fromkeys(nodes))))

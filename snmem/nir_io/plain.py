@@ -31,7 +31,7 @@ from .feedback import depths, feedback_edges
 from .fuse import Array, Path, Signal, incoming
 from .graph import GRADED, NEURONS, Graph, Node
 from .nodes.linear import check_synapses
-from .nodes.neurons import Reading, read_neuron
+from .nodes.neurons import Reading, read_neuron, with_unit_gain
 
 _ROUND = {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "exact": np.rint}
 
@@ -193,10 +193,16 @@ class _Builder:
 
     def _read(self, node: Node) -> Reading:
         use = self.settings.use
-        if not any(key.startswith("tau") for key in NEURONS[node.type]):
+        if any(key.startswith("tau") for key in NEURONS[node.type]):
+            reading = read_neuron(node, self.dt, use("discretization", node), use("spike", node))
+        else:
             if_gain = use("if_gain", node) if node.type in ("I", "IF") else "r"
-            return read_neuron(node, self.dt, if_gain=if_gain)
-        return read_neuron(node, self.dt, use("discretization", node), use("spike", node))
+            reading = read_neuron(node, self.dt, if_gain=if_gain)
+        made = with_unit_gain(reading)
+        if made is not reading:
+            what = "its factors cancel but for the rounding of float32, so a spike adds W as it is"
+            self.settings.deduce("gain", 1, what, node)
+        return made
 
     def _output(self, node: Node) -> None:
         """An output that shows one population as it is, or a population of its own that computes it."""

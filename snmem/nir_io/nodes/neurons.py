@@ -19,7 +19,7 @@ g = r dt/tau, the IF alpha = 0, beta = 1. With "exp", decays are exponentials an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ from ..graph import DEFAULTS, NEURONS, Node
 Array = NDArray[np.float64]
 #: A perfect integrator (beta = 1) is written with tau = dt * 2**60: 1 - dt/tau is 1 in float64, and r*dt/tau exact.
 _FOREVER = 2.0**60
+#: How far a product of four float32 numbers and dt may be from what it is meant to be, relative to it.
+_FLOAT32 = 2.0**-21
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,17 @@ def read_neuron(node: Node, dt: float, scheme: str = "euler", spike: str = "puls
                 f"its parameters give {name} = {value[~np.isfinite(value)][0]} with dt = {dt:g}; correct them"
             )
     return reading
+
+
+def with_unit_gain(reading: Reading) -> Reading:
+    """``reading`` itself, or with gains of exactly 1 where all are 1 but for the rounding of float32.
+
+    Exporters write r = tau/dt and w_in = tau_syn/dt in float32, for gains that cancel. The last bit that is left of
+    them would decide where v meets the threshold exactly.
+    """
+    gains = {name: getattr(reading, name) for name in ("gain", "bias_gain")}
+    rounded = {n: np.ones_like(g) for n, g in gains.items() if (np.abs(g - 1) <= _FLOAT32).all() and (g != 1).any()}
+    return replace(reading, **rounded) if rounded else reading
 
 
 def _read(node: Node, p: dict[str, Array], dt: float, scheme: str, spike: str, if_gain: str) -> Reading:
