@@ -6,6 +6,9 @@ the mean of the values of the k best items (exact k-WTA), with the same items we
 (top-k), and with the winners of the spiking layer, which sees keys and queries as spikes: one neuron spikes where a
 component is above a threshold, one where it is below its negative.
 
+Beside them stand rules between softmax and k-WTA: sparsemax, entmax (alpha 1.5), and a null slot (Softmax_1) that takes
+what matches no key: such a query is answered if the items get more than half of the weight.
+
 Error: distance of an output from softmax's, relative to softmax's length. Accuracy: the value nearest to the output is
 that of the key behind the query. Rows state what holds, and as plainly where k-WTA is no substitute.
 """
@@ -19,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from snmem.attention import AttentionConfig, FastWeightAttention
+from snmem.attention.sparse import entmax15, softmax, softmax1, sparsemax, winners
 from snmem.io.files import replace_file
 from snmem.protocols.associative_recall import dense_codes
 from snmem.protocols.rows import result
@@ -28,6 +32,8 @@ WINNERS = (1, 2, 4, 8, 16, 32, 64)
 SIMILARITIES = (0.0, 0.3, 0.6, 0.9)
 #: Inverse temperatures for keys of length 1: flat, as in a transformer at its start, sharp.
 BETAS = (1.0, 8.0, 32.0)
+#: Cosine at which the null slot stands: a noisy query has 0.9 with its own key.
+NULL = 0.6
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,47 @@ def draw_items(similarity: float, rng: np.random.Generator) -> Items:
     return Items(keys, dense_codes(ITEMS, SIZE, rng), queries / np.linalg.norm(queries, axis=1, keepdims=True))
 
 
+def logits_of(items: Items, beta: float) -> np.ndarray:
+    """Logits (queries, keys)."""
+    return beta * items.queries @ items.keys.T
+
+
 def softmax_weights(items: Items, beta: float) -> np.ndarray:
     """Softmax attention weights (queries, keys)."""
-    logits = beta * items.queries @ items.keys.T
-    weights = np.exp(logits - logits.max(1, keepdims=True))
-    return weights / weights.sum(1, keepdims=True)
+    return softmax(logits_of(items, beta))
+
+
+#: Rules between softmax and k-WTA: (logits, beta) -> weights. A null slot stands at the cosine NULL, or at logit 0.
+RULES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "softmax": lambda z, beta: softmax(z),
+    "sparsemax": lambda z, beta: sparsemax(z),
+    "entmax 1.5": lambda z, beta: entmax15(z),
+    "softmax_1": lambda z, beta: softmax1(z),
+    "softmax_1, null slot": lambda z, beta: softmax1(z, NULL * beta),
+    "k-WTA, k = 1": lambda z, beta: winners(z, 1),
+    "k-WTA, k = 1, null slot": lambda z, beta: winners(z, 1, NULL * beta),
+}
+
+
+def rules(contexts: int, seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """For every rule (similarity, beta): error against softmax, accuracy, zero weights, known and unknown answered."""
+    shape = len(SIMILARITIES), len(BETAS)
+    kinds = ("error", "accuracy", "zero", "known answered", "unknown answered")
+    found = {name: {kind: np.zeros(shape) for kind in kinds} for name in RULES}
+    rng = np.random.default_rng(seed)
+    for at in np.ndindex(shape):
+        similarity, beta = SIMILARITIES[at[0]], BETAS[at[1]]
+        for _ in range(contexts):
+            items = draw_items(similarity, rng)
+            strange = Items(items.keys, items.values, dense_codes(ITEMS, SIZE, rng))
+            reference = softmax_weights(items, beta)
+            for name, rule in RULES.items():
+                weights, other = (rule(logits_of(x, beta), beta) for x in (items, strange))
+                scores = (*compare(items, weights, reference), (weights == 0).mean())
+                scores += ((weights.sum(1) > 0.5).mean(), (other.sum(1) > 0.5).mean())
+                for kind, score in zip(kinds, scores, strict=True):
+                    found[name][kind][at] += score / contexts
+    return found
 
 
 def best(items: Items, k: int) -> np.ndarray:
@@ -110,7 +152,7 @@ def measure(contexts: int, seed: int) -> dict[str, np.ndarray]:
     return found
 
 
-def rows_of(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+def rows_of(found: dict[str, np.ndarray], between: dict[str, dict[str, np.ndarray]]) -> list[dict[str, Any]]:
     """What holds: sharp attention is k-WTA with k = 1. What fails: flat attention, similar keys, large k."""
     error, right = found["error, k-WTA"], found["accuracy, k-WTA"]
     soft, spiking = found["accuracy, softmax"], found["accuracy, spiking"]
@@ -123,6 +165,18 @@ def rows_of(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
         ("fails: flat attention, error of k = 1", error[0, flat, 0], ">=", 1.0),
         ("fails: sharp attention, error of k = 8", error[0, sharp, 3], ">=", 0.5),
         ("fails: similar keys (0.9), sharp: error of k = 1", error[-1, sharp, 0], ">=", 0.5),
+    ]
+    entmax, null, plain = (between[name] for name in ("entmax 1.5", "softmax_1, null slot", "softmax_1"))
+    hard = between["k-WTA, k = 1, null slot"]
+    share = entmax["error"][0, flat] / between["k-WTA, k = 1"]["error"][0, flat]
+    statements += [
+        ("flat, distinct keys: error of entmax, as a share of that of k = 1", share, "<=", 0.5),
+        ("similar keys (0.9), sharp: accuracy of entmax", entmax["accuracy"][-1, sharp], ">=", 0.95),
+        ("similar keys (0.9), sharp: zero weights of entmax", entmax["zero"][-1, sharp], ">=", 0.8),
+        ("null slot, sharp, distinct keys: known keys answered", null["known answered"][0, sharp], ">=", 0.95),
+        ("null slot, sharp, distinct keys: unknown keys answered", null["unknown answered"][0, sharp], "<=", 0.05),
+        ("k-WTA with a null slot, any beta: unknown keys answered", hard["unknown answered"][0].max(), "<=", 0.05),
+        ("fails: null slot at logit 0 (softmax_1), sharp: unknown", plain["unknown answered"][0, sharp], ">=", 0.5),
     ]
     rows = []
     for name, value, sign, limit in statements:
@@ -164,4 +218,7 @@ def reproduce(
     found = measure(5 if quick else 50, seed)
     raw = {"similarity": SIMILARITIES, "beta": BETAS, "k": WINNERS, "items": ITEMS, "noise": NOISE}
     raw |= {name: np.round(values, 4).tolist() for name, values in found.items()}
-    return result(rows_of(found), raw, draw(found, out) if out else [], seed, began)
+    report(f"between softmax and k-WTA: {', '.join(RULES)}")
+    between = rules(5 if quick else 50, seed)
+    raw["rules"] = {n: {kind: np.round(v, 4).tolist() for kind, v in x.items()} for n, x in between.items()}
+    return result(rows_of(found, between), raw, draw(found, out) if out else [], seed, began)
