@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Container, Iterable
 
@@ -52,3 +53,24 @@ def unique(wanted: str, taken: Container[str], length: int = _LONGEST_DERIVED) -
     while name in taken:
         name, number = f"{base}_{number}", number + 1
     return name
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return ``repr(value)`` for a message: in one line, printable, and shortened to about ``limit`` characters."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, lists nested thousands deep
+        text = f"a {type(value).__name__} that is too long to show"
+    text = visible(text)
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
+
+
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """Return the message of ``error`` (else its type) as one printable line of at most about ``limit`` characters."""
+    text = visible(" ".join(str(error).split())) or type(error).__name__
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Return a path for a message: in one line, with control characters made visible."""
+    return visible(path)

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 import numpy as np
 import scipy.sparse as sp
 
+from ._text import one_line, shown
 from .errors import NetworkError
-from .io.reading import one_line, shown
 
 #: Weight types that are kept; whole numbers of other types become float64, float16 becomes float32.
 _WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))

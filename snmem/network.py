@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -42,19 +42,6 @@ def _name(kind: str, name: object) -> str:
             what = "control character" if character < "\ud800" else "lone surrogate"
             raise NetworkError(f"{kind} name {name!r}: holds the {what} {character!r}; leave it out")
     return str.__str__(name)  # not of a subclass, which prints and so hashes differently
-
-
-def require_neurons(owner: str, network: Network, types: Collection[type]) -> None:
-    """Raise NetworkError, naming the population, where neurons are not exactly of one of ``types``.
-
-    A subclass is never taken for its parent, whose equations it may not have.
-    """
-    for p in network.neurons:
-        if type(p.neuron) not in types:
-            known = " or ".join(t.__name__ for t in types)
-            raise NetworkError(
-                f"{owner}: population {p.name!r} has neurons of type {type(p.neuron).__name__}; it takes {known}"
-            )
 
 
 @dataclass(frozen=True)

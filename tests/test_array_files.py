@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from snmem._text import shown
 from snmem.errors import FileError, InputError
 from snmem.io.arrays import open_arrays
 from snmem.io.rasters import read_rasters
-from snmem.io.reading import open_file, shown
+from snmem.io.reading import open_file
 from snmem.spikes import Spikes
 
 ARRAYS = hnp.arrays(

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..network import Network, require_neurons
+from ..network import Network
 from ..neurons import LIF, LoihiLIF
+from ..neurons.base import require_neurons
 from ..spikes import Recording
 from .chip import Chip, load_chip
 from .counting.activity import Activity, traces_needed
-from .counting.meter import STEP_COLUMNS, Meter
+from .counting.meter import Meter
 from .events import UNITS
 from .mapping.placement import Fit, Placement, check_fit, check_placement, chips_used, fit, place_in_order
 from .pricing import (
@@ -28,10 +29,9 @@ from .pricing import (
     price,
     require_prices,
     synapse_formats,
-    trace_updates,
     untimed,
 )
-from .timing.model import STAGES, StepTimes
+from .times import columns_by_step, pace_of, seconds_of
 
 MODES = ("free_running", "throttled")
 
@@ -277,7 +277,7 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
     for line in lines:
         dynamic[line.unit] += line.joules or 0.0
     dynamic["total"] = sum(dynamic.values())
-    seconds, times = _seconds(order, meter, totals)
+    seconds, times = seconds_of(order, meter, totals)
     chips = chips_used(chip, placement)
     power = {
         name: {mode: _energy(chip.power(f"{name}_chip"), chips, seconds[mode]) for mode in MODES}
@@ -294,10 +294,10 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
         host=power["host"],
         seconds=seconds,
         interval=_interval(chip, lines, chips, seconds["free_running"]),
-        pace=_pace(times, meter) if times else {},
+        pace=pace_of(times, meter) if times else {},
         layers=by_layer(network, chip, meter, order.formats, totals),
         projections=by_projection(network, chip, meter, order.formats, totals),
-        by_step=_by_step(meter, times),
+        by_step=columns_by_step(meter, times),
         cores=by_core(chip, meter, dynamic["synapse"] / max(counts["synaptic_events"], 1)),
         mapping={
             "strategy": placement.strategy,
@@ -324,53 +324,8 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
     )
 
 
-def _by_step(meter: Meter, times: StepTimes | None) -> dict[str, Any] | None:
-    """Columns of counts by step, and time, slowest core and its stage where the chip has times."""
-    if meter.by_step is None:
-        return None
-    out: dict[str, Any] = {name: c.tolist() for name, c in zip(STEP_COLUMNS, meter.by_step.T, strict=True)}
-    if times:
-        out |= {"seconds": times.seconds.tolist(), "critical_core": meter.cores_of(times.core)}
-        out["critical_stage"] = [STAGES[i] for i in times.stage]
-    return out
-
-
 def _energy(watts: float | None, chips: int, seconds: float | None) -> float | None:
     return None if watts is None or seconds is None else watts * chips * seconds
-
-
-def _seconds(order: Order, meter: Meter, totals: Totals) -> tuple[dict[str, float | None], StepTimes | None]:
-    """Seconds by model and mode, and the step times behind ``free_running``; learning adds to every model."""
-    chip, tick = order.chip, order.chip.time("tick")
-    untimed: dict[str, float | None] = {"simple": None, "detailed": None, "learning": None}
-    if tick is not None:  # the chip goes no faster than real time
-        span = meter.steps * max(tick, order.step_time)
-        return untimed | {"free_running": meter.steps * tick, "throttled": span}, None
-    if any(chip.time(name) is None for name in ("neuron_access", "synaptic_event")):
-        return untimed | {"free_running": None, "throttled": meter.steps * order.step_time}, None
-    learning = _learning_seconds(order, meter, totals)
-    simple, times = meter.simple, meter.simple
-    out: dict[str, float | None] = {"simple": float(simple.seconds.sum()) + learning, "detailed": None}
-    if meter.timer:
-        times = meter.detailed
-        out["detailed"] = float(times.seconds.sum()) + learning
-    free = float(times.seconds.sum()) + learning
-    per_step = times.seconds + learning / meter.steps
-    throttled = float(np.maximum(per_step, order.step_time).sum())
-    return out | {"learning": learning, "free_running": free, "throttled": throttled}, times
-
-
-def _learning_seconds(order: Order, meter: Meter, totals: Totals) -> float:
-    """Weight and trace updates on the busiest core, spread over the cores of the targets by their synapses."""
-    chip = order.chip
-    weight, trace = chip.time("synapse_update") or 0.0, chip.time("trace_update") or 0.0
-    load: Any = np.zeros(int(order.placement.cores[-1]) + 1)
-    for q in order.network.projections:
-        if q.plasticity:
-            share = np.diff(q.weights.indptr) / max(q.synapses, 1)
-            seconds = weight * totals.weight_updates.get(q.name, 0) + trace * trace_updates(q, meter.spikes)
-            load += seconds * np.bincount(order.placement.core[q.post], share, minlength=len(load))
-    return float(load.max())
 
 
 def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None) -> dict[str, Any]:
@@ -393,23 +348,3 @@ def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | 
         out["static"] = ends
         out["total"] = [low + ends[0], None if high is None else high + ends[1]]
     return out
-
-
-def _pace(times: StepTimes, meter: Meter) -> dict[str, Any]:
-    """Spread of the step times, who was last in most steps, and how unevenly the cores are loaded."""
-    pairs, often = np.unique(np.stack([times.core, times.stage], 1), axis=0, return_counts=True)
-    core, stage = pairs[often.argmax()]
-    p50, p99 = np.percentile(times.seconds, [50, 99])
-    events = meter.by_core[:-1, 1]
-    return {
-        "critical_core": meter.cores_of(core[None])[0],
-        "critical_stage": STAGES[int(stage)],
-        "critical_share": float(often.max() / often.sum()),
-        "stages": {name: float(np.mean(times.stage == i)) for i, name in enumerate(STAGES)},
-        "step_p50": float(p50),
-        "step_p99": float(p99),
-        "step_max": float(times.seconds.max()),
-        "barrier": meter.barrier,
-        "load_imbalance": float(events.max() / events.mean()) if events.any() else None,
-        "packets_held_up": int(meter.timer.waits) if meter.timer else None,
-    }

@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .._text import one_line, path_text, shown
 from ..errors import FileError, InputError
 from ..installation.content import content_dir, content_names
-from ..io.reading import one_line, path_text, read_bytes, shown
+from ..io.reading import read_bytes
 from .events import EVENTS
 
 KINDS = ("measured", "simulated", "fitted", "claim", "vendor", "derived", "assumed")

@@ -14,8 +14,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._text import path_text
 from ..errors import FileError, InputError
-from ..io.reading import path_text, read_bytes
+from ..io.reading import read_bytes
 from .base import Encoder, k_hot
 
 #: Bytes and lines of a text file, and characters of a line, that are read.

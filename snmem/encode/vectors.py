@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._text import path_text
 from ..errors import InputError
 from ..io.arrays import open_arrays
-from ..io.reading import path_text
 from .base import Encoder, k_hot, real_array
 
 _ROWS = 4096

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .._text import one_line, path_text, shown
 from ..errors import FileError
-from .reading import one_line, open_file, path_text, shown
+from .reading import open_file
 
 #: An archive may unpack to this many bytes, or to so many times its own size if that is more.
 UNPACKED, RATIO = 2**30, 16

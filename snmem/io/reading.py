@@ -8,31 +8,10 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .._text import visible
+from .._text import one_line, path_text
 from ..errors import FileError
 
 _KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"))
-
-
-def shown(value: object, limit: int = 80) -> str:
-    """Return ``repr(value)`` for a message: in one line, printable, and shortened to about ``limit`` characters."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits, lists nested thousands deep
-        text = f"a {type(value).__name__} that is too long to show"
-    text = visible(text)
-    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
-
-
-def one_line(error: BaseException, limit: int = 200) -> str:
-    """Return the message of ``error`` (else its type) as one printable line of at most about ``limit`` characters."""
-    text = visible(" ".join(str(error).split())) or type(error).__name__
-    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
-
-
-def path_text(path: str | os.PathLike[str]) -> str:
-    """Return a path for a message: in one line, with control characters made visible."""
-    return visible(path)
 
 
 def open_file(path: str | os.PathLike[str], remedy: str = "check the path") -> BinaryIO:

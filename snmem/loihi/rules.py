@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .._text import shown
 from ..errors import NetworkError
-from ..io.reading import shown
 
 #: Bits of each kind of factor in Loihi's multiplications.
 WIDTH = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | dict.fromkeys("wdt", 9)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._hash import mix
 from .._jit import kernel
 
 #: Drives up to here count as none.
@@ -26,15 +27,6 @@ def make_scratch(hidden, visible):
     most = max(hidden, visible)
     sums = (np.zeros(hidden), np.zeros(hidden, np.bool_), np.zeros(visible), np.zeros(visible, np.bool_))
     return *sums, np.empty(most), np.empty(most, np.int64), np.zeros(visible, np.float32), np.zeros(visible, np.float32)
-
-
-@kernel
-def mix(key, index):
-    """Return 64 well-mixed bits of (key, index): the finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
-    z = key + np.uint64(0x9E3779B97F4A7C15) * (np.uint64(index) + np.uint64(1))
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 @kernel

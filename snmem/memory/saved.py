@@ -11,9 +11,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .._text import one_line, shown
 from ..errors import FileError, InputError
 from ..io.arrays import ArrayFile, open_arrays
-from ..io.reading import one_line, parse_json, shown
+from ..io.reading import parse_json
 from .config import KWinnerConfig
 
 #: Visible units that a saved memory may have; or so many for each of its synapses, if that is more.

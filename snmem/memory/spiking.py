@@ -27,10 +27,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from .._text import one_line
 from ..circuits.kwta import Circuit, Line, Strategy, SuccessiveApproximation, kwta_report, kwta_strategy
 from ..errors import InputError
 from ..io.files import replace_file
-from ..io.reading import one_line
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..plasticity import Instar, Outstar

@@ -6,17 +6,21 @@ refuse the rest by name (:mod:`snmem.backends.base`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._text import shown
 from ..description import Description, frozen, real_array
 from ..errors import NetworkError
-from ..io.reading import shown
 from ..registry import Registry
+
+if TYPE_CHECKING:
+    from ..network import Network
+
 
 FloatArray = NDArray[np.float64]
 #: State variables of a population by name, each of shape (neurons,).
@@ -164,3 +168,16 @@ class Neuron(Description):
         return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in names)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def require_neurons(owner: str, network: Network, types: Collection[type]) -> None:
+    """Raise NetworkError, naming the population, where neurons are not exactly of one of ``types``.
+
+    A subclass is never taken for its parent, whose equations it may not have.
+    """
+    for p in network.neurons:
+        if type(p.neuron) not in types:
+            known = " or ".join(t.__name__ for t in types)
+            raise NetworkError(
+                f"{owner}: population {p.name!r} has neurons of type {type(p.neuron).__name__}; it takes {known}"
+            )

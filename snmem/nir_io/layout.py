@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import NetworkError
-from ..network import Input, Network, Projection, require_neurons
+from ..network import Input, Network, Projection
 from ..neurons import LIF, LoihiLIF
+from ..neurons.base import require_neurons
 from ..plasticity import Instar, Outstar
 
 #: Version of the layout; readers refuse later ones.

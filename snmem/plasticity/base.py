@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from .._text import shown
 from ..description import Description, name_of
 from ..errors import NetworkError
-from ..io.reading import shown
 from ..registry import Registry
 
 if TYPE_CHECKING:

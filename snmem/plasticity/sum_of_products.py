@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._text import shown
 from ..description import number, whole
 from ..errors import NetworkError
-from ..io.reading import shown
 from ..loihi.learning import Learning
 from ..loihi.rules import TRACES, parse
 from .base import RULES, LearningRule, RuleSpikes

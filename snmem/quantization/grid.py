@@ -29,8 +29,9 @@ import scipy.sparse as sp
 from .._text import listed, unique
 from ..description import number
 from ..errors import NetworkError, SnmemWarning
-from ..network import LOIHI_EXPONENT, Network, Population, Projection, require_neurons
+from ..network import LOIHI_EXPONENT, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from ..neurons.base import require_neurons
 from ..plasticity import Instar, Outstar
 from ..reach import LONGEST, reach
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from .._text import one_line
 from ..errors import InputError
 from ..io.files import replace_file
-from ..io.reading import one_line
 from .points import Sweep
 
 #: Numbers that a result may have in all runs together.

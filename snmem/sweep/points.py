@@ -13,9 +13,9 @@ from typing import Any, get_args
 
 import numpy as np
 
+from .._text import shown
 from ..errors import InputError
 from ..installation.content import content_names, load_script
-from ..io.reading import shown
 
 #: Functions of a model that a sweep takes when none is named, the first that there is.
 FUNCTIONS = ("run", "reproduce")

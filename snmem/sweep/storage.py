@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from .._text import shown
 from ..errors import FileError
 from ..io.arrays import open_arrays
 from ..io.drafts import perform, private_entries, remove_abandoned
 from ..io.files import replace_file
-from ..io.reading import parse_json, read_bytes, shown
+from ..io.reading import parse_json, read_bytes
 from ..io.results import write_json
 
 MARK, RUNS, RESULTS = "sweep.json", "runs", "results.nc"

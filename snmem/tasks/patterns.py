@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._hash import mix
 from .._jit import kernel
 from ..errors import InputError
-from ..memory.kwinner_kernels import mix
 
 Seed = int | np.random.Generator | None
 

@@ -40,8 +40,8 @@ def run(
 ) -> Report:
     """Run a model once and print its results."""
     from ..._rich import Table
+    from ..._text import one_line
     from ...errors import InputError, SnmemError
-    from ...io.reading import one_line
     from ...sweep.points import Sweep, execute
     from .sweep import single_values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ..._text import visible
 from ...plots import label, plain_text
 from ..events import UNITS
 from . import tables
-from .build import CostReport
+
+if TYPE_CHECKING:
+    from .build import CostReport
 
 #: Nothing that stands in the page is run or fetched, should a text ever get out of its place.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

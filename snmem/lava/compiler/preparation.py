@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError, NetworkError
-from ...network import Network, Population, require_neurons
+from ...network import Network, Population
 from ...neurons import LIF
+from ...neurons.base import require_neurons
 from ...retime import retime
 
 STARTS = ("zero", "reset")
