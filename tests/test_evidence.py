@@ -16,10 +16,10 @@ from rich.console import Console
 from snmem import LIF, Input, LoihiLIF, Network, Population, Projection, Spikes, simulate
 from snmem.conformance import random_network
 from snmem.errors import InputError
-from snmem.evidence import unable_to_spike
 from snmem.io.spikes import write_spikes
 from snmem.nir_io import write_nir
 from snmem.verify import verify, verify_tables
+from snmem.verify.evidence import unable_to_spike
 
 
 def layers(*thetas: float, weight: float = 1.0, beta: float = 0.5) -> Network:

@@ -166,7 +166,7 @@ def test_refused_absent_and_failed_backends_are_told_apart(fake, monkeypatch):
             return broken
 
     monkeypatch.setattr(base, "entry_points", lambda group: [Entry()])
-    monkeypatch.setattr("snmem.verify.backend_names", lambda: ["event", "broken", "snntorch", "brian2"])
+    monkeypatch.setattr("snmem.verify.run.backend_names", lambda: ["event", "broken", "snntorch", "brian2"])
     monkeypatch.setitem(sys.modules, "brian2", None)
     plastic = next(n for n in map(random_network, range(20)) if any(q.plasticity for q in n.projections))
     result = verify(plastic, steps=10)

@@ -17,7 +17,7 @@ from ..errors import BackendError
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
 from ..neurons import LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
-from ..reach import reach
+from ..quantization.reach import reach
 from ..spikes import Spikes
 
 #: |u| before a step + |input| stay below this in Lava, with room for decay, v and bias.

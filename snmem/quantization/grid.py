@@ -33,7 +33,7 @@ from ..network import LOIHI_EXPONENT, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from ..neurons.base import require_neurons
 from ..plasticity import Instar, Outstar
-from ..reach import LONGEST, reach
+from .reach import LONGEST, reach
 
 #: Largest weight mantissa of one sign, and the share by which a weight may be clipped for one more bit.
 _MANTISSA, _CLIP = 255, 1 / 255

@@ -52,7 +52,7 @@ def cost(
     from ...io.files import replace_file
     from ...io.inputs import load_inputs
     from ...nir_io import read_nir
-    from ...verify import poisson
+    from ...stimuli import poisson
 
     options = reading_options(dt, settings)
     network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)

@@ -92,7 +92,7 @@ def compile(
     FileError, InputError, NetworkError
         naming node, population or projection, the limit, the value, and the remedy.    BackendError : Lava failed.
     """
-    from ...verify import poisson
+    from ...stimuli import poisson
 
     if arithmetic not in ARITHMETICS:
         raise InputError(f"compile: arithmetic={arithmetic!r}; use one of {', '.join(ARITHMETICS)}")

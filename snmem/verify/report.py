@@ -75,7 +75,7 @@ class Verdict(TypedDict):
 
 def verify_tables(result: Verdict) -> list[Any]:
     """The result of :func:`snmem.verify.verify` for a terminal: tables and texts of rich."""
-    from ._rich import plain_text
+    from .._rich import plain_text
 
     table = _table("backend", f"against {result['baseline']}, {result['steps']} steps")
     _add_baseline(table, result)
@@ -96,7 +96,7 @@ def verify_tables(result: Verdict) -> list[Any]:
 
 
 def _verdict(result: Verdict) -> list[Any]:
-    from ._rich import plain_text
+    from .._rich import plain_text
 
     evidence = result["evidence"]
     lines = []
@@ -112,7 +112,7 @@ def _verdict(result: Verdict) -> list[Any]:
 
 
 def _table(first: str, title: str) -> Any:
-    from ._rich import Table
+    from .._rich import Table
 
     columns = (first, "population", "spikes", "entries", "differing", "first step", "")
     return Table(*columns, title=title)

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BackendError
-from .network import Network, Population
-from .neurons import LOIHI_SHIFT, LoihiLIF
-from .reach import reach, wraps
-from .simulation import simulate
-from .spikes import Recording, Spikes
+from ..errors import BackendError
+from ..network import Network, Population
+from ..neurons import LOIHI_SHIFT, LoihiLIF
+from ..quantization.reach import reach, wraps
+from ..simulation import simulate
+from ..spikes import Recording
+from ..stimuli import poisson
 
 #: Poisson rates above this are left out: nearly every line then spikes in every step.
 _HIGHEST_RATE = 6.4
@@ -55,17 +56,6 @@ class Evidence:
     unable: dict[str, str] = field(default_factory=dict)
 
 
-def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, Spikes]:
-    """Poisson spikes of ``rate`` per line and step for every input, at most one per step; one random stream each."""
-    p = -np.expm1(-rate)
-    out = {}
-    for i, source in enumerate(network.inputs):
-        rng = np.random.default_rng([seed, i])
-        cells = np.flatnonzero(rng.random((steps, source.size)) < p)
-        out[source.name] = Spikes(cells // source.size, cells % source.size, steps, source.size)
-    return out
-
-
 def is_readout(p: Population) -> bool:
     """Whether no neuron of ``p`` has a threshold that is meant to be reached."""
     return p.neuron.never_spikes
@@ -74,8 +64,8 @@ def is_readout(p: Population) -> bool:
 def unable_to_spike(network: Network) -> dict[str, str]:
     """Population name -> why no input can make it spike, for the populations of which this is certain.
 
-    The bound of v is that of :mod:`snmem.reach`; sources that cannot spike are left out. Readouts are not listed, see
-    :func:`is_readout`.
+    The bound of v is that of :mod:`snmem.quantization.reach`; sources that cannot spike are left out. Readouts are not
+    listed, see :func:`is_readout`.
     """
     found: dict[str, str] = {}
     todo = [p for p in network.neurons if not is_readout(p)]

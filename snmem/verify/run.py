@@ -14,19 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from .backends.base import BUILT_IN
-from .conformance.compare import Difference, differing
-from .conformance.explain import explain
-from .errors import BackendError, FileError, InputError, MissingDependencyError, NetworkError
-from .evidence import STEPS, Evidence, driving_input, is_readout, poisson, silent, unable_to_spike, why_no_verdict
-from .io.inputs import load_inputs
-from .io.spikes import SpikeFile, read_spikes, spikes_sha256, write_spikes
-from .network import Network
-from .simulation import backend_names, get_backend, simulate
-from .spikes import Recording, Spikes
-from .verify_report import BackendResult, GoldenResult, PopulationResult, QuantizedResult, Verdict, verify_tables
+from ..backends.base import BUILT_IN
+from ..conformance.compare import Difference, differing
+from ..conformance.explain import explain
+from ..errors import BackendError, FileError, InputError, MissingDependencyError, NetworkError
+from ..io.inputs import load_inputs
+from ..io.spikes import SpikeFile, read_spikes, spikes_sha256, write_spikes
+from ..network import Network
+from ..simulation import backend_names, get_backend, simulate
+from ..spikes import Recording, Spikes
+from ..stimuli import poisson
+from .evidence import STEPS, Evidence, driving_input, is_readout, silent, unable_to_spike, why_no_verdict
+from .report import BackendResult, GoldenResult, PopulationResult, QuantizedResult, Verdict
 
-__all__ = ["BASELINE", "Verdict", "poisson", "verify", "verify_tables"]
+__all__ = ["BASELINE", "verify"]
 
 #: Backend that all others of an arithmetic are compared with.
 BASELINE = {"float": "reference", "loihi": "loihi"}
@@ -213,7 +214,7 @@ def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str]]:
         if options:
             raise InputError(f"verify: {sorted(options)[0]!r} is an option for reading a file; leave it out")
         return source, []
-    from .nir_io import read_nir
+    from ..nir_io import read_nir
 
     choices: list[Any] = []
     return read_nir(source, report=choices.append, **options), [str(choice) for choice in choices]
@@ -278,7 +279,7 @@ def _simulate(run: _Run, name: str) -> tuple[Recording, Mapping[str, int]]:
     except BackendError:
         if all(q.delay for q in run.network.projections):
             raise
-        from .retime import retime
+        from ..retime import retime
 
         try:
             changed = retime(run.network)
@@ -313,7 +314,7 @@ def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None
     """How far the Loihi version is from the float network, and whether the runtimes of that arithmetic agree on it."""
     if run.network.arithmetic == "loihi":
         raise InputError("verify: the network is in Loihi fixed point already; leave quantize out")
-    from .quantization.grid import convert
+    from ..quantization.grid import convert
 
     try:
         made = convert(run.network.freeze())
