@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "snmem"
 #: Functions longer than 60 lines, and why.
 LONG = {
-    "backends/event_kernels.py:_run": "the compiled loop over steps; a call with its arrays costs more than a small step",
+    "backends/event_kernels.py:_run": "the compiled loop over steps",
     "backends/event_cells.py:step_cells": "two loops over one list, in registers",
     "backends/event_delivery.py:deliver_blocks": "one loop over synapses, with what it prefetches",
     "backends/event_delivery.py:deliver_cells": "one loop over synapses, with what it prefetches",
