@@ -95,6 +95,11 @@ def weight_matrix(owner: str, weights: Any) -> Weights:
     return matrix.lock(shared)
 
 
+def same_matrix(a: Any, b: Any) -> bool:
+    """Whether two CSR matrices have the same shape, synapses and weights."""
+    return a.shape == b.shape and all(np.array_equal(getattr(a, name), getattr(b, name)) for name in _PARTS[::-1])
+
+
 def _shared(matrix: Weights, weights: Any) -> set[str]:
     """Names of the arrays of ``matrix`` that may share memory with an array of ``weights``."""
     theirs = [value for value in vars(weights).values() if isinstance(value, np.ndarray)]
@@ -150,6 +155,14 @@ def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
         limits = f">= {low}" if high is None else f"in {low}..{high}"
         raise NetworkError(f"{what} must be a whole number {limits}, got {shown(value)}")
     return number
+
+
+def shape_of(owner: str, shape: Any) -> tuple[int, ...]:
+    """A size or shape as a tuple of ints; NetworkError unless they are positive whole numbers."""
+    given: tuple[Any, ...] = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
+    if not given or any(not isinstance(n, (int, np.integer)) or n < 1 for n in given):
+        raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shape!r}")
+    return tuple(map(int, given))
 
 
 def number(owner: str, value: Any) -> float:

@@ -15,20 +15,13 @@ import scipy.sparse as sp
 
 from ._digest import digest
 from ._text import LONGEST_NAME, listed, shortened
-from .description import Description, name_of, number, weight_matrix, whole
+from .description import Description, name_of, number, same_matrix, shape_of, weight_matrix, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
 from .plasticity import LearningRule
 
 #: Loihi's weight mantissa (sign included) and weight exponent.
 LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
-
-
-def _shape(owner: str, shape: int | Iterable[int]) -> tuple[int, ...]:
-    given: tuple[Any, ...] = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
-    if not given or any(not isinstance(n, (int, np.integer)) or n < 1 for n in given):
-        raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shape!r}")
-    return tuple(map(int, given))
 
 
 def _name(kind: str, name: object) -> str:
@@ -53,9 +46,9 @@ class Input(Description):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", _name("input", self.name))
-        object.__setattr__(self, "shape", _shape(f"input {self.name!r}", self.shape))
+        object.__setattr__(self, "shape", shape_of(f"input {self.name!r}", self.shape))
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of input lines."""
         return math.prod(self.shape)
@@ -87,7 +80,7 @@ class Population(Description):
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", _name("population", self.name))
         owner = f"population {self.name!r}"
-        object.__setattr__(self, "shape", _shape(owner, self.shape))
+        object.__setattr__(self, "shape", shape_of(owner, self.shape))
         if not isinstance(self.neuron, Neuron):
             raise NetworkError(f"{owner}: neuron must be a neuron such as LIF(), got {type(self.neuron).__name__}")
         self.neuron.check_size(owner, self.size)
@@ -96,7 +89,7 @@ class Population(Description):
         offset = whole(f"{owner}: clear_offset", self.clear_offset, 0, (self.clear_every or 1) - 1)
         object.__setattr__(self, "clear_offset", offset)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of neurons."""
         return math.prod(self.shape)
@@ -181,15 +174,9 @@ class Projection(Description):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):
             return NotImplemented
-        mine, theirs = self.weights, other.weights
         names = [f.name for f in fields(self) if f.name != "weights"]
-        return (
-            all(getattr(self, n) == getattr(other, n) for n in names)
-            and mine.shape == theirs.shape
-            and np.array_equal(mine.indptr, theirs.indptr)
-            and np.array_equal(mine.indices, theirs.indices)
-            and np.array_equal(mine.data, theirs.data)
-        )
+        same = all(getattr(self, n) == getattr(other, n) for n in names)
+        return same and (self.weights is other.weights or same_matrix(self.weights, other.weights))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -323,12 +310,12 @@ class Network(Description):
                 f"network: cycle without delay: {cycle}; give one of its projections a delay of at least 1 step"
             ) from None
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Input, ...]:
         """The inputs."""
         return tuple(p for p in self.populations if isinstance(p, Input))
 
-    @property
+    @cached_property
     def neurons(self) -> tuple[Population, ...]:
         """The populations that are not inputs."""
         return tuple(p for p in self.populations if isinstance(p, Population))
@@ -338,7 +325,7 @@ class Network(Description):
         """ "float" or "loihi"."""
         return self.neurons[0].neuron.arithmetic
 
-    @property
+    @cached_property
     def max_delay(self) -> int:
         """Longest delay in steps."""
         return max((q.delay for q in self.projections), default=0)

@@ -79,7 +79,7 @@ def text_recall(stored: Sequence[str], cues: Sequence[str], recalled: Sequence[s
 def recall_raster(recording: Recording, decision: int) -> Any:
     """Raster of one recall: every population over the steps, with the step ``decision`` of the hidden winners
     marked."""
-    names = [name for name, s in recording.spikes.items() if s.size > 1]
+    names = [name for name, s in recording.spikes.items() if s.size > 1] or list(recording.spikes)
     figure = _figure(9, 9)
     heights = [max(1.0, np.log10(recording.spikes[n].size)) for n in names]
     axes = figure.subplots(len(names), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]

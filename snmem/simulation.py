@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from .backends.base import Job, backend_names, get_backend
-from .errors import InputError
+from .arguments import as_inputs, as_network, as_record, positive
+from .backends.base import Job, backend_names, get_backend, make_recording
+from .errors import BackendError
 from .network import Network
 from .progress import LateBar, someone_watches
-from .spikes import Recording, Spikes
+from .spikes import Recording
+from .state import RunState, check_state
 
-__all__ = ["Job", "backend_names", "get_backend", "simulate", "simulate_batch"]
+__all__ = ["Job", "backend_names", "get_backend", "make_recording", "simulate", "simulate_batch"]
 
 
 def simulate(
     network: Network,
-    inputs: Mapping[str, Any] | None = None,
-    steps: int = 1,
+    inputs: Any = None,
+    steps: int | None = None,
     backend: str = "event",
     *,
     record: Iterable[str] = (),
     counters: bool = False,
-    state: Any = None,
+    state: RunState | None = None,
     progress: Callable[[int], None] | bool = True,
     threads: int = 1,
     exact: bool = True,
@@ -35,60 +36,77 @@ def simulate(
 
     Parameters
     ----------
-    inputs : input name -> spikes: a Spikes, a pair of vectors (step, neuron), or a 0/1 array (steps, neurons)
-        (fewer steps than simulated: silence follows). Inputs left out are silent.
-    backend : a name of ``backend_names()``: those of snmem and registered ones.
-    record : traces to keep, such as "hidden.v"; each costs steps x neurons x 8 bytes.
-    counters : also count updated and changed neurons (needed for the bill).
-    state : ``Recording.state`` of an earlier run to continue; step numbers then go on counting for timed clears.
-    progress : function called now and then with the number of steps done; True: in a terminal or notebook, a bar
-        for what takes longer than two seconds; False: nothing.
-    threads : how many the event engines (backends "event", "loihi") may use, for networks of thousands of neurons;
-        results are the same bits for any number. Plastic networks and other backends use one.
-    exact : False lets the event engine take n steps of a neuron without input at once, u = alpha**n * u and v alike,
-        where it runs a large population neuron by neuron. u and v then differ from stepping by rounding, about 1e-16
-        of what came in at each step; ``Recording.exact`` tells whether no spike can differ for that. Faster where
-        inputs are rare (docs: "How fast is it"); other backends, recording and counting step exactly all the same.
+    network : Network
+        Or a result that holds one, such as that of :func:`snmem.quantize`.
+    inputs : mapping
+        Input name -> spikes: a Spikes, a tuple (step, neuron) of event vectors, a dict of them, or a 0/1 array or scipy
+        sparse matrix of shape (steps, neurons) or (steps, *shape of the input). Inputs left out are silent, and
+        silence follows after the last step of an array. The spikes alone do where the network has one input.
+    steps : int
+        Steps to simulate; by default those of the longest input.
+    backend : str
+        A name of ``backend_names()``: those of snmem and registered ones.
+    record : iterable of str
+        Traces to keep, such as "hidden.v"; each costs steps x neurons x 8 bytes.
+    counters : bool
+        Also count updated and changed neurons (needed for the bill).
+    state : RunState
+        ``Recording.state`` of an earlier run of this network, to continue it; step numbers then go on counting for
+        timed clears.
+    progress : function or bool
+        Called now and then with the number of steps done; True: in a terminal or notebook, a bar for what takes longer
+        than two seconds; False: nothing.
+    threads : int
+        How many the event engines (backends "event", "loihi") may use, for networks of thousands of neurons; results
+        are the same bits for any number. Plastic networks and other backends use one.
+    exact : bool
+        False lets the event engine take n steps of a neuron without input at once, u = alpha**n * u and v alike, where
+        it runs a large population neuron by neuron. u and v then differ from stepping by rounding, about 1e-16 of what
+        came in at each step; ``Recording.exact`` tells whether no spike can differ for that. Faster where inputs are
+        rare (docs: "How fast is it"); other backends, recording and counting step exactly all the same.
 
     Raises
     ------
     InputError
-        for unknown inputs or traces, events out of range.    BackendError : if the backend cannot run the network.
+        for unknown inputs or traces, events out of range, a state of another network or backend, and traces that do
+        not fit into memory.
+    BackendError
+        if the backend cannot run the network.
     Interrupted
         on Ctrl-C (a KeyboardInterrupt; event engines): its ``recording`` holds what was recorded so far.
     """
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise InputError(f"simulate: steps must be a whole number >= 1, got {steps!r}")
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise InputError(f"simulate: threads must be a whole number >= 1, got {threads!r}")
-    given = dict(inputs or {})
-    known = {p.name: p for p in network.inputs}
-    for name in given:
-        if name not in known:
-            raise InputError(f"simulate: the network has no input {name!r}; it has {', '.join(known) or 'none'}")
-    spikes = {name: _as_spikes(name, given.get(name, ((), ())), int(steps), p.size) for name, p in known.items()}
-    record = (record,) if isinstance(record, str) else tuple(record)
-    populations = [p.name for p in network.neurons]
-    variables = {f"{p.name}.{variable}" for p in network.neurons for variable in p.neuron.variables}
-    for name in record:
-        if name not in variables:
-            raise InputError(
-                f'simulate: cannot record {name!r}; write "population.u" or ".v" with one of {populations}'
-            )
+    network = as_network(network, "simulate")
+    spikes, length = as_inputs(network, inputs, steps)
+    names = as_record(network, record, length)
     run = get_backend(backend)
-    job = Job(network, spikes, int(steps), record, counters, state, None, int(threads), bool(exact))
+    data, start = check_state(network, state, run)
+    job = Job(
+        network, spikes, length, names, counters, data, None, positive("simulate: threads", threads), bool(exact), start
+    )
     if callable(progress):
-        return run(replace(job, progress=progress))
+        return _identified(run(replace(job, progress=progress)), job, backend)
     if not progress or not someone_watches():
-        return run(job)
-    with LateBar(int(steps), f"{backend}: {steps:,} steps") as bar:
-        return run(replace(job, progress=bar))
+        return _identified(run(job), job, backend)
+    with LateBar(length, f"{backend}: {length:,} steps") as bar:
+        return _identified(run(replace(job, progress=bar)), job, backend)
+
+
+def _identified(recording: Any, job: Job, backend: str) -> Recording:
+    """The recording with the network, step and state that a backend which makes its own may have left out."""
+    if not isinstance(recording, Recording):
+        raise BackendError(f"backend {backend!r}: returned a {type(recording).__name__}, expected a Recording")
+    changes: dict[str, Any] = {}
+    if recording.network is None:
+        changes = {"network": job.network, "dt": job.network.dt, "start": job.start}
+    if not isinstance(recording.state, RunState):
+        changes["state"] = RunState(job.network, backend, job.start + recording.steps, recording.state)
+    return replace(recording, **changes) if changes else recording
 
 
 def simulate_batch(
     network: Network,
-    samples: Iterable[Mapping[str, Any]],
-    steps: int,
+    samples: Iterable[Any],
+    steps: int | None = None,
     backend: str = "event",
     *,
     threads: int = 1,
@@ -98,36 +116,36 @@ def simulate_batch(
 
     Parameters
     ----------
-    samples : the ``inputs`` of each sample.    steps : length of each sample.
-    threads : samples that run at the same time, each on one thread.
-    options : ``record``, ``counters``, ``exact`` of :func:`simulate`; no bar is shown unless ``progress`` asks for it.
+    network : Network
+        As for :func:`simulate`.
+    samples : iterable
+        The ``inputs`` of each sample.
+    steps : int
+        Length of each sample; by default that of its longest input.
+    backend : str
+        As for :func:`simulate`.
+    threads : int
+        Samples that run at the same time, each on one thread.
+    options :
+        ``record``, ``counters``, ``exact`` of :func:`simulate`; no bar is shown unless ``progress`` asks for it.
 
     Raises
     ------
     InputError, BackendError
         as :func:`simulate`.
     """
+    network, threads = as_network(network, "simulate_batch"), positive("simulate_batch: threads", threads)
     if not (samples := list(samples)):
         return []
     options = {"progress": False} | options
+
+    def one(sample: Any) -> Recording:
+        return simulate(network, sample, steps, backend, **options)
+
     first, *others = samples
-    recordings = [simulate(network, first, steps, backend, **options)]  # compiles the network for the others
+    recordings = [one(first)]  # compiles the network for the others
     if threads == 1 or not others:
-        return recordings + [simulate(network, x, steps, backend, **options) for x in others]
+        return recordings + [one(sample) for sample in others]
+    contexts = [copy_context() for _ in others]  # a LavaSession around this call serves the threads too
     with ThreadPoolExecutor(threads) as pool:
-        return recordings + list(pool.map(lambda x: simulate(network, x, steps, backend, **options), others))
-
-
-def _as_spikes(name: str, value: Any, steps: int, size: int) -> Spikes:
-    owner = f"input {name!r}"
-    if isinstance(value, Spikes):
-        spikes = value
-    elif isinstance(value, tuple) and len(value) == 2:
-        return Spikes.from_events(*value, steps=steps, size=size, name=owner)
-    else:
-        spikes = Spikes.from_raster(value, name=owner)
-    if spikes.size != size:
-        raise InputError(f"{owner}: spikes are for {spikes.size} neurons, the input has {size}")
-    if len(spikes) and spikes.step[-1] >= steps:
-        raise InputError(f"{owner}: last spike is in step {spikes.step[-1]}, but the run has only {steps} steps")
-    return Spikes(spikes.step, spikes.neuron, steps, size)
+        return recordings + list(pool.map(lambda context, sample: context.run(one, sample), contexts, others))

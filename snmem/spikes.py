@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 
-from .errors import InputError
+from ._text import unique
+from .description import same_matrix
+from .errors import InputError, MissingDependencyError, UnknownNameError
+from .io.reading import one_line, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +23,17 @@ class Spikes:
 
     Attributes
     ----------
-    step, neuron : int64 vectors of equal length; steps count from 0.
-    steps : length of the record in steps.    size : number of neurons.
+    step, neuron : int64 vectors of equal length
+        Steps count from 0. :meth:`from_events` sorts events of any order.
+    steps : int
+        Length of the record in steps.
+    size : int
+        Number of neurons.
+
+    Raises
+    ------
+    InputError
+        for events that are not sorted, repeated, fractional or out of range.
     """
 
     step: NDArray[np.int64]
@@ -27,34 +41,58 @@ class Spikes:
     steps: int
     size: int
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "size"):
+            object.__setattr__(self, name, _count(f"spikes: {name}", getattr(self, name)))
+        step, neuron = _events(self.step, self.neuron, self.steps, self.size, "spikes")
+        if (np.diff(step) < 0).any() or ((np.diff(step) == 0) & (np.diff(neuron) <= 0)).any():
+            raise InputError(
+                "spikes: events are not sorted by step, then neuron, or come twice; use Spikes.from_events to sort them"
+            )
+        object.__setattr__(self, "step", step)
+        object.__setattr__(self, "neuron", neuron)
+
+    @classmethod
+    def trusted(cls, step: NDArray[np.int64], neuron: NDArray[np.int64], steps: int, size: int) -> Spikes:
+        """Spikes of events that are known to be sorted and in range, as a backend makes them; nothing is checked."""
+        made = object.__new__(cls)
+        made.__dict__.update(step=step, neuron=neuron, steps=steps, size=size)
+        return made
+
     @classmethod
     def from_events(cls, step: ArrayLike, neuron: ArrayLike, steps: int, size: int, name: str = "spikes") -> Spikes:
         """Sort and check events; raises InputError for negative, fractional or out-of-range ones and repeats."""
-        step, neuron = (_whole(x, f"{name}: {what}") for x, what in ((step, "steps"), (neuron, "neurons")))
-        if step.shape != neuron.shape:
-            raise InputError(f"{name}: {step.size} steps but {neuron.size} neurons; give one of each per spike")
-        for values, limit, what in ((step, steps, "step"), (neuron, size, "neuron")):
-            bad = (values < 0) | (values >= limit)
-            if bad.any():
-                raise InputError(f"{name}: {what} {values[bad][0]} is outside 0..{limit - 1}")
+        steps, size = _count(f"{name}: steps", steps), _count(f"{name}: size", size)
+        step, neuron = _events(step, neuron, steps, size, name)
         order = np.lexsort((neuron, step))
         step, neuron = step[order], neuron[order]
         twice = (np.diff(step) == 0) & (np.diff(neuron) == 0)
         if twice.any():
             i = int(np.flatnonzero(twice)[0])
             raise InputError(f"{name}: neuron {neuron[i]} spikes twice in step {step[i]}; a neuron spikes once a step")
-        return cls(step, neuron, int(steps), int(size))
+        return cls.trusted(step, neuron, steps, size)
 
     @classmethod
-    def from_raster(cls, raster: ArrayLike, name: str = "spikes") -> Spikes:
-        """From a (steps, neurons) array; every nonzero entry is one spike, entries must be 0 or 1."""
-        array = np.asarray(raster)
+    def from_raster(cls, raster: Any, name: str = "spikes") -> Spikes:
+        """From an array or scipy sparse matrix (steps, neurons); entries of 1 are spikes, all others must be 0."""
+        if issparse(raster):
+            return cls._from_sparse(raster, name)
+        array = _array(raster, name)
         if array.ndim != 2:
             raise InputError(f"{name}: a raster has shape (steps, neurons), got {array.shape}")
-        if not np.isin(array, (0, 1)).all():
-            raise InputError(f"{name}: a raster holds 0 and 1 only; put graded values into weights or biases")
+        _check_bits(array, name)
         step, neuron = np.nonzero(array)
-        return cls(step.astype(np.int64), neuron.astype(np.int64), *map(int, array.shape))
+        return cls.trusted(step.astype(np.int64), neuron.astype(np.int64), *map(int, array.shape))
+
+    @classmethod
+    def _from_sparse(cls, raster: Any, name: str) -> Spikes:
+        if raster.ndim != 2:
+            raise InputError(f"{name}: a raster has shape (steps, neurons), got {raster.shape}")
+        coo = raster.tocoo(copy=True)
+        coo.sum_duplicates()
+        _check_bits(coo.data, name)
+        spiking = coo.data != 0
+        return cls.from_events(coo.row[spiking], coo.col[spiking], *map(int, coo.shape), name=name)
 
     def __len__(self) -> int:
         return len(self.step)
@@ -80,7 +118,7 @@ class Spikes:
     def between(self, start: int, stop: int) -> Spikes:
         """Spikes of steps start .. stop-1, with steps counted from start."""
         low, high = np.searchsorted(self.step, (start, stop))
-        return Spikes(self.step[low:high] - start, self.neuron[low:high], stop - start, self.size)
+        return Spikes.trusted(self.step[low:high] - start, self.neuron[low:high], stop - start, self.size)
 
     def differing(self, other: Spikes) -> tuple[int, int | None]:
         """Number of (step, neuron) cells in which two records differ, and the first such step."""
@@ -93,13 +131,47 @@ class Spikes:
         return len(cells), int(cells[0] // self.size) if len(cells) else None
 
 
-def _whole(values: ArrayLike, what: str) -> NDArray[np.int64]:
-    array = np.asarray(values).reshape(-1)
+def _count(what: str, value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise InputError(f"{what} must be a whole number >= 0, got {shown(value)}")
+    return int(value)
+
+
+def _array(values: Any, what: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that carry a gradient
+        raise InputError(f"{what}: is no array of numbers ({one_line(error)})") from None
+
+
+def _check_bits(values: NDArray[Any], name: str) -> None:
+    if values.dtype.kind != "b" and (values.dtype.kind not in "iuf" or not np.isin(values, (0, 1)).all()):
+        raise InputError(f"{name}: a raster holds 0 and 1 only; put graded values into weights or biases")
+
+
+def _events(step: Any, neuron: Any, steps: int, size: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Steps and neurons of events as int64 vectors of one length and in range."""
+    step, neuron = (whole_numbers(x, f"{name}: {what}") for x, what in ((step, "steps"), (neuron, "neurons")))
+    if step.shape != neuron.shape:
+        raise InputError(f"{name}: {step.size} steps but {neuron.size} neurons; give one of each per spike")
+    for values, limit, what in ((step, steps, "step"), (neuron, size, "neuron")):
+        bad = (values < 0) | (values >= limit)
+        if bad.any():
+            raise InputError(f"{name}: {what} {values[bad][0]} is outside 0..{limit - 1}")
+    return step, neuron
+
+
+def whole_numbers(values: Any, what: str) -> NDArray[np.int64]:
+    """``values`` as an int64 vector; InputError names ``what`` must be whole numbers."""
+    array = _array(values, what).reshape(-1)
     if array.size == 0:
         return np.zeros(0, np.int64)
-    if array.dtype.kind not in "iub" and not (array.dtype.kind == "f" and (array == np.floor(array)).all()):
+    whole = array.dtype.kind in "iub" or (
+        array.dtype.kind == "f" and np.isfinite(array).all() and not (array % 1).any()
+    )
+    if not whole:
         raise InputError(f"{what} must be whole numbers")
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -122,21 +194,69 @@ class Counters:
     weight_updates: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+class Named(dict[str, Any]):
+    """A dict whose KeyError names the keys there are.
+
+    Parameters
+    ----------
+    what : str
+        What is looked up, for the message.
+    items : mapping
+        Its contents.
+    """
+
+    def __init__(self, what: str, items: Mapping[str, Any]) -> None:
+        super().__init__(items)
+        self.what = what
+
+    def __missing__(self, key: object) -> Any:
+        raise UnknownNameError(self.what, key, self)
+
+    def __reduce__(self) -> Any:
+        return Named, (self.what, dict(self))
+
+
+#: Fields of a Recording that are looked up by name, and what an error says of a name that is not there.
+_LOOKED_UP = {
+    "spikes": "recording: no spikes of population",
+    "traces": 'recording: no trace (simulate(..., record="population.v") keeps one)',
+    "weights": "recording: no learned weights of projection",
+}
+
+
+@dataclass(frozen=True, eq=False)
 class Recording:
     """What :func:`snmem.simulate` returns.
 
+    Recordings are equal if they are of equal networks from the same step on, and hold the same spikes, traces, counters
+    and learned weights, whatever backend made them.
+
     Attributes
     ----------
-    backend : name of the backend.    steps : steps simulated.
-    spikes : population name -> Spikes (input populations included).
-    traces : "population.u" or "population.v" -> array (steps, neurons), after reset.
-    counters : Counters.
-    weights : projection name -> CSR array (post, pre) after the run, for plastic projections.
-    state : opaque value to pass to the next ``simulate`` call to go on where this run ended, or None.
-    exact : whether the spikes are shown to be those of stepping. False only after ``simulate(exact=False)``: if some v
+    backend : str
+        Name of the backend.
+    steps : int
+        Steps simulated.
+    spikes : mapping
+        Population name -> Spikes (input populations included); steps count from the start of this run.
+    traces : mapping
+        "population.u" or "population.v" -> array (steps, neurons), after reset.
+    counters : Counters
+        Counts for the bill.
+    weights : mapping
+        Projection name -> CSR array (post, pre) after the run, for plastic projections.
+    state : RunState
+        To pass to the next ``simulate`` call to go on where this run ended.
+    exact : bool
+        Whether the spikes are shown to be those of stepping. False only after ``simulate(exact=False)``: if some v
         came nearer to theta than rounding may move it, if a population that had been taken through many steps at once
         was stepped again, or if the run went on from such a state.
+    dt : float or None
+        Duration of a step in seconds, that of the network.
+    start : int
+        Number of the first step: 0, or where the run went on.
+    network : Network, str or None
+        The network that was simulated; after unpickling without a state, its digest.
     """
 
     backend: str
@@ -147,33 +267,87 @@ class Recording:
     weights: Mapping[str, Any] = field(default_factory=dict)
     state: Any = None
     exact: bool = True
+    dt: float | None = None
+    start: int = 0
+    network: Any = None
+
+    def __post_init__(self) -> None:
+        for name, what in _LOOKED_UP.items():
+            if type(getattr(self, name)) is not Named:
+                object.__setattr__(self, name, Named(what, getattr(self, name)))
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the network that was simulated, None if it is not known."""
+        return self.network if self.network is None or isinstance(self.network, str) else self.network.digest()
+
+    @property
+    def time(self) -> NDArray[np.float64]:
+        """When each step begins, in seconds from step 0 of the first run."""
+        return np.asarray((self.start + np.arange(self.steps)) * (self.dt or 1e-3), np.float64)
+
+    def is_of(self, network: Any) -> bool:
+        """Whether the recording is of this network; None known of it counts as yes if populations fit."""
+        if self.network is None:
+            sizes = {name: s.size for name, s in self.spikes.items()}
+            return sizes == {p.name: p.size for p in network.populations}
+        return self.network is network or self.digest == network.digest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = getattr(self.state, "network", None) is self.network  # the state needs the network, not its digest
+        return self.__dict__ if kept else self.__dict__ | {"network": self.digest}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recording):
+            return NotImplemented
+        return (
+            (self.start, self.steps, self.spikes, self.counters)
+            == (other.start, other.steps, other.spikes, other.counters)
+            and (self.network is other.network or self.digest == other.digest)
+            and _same(self.traces, other.traces, partial(np.array_equal, equal_nan=True))
+            and _same(self.weights, other.weights, same_matrix)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def to_xarray(self) -> Any:
-        """Traces and dense rasters as one xarray.Dataset with dimensions ``step`` and ``<population>``."""
+        """Traces and dense rasters as one xarray.Dataset with dimensions ``step`` and ``<population>``.
+
+        A population whose name the dataset uses otherwise, such as "step", has the dimension ``<population>.neuron``.
+        """
         import xarray as xr
 
-        data = {name: (("step", name.rsplit(".", 1)[0]), trace) for name, trace in self.traces.items()}
-        data |= {f"{name}.spikes": (("step", name), s.raster()) for name, s in self.spikes.items()}
-        return xr.Dataset(data, attrs={"backend": self.backend})
+        taken = {"step", *self.traces, *(f"{name}.spikes" for name in self.spikes)}
+        dims = {n: unique(f"{n}.neuron", taken | set(self.spikes)) if n in taken else n for n in self.spikes}
+        data = {name: (("step", dims[name.rsplit(".", 1)[0]]), trace) for name, trace in self.traces.items()}
+        data |= {f"{name}.spikes": (("step", dims[name]), s.raster()) for name, s in self.spikes.items()}
+        return xr.Dataset(data, attrs={"backend": self.backend, "dt": self.dt or 1e-3, "start": self.start})
 
-    def to_neo(self, dt: float = 1e-3) -> Any:
-        """Spikes as a neo.Block, one SpikeTrain a neuron, times in seconds (needs the package ``neo``)."""
+    def to_neo(self, dt: float | None = None) -> Any:
+        """Spikes as a neo.Block, one SpikeTrain a neuron, times in seconds (needs the package ``neo``).
+
+        ``dt``: seconds of a step; by default the network's.
+        """
         try:
             import neo
         except ImportError:
-            from .errors import MissingDependencyError
-
             raise MissingDependencyError("Recording.to_neo: package 'neo' is absent; pip install neo") from None
+        dt = dt or self.dt or 1e-3
+        begin, end = self.start * dt, (self.start + self.steps) * dt
         block = neo.Block(name="snmem")
         for name, s in self.spikes.items():
             segment = neo.Segment(name=name)
             order = np.argsort(s.neuron, kind="stable")
-            trains = np.split(s.step[order], np.cumsum(s.counts())[:-1])
+            trains = np.split((s.step[order] + self.start) * dt, np.cumsum(s.counts())[:-1])
             segment.spiketrains.extend(
-                neo.SpikeTrain(t * dt, units="s", t_stop=self.steps * dt, neuron=i) for i, t in enumerate(trains)
+                neo.SpikeTrain(t, units="s", t_start=begin, t_stop=end, neuron=i) for i, t in enumerate(trains)
             )
             block.segments.append(segment)
         return block
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any], same: Callable[[Any, Any], bool]) -> bool:
+    return a.keys() == b.keys() and all(same(value, b[name]) for name, value in a.items())
 
 
 class Interrupted(KeyboardInterrupt):
@@ -182,3 +356,6 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, recording: Recording) -> None:
         super().__init__(f"interrupted after {recording.steps} steps")
         self.recording = recording
+
+    def __reduce__(self) -> Any:
+        return Interrupted, (self.recording,)

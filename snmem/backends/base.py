@@ -19,6 +19,7 @@ from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes
+from ..state import RunState
 from .features import refused_feature
 
 #: Entry-point group under which other packages register a Backend, or a function of a Job.
@@ -59,13 +60,15 @@ class Job:
     counters : bool
         Whether to count updated and changed neurons too.
     state : object
-        ``Recording.state`` to go on from, or None.
+        What the backend gave :func:`make_recording` at the end of the run to go on from, or None.
     progress : callable or None
         Called with the number of steps done.
     threads : int
         How many may be used.
     exact : bool
         Whether the last bit counts.
+    start : int
+        Number of the first step: 0, unless the run goes on from a state.
     """
 
     network: Network
@@ -77,6 +80,7 @@ class Job:
     progress: Callable[[int], None] | None = None
     threads: int = 1
     exact: bool = True
+    start: int = 0
 
     def traces(self) -> list[tuple[str, str]]:
         """``record`` split into (population, variable)."""
@@ -99,6 +103,8 @@ class Backend:
         Exact types of learning rules; None: any rule that defines its step.
     without : iterable of str
         Features (:data:`snmem.backends.features.FEATURES`) that it does not run although it runs the neurons and rules.
+    states : tuple of str, or None
+        Backends from whose states it goes on; None: from those of its own runs; empty: from none.
     precision : str
         "float64" or "float32": rounding of its floating-point numbers.
     on_request : str
@@ -110,6 +116,7 @@ class Backend:
     neurons: Any = (LIF, LoihiLIF)
     rules: Any = (Instar, Outstar, SumOfProducts)
     without: Any = ()
+    states: tuple[str, ...] | None = None
     precision: str = "float64"
     on_request: str = ""
     #: How each declared type is run, where a file of its own says so (see :meth:`implements`).
@@ -120,6 +127,8 @@ class Backend:
             types = getattr(self, kind)
             setattr(self, kind, types if types is None else set(types))
         self.without = frozenset(self.without)
+        if self.states is None:
+            self.states = (self.name,)
 
     @property
     def arithmetics(self) -> frozenset[str]:
@@ -217,7 +226,10 @@ def make_recording(
     weights: Mapping[str, Any] | None = None,
     state: Any = None,
 ) -> Recording:
-    """A backend's results as a Recording; spikes and synaptic events are counted here, the same way for all."""
+    """A backend's results as a Recording; spikes and synaptic events are counted here, the same way for all.
+
+    ``state`` is what ``Job.state`` will hold when a run goes on from here; None if the backend cannot go on.
+    """
     network = job.network
     counters = Counters(
         spikes={name: len(s) for name, s in spikes.items()},
@@ -227,4 +239,15 @@ def make_recording(
         changed=changed if job.counters else None,
         weight_updates=weight_updates or {},
     )
-    return Recording(backend, job.steps, spikes, traces, counters, weights or {}, state)
+    return Recording(
+        backend=backend,
+        steps=job.steps,
+        spikes=spikes,
+        traces=traces,
+        counters=counters,
+        weights=weights or {},
+        state=state if isinstance(state, RunState) else RunState(network, backend, job.start + job.steps, state),
+        dt=network.dt,
+        start=job.start,
+        network=network,
+    )

@@ -357,4 +357,4 @@ for _name, _run, _why in (
     ("brian2_cython", run_cython, _SLOW),
     ("brian2_cpp", run_cpp, _SLOW),
 ):
-    register_backend(Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar), on_request=_why))
+    register_backend(Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar), states=(), on_request=_why))

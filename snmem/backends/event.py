@@ -43,8 +43,6 @@ def _start(job: Job, made: Layout) -> EventState:
         raise InputError(
             f"simulate: state is a {type(state).__name__}, expected Recording.state of an event-engine run"
         )
-    if state.network is not job.network and state.network != job.network:
-        raise InputError("simulate: state belongs to another network; start without it or use the same network")
     fresh, given = made.fresh().arrays, state.arrays
     if given.weight is None:
         given = given._replace(weight=made.weight)
@@ -126,7 +124,7 @@ def run(job: Job) -> Recording:
     recording = _recording(job, made, final, state, spikes, out[:steps], start.step)
     recording = replace(recording, exact=start.exact and team.modes.certain)
     if stopped:
-        raise Interrupted(replace(recording, state=None))
+        raise Interrupted(replace(recording, state=replace(recording.state, data=None)))
     return recording
 
 
@@ -333,7 +331,7 @@ def _recording(
             neuron = neuron - made.first[made.index[p.name]]
             mine = np.flatnonzero(neuron.view(np.uint64) < p.size)  # as unsigned numbers, those below 0 are large
             neuron, step = neuron.take(mine), step.take(mine)
-        spikes[p.name] = Spikes(step - offset if offset else step, neuron, job.steps, p.size)
+        spikes[p.name] = Spikes.trusted(step - offset if offset else step, neuron, job.steps, p.size)
     kind = np.float64 if network.arithmetic == "float" else np.int64
     columns = np.cumsum([network[pop].size for pop, _ in job.traces()])[:-1]
     traces = dict(zip(job.record, np.split(out, columns, axis=1), strict=True)) if job.record else {}

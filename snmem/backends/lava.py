@@ -133,10 +133,10 @@ def _spikes(job: Job, plan: Plan, result: Result) -> dict[str, Spikes]:
         process, first, size = plan.places[p.name]
         local = neuron - (starts[process] + first)
         mine = (local >= 0) & (local < size)
-        out[p.name] = Spikes(step[mine], local[mine], job.steps, size)
+        out[p.name] = Spikes.trusted(step[mine], local[mine], job.steps, size)
     return {p.name: out[p.name] for p in job.network.populations}
 
 
 _REFUSED = ("subtract", "v_reset", "delay_0")
-register_backend(Backend("lava_float", run_float, neurons=(LIF,), without=_REFUSED))
-register_backend(Backend("lava_fixed", run_fixed, neurons=(LoihiLIF,), without=_REFUSED))
+register_backend(Backend("lava_float", run_float, neurons=(LIF,), without=_REFUSED, states=()))
+register_backend(Backend("lava_fixed", run_fixed, neurons=(LoihiLIF,), without=_REFUSED, states=()))

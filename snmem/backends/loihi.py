@@ -28,4 +28,4 @@ def run(job: Job) -> Recording:
     return replace(event.run(job), backend="loihi")
 
 
-register_backend(Backend("loihi", run, neurons=(LoihiLIF,), rules=(SumOfProducts,)))
+register_backend(Backend("loihi", run, neurons=(LoihiLIF,), rules=(SumOfProducts,), states=("event", "reference")))

@@ -20,6 +20,7 @@ from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
 from ..plasticity import RuleSpikes
 from ..spikes import Recording, Spikes
+from ..state import RunState
 from .base import Backend, Job, make_recording, register_backend
 
 
@@ -71,6 +72,11 @@ def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State
 def _no_current(p: Population) -> dict[str, Any]:
     kind = np.float64 if p.neuron.arithmetic == "float" else np.int64
     return {receptor: np.zeros(p.size, kind) for receptor in p.neuron.receptors}
+
+
+def start_at(network: Network, v: Mapping[str, Any]) -> RunState:
+    """The state before step 0 with membrane potentials ``v`` by population name, for ``simulate(state=...)``."""
+    return RunState(network, "reference", 0, initial_state(network, v))
 
 
 def _deliver(q: Any, matrix: Any, spiking: Any, current: Any) -> None:
@@ -168,7 +174,7 @@ def run(job: Job) -> Recording:
 
 def _events(rows: list[Any], steps: int, size: int) -> Spikes:
     step = np.repeat(np.arange(steps), [len(r) for r in rows])
-    return Spikes(step, np.concatenate(rows).astype(np.int64), steps, size)
+    return Spikes.trusted(step, np.concatenate(rows).astype(np.int64), steps, size)
 
 
 register_backend(Backend("reference", run, neurons=None, rules=None))

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import as_network
 from ..errors import InputError
 from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
 from ..spikes import Recording
+from ..state import check_recording
 from .chip import Chip, load_chip
 from .counting.activity import Activity, traces_needed
 from .counting.meter import Meter
@@ -242,9 +244,11 @@ def bill(
     Raises
     ------
     InputError
-        for a recording without counters, a network that does not fit, unknown formats, or a chip without public
-        energy per synaptic event.
+        for a recording of another network, or without counters, a network that does not fit, unknown formats, or a
+        chip without public energy per synaptic event.
     """
+    network = as_network(network, "bill")
+    check_recording(network, recording, "bill")
     order = prepare(network, chip, placement, synapses, step_time, items, limits)
     if updated not in ("counted", "all"):
         raise InputError(f'bill: updated must be "counted" or "all", got {updated!r}')
@@ -255,7 +259,7 @@ def bill(
     if updated == "all":
         totals = Totals(counts.accessed, counts.changed, counts.weight_updates)
         meter.add(recording.spikes, recording.steps)
-    elif all(name in recording.traces for name in traces_needed(network)):
+    elif recording.start == 0 and all(name in recording.traces for name in traces_needed(network)):
         active = Activity(network).chunk(recording.spikes, recording.traces, recording.steps)
         totals = Totals(active.updated, active.changed, counts.weight_updates)
         meter.add(recording.spikes, recording.steps, active.neurons, changes=active.changes)
@@ -273,7 +277,7 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
     network, chip, placement = order.network, order.chip, order.placement
     counts = counters(network, meter, totals)
     lines, unpriced = price(chip, meter, order.formats, counts)
-    dynamic = dict.fromkeys(UNITS, 0.0)
+    dynamic: dict[str, float] = dict.fromkeys(UNITS, 0.0)
     for line in lines:
         dynamic[line.unit] += line.joules or 0.0
     dynamic["total"] = sum(dynamic.values())

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import as_network
 from ..errors import InputError
 from ..network import Network
 from ..simulation import simulate
@@ -50,6 +51,7 @@ def measure(
     InputError
         for what :func:`snmem.simulate` and :func:`snmem.cost.bill` refuse.
     """
+    network = as_network(network, "measure")
     order = prepare(network, chip, placement, synapses, step_time, items, limits)
     meter = Meter(network, order.placement, order.chip, order.formats, detailed, per_step)
     return make_bill(order, meter, run_metered([meter], inputs, steps, backend, updated, progress))

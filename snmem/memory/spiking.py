@@ -36,6 +36,7 @@ from ..neurons import LIF
 from ..plasticity import Instar, Outstar
 from ..simulation import simulate
 from ..spikes import Recording
+from ..state import check_populations
 from .base import MEMORIES
 from .config import KWinnerConfig
 from .kwinner import KWinnerMemory
@@ -297,7 +298,19 @@ class SpikingKWinnerMemory:
         return simulate(self.recall_network, inputs, steps, backend, **options)
 
     def read(self, recording: Recording, population: str = "visible.winners") -> NDArray[np.bool_]:
-        """The volley of a winners population in each presentation of a recall recording, bool (n, neurons)."""
+        """The volley of a winners population in each presentation of a recall recording, bool (n, neurons).
+
+        Raises
+        ------
+        InputError
+            for a recording of another network, or one that begins within a presentation.
+        """
+        check_populations(self.recall_network, recording, "read")
+        if recording.start % self.recalling.period:
+            raise InputError(
+                f"read: the recording begins at step {recording.start}, within a presentation of "
+                f"{self.recalling.period} steps; pass one that begins with a presentation"
+            )
         step = self.recalling.latency if population.startswith("visible") else self.kwta.latency
         spikes = recording.spikes[population]
         out = np.zeros((recording.steps // self.recalling.period, spikes.size), bool)

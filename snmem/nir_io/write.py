@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import scipy.sparse as sp
 
+from ..arguments import as_network
 from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
@@ -36,7 +37,8 @@ def write_nir(
 
     Parameters
     ----------
-    network : what to write. Loihi networks and plasticity are kept in the metadata; NIR itself cannot say them.
+    network : what to write, or a result that holds a network (``quantize``). Loihi networks and plasticity are
+        kept in the metadata; NIR itself cannot say them.
     path : the file; written under a temporary name and put in place when complete.
     max_dense : weight matrices with more entries become SparseLinear nodes (CSR), which other readers refuse by name.
     delay_nodes : write Delay nodes. Without, delays are kept in the metadata only, and readers that ignore these take
@@ -51,6 +53,7 @@ def write_nir(
     FileError
         if the file cannot be written.
     """
+    network = as_network(network, "write_nir")
     with replace_file(path, "w+b") as draft, h5py.File(draft, "w") as file:
         return _write(file, network, layout_of(network, delay_nodes), max_dense)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backends.reference import initial_state
+from ...backends.reference import start_at
 from ...cost.mapping.limits import CHIPS, check_limits, core_table
 from ...errors import BackendError, InputError
 from ...network import Network, Population
@@ -180,7 +180,7 @@ def aligned(
     total = steps + max(late.values())
     given = {p.name: _events(inputs.get(p.name)) for p in network.inputs}
     if any(map(np.any, start.values())):  # only the reference begins at any v
-        run = simulate(network, given, total, "reference", state=initial_state(network, start))
+        run = simulate(network, given, total, "reference", state=start_at(network, start))
     else:
         run = simulate(network, given, total, "loihi" if network.arithmetic == "loihi" else "event")
     return {name: s.between(late[name], late[name] + steps) for name, s in run.spikes.items()}, run.weights
