@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -200,3 +201,14 @@ class Description:
             elif isinstance(value, Weights):
                 value.lock()
             object.__setattr__(self, name, value)
+
+
+class LearnsInPlace:
+    """What learns by changing its arrays: copies share none with it, and unpickled arrays are its own and writable."""
+
+    def __copy__(self) -> Self:
+        return deepcopy(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            self.__dict__[name] = np.array(value, subok=False) if isinstance(value, np.ndarray) else value

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..description import LearnsInPlace
 from .config import AttentionConfig
 
 
-class FastWeightAttention:
+class FastWeightAttention(LearnsInPlace):
     r"""Binary keys and values in fast weights F_K (hidden, keys) and F_V (values, hidden), all 0 at first.
 
     Item (key, value): unit :math:`j = \arg\max(F_K\,\text{key} + b)` is taken over, where b is the drive of unused

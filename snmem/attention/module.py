@@ -19,6 +19,7 @@ try:
     snn: Any = import_module("snntorch")
 except ImportError:
     raise MissingDependencyError("SpikingAttention: a package is absent; pip install 'snmem[snntorch]'") from None
+from ..backends.snntorch import Surrogate
 
 #: Largest weight that 8 bits of multiples of 1 / GRID hold.
 LARGEST = 255 / GRID
@@ -81,7 +82,7 @@ class SpikingAttention(nn.Module):
             return nn.Parameter(torch.tensor(rng.normal(0, 0.75, (rows, lines)), dtype=torch.float32))
 
         self.key_weights, self.query_weights, self.value_weights = weights(keys), weights(keys), weights(values)
-        surrogate = spike or snn.surrogate.fast_sigmoid(slope=5)
+        surrogate = spike or Surrogate("fast_sigmoid", slope=5)
         self.neuron = self._neurons(theta, surrogate)
         self.output = self._neurons(float(np.floor(share * k)) + 0.5, surrogate)
 

@@ -22,7 +22,7 @@ which cannot gate F_V, whose gate is not the winners' own spike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +31,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..circuits.kwta import Circuit, Line, SuccessiveApproximation
+from ..description import Description, frozen, real_array
 from ..errors import InputError
+from ..io.reading import shown
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..plasticity import Instar, Outstar
@@ -55,7 +57,7 @@ def between(threshold: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class SlowWeights:
+class SlowWeights(Description):
     """Learned projections from input lines to the neurons of the attention layer.
 
     keys : (keys, lines), from ``item``.    queries : (keys, lines), from ``query``.    values : (values, lines), from
@@ -69,6 +71,15 @@ class SlowWeights:
     project: NDArray[np.float64] | None = None
     key_theta: float = 0.5
     value_theta: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("keys", "queries", "values", "project"):
+            matrix = real_array(getattr(self, name))
+            if matrix is None or matrix.ndim != 2:
+                if name == "project" and self.project is None:
+                    continue
+                raise InputError(f"SlowWeights.{name}: expected a matrix of numbers, got {shown(getattr(self, name))}")
+            object.__setattr__(self, name, frozen(np.asarray(matrix, np.float64)))
 
     @property
     def lines(self) -> int:
@@ -85,7 +96,7 @@ class SlowWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class AttentionNetwork:
+class AttentionNetwork(Description):
     """Spiking attention: contexts are written, queries are answered, all by spikes.
 
     Parameters
@@ -103,7 +114,6 @@ class AttentionNetwork:
     config: AttentionConfig
     form: str = "cells"
     slow: SlowWeights | None = None
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:

@@ -51,6 +51,40 @@ class TorchState:
     network: Network | None = field(default=None, repr=False)
 
 
+class Surrogate:
+    """A surrogate gradient of snnTorch that can be pickled, as the functions that snnTorch returns cannot.
+
+    Parameters
+    ----------
+    name : str
+        Its name in ``snntorch.surrogate``.
+    options :
+        Its arguments.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.name, self.options = name, options
+        self._function = getattr(snn.surrogate, name)(**options)
+
+    def __call__(self, distance: Tensor) -> Tensor:
+        """Spikes, 0 or 1, where the distance from threshold is above 0."""
+        return self._function(distance)
+
+    def __reduce__(self) -> Any:
+        return partial(Surrogate, self.name, **self.options), ()
+
+
+class _Fire:
+    """``spike``, with results of the type of what comes in."""
+
+    def __init__(self, spike: Callable[[Tensor], Tensor]) -> None:
+        self.spike = spike
+
+    def __call__(self, distance: Tensor) -> Tensor:
+        """Spikes, 0 or 1."""
+        return self.spike(distance).to(distance.dtype)
+
+
 class Neurons(nn.Module):
     """One population: an snnTorch cell, then bias, comparison and reset.
 
@@ -65,13 +99,10 @@ class Neurons(nn.Module):
         def value(name: str) -> Tensor:
             return torch.tensor(getattr(lif, name), dtype=dtype)
 
-        def fire(distance: Tensor) -> Tensor:
-            return spike(distance).to(distance.dtype)
-
         common: dict[str, Any] = {
             "beta": value("beta"),
             "threshold": value("theta"),
-            "spike_grad": fire,
+            "spike_grad": _Fire(spike),
             "reset_mechanism": "none",
             "learn_beta": "beta" in learn,
             "learn_threshold": "theta" in learn,
@@ -286,7 +317,7 @@ def to_torch(
     unknown = set(learn) - set(PARAMETERS)
     if unknown:
         raise InputError(f"to_torch: cannot learn {sorted(unknown)[0]!r}; choose among {', '.join(PARAMETERS)}")
-    return TorchNetwork(network, dtype, spike or snn.surrogate.atan(), learn, exact)
+    return TorchNetwork(network, dtype, spike or Surrogate("atan"), learn, exact)
 
 
 def run(job: Job, dtype: Any, backend: str) -> Recording:

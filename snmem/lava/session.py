@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -115,7 +116,8 @@ class LavaSession:
     """A child interpreter with Lava imported, kept for many runs.
 
     As a context it serves every ``simulate(..., backend="lava_float" | "lava_fixed")`` inside; without one, each
-    such call starts and ends its own (about 1.5 s). Not for use by several threads at once.
+    such call starts and ends its own (about 1.5 s). Several threads take turns. A copy, or what comes out of a pickle,
+    starts a child of its own.
 
     Raises
     ------
@@ -126,6 +128,10 @@ class LavaSession:
     def __init__(self) -> None:
         self._server: _Server | None = None
         self._token: Token[LavaSession | None] | None = None
+        self._turn = threading.Lock()
+
+    def __reduce__(self) -> Any:
+        return LavaSession, ()
 
     def __enter__(self) -> LavaSession:
         self._token = _current.set(self)
@@ -145,11 +151,12 @@ class LavaSession:
     def run(self, plan: Plan, progress: Callable[[int], None] | None = None) -> Result:
         """Run ``plan``; ``progress`` is called with the number of steps done."""
         limit = time_limit(plan.seconds)
-        try:
-            return self._run(plan, progress, limit)
-        except BaseException:
-            self.close()
-            raise
+        with self._turn:
+            try:
+                return self._run(plan, progress, limit)
+            except BaseException:
+                self.close()
+                raise
 
     def _run(self, plan: Plan, progress: Callable[[int], None] | None, limit: float) -> Result:
         if self._server is None:

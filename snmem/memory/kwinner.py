@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..description import LearnsInPlace
 from ..errors import InputError
 from ..io.files import replace_file
 from . import kwinner_kernels as kernels
@@ -27,7 +28,7 @@ _CHUNK = 1 << 20
 
 
 @MEMORIES.register("kwinner")
-class KWinnerMemory:
+class KWinnerMemory(LearnsInPlace):
     r"""Memory that stores binary patterns one-shot and recalls them from damaged cues.
 
     With forward weights W (hidden, visible), return weights R (visible, hidden), both on the same random synapses,

@@ -8,13 +8,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..description import LearnsInPlace
 from ..errors import InputError
 from .config import KWinnerConfig
 from .kwinner import KWinnerMemory
 from .patterns import Patterns, active_units
 
 
-class StackedKWinnerMemory:
+class StackedKWinnerMemory(LearnsInPlace):
     r"""Stacked K-winner memory: a fixed sparse k-WTA layer F in front of a K-winner memory M.
 
     .. math::
