@@ -9,9 +9,8 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ._memory import available_memory
-from ._text import listed
+from ._text import listed, shown
 from .errors import InputError
-from .io.reading import shown
 from .network import Input, Network
 from .spikes import Spikes, whole_numbers
 

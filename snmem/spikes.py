@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
-from ._text import unique
+from ._text import one_line, shown, unique
 from .description import same_matrix
 from .errors import InputError, MissingDependencyError, UnknownNameError
-from .io.reading import one_line, shown
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,10 +30,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from .._text import shown
 from ..circuits.kwta import Circuit, Line, SuccessiveApproximation
 from ..description import Description, frozen, real_array
 from ..errors import InputError
-from ..io.reading import shown
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..plasticity import Instar, Outstar
