@@ -13,6 +13,8 @@ LONGEST_NAME = 1000
 _LONGEST_DERIVED = LONGEST_NAME - 10
 #: Names that a message lists at most.
 _LISTED = 10
+#: What no name holds: control characters, and surrogates that stand alone.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: Characters that steer a terminal or the direction of writing, or cannot be seen or encoded: C0 and C1 controls,
 #: line and paragraph separators, bidirectional controls, other invisible ones but the joiners of emoji, surrogates.
 _UNSEEN = re.compile(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ._digest import digest
-from ._text import LONGEST_NAME, listed, shortened
+from ._text import CONTROL, LONGEST_NAME, listed, shortened
 from .description import Description, name_of, number, same_matrix, shape_of, weight_matrix, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
@@ -30,10 +29,9 @@ def _name(kind: str, name: object) -> str:
         raise NetworkError(f'{kind} name {name!r}: must be a non-empty text without "/" (NIR files cannot hold it)')
     if len(name) > LONGEST_NAME:
         raise NetworkError(f"{kind} name {name[:20]!r}...: has {len(name):,} characters; use at most {LONGEST_NAME:,}")
-    for character in name:
-        if unicodedata.category(character) in ("Cc", "Cs"):
-            what = "control character" if character < "\ud800" else "lone surrogate"
-            raise NetworkError(f"{kind} name {name!r}: holds the {what} {character!r}; leave it out")
+    if found := CONTROL.search(name):
+        what = "control character" if found[0] < "\ud800" else "lone surrogate"
+        raise NetworkError(f"{kind} name {name!r}: holds the {what} {found[0]!r}; leave it out")
     return str.__str__(name)  # not of a subclass, which prints and so hashes differently
 
 

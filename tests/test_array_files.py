@@ -144,7 +144,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "encrypted": (changed(stored(a=array()), stored(a=array()).rindex(b"PK\1\2") + 8, b"\1"), "is encrypted"),
     "up": (stored(**{"../a": array()}), "array '../a': has a path for a name"),
     "root": (stored(**{"/a": array()}), "array '/a': has a path for a name"),
-    "escape": (stored(**{"a\x1b[2J": array()}), "has a path for a name"),
+    "escape": (stored(**{"a\x1b[2J": array()}), "a control character"),
     "not npy": (stored(a=array()).replace(b"a.npy", b"a.txt"), "array 'a.txt': is no .npy array"),
     "large directory": (stored(**{f"{n:0>400}": b"" for n in range(10_000)}), "directory is larger than|holds 10000"),
 }

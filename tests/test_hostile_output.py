@@ -12,6 +12,7 @@ import h5py
 import matplotlib as mpl
 import numpy as np
 import pytest
+import yaml
 from conftest import Result
 from rich.console import Console
 from test_hostile_names import CODE, HOSTILE, NEURON, TEXTS
@@ -20,11 +21,14 @@ from snmem import Input, Network, Population, Projection, plots, simulate
 from snmem._text import visible
 from snmem.cli.contract import Report, add_verb
 from snmem.cost import bill, load_chip
+from snmem.cost.export.sanafe import export_sanafe
+from snmem.cost.mapping.placement import place_in_order
 from snmem.cost.report.build import cost_report
 from snmem.cost.report.html import report_page
 from snmem.errors import FileError, InputError
 from snmem.installation.content import content_dir
 from snmem.installation.doctor import Row
+from snmem.lava.compiler.arrays import write_arrays
 from snmem.nir_io import inspect_nir, read_nir, write_nir
 from snmem.nir_io.inspect import render
 from snmem.spikes import Spikes
@@ -162,6 +166,26 @@ def test_a_file_with_a_hostile_name_is_read_and_named(
         assert_harmless(result.out, result.err)
         assert snmem("inspect", name, "--json").data["file"] == name
     assert not (tmp_path / "PWNED").exists()
+
+
+def test_inputs_are_found_under_hostile_names(file: Path, snmem: Callable[..., Result], tmp_path: Path) -> None:
+    """As rasters and as recorded spikes; a golden file brings them, too."""
+    write_arrays(tmp_path / "in.npz", {name: np.eye(2) for name in HOSTILE[:HALF]})
+    run = ["verify", file, "--backends", "event"]
+    first = snmem(*run, "--input", tmp_path / "in.npz", "--save-golden", tmp_path / "golden.h5", "--json").data
+    assert first["input_spikes"] == dict.fromkeys(HOSTILE[:HALF], 2)
+    assert snmem(*run, "--input", tmp_path / "golden.h5", "--json").data["input_spikes"] == first["input_spikes"]
+    assert snmem(*run, "--golden", tmp_path / "golden.h5", "--json").data["golden"]["agree"] is True
+
+
+def test_names_are_texts_in_the_files_of_another_simulator(tmp_path: Path) -> None:
+    net = Network((Input("x", 2), Population(": {", 2, NEURON)), (Projection("x", ": {", np.eye(2)),))
+    for name in ("a: b", '"{', "- x", "#y", "\x1b\n"):
+        path = tmp_path / f"{name}.toml"
+        path.write_bytes((content_dir("hardware") / "loihi1-nahuku.toml").read_bytes())
+        chip = load_chip(path)
+        arch, _ = export_sanafe(net, chip, place_in_order(net, chip), tmp_path)
+        assert yaml.safe_load(arch.read_text())["architecture"]["name"] == name
 
 
 def test_nodes_that_no_network_can_hold_are_shown_and_refused_in_one_line(

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .._text import one_line, path_text, shown
+from .._text import CONTROL, one_line, path_text, shown
 from ..errors import FileError
 from .reading import open_file
 
@@ -111,8 +111,10 @@ class ArrayFile:
             array = member.filename.removesuffix(".npy")
             if array in self._members or array == member.filename:
                 raise self.error("is there twice" if array in self._members else "is no .npy array", array)
-            if {"..", ""} & set(array.split("/")) or "\\" in array or not array.isprintable():
-                raise self.error("has a path for a name", array or "nameless")
+            if "/" in array:  # as in a network, any other name will do: nothing is unpacked onto the disk
+                raise self.error("has a path for a name", array)
+            if not array or CONTROL.search(array):
+                raise self.error("has no name, or a control character in it", array or "nameless")
             if member.flag_bits & 1:
                 raise self.error("is encrypted", array)
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

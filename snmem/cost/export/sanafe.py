@@ -14,6 +14,7 @@ cuts leaking potentials to multiples of 1/64, so with beta other than 0 and 1 it
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -116,7 +117,7 @@ def architecture(chip: Chip) -> Iterator[str]:
         for line in _cost(chip, event, f"energy_{way}_hop", f"latency_{way}_hop")
     ]
     yield "architecture:"
-    yield f"  name: {chip.name}"
+    yield f"  name: {json.dumps(chip.name)}"
     yield "  attributes:"
     yield "    topology: mesh"
     yield f"    width: {chip.geometry('tiles_x')}"

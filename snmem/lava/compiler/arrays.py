@@ -52,16 +52,22 @@ def read_rasters(path: Path | str, sizes: Mapping[str, int], others: Collection[
         members = {member.removesuffix(".npy"): member for member in file.namelist()}
         check_names(members, sizes, others)
         if sizes and not members.keys() & sizes.keys():
-            raise ValueError(f"{str(path)!r}: holds no array of an input; name them {', '.join(map(repr, sizes))}")
+            raise ValueError(f"{str(path)!r}: holds no array of an input; name them {listed(sizes)}")
         return {name: read_raster(file, members[name], name, sizes[name]) for name in sizes if name in members}
 
 
 def check_names(names: Iterable[str], inputs: Iterable[str], others: Collection[str]) -> None:
     """ValueError for a name that is neither of an input nor among ``others``."""
-    known = list(inputs)
+    known = dict.fromkeys(inputs)
     for name in names:
         if name not in known and name not in others:
-            raise ValueError(f"array {name!r} is no input; the inputs are {', '.join(map(repr, known)) or 'none'}")
+            raise ValueError(f"array {name!r} is no input; the inputs are {listed(known)}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names, for a message."""
+    shown = [*map(repr, names)]
+    return ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "") or "none"
 
 
 def read_raster(file: zipfile.ZipFile, member: str, name: str, lines: int) -> NDArray:
@@ -89,7 +95,7 @@ def check_header(name: str, shape: tuple[int, ...], kind: np.dtype, lines: int) 
     if not shape[0]:
         raise ValueError(f"input {name!r} has shape {shape}: give at least one step")
     if math.prod(shape) > LIMIT:
-        raise ValueError(f"input {name!r} has {math.prod(shape):,} entries; at most {LIMIT:,} are read")
+        raise ValueError(f"input {name!r} has {math.prod(shape):,} entries, the limit is {LIMIT:,}; give fewer steps")
 
 
 def check_raster(name: str, raster: NDArray, lines: int) -> None:

@@ -125,6 +125,7 @@ def shared_text() -> str:
         arrays.write_arrays,
         arrays.read_rasters,
         arrays.check_names,
+        arrays.listed,
         arrays.read_raster,
         arrays.check_header,
         arrays.check_raster,

@@ -294,6 +294,10 @@ def simulate(inputs, steps):
     Returns name -> array (steps, neurons), and the arrays named in the tables. ValueError names an input that is wrong.
     """
     total = steps + max(LATE.values())
+    for row in (*INPUTS.values(), *POPULATIONS.values()):
+        size = row.get("lines") or row["neurons"]
+        if total * size > LIMIT:
+            raise ValueError(f"{row['name']!r} of {size:,} in {total:,} steps: the limit is {LIMIT:,}; run fewer steps")
     net, others = Network(), []
     check_names(inputs, net.inputs, LATE)
     for name, port in net.inputs.items():
