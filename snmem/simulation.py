@@ -8,13 +8,12 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
-from .arguments import as_inputs, as_network, as_record, positive
-from .backends.base import Job, backend_names, get_backend, make_recording
+from .backends.base import Job, RunState, backend_names, check_state, get_backend, make_recording
 from .errors import BackendError
+from .io.arguments import as_inputs, as_network, as_record, positive
 from .network import Network
 from .progress import LateBar, someone_watches
 from .spikes import Recording
-from .state import RunState, check_state
 
 __all__ = ["Job", "backend_names", "get_backend", "make_recording", "simulate", "simulate_batch"]
 

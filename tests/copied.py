@@ -44,11 +44,11 @@ from snmem import (
     simulate,
     sweep,
 )
+from snmem.backends.base import RunState
 from snmem.backends.snntorch import to_torch
 from snmem.errors import UnknownNameError
 from snmem.lava import LavaSession
 from snmem.retime import retime
-from snmem.state import RunState
 
 SIZE = 600
 X = np.random.default_rng(1).random((30, SIZE)) < 0.1

@@ -23,7 +23,6 @@ from snmem import (
     Recording,
     Spikes,
     SpikingKWinnerMemory,
-    arguments,
     quantize,
     read_nir,
     simulate,
@@ -33,6 +32,7 @@ from snmem import (
 from snmem.backends.base import BACKENDS, Backend, register_backend
 from snmem.cost import bill
 from snmem.errors import BackendError, InputError, UnknownNameError
+from snmem.io import arguments
 from snmem.plots import recall_raster
 
 X = np.random.default_rng(1).random((12, 6)) < 0.4

@@ -13,13 +13,12 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from ..errors import BackendError
+from ..errors import BackendError, InputError
 from ..network import Network, Projection
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes
-from ..state import RunState
 from .features import refused_feature
 
 #: Entry-point group under which other packages register a Backend, or a function of a Job.
@@ -41,6 +40,32 @@ _MODULES = {
 BUILT_IN = tuple(_MODULES)
 #: Backends that have registered themselves so far; use :func:`get_backend`, which imports what is needed.
 BACKENDS: Registry[Backend] = Registry("backend")
+
+
+@dataclass(frozen=True, eq=False)
+class RunState:
+    """Where a run ended (``Recording.state``); ``simulate(..., state=...)`` goes on from it and leaves it as it is.
+
+    Attributes
+    ----------
+    network : Network
+        The network that was simulated.
+    backend : str
+        What simulated it: states of "event" also serve "loihi", all others serve the backend of the same name.
+    step : int
+        Number of the step that comes next.
+    data : object
+        What the backend needs to go on; None if it cannot, and then the state is refused.
+    """
+
+    network: Network
+    backend: str
+    step: int
+    data: Any = None
+
+    def __repr__(self) -> str:
+        can = "" if self.data is not None else ", cannot be continued"
+        return f"RunState(backend={self.backend!r}, step={self.step}{can})"
 
 
 @dataclass(frozen=True)
@@ -206,6 +231,68 @@ def get_backend(name: str) -> Backend:
     if name not in BACKENDS:
         raise BackendError(f"backend {name!r} is unknown; use one of {', '.join(backend_names())}")
     return BACKENDS[name]
+
+
+def check_state(network: Network, state: Any, backend: Backend) -> tuple[Any, int]:
+    """What ``backend`` needs of a state to go on, and the number of the next step; (None, 0) to start afresh.
+
+    Raises
+    ------
+    InputError
+        for what is no state, a state that cannot be continued, and states of other networks and backends.
+    BackendError
+        if the backend goes on from no state at all.
+    """
+    if state is None:
+        return None, 0
+    if not isinstance(state, RunState):
+        raise InputError(f"simulate: state is a {type(state).__name__}, expected Recording.state of an earlier run")
+    if state.data is None:
+        raise InputError(
+            f"simulate: the state of a run on backend {state.backend!r} cannot be continued (interrupted, or "
+            "the backend keeps none); run all steps in one call, or use backend 'event' or 'reference'"
+        )
+    if not backend.states:
+        raise BackendError(
+            f"backend {backend.name!r}: cannot go on from a state; use backend 'event' or 'reference', or run all in "
+            "one call"
+        )
+    if state.network is not network and state.network != network:
+        raise InputError(
+            f"simulate: state belongs to another network ({state.network.digest()[:12]}, this one is "
+            f"{network.digest()[:12]}); use the network it was made with, or start without a state"
+        )
+    if state.backend not in backend.states:
+        raise InputError(
+            f"simulate: state is of a run on backend {state.backend!r}, from which backend {backend.name!r} cannot go "
+            f"on; use backend {state.backend!r}"
+        )
+    return state.data, state.step
+
+
+def check_recording(network: Network, recording: Any, owner: str) -> None:
+    """Raise InputError, for ``owner``, unless ``recording`` is a Recording of a run of ``network``."""
+    if not isinstance(recording, Recording):
+        raise InputError(f"{owner}: expected a Recording, got a {type(recording).__name__}")
+    if not recording.is_of(network):
+        of = recording.digest
+        whose = f"{of[:12]}, this one is {network.digest()[:12]}" if of else "its populations differ"
+        raise InputError(f"{owner}: the recording is of another network ({whose}); pass the network that was simulated")
+
+
+def check_populations(network: Network, recording: Recording, owner: str) -> None:
+    """Raise InputError, for ``owner``, unless the recording holds all populations of ``network`` in their sizes.
+
+    So it may also be of the same network with other weights, or in another arithmetic.
+    """
+    for p in network.populations:
+        found = recording.spikes.get(p.name)
+        if found is None or found.size != p.size:
+            got = "none" if found is None else f"one of {found.size}"
+            raise InputError(
+                f"{owner}: the recording is of another network (needs a population {p.name!r} of {p.size} neurons, has "
+                f"{got}); pass one of a run of this network"
+            )
 
 
 def _synaptic_events(spikes: Spikes, q: Projection) -> int:

@@ -20,8 +20,7 @@ from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
 from ..plasticity import RuleSpikes
 from ..spikes import Recording, Spikes
-from ..state import RunState
-from .base import Backend, Job, make_recording, register_backend
+from .base import Backend, Job, RunState, make_recording, register_backend
 
 
 @dataclass

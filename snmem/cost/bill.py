@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import as_network
+from ..backends.base import check_recording
 from ..errors import InputError
+from ..io.arguments import as_network
 from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
 from ..spikes import Recording
-from ..state import check_recording
 from .chip import Chip, load_chip
 from .counting.activity import Activity, traces_needed
 from .counting.meter import Meter

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import as_network
 from ..errors import InputError
+from ..io.arguments import as_network
 from ..network import Network
 from ..simulation import simulate
 from ..spikes import Recording, Spikes

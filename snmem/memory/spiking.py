@@ -28,6 +28,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from .._text import one_line
+from ..backends.base import check_populations
 from ..circuits.kwta import Circuit, Line, Strategy, SuccessiveApproximation, kwta_report, kwta_strategy
 from ..errors import InputError
 from ..io.files import replace_file
@@ -36,7 +37,6 @@ from ..neurons import LIF
 from ..plasticity import Instar, Outstar
 from ..simulation import simulate
 from ..spikes import Recording
-from ..state import check_populations
 from .base import MEMORIES
 from .config import KWinnerConfig
 from .kwinner import KWinnerMemory

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import scipy.sparse as sp
 
-from ..arguments import as_network
+from ..io.arguments import as_network
 from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
-from ._memory import available_memory
-from ._text import listed, shown
-from .errors import InputError
-from .network import Input, Network
-from .spikes import Spikes, whole_numbers
+from .._text import listed, shown
+from ..errors import InputError
+from ..network import Input, Network
+from ..spikes import Spikes, whole_numbers
 
 #: Bytes of traces that one run may record, at most; and it never takes more than half of the memory that is available.
 MOST_RECORDED = 2**35
@@ -144,3 +147,25 @@ def _check_memory(wanted: int) -> None:
             f"simulate: record wants {wanted / 1e9:,.1f} GB, more than the {limit / 1e9:,.1f} GB a run may take; "
             "run in pieces and hand on the state (simulate(..., state=run.state)), or record fewer populations"
         )
+
+
+def available_memory() -> int | None:
+    """Bytes that this process may still take, or None where the system does not say (Linux says).
+
+    The least of what the machine has free, what the control group of a container leaves, and the limit of the process.
+    """
+    found = []
+    with suppress(OSError, AttributeError):
+        kilobytes = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
+        found.append(1024 * int(kilobytes[1]))  # type: ignore[index]
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        found.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        if most != resource.RLIM_INFINITY:
+            found.append(most - used)
+    return max(min(found), 0) if found else None
