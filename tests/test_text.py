@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from snmem import LIF, Input, Network, Population, Projection, quantize, simulate
 from snmem._text import LONGEST_NAME, shortened, unique, visible
 from snmem.errors import NetworkError
+from snmem.quantization.calibration import calibrate
 
 LONGEST = "n" * LONGEST_NAME
 
@@ -67,6 +68,14 @@ def test_parts_of_a_quantized_projection_keep_clear_of_other_names():
     assert made.parts == {"q": ("q.0_2", "q.1_3"), "q.1": ("q.1",)}
     raster = np.random.default_rng(0).random((20, 2)) < 0.5
     assert len(simulate(made.network, {"q.0": raster}, 20, "reference").spikes["h"]) > 5
+
+
+@pytest.mark.parametrize("names", [(LONGEST, "h", "q"), ("x", "from x", "q"), ("x", "h", "from x")])
+def test_scales_are_calibrated_whatever_the_names(names):
+    network = chain(*names)
+    inputs = {names[0]: np.random.default_rng(0).random((30, 2)) < 0.4}
+    plain = calibrate(chain("a", "b", "c"), {"a": inputs[names[0]]}, 30)
+    assert calibrate(network, inputs, 30).scale == {names[1]: plain.scale["b"]}
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=40))

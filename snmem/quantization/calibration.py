@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from .._text import unique
 from ..loihi.arithmetic import condition_weights
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
@@ -51,7 +52,10 @@ class Sample:
         """Population ``p`` with all that projects to it as inputs, and their spikes."""
         incoming = [q for q in self.network.projections if q.post == p.name]
         sources = dict.fromkeys(q.pre for q in incoming)
-        names = {name: f"from {name}" for name in sources}
+        taken, names = {p.name, *(q.name for q in incoming)}, {}
+        for name in sources:
+            names[name] = unique(f"from {name}", taken)
+            taken.add(names[name])
         populations = [Input(names[n], self.network[n].size) for n in sources]
         projections = tuple(replace(q, pre=names[q.pre]) for q in incoming)
         spikes = {names[n]: self.recording.spikes[n] for n in sources}
