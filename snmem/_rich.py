@@ -43,3 +43,7 @@ class Console(_Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """As rich's, without markup."""
         return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})
+
+    def on_broken_pipe(self) -> None:
+        """Let the error go on to those who print."""
+        raise

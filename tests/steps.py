@@ -80,16 +80,29 @@ def _child(work: Callable[[], Any], folder: Path, step: Callable[[], None]) -> N
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         _watch(folder, step)
-        os.getpid = lambda: 1  # as in a container, where every run is process 1
+        os.getpid = lambda: 2**22 + 1  # the same for every run, as in a container; larger than that of any process
         code = work() or 0
     finally:
         os._exit(code)
 
 
-def kill_at_steps(work: Callable[[], Any], folder: Path) -> Iterator[int]:
+def kill_at_steps(
+    work: Callable[[], Any], folder: Path, sent: signal.Signals = signal.SIGKILL, code: int = -signal.SIGKILL
+) -> Iterator[int]:
     """Run ``work`` in forks, killed before step 0, before step 1, ...; gives the number of the step after each kill.
 
     ``folder`` is as it was before at the start of each run. Ends when a run came to its end, whose folder it leaves.
+
+    Parameters
+    ----------
+    work : callable
+        Returns the exit code, or None for 0.
+    folder : Path
+        Folder whose changes are steps.
+    sent : signal.Signals
+        What the process gets.
+    code : int
+        Exit code that is expected of it then; -9 for SIGKILL.
     """
     original = folder.with_name(folder.name + ".original")
     shutil.copytree(folder, original, symlinks=True)
@@ -102,17 +115,17 @@ def kill_at_steps(work: Callable[[], Any], folder: Path) -> Iterator[int]:
             def step(number: int = number, me: int = os.getpid()) -> None:
                 count = int.from_bytes(counted[:], "little")
                 if count == number:
-                    os.kill(me, signal.SIGKILL)
+                    counted[:] = (count + 1).to_bytes(8, "little")
+                    os.kill(me, sent)
                 counted[:] = (count + 1).to_bytes(8, "little")
 
             _child(work, folder, step)
         _, status = os.waitpid(process, 0)
-        if os.WIFEXITED(status):
-            assert os.WEXITSTATUS(status) == 0
-            assert number == int.from_bytes(counted[:], "little")
+        if number == int.from_bytes(counted[:], "little"):
+            assert os.waitstatus_to_exitcode(status) == 0
             shutil.rmtree(original)
             return
-        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert os.waitstatus_to_exitcode(status) == code
         yield number
         shutil.rmtree(folder)
         shutil.copytree(original, folder, symlinks=True)

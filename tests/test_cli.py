@@ -1,12 +1,14 @@
 """The contract of the command line: one JSON object, one line per error, exit codes, whole result folders."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import psutil
 import pytest
 import typer
 from conftest import SNMEM, Result
+from steps import kill_at_steps, state
 
+from snmem.cli import main
 from snmem.cli.contract import Report, add_verb
 from snmem.errors import InputError
 
@@ -159,45 +163,145 @@ def test_foreign_files_are_safe(snmem: Callable[..., Result], probe: Callable[..
 
 
 _SLEEPER = """
-import multiprocessing, pathlib, sys, time, typer
+import hashlib, multiprocessing, pathlib, subprocess, sys, time, typer
 from snmem.cli import app, main
 from snmem.cli.contract import Report, add_verb
 
-def sleep(*, out: pathlib.Path | None) -> Report:
+def sleep(how: str = '', *, out: pathlib.Path | None) -> Report:
     (out / "half").write_text("half")
-    multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,)).start()
+    multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)).start()
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
     print("ready", flush=True)
-    time.sleep(60)
+    if how == "compiled":  # a call that Python cannot interrupt
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+    exec("time.sleep(600)")
 
 if __name__ == "__main__":
     app.app = typer.Typer()
     app.app.callback()(lambda: None)
     add_verb(app.app, "sleep", sleep)
-    sys.exit(main(["sleep", *sys.argv[1:]]))
+    sys.argv.insert(1, "sleep")
+    sys.exit(main())
 """
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interruption_leaves_no_child_and_no_draft(number: signal.Signals, code: int, tmp_path: Path) -> None:
+SIGNALS = [
+    (signal.SIGINT, 130, "interrupted"),
+    (signal.SIGTERM, 143, "terminated"),
+    (signal.SIGHUP, 129, "the terminal was closed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("how", "number", "code", "message"), [*(("python", *entry) for entry in SIGNALS), ("compiled", *SIGNALS[0])]
+)
+def test_interruption_leaves_no_child_and_no_draft(
+    how: str, number: signal.Signals, code: int, message: str, tmp_path: Path
+) -> None:
     script = tmp_path / "sleeper.py"
     script.write_text(_SLEEPER)
-    command = [sys.executable, str(script), "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, str(script), "--how", how, "--json", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline() == "ready\n"
     children = psutil.Process(process.pid).children(recursive=True)
-    assert children
+    assert len(children) >= 2
     process.send_signal(number)
-    assert process.wait(20) == code
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (code, f"snmem: error: {message}\n")
+    assert json.loads(out)["error"]["message"] == message
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
     assert [path.name for path in tmp_path.iterdir()] == ["sleeper.py"]
 
 
-def test_a_closed_pipe_is_no_traceback() -> None:
-    process = subprocess.Popen([*SNMEM, "chips", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    assert process.wait() == 141
+@pytest.mark.parametrize(("number", "code"), [entry[:2] for entry in SIGNALS])
+def test_a_signal_at_any_step_leaves_the_old_run_or_the_new_one(
+    number: signal.Signals, code: int, probe: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    probe(_writes())
+    folder = tmp_path / "folder"
+    target = folder / "results"
+    assert main(["probe", "--seed", "1", "--out", str(target)]) == 0
+    work = partial(main, ["probe", "--seed", "2", "--out", str(target)])
+    seeds = set()
+    for _ in kill_at_steps(work, folder, number, code):
+        run = json.loads((target / "run.json").read_text())
+        seeds.add(run["seed"])
+        assert set(state(target)) == {f"picture-{run['seed']}.txt", "report.json", "run.json"}
+        assert [path.name for path in folder.iterdir()] == ["results"]
+    assert seeds == {1, 2}
+
+
+def test_a_signal_that_comes_to_nothing_comes_again(probe: Callable[..., None], capfd: pytest.CaptureFixture) -> None:
+    """An exception in a destructor is printed and forgotten by Python; one that a library catches is forgotten too."""
+
+    class Trap:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def ignores(how: str = "") -> Report:
+        if how == "destructor":
+            Trap()
+            signal.pause()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        return Report({}, ["result"])
+
+    probe(ignores)
+    for how in ("destructor", "caught"):
+        assert main(["probe", "--how", how]) == 143
+        assert capfd.readouterr() == ("", "snmem: error: terminated\n")
+
+
+def test_a_signal_that_is_ignored_stays_ignored(probe: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under nohup."""
+
+    def hangs_up() -> Report:
+        signal.raise_signal(signal.SIGHUP)
+        return Report({}, [])
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        probe(hangs_up)
+        assert main(["probe"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture(params=["closed", "full", "read by nobody"])
+def unprintable(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, Any], int, str]]:
+    """A standard output that takes nothing, for Popen; the exit code, and the line on standard error."""
+    line = "snmem: error: standard output: cannot be written ({})\n"
+    if request.param == "closed":
+        yield {"preexec_fn": partial(os.close, 1)}, 1, line.format("Bad file descriptor")
+    elif request.param == "full":
+        with Path("/dev/full").open("wb") as full:
+            yield {"stdout": full}, 1, line.format("No space left on device")
+    else:
+        read, write = os.pipe()
+        os.close(read)
+        yield {"stdout": write}, 141, ""
+        os.close(write)
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["chips"], ["chips", "--json"]], ids=" ".join)
+def test_results_that_cannot_be_printed_are_one_line(
+    args: list[str], unprintable: tuple[dict[str, Any], int, str]
+) -> None:
+    options, code, line = unprintable
+    done = subprocess.run([*SNMEM, *args], stderr=subprocess.PIPE, text=True, **options)
+    assert (done.returncode, done.stderr) == (code, line)
+
+
+def test_an_error_that_cannot_be_printed_is_an_exit_code() -> None:
+    """And files written meanwhile do not take the place of standard error."""
+    for args, code in ((["nonsense"], 2), (["chips", "--json"], 0)):
+        done = subprocess.run([*SNMEM, *args], stdout=subprocess.PIPE, preexec_fn=partial(os.close, 2))
+        assert (done.returncode, bool(done.stdout)) == (code, code == 0)
+
+
+def test_names_that_are_no_text_are_escaped_in_json(snmem: Callable[..., Result], probe: Callable[..., None]) -> None:
+    probe(lambda: Report({"file": "a\udcffb"}, []))
+    assert snmem("probe", "--json").data == {"file": "a\udcffb"}

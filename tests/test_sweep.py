@@ -1,8 +1,10 @@
 """Sweeps: every finished run is kept, whatever happens; results do not depend on how they came about."""
 
 import json
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -92,8 +94,35 @@ def test_on_a_dask_cluster_the_results_are_the_same(tmp_path: Path) -> None:
         bad = sweep("kwinner-map", {"fan_in": (5, 500)}, 1, tmp_path / "bad", _but("fan_in"), None, address, _quiet)
     xr.testing.assert_identical(here.data, there.data)
     assert [point["fan_in"] for point, _ in bad.failed] == [500]
-    with pytest.raises(BackendError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
-        sweep("kwinner-map", GRID, 3, tmp_path / "there", TINY, scheduler="tcp://127.0.0.1:1", report=_quiet)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("tcp://127.0.0.1:1", "Connection refused"),
+        ("127.0.0.1", "missing port"),
+        ("none://127.0.0.1:1", "unknown address scheme"),
+        ("SILENT", "no answer within 0.5 s"),
+    ],
+)
+def test_a_wrong_scheduler_is_one_error(
+    address: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snmem.sweep.runners._PATIENCE", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = address.replace("SILENT", f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(BackendError, match=re.escape(f"no Dask scheduler answers at {address} (") + reason):
+            sweep("kwinner-map", {}, 1, tmp_path, TINY, scheduler=address, report=_quiet)
+
+
+def test_a_wrong_scheduler_leaves_nothing_to_say_at_exit(tmp_path: Path) -> None:
+    command = [*SNMEM, "sweep", "kwinner-map", "--scheduler", "garbage", "--out", str(tmp_path / "s")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    said = [line for line in done.stderr.splitlines() if not line.startswith("snmem: ")]
+    assert said == []
 
 
 def _but(name: str) -> dict[str, Any]:

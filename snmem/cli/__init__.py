@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
+
+from .signals import handled, untold, watch
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
-    try:
-        return _main(list(sys.argv[1:] if argv is None else argv))
-    except KeyboardInterrupt:  # before a verb has begun
-        print("snmem: error: interrupted", file=sys.stderr)
-        return 130
+    """Run the command line and return its exit code: 0 success, 1 failure, 2 wrong usage, 128 + number of a signal.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments; by default those of the process, which then has to end with the exit code.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    with handled(process=argv is None):
+        try:
+            code = _main(args, process=argv is None)
+        except KeyboardInterrupt:
+            code = 130
+        if untold():  # a signal came before or after the work of the verb
+            from .contract import interrupted
+
+            code = interrupted("--json" in args)
+        return code
 
 
-def _main(args: list[str]) -> int:
+def _main(args: list[str], process: bool) -> int:
+    from .streams import open_missing, unprintable
+
+    open_missing()
     from typer import Abort
     from typer.exceptions import TyperException
 
     from .app import app
-    from .contract import broken_pipe, fail
+    from .contract import end_at_once, fail
 
     as_json = "--json" in args
-    before = signal.signal(signal.SIGTERM, _terminate)
+    if process:
+        watch(lambda: end_at_once(as_json))
     try:
         code = app(args=args, prog_name="snmem", standalone_mode=False)
         sys.stdout.flush()
@@ -36,12 +52,9 @@ def _main(args: list[str]) -> int:
         return fail("UsageError", f"{error.format_message().rstrip('.')}; see {path} --help", error.exit_code, as_json)
     except Abort:
         return fail("Interrupted", "interrupted", 130, as_json)
-    except BrokenPipeError:
-        return broken_pipe()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    """End as after Ctrl-C, so that drafts and children are cleaned up."""
-    raise SystemExit(128 + number)
+    except OSError as error:  # of the help and the version: verbs do not raise
+        return unprintable(error)
+    except SystemExit as stop:  # what libraries make of a broken pipe
+        if isinstance(stop.__context__, BrokenPipeError):
+            return unprintable(stop.__context__)
+        raise

@@ -4,7 +4,8 @@
   object is ``{"ok": false, "error": {"type": ..., "message": ...}}``.
 - Without ``--json`` the result goes to standard output as tables. Progress and errors go to standard error.
 - An error is one line, ``snmem: error: ...``. Exit codes: 0 success; 1 an error, or a result that is not ok (a check
-  that differs, a target that is missed); 2 wrong usage; 130 Ctrl-C; 141 nobody reads standard output; 143 terminated.
+  that differs, a target that is missed), or a result that cannot be printed; 2 wrong usage; 129 terminal closed;
+  130 Ctrl-C; 141 nobody reads standard output; 143 terminated.
 - ``--debug`` shows the traceback of an error.
 - ``--out DIR`` receives ``run.json`` (verb, configuration, versions, seed), ``report.json`` (what ``--json`` prints)
   and the files of the verb, all of them or, after a failure, none.
@@ -13,12 +14,11 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +27,10 @@ from typer import Option, Typer
 
 from .._text import visible
 from ..errors import SnmemError
+from ..io.drafts import remove_own
+from .children import end_children
+from .signals import alone, check, held, meaning, untold
+from .streams import complain, print_json, restore_stdout, results_only_on_stdout, unprintable
 
 
 @dataclass(frozen=True)
@@ -83,34 +87,32 @@ def add_verb(app: Typer, name: str, function: Callable[..., Report], *, out: str
 def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> int:
     as_json, debug = values.pop("as_json"), values.pop("debug")
     try:
-        with _results_only_on_stdout():
+        with results_only_on_stdout(as_json):
             report = _work(name, function, values)
-        _print(report, as_json)
-        return 0 if report.ok else 1
-    except KeyboardInterrupt:
-        _end_children()
-        return fail("Interrupted", "interrupted", 130, as_json)
-    except SystemExit:  # terminated
-        _end_children()
-        raise
-    except BrokenPipeError:
-        return broken_pipe()
-    except SnmemError as error:
-        if debug:
-            _show_traceback()
-        return fail(type(error).__name__, str(error), 1, as_json)
-    except Exception as error:
-        kind = type(error).__name__
-        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("snmem") and not debug:
-            remedy = f"pip install {error.name}, or see snmem doctor"
-            message = f"{name}: package {error.name!r} is not installed; {remedy}"
-            return fail("MissingDependencyError", message, 1, as_json)
-        if debug:
-            _show_traceback()
-            return fail(kind, f"unexpected {kind}: {error}", 1, as_json)
-        return fail(
-            kind, f"unexpected {kind}: {error} (run it again with --debug and report what it shows)", 1, as_json
-        )
+        check()
+        return _print(report, as_json) or (0 if report.ok else 1)
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, KeyboardInterrupt) or untold():  # a library may have made another error of it
+            end_children(everything=alone())
+            return interrupted(as_json)
+        if isinstance(error, BrokenPipeError):  # nobody reads what the verb says on standard error
+            return unprintable(error)
+        return _failed(name, error, as_json, debug)
+
+
+def _failed(name: str, error: Exception, as_json: bool, debug: bool) -> int:
+    """Report the error that ended a verb."""
+    kind, message = type(error).__name__, str(error)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("snmem") and not debug:
+        remedy = f"pip install {error.name}, or see snmem doctor"
+        kind, message = "MissingDependencyError", f"{name}: package {error.name!r} is not installed; {remedy}"
+    elif not isinstance(error, SnmemError):
+        hint = "" if debug else " (run it again with --debug and report what it shows)"
+        message = f"unexpected {kind}: {message}{hint}"
+    if debug:
+        for line in traceback.format_exc().split("\n"):
+            complain(visible(line))
+    return fail(kind, message, 1, as_json)
 
 
 def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) -> Report:
@@ -131,74 +133,51 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
         write_json(folder.draft / "report.json", data)
         run = {"verb": name, "config": plain(values), "seed": values.get("seed", data.get("seed"))}
         run |= {"versions": versions(), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))}
-        folder.publish({**run, "seconds": round(time.time() - start, 3)})
+        check()
+        with held():
+            folder.publish({**run, "seconds": round(time.time() - start, 3)})
         return Report(data, [*report.tables, f"Files in {folder.target}"], report.ok)
 
 
-@contextmanager
-def _results_only_on_stdout() -> Iterator[None]:
-    """Send everything that is printed meanwhile, also by libraries and child processes, to standard error."""
-    stdout, saved = sys.stdout, None
+def _print(report: Report, as_json: bool) -> int:
+    """Print what a verb found; the exit code if standard output cannot be written, else 0."""
     try:
-        stdout.flush()
-        saved = os.dup(1)
-        os.dup2(2, 1)
-    except OSError:  # standard output or error is closed
-        pass
-    sys.stdout = sys.stderr
-    try:
-        yield
-    finally:
-        sys.stdout = stdout
-        if saved is not None:
-            os.dup2(saved, 1)
-            os.close(saved)
+        if as_json:
+            print_json(report.data)
+        else:
+            from rich.text import Text
 
+            from .._rich import Console
 
-def _print(report: Report, as_json: bool) -> None:
-    if as_json:
-        from ..io.results import to_json
-
-        print(to_json(report.data))
-    else:
-        from rich.text import Text
-
-        from .._rich import Console
-
-        console = Console(width=None if sys.stdout.isatty() else 120)
-        for table in report.tables:
-            console.print(table, soft_wrap=isinstance(table, (str, Text)))
-    sys.stdout.flush()
+            console = Console(width=None if sys.stdout.isatty() else 120)
+            for table in report.tables:
+                console.print(table, soft_wrap=isinstance(table, (str, Text)))
+            sys.stdout.flush()
+    except OSError as error:
+        return unprintable(error)
+    return 0
 
 
 def fail(kind: str, message: str, code: int, as_json: bool) -> int:
     """Report an error as one line on standard error and, for ``--json``, as an object; return ``code``."""
     line = visible(" ".join(message.split()))
-    print(f"snmem: error: {line}", file=sys.stderr)
+    complain(f"snmem: error: {line}")
     if as_json:
-        from ..io.results import to_json
-
         try:
-            print(to_json({"ok": False, "error": {"type": kind, "message": line}}), flush=True)
-        except BrokenPipeError:
-            return broken_pipe()
+            print_json({"ok": False, "error": {"type": kind, "message": line}})
+        except OSError as error:
+            return unprintable(error, code)
     return code
 
 
-def _show_traceback() -> None:
-    for line in traceback.format_exc().split("\n"):
-        print(visible(line), file=sys.stderr)
+def end_at_once(as_json: bool) -> None:
+    """Report the signal and clean up in place of the main thread, which is about to be gone."""
+    restore_stdout()
+    interrupted(as_json)
+    end_children(everything=True)
+    remove_own()
 
 
-def broken_pipe() -> int:
-    """Nobody reads standard output any more: end quietly."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
-    return 141
-
-
-def _end_children() -> None:
-    """End worker processes of this one that are still running."""
-    if "multiprocessing" in sys.modules:
-        for child in sys.modules["multiprocessing"].active_children():
-            child.kill()
-            child.join()
+def interrupted(as_json: bool) -> int:
+    """Report the signal that ended a verb."""
+    return fail(*meaning(), as_json)

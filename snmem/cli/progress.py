@@ -9,7 +9,12 @@ from .._text import visible
 
 def say(message: str) -> None:
     """Print one line about what happens now."""
-    print(f"snmem: {visible(message)}", file=sys.stderr, flush=True)
+    try:
+        print(f"snmem: {visible(message)}", file=sys.stderr, flush=True)
+    except BrokenPipeError:  # as where standard output is read by nobody
+        raise
+    except OSError:  # a full disk, a terminal that is gone: the work goes on
+        pass
 
 
 @contextmanager

@@ -66,9 +66,14 @@ def doctor() -> list[Row]:
     checks: list[Callable[[], Row]] = [_python]
     checks += [lambda name=name, code=code: _package(name, code, None) for name, code in _REQUIRED.items()]
     checks += [lambda name=name, spec=spec: _package(name, spec[1], spec[0]) for name, spec in _OPTIONAL.items()]
-    checks += [_compiler, _lava]
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda check: check(), checks))
+    checks += [_compiler]
+    pool = ThreadPoolExecutor(2)
+    try:
+        rows = [pool.submit(check) for check in checks]
+        lava = _lava()  # here, so that Ctrl-C reaches it
+        return [*(row.result() for row in rows), lava]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _python() -> Row:

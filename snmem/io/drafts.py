@@ -34,6 +34,10 @@ _LOOK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 
 
+#: Drafts of this process.
+_own: set[Path] = set()
+
+
 def perform(operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Carry out one step that changes a file system; every such step of the package's writers goes through here."""
     return operation(*arguments, **options)
@@ -128,12 +132,12 @@ def _locked(path: Path, create: Callable[[], int]) -> Iterator[int]:
 def draft_file(folder: Path, permissions: int) -> Iterator[tuple[Path, int]]:
     """Create a draft; gives its path and an open descriptor. What is left of it is removed at the end."""
     path = folder / private_name()
+    _own.add(path)
     try:
         with _locked(path, lambda: perform(os.open, path, _NEW, permissions)) as descriptor:
             yield path, descriptor
     finally:
-        with suppress(OSError):  # it has taken its place
-            perform(os.unlink, path)
+        _remove(path)
 
 
 @contextmanager
@@ -143,6 +147,7 @@ def draft_folder(folder: Path) -> Iterator[tuple[Path, int]]:
     What is left of it is removed at the end, with all it holds.
     """
     path = folder / private_name()
+    _own.add(path)
 
     def create() -> int:
         while True:
@@ -154,7 +159,23 @@ def draft_folder(folder: Path) -> Iterator[tuple[Path, int]]:
         with _locked(path, create) as descriptor:
             yield path, descriptor
     finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a draft, if it has not taken its place."""
+    if path.is_dir() and not path.is_symlink():
         perform(shutil.rmtree, path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            perform(os.unlink, path)
+    _own.discard(path)
+
+
+def remove_own() -> None:
+    """Remove all drafts of this process, which is about to end."""
+    for path in list(_own):
+        _remove(path)
 
 
 @contextmanager
@@ -187,8 +208,5 @@ def remove_abandoned(folder: Path) -> None:
     """Remove drafts in ``folder`` whose writers have ended; those of living ones stay."""
     for path in private_entries(folder):
         with abandoned(path) as free:
-            if free and path.is_dir():
-                perform(shutil.rmtree, path, ignore_errors=True)
-            elif free:
-                with suppress(OSError):
-                    perform(os.unlink, path)
+            if free:
+                _remove(path)

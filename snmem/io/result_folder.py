@@ -11,6 +11,7 @@ What an earlier run did not list, or what was changed since, is neither overwrit
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -39,6 +40,9 @@ from .result_update import (
     unchanged,
 )
 from .results import plain, write_json
+
+#: Errors of the disk that the draft is on.
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 class ResultFolder:
@@ -236,7 +240,12 @@ def result_folder(target: Path, force: bool = False) -> Iterator[ResultFolder]:
             raise
         except (OSError, ValueError) as error:  # ValueError: NUL or a lone surrogate in the path
             raise _unwritable(target, error) from error
-        yield ResultFolder(target, draft, lock, force)
+        try:
+            yield ResultFolder(target, draft, lock, force)
+        except OSError as error:
+            if error.errno in _DISK:
+                raise _unwritable(target, error) from error
+            raise
 
 
 def _check(target: Path, force: bool) -> None:

@@ -8,7 +8,6 @@ import math
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +58,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, the system and the installed packages that results depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version(), "system": platform.platform()}
     for package in _PACKAGES:
         try:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from ..errors import BackendError, MissingDependencyError
@@ -16,6 +21,8 @@ from .storage import SweepFolder
 Task = tuple[str, Mapping[str, Any]]  # key and parameters of a run
 Outcome = tuple[str, str | None]  # key of a run that ended, and its error or None
 
+#: Seconds in which a Dask scheduler must answer.
+_PATIENCE = 10.0
 #: Threads of numerical libraries in a worker: one, since the workers share the processors.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -33,7 +40,8 @@ def on_processes(target: str, tasks: Sequence[Task], folder: SweepFolder, worker
     os.environ.update({name: value for name, value in _ONE_THREAD.items() if before[name] is None})
     pool = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _begin, (folder.path,))
     try:
-        futures = {pool.submit(_run_and_keep, target, key, point, folder.path): key for key, point in tasks}
+        with _deaf_to_ctrl_c():
+            futures = {pool.submit(_run_and_keep, target, key, point, folder.path): key for key, point in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool:
@@ -47,6 +55,19 @@ def on_processes(target: str, tasks: Sequence[Task], folder: SweepFolder, worker
             os.environ.pop(name, None)
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to this one from their first moment on; here it comes when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _held: list[Any] = []
 
 
@@ -54,9 +75,10 @@ def _begin(path: Path) -> None:
     """Prepare a worker: it leaves Ctrl-C to its parent, dies with it, and shows that it lives by a lock."""
     import fcntl
     from multiprocessing import parent_process
-    from threading import Thread
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = parent_process()
     assert parent is not None
 
@@ -88,6 +110,40 @@ def _describe(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
+def _unanswered(scheduler: str) -> str | None:
+    """What is wrong with an address; None if a Dask scheduler answers there.
+
+    A Client would try a wrong address for all its time, wait for ever for a server that says nothing, and leave a
+    traceback at exit.
+    """
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async def ask() -> None:
+        options = Security().get_connection_args("client")
+        async with rpc(scheduler, connection_args=options, timeout=_PATIENCE) as server:
+            kind = (await server.identity())["type"]
+            if kind != "Scheduler":
+                raise ValueError(f"a Dask {kind} is there")
+
+    def connect() -> str | None:
+        try:
+            kind, place = parse_address(scheduler)
+            if kind in ("tcp", "tls"):
+                socket.create_connection(parse_host_port(place), _PATIENCE).close()
+            asyncio.run(asyncio.wait_for(ask(), _PATIENCE))
+        except TimeoutError:
+            return f"no answer within {_PATIENCE:g} s"
+        except Exception as error:  # a server of another kind may say anything
+            return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        return None
+
+    answers: SimpleQueue[str | None] = SimpleQueue()
+    Thread(target=lambda: answers.put(connect()), daemon=True).start()  # here, a notebook's loop may be running
+    return answers.get()
+
+
 def on_dask(target: str, tasks: Sequence[Task], folder: SweepFolder, scheduler: str) -> Iterator[Outcome]:
     """Carry out the tasks on a Dask cluster; this process keeps every run as soon as it arrives.
 
@@ -102,10 +158,10 @@ def on_dask(target: str, tasks: Sequence[Task], folder: SweepFolder, scheduler: 
         from distributed import Client, as_completed
     except ImportError:
         raise MissingDependencyError("sweep: --scheduler needs Dask; pip install 'snmem[dask]'") from None
-    try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise BackendError(f"sweep: no Dask scheduler answers at {scheduler} ({error}); check the address") from error
+    problem = _unanswered(scheduler)
+    if problem:
+        raise BackendError(f"sweep: no Dask scheduler answers at {scheduler} ({problem}); check the address")
+    client = Client(scheduler, timeout="10s", set_as_default=False)
     points = dict(tasks)
     with client, client.as_current():
         futures = {client.submit(_timed, target, point, key=f"snmem-{key}"): key for key, point in tasks}
