@@ -1,4 +1,4 @@
-"""The digest of a network, by which files and recordings know it again."""
+"""The digest of a network, by which files and recordings know it again, and its summary for people."""
 
 from __future__ import annotations
 
@@ -48,3 +48,18 @@ def _matrix(matrix: Any) -> Iterator[Any]:
         for i in range(0, len(part), _CHUNK):
             chunk = part[i : i + _CHUNK]
             yield np.ascontiguousarray(chunk + 0 if kind is np.float64 else chunk, kind).data
+
+
+def summary(network: Network) -> tuple[str, list[tuple[str, str]]]:
+    """A title, and a row for each population and projection."""
+    rows = [(p.name, f"{p.size:,} lines") for p in network.inputs]
+    rows += [(p.name, f"{p.size:,} {type(p.neuron).__name__} neurons") for p in network.neurons]
+    for q in network.projections:
+        learns = f", {type(q.plasticity).__name__}" if q.plasticity else ""
+        rows.append((q.name, f"{q.pre} -> {q.post}, {q.synapses:,} synapses, delay {q.delay}{learns}"))
+    neurons, synapses = sum(p.size for p in network.neurons), sum(q.synapses for q in network.projections)
+    title = (
+        f"Network: {neurons:,} neurons in {len(network.neurons)} populations, {synapses:,} synapses in "
+        f"{len(network.projections)} projections, dt = {network.dt:g} s"
+    )
+    return title, rows

@@ -10,12 +10,13 @@ import operator
 from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import fields
+from html import escape
 from typing import Any, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from ._text import one_line, shown
+from ._text import one_line, shortened, shown, visible
 from .errors import NetworkError
 
 #: Weight types that are kept; whole numbers of other types become float64, float16 becomes float32.
@@ -188,8 +189,55 @@ def name_of(value: Any) -> Any:
     return value if isinstance(value, str) else getattr(value, "name", value)
 
 
+#: Rows that a summary shows, and characters of a value in it.
+_ROWS, _WIDTH = 8, 72
+
+
+class Summary:
+    """A repr of a few lines, and the same as a table in notebooks."""
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        """A title, and rows of a name and what it has."""
+        raise NotImplementedError
+
+    def _lines(self) -> tuple[str, list[tuple[str, str]], int]:
+        title, rows = self._summary()
+        lines = [(shortened(visible(a), _WIDTH // 2), shortened(visible(b), _WIDTH)) for a, b in rows[:_ROWS]]
+        return shortened(visible(title), 2 * _WIDTH), lines, max(len(rows) - _ROWS, 0)
+
+    def __repr__(self) -> str:
+        title, rows, more = self._lines()
+        wide = max((len(name) for name, _ in rows), default=0)
+        lines = [f"  {name:{wide}}  {text}" for name, text in rows]
+        return "\n".join([title, *lines, *([f"  ... {more} more"] if more else [])])
+
+    def _repr_html_(self) -> str:
+        title, rows, more = self._lines()
+        cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in rows)
+        return f"<div>{escape(title)}<table>{cells}</table>{f'... {more} more' if more else ''}</div>"
+
+
+def _fields_shown(self: Any) -> str:
+    """As the repr of a dataclass, with arrays in a few words."""
+    shown_fields = (f"{f.name}={_in_short(getattr(self, f.name))}" for f in fields(self) if f.repr)
+    return f"{type(self).__qualname__}({', '.join(shown_fields)})"
+
+
+def _in_short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<{value.size} values in {value.min():g}..{value.max():g}>" if value.size else "<no values>"
+    if sp.issparse(value):
+        return f"<{value.shape[0]} x {value.shape[1]}, {value.nnz} synapses>"
+    return repr(value)
+
+
 class Description:
     """A frozen dataclass whose copies and pickles hold its fields alone, and none of what was computed from them."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__repr__" not in cls.__dict__ and Summary not in cls.__mro__:  # before dataclass gives it another one
+            cls.__repr__ = _fields_shown
 
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ._digest import digest
+from ._digest import digest, summary
 from ._text import CONTROL, LONGEST_NAME, listed, shortened
-from .description import Description, name_of, number, same_matrix, shape_of, weight_matrix, whole
+from .description import Description, Summary, name_of, number, same_matrix, shape_of, weight_matrix, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
 from .plasticity import LearningRule
@@ -179,8 +179,8 @@ class Projection(Description):
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True, eq=False)
-class Network(Description):
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(Summary, Description):
     """Inputs, populations and projections, in the order in which they were given.
 
     Parameters
@@ -369,6 +369,9 @@ class Network(Description):
     @cached_property
     def _digest(self) -> str:
         return digest(self)
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        return summary(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
 from ._text import one_line, shown, unique
-from .description import same_matrix
+from .description import Summary, same_matrix
 from .errors import InputError, MissingDependencyError, UnknownNameError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Spikes:
     """Spikes of one population: events (step, neuron), sorted by step, then neuron, without repeats.
 
@@ -95,6 +95,9 @@ class Spikes:
 
     def __len__(self) -> int:
         return len(self.step)
+
+    def __repr__(self) -> str:
+        return f"Spikes({len(self):,} spikes of {self.size:,} neurons in {self.steps:,} steps)"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Spikes):
@@ -223,8 +226,8 @@ _LOOKED_UP = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Recording:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recording(Summary):
     """What :func:`snmem.simulate` returns.
 
     Recordings are equal if they are of equal networks from the same step on, and hold the same spikes, traces, counters
@@ -274,6 +277,12 @@ class Recording:
         for name, what in _LOOKED_UP.items():
             if type(getattr(self, name)) is not Named:
                 object.__setattr__(self, name, Named(what, getattr(self, name)))
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = [(name, f"{len(s):,} spikes of {s.size:,} neurons") for name, s in self.spikes.items()]
+        rows += [(name, f"trace, {' x '.join(map(str, np.shape(t)))}") for name, t in self.traces.items()]
+        rows += [(name, f"{w.nnz:,} learned weights") for name, w in self.weights.items()]
+        return f"Recording: {self.steps:,} steps from step {self.start:,} on backend {self.backend!r}", rows
 
     @property
     def digest(self) -> str | None:

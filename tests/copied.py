@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, is_typeddict
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ from snmem import (
 from snmem.backends.base import RunState
 from snmem.backends.snntorch import to_torch
 from snmem.errors import UnknownNameError
+from snmem.hdc.circuits import Part
 from snmem.lava import LavaSession
 from snmem.retime import retime
 
@@ -224,6 +225,7 @@ CASES: dict[type, Case] = {
     hdc.BlockCodes: Case(lambda: hdc.BlockCodes(10, 8), lambda a: a.bind(a.random(3), a.random(3, 1))),
     hdc.MapB: Case(lambda: hdc.MapB(256), lambda a: a.bind(a.random(3), a.random(3, 1))),
     hdc.MapI: Case(lambda: hdc.MapI(256), lambda a: a.bind(a.random(3), a.random(3, 1))),
+    Part: Case(lambda: Part((network()["h"],), (network()["h->h"],), "h", 1), fields_of),
     LavaSession: Case(LavaSession, lambda s: (s._server, s.close())),
     nir_io.Choice: Case(lambda: nir_io.Choice(*"abcdefgh"[: len(fields(nir_io.Choice))])),
     nir_io.Limits: Case(nir_io.Limits),
@@ -251,8 +253,9 @@ def public_classes() -> Iterator[type]:
     for module in map(importlib.import_module, ("snmem", *packages)):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
-            abstract = inspect.isclass(value) and (inspect.isabstract(value) or Protocol in value.__bases__)
-            if inspect.isclass(value) and not abstract and value not in (snmem.neurons.Neuron, plasticity.LearningRule):
+            if not inspect.isclass(value) or value in (snmem.neurons.Neuron, plasticity.LearningRule):
+                continue
+            if not (inspect.isabstract(value) or is_typeddict(value) or Protocol in value.__bases__):
                 yield value
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..description import LearnsInPlace
+from ..description import LearnsInPlace, Summary
 from .config import AttentionConfig
 
 
-class FastWeightAttention(LearnsInPlace):
+class FastWeightAttention(Summary, LearnsInPlace):
     r"""Binary keys and values in fast weights F_K (hidden, keys) and F_V (values, hidden), all 0 at first.
 
     Item (key, value): unit :math:`j = \arg\max(F_K\,\text{key} + b)` is taken over, where b is the drive of unused
@@ -29,6 +29,9 @@ class FastWeightAttention(LearnsInPlace):
     def __init__(self, config: AttentionConfig) -> None:
         self.config = config
         self.clear()
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"FastWeightAttention: {int(self.used.sum()):,} units written", [("config", str(self.config))]
 
     def clear(self) -> None:
         """Forget the context."""

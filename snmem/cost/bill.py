@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import check_recording
+from ..description import Summary
 from ..errors import InputError
 from ..io.arguments import as_network
 from ..network import Network
@@ -38,8 +39,8 @@ from .times import columns_by_step, pace_of, seconds_of
 MODES = ("free_running", "throttled")
 
 
-@dataclass(frozen=True)
-class Bill:
+@dataclass(frozen=True, repr=False)
+class Bill(Summary):
     """What a run costs on a chip. Energies in joules, times in seconds.
 
     Attributes
@@ -151,6 +152,11 @@ class Bill:
         rows = zip(*self.by_step.values(), strict=True)
         lines = [",".join(("step", *self.by_step)), *(",".join(map(str, (i, *row))) for i, row in enumerate(rows))]
         return "\n".join(lines) + "\n"
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = [(f"{name} energy", f"{joules:.3g} J") for name, joules in self.dynamic.items()]
+        rows += [(f"{mode} total", "unknown" if x is None else f"{x:.3g} J") for mode, x in self.total.items()]
+        return f"Bill: {self.steps:,} steps on {self.chip!r}, dynamic energy {self.dynamic['total']:.3g} J", rows
 
     def __rich__(self) -> Any:
         from .report.terminal import bill_table

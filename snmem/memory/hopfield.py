@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..description import Summary
 from ..errors import InputError
 from .base import MEMORIES
 from .patterns import Patterns, active_units
@@ -14,7 +15,7 @@ _BLOCK = 1 << 24
 
 
 @MEMORIES.register("hopfield-softmax")
-class ModernHopfieldMemory:
+class ModernHopfieldMemory(Summary):
     r"""Memory that keeps every pattern as a row of X and recalls by softmax attention, one step.
 
     .. math::
@@ -45,6 +46,10 @@ class ModernHopfieldMemory:
             raise InputError(f"ModernHopfieldMemory.beta: must be a positive number, got {beta!r}")
         self.visible, self.active, self.beta, self.slots = visible, active, float(beta), slots
         self.patterns: NDArray[np.float32] = np.zeros((0, visible), np.float32)
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = [("visible", f"{self.visible:,}"), ("active", f"{self.active:,}"), ("beta", f"{self.beta:g}")]
+        return f"ModernHopfieldMemory: {len(self.patterns):,} patterns stored", rows
 
     @classmethod
     def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> ModernHopfieldMemory:

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..description import LearnsInPlace
+from ..description import LearnsInPlace, Summary
 from ..errors import InputError
 from ..io.files import replace_file
 from . import kwinner_kernels as kernels
@@ -28,7 +28,7 @@ _CHUNK = 1 << 20
 
 
 @MEMORIES.register("kwinner")
-class KWinnerMemory(LearnsInPlace):
+class KWinnerMemory(Summary, LearnsInPlace):
     r"""Memory that stores binary patterns one-shot and recalls them from damaged cues.
 
     With forward weights W (hidden, visible), return weights R (visible, hidden), both on the same random synapses,
@@ -61,6 +61,9 @@ class KWinnerMemory(LearnsInPlace):
         if self.config.bits:
             forward, back = (_to_levels(w, self.config.levels) for w in (forward, back))
         self._set(inputs, forward, back, rng.integers(2**64, dtype=np.uint64))
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"KWinnerMemory: {self._clock:,} patterns stored", [("config", str(self.config))]
 
     @classmethod
     def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> KWinnerMemory:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..description import Summary
 from ..quantization.grid import quantize, unit_of
 from ..simulation import simulate
 from ..spikes import Recording
@@ -21,7 +22,7 @@ from .presentation import no_presentations
 from .spiking import SpikingKWinnerMemory
 
 
-class OnChipMemory:
+class OnChipMemory(Summary):
     """A K-winner memory that learns in Loihi's arithmetic.
 
     Parameters
@@ -40,6 +41,9 @@ class OnChipMemory:
         made = quantize(memory.learning_network)
         self.network = made.network
         self.units = {q.name: unit_of(made.scale[q.post])[0] for q in self.network.projections if q.plasticity}
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        return f"OnChipMemory on backend {self.backend!r}", [("config", str(self.memory.config))]
 
     def store(self, patterns: Patterns, **options: Any) -> Recording:
         """Present patterns (n, visible) once each; ``options`` go to :func:`snmem.simulate`.

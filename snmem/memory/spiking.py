@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._text import one_line
 from ..backends.base import check_populations
 from ..circuits.kwta import Circuit, Line, Strategy, SuccessiveApproximation, kwta_report, kwta_strategy
+from ..description import Summary
 from ..errors import InputError
 from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
@@ -48,7 +49,7 @@ START = Line("start", 1, 0)
 
 
 @MEMORIES.register("kwinner-spiking")
-class SpikingKWinnerMemory:
+class SpikingKWinnerMemory(Summary):
     """K-winner memory of LIF neurons with the verbs of :class:`snmem.memory.kwinner.KWinnerMemory`.
 
     Parameters
@@ -83,6 +84,10 @@ class SpikingKWinnerMemory:
         self.backend = backend
         virgin = KWinnerMemory(self.config, seed)
         self._set(virgin.forward_weights, virgin.return_weights)
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = [("config", str(self.config)), ("k-WTA", str(self.kwta)), ("readout", str(self.readout))]
+        return f"SpikingKWinnerMemory: {self._forward.nnz:,} synapses each way", rows
 
     @classmethod
     def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> SpikingKWinnerMemory:
@@ -294,7 +299,7 @@ class SpikingKWinnerMemory:
         """Run the recall network on cues; ``options`` go to :func:`snmem.simulate` (``counters``, ``record``, ...)."""
         inputs, steps = self.recall_inputs(cues)
         if not steps:
-            return no_presentations(self.recall_network, backend, None)
+            return no_presentations(self.recall_network, backend)
         return simulate(self.recall_network, inputs, steps, backend, **options)
 
     def read(self, recording: Recording, population: str = "visible.winners") -> NDArray[np.bool_]:
@@ -307,10 +312,8 @@ class SpikingKWinnerMemory:
         """
         check_populations(self.recall_network, recording, "read")
         if recording.start % self.recalling.period:
-            raise InputError(
-                f"read: the recording begins at step {recording.start}, within a presentation of "
-                f"{self.recalling.period} steps; pass one that begins with a presentation"
-            )
+            period = self.recalling.period
+            raise InputError(f"read: begins at step {recording.start}, within a presentation of {period} steps")
         step = self.recalling.latency if population.startswith("visible") else self.kwta.latency
         spikes = recording.spikes[population]
         out = np.zeros((recording.steps // self.recalling.period, spikes.size), bool)

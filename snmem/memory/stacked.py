@@ -8,14 +8,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..description import LearnsInPlace
+from ..description import LearnsInPlace, Summary
 from ..errors import InputError
 from .config import KWinnerConfig
 from .kwinner import KWinnerMemory
 from .patterns import Patterns, active_units
 
 
-class StackedKWinnerMemory(LearnsInPlace):
+class StackedKWinnerMemory(Summary, LearnsInPlace):
     r"""Stacked K-winner memory: a fixed sparse k-WTA layer F in front of a K-winner memory M.
 
     .. math::
@@ -52,6 +52,9 @@ class StackedKWinnerMemory(LearnsInPlace):
         self._layer = KWinnerMemory(front, rng)
         self._back = self._layer.forward_weights.T.tocsr()
         self.memory = KWinnerMemory(config, rng)
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        return "StackedKWinnerMemory", [("config", str(self.config)), ("front", str(self.front))]
 
     def encode(self, patterns: Patterns) -> sp.csr_array:
         """Return the code in front of each pattern or cue, a sparse array of booleans (n, config.visible)."""

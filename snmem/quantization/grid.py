@@ -27,7 +27,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .._text import listed, unique
-from ..description import number
+from ..description import Summary, number
 from ..errors import NetworkError, SnmemWarning
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
@@ -41,8 +41,8 @@ _VTH_MAX = LoihiLIF.limits["vth"][1]
 _TRACE_MAX = 127
 
 
-@dataclass(frozen=True)
-class Quantized:
+@dataclass(frozen=True, repr=False)
+class Quantized(Summary):
     """A Loihi network and how it came about.
 
     network : the Network of LoihiLIF populations.
@@ -61,6 +61,14 @@ class Quantized:
     parts: dict[str, tuple[str, ...]]
     strategy: str = "grid"
     warnings: tuple[str, ...] = ()
+
+    def _summary(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = [(name, f"scale {scale:g}") for name, scale in self.scale.items()]
+        rows += [
+            (name, f"largest error {error:g}, {self.clipped[name]} weights clipped, {len(self.parts[name])} parts")
+            for name, error in self.weight_error.items()
+        ]
+        return f"Quantized: a Loihi network, strategy {self.strategy!r}, {len(self.warnings)} warnings", rows
 
     def start(self, start: Mapping[str, Any]) -> dict[str, Any]:
         """Membrane potentials of the float network (by population name) in Loihi's units."""
