@@ -145,7 +145,7 @@ class Backend:
     precision: str = "float64"
     on_request: str = ""
     #: How each declared type is run, where a file of its own says so (see :meth:`implements`).
-    implementations: dict[type, Any] = field(default_factory=dict, repr=False)
+    implementations: dict[type, Any] = field(default_factory=dict[type, Any], repr=False)
 
     def __post_init__(self) -> None:
         for kind in ("neurons", "rules"):

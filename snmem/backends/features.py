@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..network import Network
+from ..network import Network, Population, Projection
+
+Item = Population | Projection
 
 
 class Feature(NamedTuple):
@@ -15,75 +17,76 @@ class Feature(NamedTuple):
 
     Attributes
     ----------
-    kind : str
-        "population" or "projection".
     uses : callable
         Whether a population or projection has it.
     says : callable
         What it has, and what to do instead.
     """
 
-    kind: str
-    uses: Callable[[Any], bool]
-    says: Callable[[Any], str]
+    uses: Callable[[Item], bool]
+    says: Callable[[Item], str]
 
 
-def _first(values: Any) -> float:
-    array = np.atleast_1d(values)
-    return array[array != 0][0]
+def _parameter(name: str, default: Any = 0) -> Callable[[Item], Any]:
+    return lambda item: getattr(item.neuron, name, default) if isinstance(item, Population) else default
+
+
+def _nonzero(name: str) -> Callable[[Item], bool]:
+    return lambda item: bool(np.any(_parameter(name)(item)))
+
+
+def _value(name: str, hint: str) -> Callable[[Item], str]:
+    def says(item: Item) -> str:
+        values = np.atleast_1d(np.asarray(_parameter(name)(item), np.float64))
+        return f"has {name}={values[values != 0][0]:g}; {hint}"
+
+    return says
+
+
+def _says(text: str) -> Callable[[Item], str]:
+    return lambda item: text
+
+
+def _subtracts(item: Item) -> bool:
+    return _parameter("reset", "zero")(item) == "subtract"
+
+
+def _cleared(item: Item) -> bool:
+    return isinstance(item, Population) and item.clear_every is not None
+
+
+def _delayed(low: int, high: float) -> Callable[[Item], bool]:
+    return lambda item: isinstance(item, Projection) and low <= item.delay <= high
+
+
+def _plastic(item: Item) -> bool:
+    return isinstance(item, Projection) and item.plasticity is not None
+
+
+def _exponent(item: Item) -> bool:
+    return isinstance(item, Projection) and item.exponent != 0
 
 
 #: Features by the names of the conformance suite (``snmem.conformance.FEATURES``); it holds some more, which only say
 #: what numbers a network has, and which no backend may refuse.
-FEATURES = {
-    "subtract": Feature(
-        "population",
-        lambda p: getattr(p.neuron, "reset", "zero") == "subtract",
-        lambda p: "has reset='subtract'; use reset='zero'",
-    ),
-    "v_reset": Feature(
-        "population",
-        lambda p: bool(np.any(getattr(p.neuron, "v_reset", 0))),
-        lambda p: f"has v_reset={_first(p.neuron.v_reset):g}; shift v, theta and bias so that it is 0",
-    ),
-    "bias": Feature(
-        "population",
-        lambda p: bool(np.any(getattr(p.neuron, "bias", 0))),
-        lambda p: f"has bias={_first(p.neuron.bias):g}; give it as input",
-    ),
-    "clear": Feature(
-        "population",
-        lambda p: p.clear_every is not None,
-        lambda p: f"has clear_every={p.clear_every}; run its presentations apart",
-    ),
-    "delay_0": Feature(
-        "projection",
-        lambda q: q.delay == 0,
-        lambda q: "has delay 0; give it at least 1 (snmem.retime.retime)",
-    ),
-    "long_delays": Feature(
-        "projection",
-        lambda q: q.delay > 1,
-        lambda q: f"has delay {q.delay}; give it 1",
-    ),
-    "plasticity": Feature(
-        "projection",
-        lambda q: q.plasticity is not None,
-        lambda q: "is plastic; freeze it (Network.freeze)",
-    ),
-    "exponent": Feature(
-        "projection",
-        lambda q: q.exponent != 0,
-        lambda q: f"has exponent={q.exponent}; put it into the weights",
-    ),
+FEATURES: dict[str, Feature] = {
+    "subtract": Feature(_subtracts, _says("has reset='subtract'; use reset='zero'")),
+    "v_reset": Feature(_nonzero("v_reset"), _value("v_reset", "shift v, theta and bias so that it is 0")),
+    "bias": Feature(_nonzero("bias"), _value("bias", "give it as input")),
+    "clear": Feature(_cleared, _says("has timed clears (clear_every); run its presentations apart")),
+    "delay_0": Feature(_delayed(0, 0), _says("has delay 0; give it at least 1 (snmem.retime.retime)")),
+    "long_delays": Feature(_delayed(2, np.inf), _says("has a delay above 1; give it 1")),
+    "plasticity": Feature(_plastic, _says("is plastic; freeze it (Network.freeze)")),
+    "exponent": Feature(_exponent, _says("has an exponent; put it into the weights")),
 }
 
 
 def refused_feature(network: Network, without: frozenset[str]) -> str | None:
     """The first population or projection with a feature of ``without``, and what to do; None if there is none."""
     for name in without & FEATURES.keys():
-        kind, uses, says = FEATURES[name]
-        for item in network.neurons if kind == "population" else network.projections:
+        uses, says = FEATURES[name]
+        for item in (*network.neurons, *network.projections):
             if uses(item):
+                kind = "population" if isinstance(item, Population) else "projection"
                 return f"{kind} {item.name!r} {says(item)}, or use backend 'reference'"
     return None

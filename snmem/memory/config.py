@@ -10,6 +10,10 @@ import numpy as np
 from ..errors import InputError
 
 
+def _whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class KWinnerConfig:
     r"""Sizes and learning rate of a K-winner modern Hopfield network.
@@ -53,7 +57,7 @@ class KWinnerConfig:
     def __post_init__(self) -> None:
         for name in ("visible", "hidden", "fan_in", "winners", "active"):
             value: Any = getattr(self, name)
-            if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+            if not _whole(value) or value < 1:
                 raise InputError(f"KWinnerConfig.{name}: must be a whole number, at least 1, got {value!r}")
             object.__setattr__(self, name, int(value))
         for part, whole in (("fan_in", "visible"), ("winners", "hidden"), ("active", "visible")):
@@ -64,15 +68,13 @@ class KWinnerConfig:
         rate: Any = self.rate
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0.0 < rate <= 1.0:
             raise InputError(f"KWinnerConfig.rate: must lie in (0, 1], got {rate!r}; the paper uses 0.3")
-        object.__setattr__(self, "rate", float(rate))
+        object.__setattr__(self, "rate", float(self.rate))
         for name in ("tied", "random_winners"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise InputError(f"KWinnerConfig.{name}: must be True or False, got {getattr(self, name)!r}")
             object.__setattr__(self, name, bool(getattr(self, name)))
         bits: Any = self.bits
-        if bits is not None and (
-            isinstance(bits, bool) or not isinstance(bits, (int, np.integer)) or not 1 <= bits <= 32
-        ):
+        if bits is not None and not (_whole(bits) and 1 <= bits <= 32):
             raise InputError(f"KWinnerConfig.bits: must be None or a whole number from 1 to 32, got {bits!r}")
 
     @classmethod

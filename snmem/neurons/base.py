@@ -111,7 +111,8 @@ class Neuron(Description):
         for f in fields(cls):  # type: ignore[arg-type]
             low, high = cls.limits.get(f.name, (-np.inf, np.inf))
             if np.isfinite(high - low):
-                value = low + (high - low) * rng.integers(0, 17, rng.choice([1, size])) / 16
+                drawn: NDArray[Any] = rng.integers(0, 17, int(rng.choice([1, size]))) / 16
+                value: NDArray[Any] = low + (high - low) * drawn
                 values[f.name] = np.round(value) if cls.arithmetic == "loihi" else value
         return cls(**values)
 

@@ -73,7 +73,7 @@ class LIF(Neuron):
     @property
     def never_spikes(self) -> bool:
         """Whether all thresholds are infinite."""
-        return bool(np.all(np.isposinf(self.theta)))
+        return bool(np.all(np.asarray(self.theta) == np.inf))
 
     def step(self, state: State, current: State, t: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
         """One step by :func:`step_lif`."""

@@ -50,9 +50,13 @@ class _Gated(LearningRule):
         """``w += rate * (x - w)`` at the synapses of the neurons that gate."""
         memory *= self.decay
         memory[spikes.signal] += 1
-        rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+        posts: int = weights.shape[0]
+        lengths: Any = np.diff(weights.indptr)
+        rows: Any = np.arange(posts).repeat(lengths)
+        gated: Any
+        other: Any
         gated, other = (rows, weights.indices) if self.gated_by == "post" else (weights.indices, rows)
-        touched = np.isin(gated, spikes.gate)
+        touched: Any = np.isin(gated, spikes.gate)
         weights.data[touched] += self.rate * (memory[other[touched]] - weights.data[touched])
         return int(touched.sum())
 

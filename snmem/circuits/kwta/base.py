@@ -112,7 +112,7 @@ def check_circuit(strategy: Strategy, size: int, k: int, span: float, period: in
 
 
 #: Strategies by name; a file that defines one registers it here.
-STRATEGIES: Registry[type[Strategy]] = Registry(
+STRATEGIES = Registry[type[Strategy]](
     "k-WTA strategy", ("snmem.circuits.kwta.successive_approximation", "snmem.circuits.kwta.race")
 )
 
