@@ -19,8 +19,9 @@ from snmem.attention import MODELS, SpikingTransformer, spiking_transformer, tra
 from snmem.attention.network import FORMS
 from snmem.attention.transformer.figures import query_raster
 from snmem.cost import bill
+from snmem.errors import MissingDependencyError
 from snmem.io.files import replace_file
-from snmem.protocols.rows import result, row
+from snmem.protocols.rows import not_run, result, row
 from snmem.quantization.grid import quantize
 from snmem.simulation import simulate
 from snmem.spikes import Recording
@@ -60,15 +61,23 @@ def on_runtimes(
     model: SpikingTransformer, sequences: Sequences, copies: int, report: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """Answers of the event engine, the emulator and Lava to the same sequences; their spikes compared."""
-    runs, rows, form = {}, [], model.attention.form
+    runs, absent, rows, form = {}, {}, [], model.attention.form
     for backend in RUNTIMES:
         report(f"{form}, {backend}: {len(sequences)} sequences in {copies} networks side by side")
-        answers, runs[backend] = model.run(sequences, backend, copies)
-        share = float((answers == sequences.upper).mean())
-        rows.append(row(f"{form}, {backend}: share right of {len(sequences)}", share, 1.0, 0.0))
+        name = f"{form}, {backend}: share right of {len(sequences)}"
+        try:
+            answers, runs[backend] = model.run(sequences, backend, copies)
+        except MissingDependencyError as error:  # the other rows are kept
+            absent[backend] = str(error)
+            rows.append(not_run(name, str(error), 1.0, 0.0))
+        else:
+            rows.append(row(name, float((answers == sequences.upper).mean()), 1.0, 0.0))
     for backend in (name for name in RUNTIMES if name != "loihi"):
-        cells = differing(runs[backend], runs["loihi"])
-        rows.append(row(f"{form}, {backend} and loihi: spikes that differ", cells, 0, 0, "cells"))
+        name = f"{form}, {backend} and loihi: spikes that differ"
+        if backend in absent:
+            rows.append(not_run(name, absent[backend], 0, 0, "cells"))
+        else:
+            rows.append(row(name, differing(runs[backend], runs["loihi"]), 0, 0, "cells"))
     return rows
 
 

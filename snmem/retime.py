@@ -20,8 +20,16 @@ import numpy as np
 from .errors import NetworkError
 from .network import Input, Network, Population
 
-#: A timed clear that happens once: no run has that many steps.
-_ONCE = 2**62
+#: ``clear_every`` of a timed clear that happens once: no run has that many steps.
+ONCE = 2**62
+
+
+def when_cleared(p: Population) -> str:
+    """When u and v of a population are set to 0, in words: "every 5 steps", "once, in step 3"."""
+    assert p.clear_every is not None
+    if p.clear_every >= ONCE:
+        return f"once, in step {p.clear_offset}"
+    return f"every {p.clear_every} steps"
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ def _started_later(network: Network, p: Population, late: int, start: Any, distu
             f"{owner}, is not at rest until then, and begins at another v than 0; let it begin at its reset value"
         )
     if every is None:
-        return replace(p, clear_every=_ONCE, clear_offset=late), spikes
+        return replace(p, clear_every=ONCE, clear_offset=late), spikes
     if (late - moved.clear_offset) % every:
         raise NetworkError(
             f"{owner}, is not at rest until then, and its clears do not fall on its start; delay what reaches it"

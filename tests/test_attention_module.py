@@ -107,6 +107,26 @@ def test_what_does_not_fit_gets_one_clear_error(items, queries, message):
         module(torch.zeros(items), torch.zeros(queries))
 
 
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float16, torch.float64])
+def test_spikes_may_be_of_any_type_of_number(dtype):
+    module = SpikingAttention(12, keys=8, values=3, hidden=5, seed=2)
+    items, queries = ((torch.rand(2, n, 12, generator=torch.Generator().manual_seed(n)) < 0.4) for n in (4, 3))
+    expected = module(items.float(), queries.float())
+    found = module(items.to(dtype), queries.to(dtype))
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+    assert expected[1].any()
+    with pytest.raises(InputError, match="queries: must hold 0 and 1 only"):
+        module(items.to(dtype), torch.full((2, 1, 12), 3).to(torch.int64))
+
+
+def test_what_is_no_tensor_is_named():
+    module = SpikingAttention(12, keys=8, values=3, hidden=5)
+    with pytest.raises(InputError, match=r"items: expected a torch tensor, got ndarray; use torch\.as_tensor"):
+        module(np.zeros((1, 2, 12)), torch.zeros(1, 1, 12))
+    with pytest.raises(InputError, match="queries: must hold 0 and 1 only"):
+        module(torch.zeros(1, 2, 12), torch.zeros(1, 1, 12, dtype=torch.complex64))
+
+
 def test_other_errors():
     module = SpikingAttention(lines=5, keys=8, values=3, hidden=4)
     with pytest.raises(InputError, match="items: must hold 0 and 1 only"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
 from snmem.conformance.strategies import Case, cases
 from snmem.errors import NetworkError
-from snmem.retime import Retimed, retime
+from snmem.nir_io import read_nir, write_nir
+from snmem.retime import Retimed, retime, when_cleared
 
 
 def check(network: Network, inputs: dict, steps: int) -> Retimed:
@@ -100,3 +102,14 @@ def test_impossible_networks_say_why() -> None:
     )
     with pytest.raises(NetworkError, match="clears do not fall on its start"):
         retime(clears)
+
+
+def test_a_clear_that_happens_once_is_called_so(tmp_path: Path) -> None:
+    """It is a timed clear whose next one no run reaches."""
+    network = retime(layers([0], bias=0.1)).network
+    assert when_cleared(network["p0"]) == "once, in step 1"
+    notes = write_nir(network, tmp_path / "n.nir")
+    assert any("u = v = 0 once, in step 1" in note for note in notes)
+    assert not any(str(network["p0"].clear_every) in note for note in notes)
+    assert read_nir(tmp_path / "n.nir") == network
+    assert when_cleared(Population("p", 1, LIF(), clear_every=5)) == "every 5 steps"

@@ -19,6 +19,7 @@ from snmem.attention import (
     train,
 )
 from snmem.attention.network import FORMS
+from snmem.cli.rows import rows_table
 from snmem.errors import InputError
 from snmem.installation.content import load_script
 from snmem.nir_io import read_nir, write_nir
@@ -205,6 +206,21 @@ def test_a_query_before_any_item_and_other_errors():
         AttentionNetwork(CONFIG, slow=SlowWeights(np.ones((10, 5)), np.ones((10, 5)), np.ones((3, 5))))
     with pytest.raises(InputError, match="2 contexts but queries for 1"):
         AttentionNetwork(CONFIG).present([(KEYS, VALUES)] * 2, [KEYS])
+
+
+def test_recipe_without_lava_keeps_all_other_rows(monkeypatch):
+    monkeypatch.setattr("snmem.lava.shim.installed_version", lambda: None)
+    script = load_script("models", "case_sequence_spiking")
+    model = script.spiking_transformer(script.train(script.MODELS["QK, projected"], trials=1))
+    rows = script.on_runtimes(model, model.task.sample(4, 0), 2, lambda text: None)
+    for row in rows:
+        if "lava" in row["name"]:
+            assert not row["ok"]
+            assert row["value"] == "not run: Lava (lava-nc) is not installed; run: snmem lava install"
+        else:
+            assert row["ok"]
+    assert [("lava" in row["name"]) for row in rows] == [False, False, True, False, True]
+    assert "snmem lava install" in str(rows_table("", rows).columns[1]._cells)
 
 
 def test_recipe_compares_every_form_and_runtime(monkeypatch, tmp_path):

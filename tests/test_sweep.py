@@ -161,8 +161,8 @@ def test_foreign_and_damaged_files_are_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     folder = tmp_path / "s"
     sweep("kwinner-map", {}, 1, folder, TINY, workers=1, report=_quiet)
-    with pytest.raises(FileError, match="a sweep of 'kwinner-map', not of 'kwinner-retention'"):
-        sweep("kwinner-retention", {}, 1, folder, report=_quiet)
+    with pytest.raises(FileError, match="a sweep of 'kwinner-map', not of 'kwinner-retention:reproduce'"):
+        sweep("kwinner-retention:reproduce", {}, 1, folder, report=_quiet)
     (run,) = (folder / "runs").glob("*.npz")
     run.write_bytes(run.read_bytes()[:100])
     with pytest.raises(FileError, match=rf"{run.name}: damaged or truncated .*; remove it and sweep again"):

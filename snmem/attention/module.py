@@ -40,7 +40,7 @@ class SpikingAttention(nn.Module):
     each item is written one-shot into fast weights of a hidden unit of its own.
 
     ``spikes, votes = module(items, queries)`` with items (batch, n, lines) and queries (batch, m, lines) of 0 and 1
-    gives the output spikes (batch, m, values) and the votes A V, to train on.
+    (of any dtype, bool included) gives the output spikes (batch, m, values) and the votes A V, to train on.
 
     Parameters
     ----------
@@ -107,17 +107,23 @@ class SpikingAttention(nn.Module):
 
     def forward(self, items: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Output spikes and votes (batch, m, values) for items (batch, n, lines) and queries (batch, m, lines)."""
-        self._check(items, queries)
+        items, queries = self._check("items", items), self._check("queries", queries)
+        self._check_sizes(items, queries)
         keys, asked = self._spikes(items, self.key_weights), self._spikes(queries, self.query_weights)
         votes = self.winners(asked @ keys.mT) @ self._spikes(items, self.value_weights)
         return self.output(votes, torch.zeros_like(votes))[0], votes
 
-    def _check(self, items: Tensor, queries: Tensor) -> None:
-        for name, x in (("items", items), ("queries", queries)):
-            if x.ndim != 3 or x.shape[-1] != self.lines:
-                raise InputError(f"{name}: expected shape (batch, n, {self.lines}), got {tuple(x.shape)}")
-            if not ((x == 0) | (x == 1)).all():
-                raise InputError(f"{name}: must hold 0 and 1 only, one for each spike")
+    def _check(self, name: str, x: Tensor) -> Tensor:
+        """Spikes of any type of number in the type of the weights."""
+        if not isinstance(x, Tensor):
+            raise InputError(f"{name}: expected a torch tensor, got {type(x).__name__}; use torch.as_tensor")
+        if x.ndim != 3 or x.shape[-1] != self.lines:
+            raise InputError(f"{name}: expected shape (batch, n, {self.lines}), got {tuple(x.shape)}")
+        if x.is_complex() or not ((x == 0) | (x == 1)).all():
+            raise InputError(f"{name}: must hold 0 and 1 only, one for each spike")
+        return x.to(self.key_weights.dtype)
+
+    def _check_sizes(self, items: Tensor, queries: Tensor) -> None:
         if len(items) != len(queries):
             raise InputError(f"queries: a batch of {len(queries)} for {len(items)} contexts; give some for each")
         n = items.shape[1]

@@ -1,15 +1,20 @@
 """Where the content folders are: recipes in ``models``, chip profiles in ``hardware``, timings in ``benchmarks``.
 
+A model of one's own is a file anywhere, named by its path.
+
 They stand beside the package in a checkout (also when it is installed editable), and inside it, under ``_content``,
 in a wheel.
 """
 
+import hashlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
-from ..errors import FileError, InputError
+from .._text import one_line
+from ..errors import FileError, InputError, SnmemError
 
 FOLDERS = ("models", "hardware", "benchmarks")
 
@@ -50,12 +55,16 @@ def load_script(folder: str, name: str) -> ModuleType:
     known = content_names(folder)
     if name not in known:
         raise InputError(f"{folder}/{name}: no such script; use one of {', '.join(known) or '(none installed)'}")
-    qualified = f"snmem_{folder}.{name}"
+    return _import(f"snmem_{folder}.{name}", content_dir(folder) / f"{name}.py")
+
+
+def _import(qualified: str, path: Path) -> ModuleType:
+    """Import a file as the module ``qualified``, once."""
     if qualified in sys.modules:
         return sys.modules[qualified]
-    spec = importlib.util.spec_from_file_location(qualified, content_dir(folder) / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(qualified, path)
     if spec is None or spec.loader is None:
-        raise FileError(f"{folder}/{name}.py: cannot be imported")
+        raise FileError(f"{path}: cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[qualified] = module
     try:
@@ -64,3 +73,39 @@ def load_script(folder: str, name: str) -> ModuleType:
         del sys.modules[qualified]
         raise
     return module
+
+
+def load_model(name: str) -> ModuleType:
+    """Import a model: one of the content folder by its name (kwinner-map), or a file by its path (./my.py).
+
+    Modules that stand beside such a file can be imported by it.
+
+    Raises
+    ------
+    InputError
+        There is no model of that name.
+    FileError
+        There is no file of that name, or it cannot be imported.
+    """
+    if not name.endswith(".py"):
+        known = [n.replace("_", "-") for n in content_names("models")]
+        if name.replace("_", "-") not in known:
+            raise InputError(
+                f"model {name!r}: unknown; use one of {', '.join(known) or '(none installed)'}, or a path to a .py file"
+            )
+        return load_script("models", name.replace("-", "_"))
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise FileError(f"{name}: no such file; give the path of a Python file with a function run")
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    try:
+        return _import(f"snmem_models.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}", path)
+    except SnmemError:
+        raise
+    except Exception as error:
+        where = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = getattr(error, "lineno", None) or (where or ["?"])[-1]
+        raise FileError(
+            f"{name}: cannot be imported: {type(error).__name__}: {one_line(error)} (line {line}); mend the file"
+        ) from error

@@ -16,6 +16,7 @@ from ..io.arguments import as_network
 from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
+from ..retime import when_cleared
 from .layout import edges_of, layout_of
 from .nodes.neurons import loihi_as_float, node_type, physical
 
@@ -129,7 +130,7 @@ def _write_population(nodes: h5py.Group, name: str, p: Population, dt: float, fe
     else:
         notes.append(f"population {p.name!r}: Loihi's integer arithmetic (rounding, wrapping, saturation)")
     if p.clear_every:
-        notes.append(f"population {p.name!r}: set to u = v = 0 every {p.clear_every} steps")
+        notes.append(f"population {p.name!r}: set to u = v = 0 {when_cleared(p)}")
     return notes
 
 

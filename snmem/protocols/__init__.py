@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..installation.content import content_names, load_script
+from ..installation.content import content_names, load_model, load_script
 
 
 def recipe_names() -> list[str]:
@@ -26,7 +26,7 @@ def reproduce(
 
     Parameters
     ----------
-    name : a name of :func:`recipe_names`.
+    name : a name of :func:`recipe_names`, or the path of a .py file with a function ``reproduce``.
     quick : fewer runs and shorter sequences, for a first look; rows that need more are left to the full form.
     seed : seed of all randomness.
     out : folder for the figures; None draws none.
@@ -42,6 +42,8 @@ def reproduce(
     InputError
         if there is no such recipe.
     """
-    if name not in (known := recipe_names()):
-        raise InputError(f"recipe {name!r}: unknown; use one of {', '.join(known)}")
-    return load_script("models", name.replace("-", "_")).reproduce(quick=quick, seed=seed, out=out, report=report)
+    if not name.endswith(".py") and name not in (known := recipe_names()):
+        raise InputError(f"recipe {name!r}: unknown; use one of {', '.join(known)}, or a path to a .py file")
+    if not callable(function := getattr(load_model(name), "reproduce", None)):
+        raise InputError(f"recipe {name!r}: has no function reproduce; snmem run {name} runs a model once")
+    return function(quick=quick, seed=seed, out=out, report=report)

@@ -33,6 +33,11 @@ def verdict(name: str, value: str, published: str) -> dict[str, Any]:
     }
 
 
+def not_run(name: str, why: str, published: float, tolerance: float, unit: str = "") -> dict[str, Any]:
+    """Return a row, never ok, for what could not be measured here; ``why`` says what is missing and how to get it."""
+    return {**row(name, math.nan, published, tolerance, unit), "value": f"not run: {why}"}
+
+
 def target(name: str, value: float, limit: float, unit: str, least: bool = True) -> dict[str, Any]:
     """Return a row that is ok if ``value`` is at least (or at most) ``limit``."""
     ok = bool(value >= limit if least else value <= limit)

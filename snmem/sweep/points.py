@@ -15,10 +15,8 @@ import numpy as np
 
 from .._text import shown
 from ..errors import InputError
-from ..installation.content import content_names, load_script
+from ..installation.content import content_names, load_model, load_script
 
-#: Functions of a model that a sweep takes when none is named, the first that there is.
-FUNCTIONS = ("run", "reproduce")
 #: Parameters that the sweep itself fills in.
 _OWN = {"seed", "report", "out"}
 #: Types of parameters, and what a message calls them.
@@ -57,22 +55,37 @@ def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def find_function(target: str) -> Callable[..., Any]:
-    """Return the function that ``"model"`` or ``"model:function"`` names, by default its ``run``, else ``reproduce``.
+    """Return the function that ``"model"`` or ``"model:function"`` names, by default its ``run``.
+
+    A model is a name or the path of a .py file, see :func:`snmem.installation.content.load_model`.
 
     Raises
     ------
-    InputError
+    InputError, FileError
         if there is no such model or function.
     """
-    model, colon, wanted = target.partition(":")
-    module = load_script("models", model.replace("-", "_"))
-    for name in (wanted,) if colon else FUNCTIONS:
-        function = getattr(module, name, None)
-        if callable(function) and not name.startswith("_"):
-            return function
-    raise InputError(
-        f"model {target!r}: has no function {wanted or ' or '.join(FUNCTIONS)}; use one with a function run"
-    )
+    model, wanted = split_target(target)
+    module = load_model(model)
+    function = getattr(module, wanted or "run", None)
+    if callable(function) and not wanted.startswith("_"):
+        return function
+    if not wanted and callable(getattr(module, "reproduce", None)):
+        raise InputError(
+            f"model {model!r}: has no single run, only the whole reproduction of published results, which may take "
+            f"many minutes; use snmem reproduce {model} --quick, or name the function: {model}:reproduce"
+        )
+    raise InputError(f"model {target!r}: has no function {wanted or 'run'!r}; use one with a function run")
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Split ``"model:function"`` into its parts; the function is empty where none is named."""
+    path, script, function = target.rpartition(".py:")
+    if script:
+        return f"{path}.py", function
+    if target.endswith(".py"):
+        return target, ""
+    model, _, function = target.partition(":")
+    return model, function
 
 
 def sweepable() -> list[str]:
@@ -102,7 +115,7 @@ class Sweep:
         parameters = _signature(find_function(self.target))
         known = [name for name in parameters if name not in _OWN]
         if "seed" not in parameters:
-            raise InputError(f"model {self.target!r}: takes no seed; a sweep needs a function with a parameter seed")
+            raise InputError(f"model {self.target!r}: takes no seed; give its function a parameter seed")
         for name in (*self.grid, *self.fixed):
             if name not in known:
                 raise InputError(f"parameter {name!r}: {self.target} has none of that name; it has {', '.join(known)}")
@@ -165,10 +178,10 @@ def _check_type(name: str, value: Any, parameter: inspect.Parameter) -> None:
         raise InputError(f"parameter {name!r}: must be {' or '.join(known)}, got {got}{example}")
 
 
-def execute(target: str, point: Mapping[str, Any]) -> dict[str, Any]:
+def execute(target: str, point: Mapping[str, Any], report: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Run one point and return its results: name -> (names of dimensions, float64 array)."""
     function = find_function(target)
-    extra: dict[str, Any] = {"report": lambda text: None} if "report" in inspect.signature(function).parameters else {}
+    extra: dict[str, Any] = {"report": report} if "report" in inspect.signature(function).parameters else {}
     return as_variables(function(**point, **extra), target)
 
 

@@ -16,17 +16,17 @@ def export(
 ) -> Report:
     """Make the network of a model and write it as NIR."""
     from ...errors import InputError
-    from ...installation.content import content_names, load_script
+    from ...installation.content import content_names, load_model, load_script
     from ...nir_io import write_nir
     from ...sweep.points import Sweep
     from .sweep import single_values
 
-    known = [n.replace("_", "-") for n in content_names("models") if hasattr(load_script("models", n), "network")]
-    if model not in known:
-        raise InputError(f"model {model!r}: has no network to write; use one of {', '.join(known)}")
+    if not callable(getattr(module := load_model(model), "network", None)):
+        known = [n.replace("_", "-") for n in content_names("models") if hasattr(load_script("models", n), "network")]
+        raise InputError(f"model {model!r}: has no network to write; use one of {', '.join(known)}, or a path")
     fixed = single_values(settings)
     Sweep(f"{model}:network", {}, fixed, (seed,))  # checks the names of the parameters
-    network = load_script("models", model.replace("-", "_")).network(seed=seed, **fixed)
+    network = module.network(seed=seed, **fixed)
     write_nir(network, file)
     data = {"ok": True, "model": model, "file": str(file), "seed": seed, "parameters": fixed}
     data |= {"populations": {p.name: p.size for p in network.populations}, "network_sha256": network.digest()}

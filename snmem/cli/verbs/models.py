@@ -1,10 +1,12 @@
 """``snmem models`` and ``snmem run``."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from ..contract import Report
+from ..progress import stages
 
 
 def models() -> Report:
@@ -34,8 +36,14 @@ def models() -> Report:
 
 
 def run(
-    model: Annotated[str, Argument(metavar="MODEL[:FUNCTION]", help="Model to run; `snmem models` lists them.")],
+    model: Annotated[
+        str,
+        Argument(metavar="MODEL[:FUNCTION]", help="A model that `snmem models` lists, or the path of a .py file."),
+    ],
     settings: Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A parameter of the run.")] = None,
+    backend: Annotated[
+        str | None, Option(metavar="NAME", help="Backend, for models with a parameter of that name.")
+    ] = None,
     seed: Annotated[int, Option(min=0, help="Seed of all randomness.")] = 0,
 ) -> Report:
     """Run a model once and print its results."""
@@ -46,9 +54,12 @@ def run(
     from .sweep import single_values
 
     fixed = single_values(settings)
+    if backend is not None:
+        fixed |= _backend(model, backend, fixed)
     (point,) = Sweep(model, {}, fixed, (seed,)).points()
     try:
-        results = execute(model, point)
+        with stages() as say:
+            results = execute(model, point, say)
     except SnmemError:
         raise
     except Exception as error:  # of the model, for values that it does not expect
@@ -63,3 +74,21 @@ def run(
         text = f"{value:.5g}" if isinstance(value, float) else f"{len(value)} values, in --json"
         table.add_row(name, text)
     return Report({"ok": True, "model": model, "parameters": fixed, "seed": seed, "results": found}, [table])
+
+
+def _backend(model: str, backend: str, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """The backend as a parameter of the model, if the model has one."""
+    import inspect
+
+    from ...errors import InputError
+    from ...simulation import get_backend
+    from ...sweep.points import find_function
+
+    get_backend(backend)  # raises, naming the known ones
+    parameters = inspect.signature(find_function(model)).parameters
+    if "backend" not in parameters:
+        known = ", ".join(name for name in parameters if name != "report")
+        raise InputError(f"model {model!r}: --backend: it runs no network of one's choice; its parameters are {known}")
+    if "backend" in fixed:
+        raise InputError("--backend and --set backend=...: give one of them")
+    return {"backend": backend}

@@ -19,7 +19,7 @@ from ...errors import InputError, NetworkError
 from ...network import Network, Population
 from ...neurons import LIF
 from ...neurons.base import require_neurons
-from ...retime import retime
+from ...retime import retime, when_cleared
 
 STARTS = ("zero", "reset")
 
@@ -97,8 +97,8 @@ def _shifted(p: Population, start: str, begin: dict[str, Any], changes: list[str
         return p
     if p.clear_every:
         raise NetworkError(
-            f"population {p.name!r} resets to v_reset = {np.max(neuron.v_reset):g} but is cleared to 0 every "
-            f"{p.clear_every} steps; Lava has one reset value: use v_reset = 0 or no clears"
+            f"population {p.name!r} resets to v_reset = {np.max(neuron.v_reset):g} but is cleared to 0 "
+            f"{when_cleared(p)}; Lava has one reset value: use v_reset = 0 or no clears"
         )
     low = np.asarray(neuron.v_reset)
     bias = neuron.bias - (1 - np.asarray(neuron.beta)) * low
