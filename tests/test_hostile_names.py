@@ -133,7 +133,7 @@ def plain() -> tuple[str, set[str]]:
 @example(names=HOSTILE[14:21], title="a\n\x00\ud800\r")
 @example(names=["class", "class_2", "class 2", "class-2", "class.2", "1class", "_1class"], title="")
 @given(names=SEVEN, title=st.text(st.characters(exclude_categories=())))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_module_differs_by_literals_and_attributes_only(names, title, tmp_path):
     text = written(network_of(names), tmp_path, title)
     assert text.isascii()

@@ -1,8 +1,10 @@
 """What a terminal, JSON and the HTML page show of hostile names, titles and paths: all of it, and nothing acts."""
 
+import io
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -288,6 +290,21 @@ def test_doctor_and_sweep_show_what_others_say(
     result = snmem("sweep", "kwinner-map", *tiny, "--seeds", 1, "--workers", 1, "--out", tmp_path / "[x]")
     assert result.code == 1
     assert_harmless(result.out, result.err)
+
+
+def test_output_that_cannot_encode_a_name_shows_it_all_the_same(
+    file: Path, snmem: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for options in ([], ["--json"]):
+        raw = io.BytesIO()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+            assert snmem("inspect", file, *options).code == 0
+            sys.stdout.flush()
+            text = raw.getvalue().decode("ascii")
+        assert "\\u202e" in text
+        if options:
+            assert json.loads(text) == snmem("inspect", file, "--json").data
 
 
 def test_renderables_are_safe_on_any_console(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
