@@ -1,14 +1,16 @@
 # make demo    the main job end to end, on this machine: sets up .venv, then runs `snmem demo`
 # make test    lint, types, documentation and all tests: sets up .venv with everything they need
+# make fuzz    a million damaged files (about 2 hours); what fails is kept in tests/fuzz/failures
 # make docs    the documentation as HTML in site/
 # make clean   remove .venv and everything that was built
 #
-# PYTHON=/path/to/python chooses the interpreter (3.11 to 3.13); ARGS="..." goes to `snmem demo` or pytest.
+# PYTHON=/path/to/python chooses the interpreter (3.11 to 3.13); ARGS="..." goes to `snmem demo`, pytest, or the fuzzer
+# (ARGS="20000 --seed 7 --kind nir").
 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test docs clean
+.PHONY: help demo test fuzz docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -23,6 +25,10 @@ test:
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+fuzz:
+	@.ci/setup dev
+	cd tests && ../$(BIN)/python -m fuzz.run $(ARGS)
 
 docs:
 	@.ci/setup dev

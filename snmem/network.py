@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ._digest import digest, summary
-from ._text import CONTROL, LONGEST_NAME, listed, shortened
+from ._text import CONTROL, LONGEST_NAME, listed, shortened, shown
 from .description import Description, Summary, name_of, number, same_matrix, shape_of, weight_matrix, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
@@ -26,7 +26,9 @@ LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
 def _name(kind: str, name: object) -> str:
     """``name`` as a plain str, if every file and runtime can take it."""
     if not isinstance(name, str) or not name or "/" in name[:LONGEST_NAME]:
-        raise NetworkError(f'{kind} name {name!r}: must be a non-empty text without "/" (NIR files cannot hold it)')
+        raise NetworkError(
+            f'{kind} name {shown(name)}: must be a non-empty text without "/" (NIR files cannot hold it)'
+        )
     if len(name) > LONGEST_NAME:
         raise NetworkError(f"{kind} name {name[:20]!r}...: has {len(name):,} characters; use at most {LONGEST_NAME:,}")
     if found := CONTROL.search(name):

@@ -35,7 +35,7 @@ def test_one_raster_serves_a_network_with_one_input(tmp_path: Path) -> None:
     np.save(tmp_path / "raster.npy", [[0, 1], [1, 1]])
     expected = {"in.0": Spikes.from_raster([[0, 1], [1, 1]])}
     assert load_inputs(tmp_path / "raster.npy", network(2)) == (expected, 2)
-    with pytest.raises(InputError, match=r"network with one input, this one has in\.0, in\.1"):
+    with pytest.raises(InputError, match=r"network with one input, this one has 'in\.0', 'in\.1'"):
         load_inputs(tmp_path / "raster.npy", network(2, 2))
 
 
@@ -48,8 +48,8 @@ def test_a_recorded_run_gives_its_inputs_and_steps_cut_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
-        ({"other": [[1]]}, "'other', but the network's inputs are in.0"),
-        ({"out": [[1]]}, "'out', but the network's inputs are in.0"),
+        ({"other": [[1]]}, "'other', but the network's inputs are 'in.0'"),
+        ({"out": [[1]]}, "'out', but the network's inputs are 'in.0'"),
         ({"in.0": [[1, 0, 1]]}, "is given 3 neurons, it has 2"),
         ({"in.0": [[2, 0]]}, "0 and 1 only"),
     ],

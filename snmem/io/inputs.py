@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .._text import listed, path_text, shown
 from ..errors import InputError
 from ..network import Network
 from ..spikes import Spikes
@@ -42,7 +43,7 @@ def load_inputs(
         for names and sizes that do not fit the network.
     """
     sizes = {p.name: p.size for p in network.inputs}
-    known = ", ".join(sizes) or "none"
+    known = listed(sizes)
     if Path(path).suffix in RASTERS:
         expected = sizes | ({"": next(iter(sizes.values()))} if len(sizes) == 1 else {})
         found = read_rasters(path, steps, expected)
@@ -50,14 +51,16 @@ def load_inputs(
         found = dict(read_spikes(path, steps).spikes)
     if set(found) == {""}:
         if len(sizes) != 1:
-            raise InputError(f"{path}: a single raster fits a network with one input, this one has {known}")
+            raise InputError(f"{path_text(path)}: a single raster fits a network with one input, this one has {known}")
         found = {next(iter(sizes)): found[""]}
     strangers = sorted(set(found) - {p.name for p in network.populations})
     if strangers or not set(found) & set(sizes):
         name = (strangers or sorted(found) or ["nothing"])[0]
-        raise InputError(f"{path}: holds spikes of {name!r}, but the network's inputs are {known}; name them so")
+        raise InputError(
+            f"{path_text(path)}: holds spikes of {shown(name)}, but the network's inputs are {known}; name them so"
+        )
     taken = {name: spikes for name, spikes in found.items() if name in sizes}
     for name, spikes in taken.items():
         if spikes.size != sizes[name]:
-            raise InputError(f"{path}: input {name!r} is given {spikes.size} neurons, it has {sizes[name]}")
+            raise InputError(f"{path_text(path)}: input {name!r} is given {spikes.size} neurons, it has {sizes[name]}")
     return taken, steps or max(s.steps for s in taken.values())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._text import path_text, shown
 from ..errors import InputError
 from ..spikes import Spikes
 from .arrays import ArrayFile, open_arrays
@@ -52,7 +53,7 @@ def read_rasters(
 
 
 def _owner(path: str | os.PathLike[str], name: str) -> str:
-    return f"{Path(path).name}: input {name!r}" if name else f"{Path(path).name}: raster"
+    return f"{path_text(Path(path).name)}: input {shown(name)}" if name else f"{path_text(Path(path).name)}: raster"
 
 
 def _spikes(file: ArrayFile, name: str, steps: int | None, owner: str) -> Spikes:

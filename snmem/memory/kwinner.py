@@ -289,8 +289,8 @@ class KWinnerMemory(Summary, LearnsInPlace):
             inputs = saved.numbers("inputs", "u", shape, 0, c.visible - 1).astype(np.uint32)
             if not (inputs[:, 1:] > inputs[:, :-1]).all():
                 raise saved.error("array 'inputs': must rise within each row")
-            forward = saved.numbers("forward", "f", (c.synapses,), 0, 1).astype(np.float64)
-            back = saved.numbers("back", "f", (0, 0) if c.tied else shape, 0, 1).astype(np.float64)
+            forward = saved.numbers("forward", "f", (c.synapses,), 0, 1)
+            back = saved.numbers("back", "f", (0, 0) if c.tied else shape, 0, 1)
             tie_seed, clock = saved.value("tie_seed", int, 0, 2**64 - 1), saved.value("clock", int, 0, 2**62, 0)
             lesioned = saved.value("lesioned", bool, default=False)
         memory = cls.__new__(cls)

@@ -67,6 +67,9 @@ class SavedMemory:
     def numbers(self, name: str, kinds: str, shape: tuple[int | None, ...], low: float, high: float) -> NDArray[Any]:
         """Return an array of the given kinds and shape whose values lie in [low, high] (so that none is NaN)."""
         array = np.ascontiguousarray(self._file.read(name, kinds, shape))
+        if kinds == "f":
+            with np.errstate(over="ignore"):
+                array = array.astype(np.float64, copy=False)
         if not ((array >= low) & (array <= high)).all():
             raise self.error(f"array {name!r}: holds values outside {low:g} .. {high:g}")
         return array
@@ -74,7 +77,7 @@ class SavedMemory:
     def matrix(self, name: str, shape: tuple[int, int]) -> sp.csr_array:
         """Return the CSR matrix in the arrays ``<name>_data``, ``<name>_indices`` and ``<name>_indptr``."""
         rows, columns = shape
-        data = self.numbers(f"{name}_data", "f", (None,), -WEIGHT, WEIGHT).astype(np.float64, copy=False)
+        data = self.numbers(f"{name}_data", "f", (None,), -WEIGHT, WEIGHT)
         indices = self.numbers(f"{name}_indices", "iu", data.shape, 0, columns - 1)
         bounds = self.numbers(f"{name}_indptr", "iu", (rows + 1,), 0, len(data)).astype(np.int64)
         if bounds[0] != 0 or bounds[-1] != len(data) or (np.diff(bounds) < 0).any():
