@@ -9,9 +9,11 @@ and other functions of a file do not count, so that editing them recompiles noth
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pickle
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +30,8 @@ from numba.core import config, types
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
+
+from .errors import BackendError
 
 #: Environment variable: 1 compiles all kernels with checks of array bounds.
 DEBUG = os.environ.get("SNMEM_DEBUG_KERNELS", "0") not in ("", "0")
@@ -49,10 +53,28 @@ def kernel(function: Callable[..., Any] | None = None, *, keep: bool = True, **o
     """
     if function is None:
         return lambda function: kernel(function, keep=keep, **options)
+    if config.DISABLE_JIT:
+        return _uncompiled(function)
     compiled = numba.njit(nogil=True, **({"boundscheck": True} if DEBUG else {}), **options)(function)
-    if keep and hasattr(compiled, "_cache"):  # not where NUMBA_DISABLE_JIT leaves Python functions
+    if keep:
         compiled._cache = _Cache(function)
     return compiled
+
+
+def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The Python function of a kernel, where numba's compiler is off; those that use intrinsics refuse."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except NotImplementedError as error:
+            raise BackendError(
+                f"kernel {function.__name__!r} needs numba's compiler, which NUMBA_DISABLE_JIT={config.DISABLE_JIT} "
+                'turns off; unset it, or simulate with backend="reference"'
+            ) from error
+
+    return run
 
 
 class _Unknown(Exception):
@@ -136,12 +158,42 @@ def _names(code: CodeType) -> Iterator[str]:
 def places(source: str | os.PathLike[str]) -> list[Path]:
     """Return the folders for machine code of a source file, by preference; any may be absent or not writable.
 
-    They are that of NUMBA_CACHE_DIR if set, ``__pycache__`` beside the file, and numba's in the user's cache.
+    They are that of NUMBA_CACHE_DIR if set, ``__pycache__`` beside the file, numba's in the user's cache, and, where
+    none of these can be written, one for temporary files that nobody but the user can write.
     """
     folder = Path(source).absolute().parent
     own = f"{folder.name}_{hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]}"
     given = [Path(config.CACHE_DIR) / own] if config.CACHE_DIR else []
-    return [*given, folder / "__pycache__", Path(AppDirs("numba", False).user_cache_dir) / own]
+    user = Path(AppDirs("numba", False).user_cache_dir)
+    return [*given, folder / "__pycache__", user / own, *(place / own for place in _temporary())]
+
+
+def _temporary() -> list[Path]:
+    """The user's folder among the temporary files; none if another user has made it, since machine code is trusted."""
+    with suppress(OSError, AttributeError):  # nowhere to write, or Windows
+        folder = Path(tempfile.gettempdir()) / f"snmem-{os.geteuid()}"
+        try:
+            found = folder.lstat()
+        except FileNotFoundError:
+            return [folder]
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077:
+            return [folder]
+    return []
+
+
+def writable_place(source: str | os.PathLike[str]) -> Path | None:
+    """The folder that takes the machine code of a source file; None if it can be kept nowhere."""
+    for place in places(source):
+        with suppress(OSError):
+            _make(place)
+            tempfile.TemporaryFile(dir=place).close()
+            return place
+    return None
+
+
+def _make(place: Path) -> None:
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.mkdir(exist_ok=True)
 
 
 class _Cache:
@@ -196,7 +248,7 @@ class _Cache:
         content = dumps(compiled._reduce())
         for path in self._paths(signature, compiled.library.codegen):
             with suppress(OSError):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                _make(path.parent)
                 _replace(path, hashlib.sha256(content).digest() + content)
                 self._prune(path.parent)
                 return

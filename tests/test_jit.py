@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import snmem
 from snmem import _jit
+from snmem._jit import places, writable_place
 
 PACKAGE = Path(snmem.__file__).parent
 
@@ -126,7 +128,7 @@ def test_an_edit_of_a_copy_of_the_package_changes_its_results(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "snmem", ignore=shutil.ignore_patterns("__pycache__"))
     ask = "from snmem.tasks.patterns import _below; import numpy as np; print(_below(np.uint64(1), 2, 1 << 40))"
     before = _run(ask, tmp_path)
-    source = tmp_path / "snmem" / "memory" / "kwinner_kernels.py"
+    source = tmp_path / "snmem" / "_hash.py"
     text = source.read_text()
     assert text.count("0xBF58476D1CE4E5B9") == 1
     source.write_text(text.replace("0xBF58476D1CE4E5B9", "0xBF58476D1CE4E5B8"))
@@ -165,3 +167,32 @@ def test_all_kernels_are_compiled_through_the_one_helper():
             text = path.read_text()
             assert "from numba import njit" not in text
             assert "@numba.njit" not in text
+
+
+def test_machine_code_goes_to_a_private_folder_where_nothing_else_can_be_written(tmp_path, monkeypatch):
+    """And never to one that others can write."""
+    monkeypatch.setattr("snmem._jit.tempfile.gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr("snmem._jit.AppDirs", lambda *names: SimpleNamespace(user_cache_dir="/dev/null/none"))
+    monkeypatch.setattr("snmem._jit.config.CACHE_DIR", "")
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "__pycache__").touch()  # no folder
+    place = writable_place(tmp_path / "module.py")
+    assert place is not None
+    assert place.parent.parent == tmp_path / "tmp"
+    assert place.parent.stat().st_mode & 0o777 == 0o700
+    place.parent.chmod(0o777)
+    assert writable_place(tmp_path / "module.py") is None
+    assert place.parent not in [folder.parent for folder in places(tmp_path / "module.py")]
+
+
+def test_a_compiler_that_is_turned_off_is_named():
+    code = "import numpy, snmem\n"
+    code += "p = snmem.Population('a', 1, snmem.LIF(theta=0.5))\n"
+    code += "net = snmem.Network((snmem.Input('i', 1), p), (snmem.Projection('i', 'a', [[1.0]]),))\n"
+    code += "rows = {'i': numpy.ones((3, 1), bool)}\n"
+    code += "print(len(snmem.simulate(net, rows, 3, 'reference').spikes['a']))\n"
+    code += "snmem.simulate(net, rows, 3)\n"
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == "2\n"
+    assert done.stderr.splitlines()[-1].startswith("snmem.errors.BackendError: kernel 'run' needs numba's compiler")

@@ -66,7 +66,7 @@ def doctor() -> list[Row]:
     checks: list[Callable[[], Row]] = [_python]
     checks += [lambda name=name, code=code: _package(name, code, None) for name, code in _REQUIRED.items()]
     checks += [lambda name=name, spec=spec: _package(name, spec[1], spec[0]) for name, spec in _OPTIONAL.items()]
-    checks += [_compiler]
+    checks += [_machine_code, _compiler]
     pool = ThreadPoolExecutor(2)
     try:
         rows = [pool.submit(check) for check in checks]
@@ -120,6 +120,23 @@ def _try(command: list[str], text: str = "") -> str | None:
         return str(error)
     lines = (done.stderr or done.stdout).strip().splitlines()
     return None if done.returncode == 0 else (lines or [f"exit code {done.returncode}"])[-1]
+
+
+def _machine_code() -> Row:
+    """Where compiled kernels are kept; without such a folder every process compiles them anew."""
+    from numba.core import config
+
+    from .. import _jit
+
+    if config.DISABLE_JIT:
+        note = "NUMBA_DISABLE_JIT turns numba's compiler off; the event engine and compiled memories refuse"
+        return Row("compiled kernels", None, False, "unset NUMBA_DISABLE_JIT", note)
+    place = _jit.writable_place(_jit.__file__)
+    if place is None:
+        remedy = "set NUMBA_CACHE_DIR to a folder that can be written"
+        note = "can be kept nowhere; every process compiles them anew"
+        return Row("compiled kernels", None, False, remedy, note, required=False)
+    return Row("compiled kernels", None, True, "", f"kept in {place}", required=False)
 
 
 def _compiler() -> Row:
