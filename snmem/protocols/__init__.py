@@ -44,6 +44,8 @@ def reproduce(
     """
     if not name.endswith(".py") and name not in (known := recipe_names()):
         raise InputError(f"recipe {name!r}: unknown; use one of {', '.join(known)}, or a path to a .py file")
-    if not callable(function := getattr(load_model(name), "reproduce", None)):
+    function: Any = getattr(load_model(name), "reproduce", None)
+    if not callable(function):
         raise InputError(f"recipe {name!r}: has no function reproduce; snmem run {name} runs a model once")
-    return function(quick=quick, seed=seed, out=out, report=report)
+    result: Any = function(quick=quick, seed=seed, out=out, report=report)
+    return result
