@@ -265,3 +265,19 @@ def test_feedback_edges_break_every_cycle_whatever_the_order(edges: list[tuple[s
     assert cut == feedback_edges(edges[::-1], depths(list("abcdef"), edges[::-1], sorted(starts)))
     acyclic = [(a, b) for a, b in edges if a < b]
     assert not feedback_edges(acyclic, depths(list("abcdef"), acyclic, sorted(starts)))
+
+
+@pytest.mark.parametrize("kind", ["LIF", "CubaLIF"])
+def test_neurons_in_millivolts_begin_at_rest(kind: str, tmp_path: Path) -> None:
+    """Counted from v_leak, the same equations give the same spikes; nothing spikes before its input comes."""
+    x = (np.arange(5, 60, 3), np.zeros(19, int))
+    runs = {}
+    for leak in (-65.0, 0.0):
+        values = {"v_leak": leak, "v_threshold": leak + 15, "v_reset": leak, "r": 100.0}
+        choices: list[Choice] = []
+        network = read_nir(write(tmp_path, neuron(kind, **values)), 1e-3, report=choices.append)
+        runs[leak] = simulate(network, {network.inputs[0].name: x}, 60).spikes[network.neurons[0].name]
+        assert [c.value for c in choices if c.name == "potentials"] == (["from v_leak"] if leak else [])
+    assert runs[-65.0] == runs[0.0]
+    assert len(runs[0.0]) > 3
+    assert runs[0.0].step[0] >= 5

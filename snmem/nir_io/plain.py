@@ -31,7 +31,7 @@ from .feedback import depths, feedback_edges
 from .fuse import Array, Path, Signal, incoming
 from .graph import GRADED, NEURONS, Graph, Node
 from .nodes.linear import check_synapses
-from .nodes.neurons import Reading, read_neuron, with_unit_gain
+from .nodes.neurons import Reading, from_rest, read_neuron, with_unit_gain
 
 _ROUND = {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "exact": np.rint}
 
@@ -202,7 +202,11 @@ class _Builder:
         if made is not reading:
             what = "its factors cancel but for the rounding of float32, so a spike adds W as it is"
             self.settings.deduce("gain", 1, what, node)
-        return made
+        counted = from_rest(node, made)
+        if counted is not made:
+            what = "threshold and v_leak lie below 0, where v begins, so potentials count from v_leak: v begins at rest"
+            self.settings.deduce("potentials", "from v_leak", what, node)
+        return counted
 
     def _output(self, node: Node) -> None:
         """An output that shows one population as it is, or a population of its own that computes it."""

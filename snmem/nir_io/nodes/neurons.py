@@ -94,6 +94,23 @@ def with_unit_gain(reading: Reading) -> Reading:
     return replace(reading, **rounded) if rounded else reading
 
 
+def from_rest(node: Node, reading: Reading) -> Reading:
+    """``reading`` itself, or with potentials that count from v_leak, where v rests below a threshold below 0.
+
+    v begins at 0. Where threshold and rest both lie below (biological units: -50 and -65 mV), it would begin above the
+    threshold, and all neurons would spike in the first step. Counted from v_leak the equations are the same, and v
+    begins at rest.
+    """
+    if "v_leak" not in NEURONS[node.type]:
+        return reading
+    rest = parameters(node)["v_leak"]
+    below = (reading.theta < 0) & (rest <= reading.theta)
+    if not below.any():
+        return reading
+    shift, bias = np.where(below, rest, 0.0), np.where(below, 0.0, reading.bias)
+    return replace(reading, theta=reading.theta - shift, v_reset=reading.v_reset - shift, bias=bias)
+
+
 def _read(node: Node, p: dict[str, Array], dt: float, scheme: str, spike: str, if_gain: str) -> Reading:
     one = np.ones(len(next(iter(p.values()))))
     zero = one * 0
