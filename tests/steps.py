@@ -38,34 +38,37 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 def _watch(folder: Path, step: Callable[[], None]) -> None:
     """Call ``step`` before every step that changes ``folder``; there is no way back."""
     root = os.path.realpath(folder)
-    inside = False
+    inside = False  # what the observer itself does is no step
 
     def is_here(path: Any) -> bool:
         if isinstance(path, int):
             path = f"/proc/self/fd/{path}"
-        return os.path.realpath(os.fsdecode(path)).startswith(root)
+        return (os.path.realpath(os.fsdecode(path)) + "/").startswith(root + "/")
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal inside
         if inside or event not in _EVENTS or (event == "open" and not (arguments[2] or 0) & _WRITING):
             return
-        inside = True  # what the observer itself does is no step
+        if any(is_here(arguments[n]) for n in _EVENTS[event] if arguments[n] is not None):
+            look()
+
+    def look() -> None:
+        nonlocal inside
+        inside = True
         try:
-            if any(is_here(arguments[n]) for n in _EVENTS[event] if arguments[n] is not None):
-                step()
+            step()
         finally:
             inside = False
 
     def perform(operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         if operation.__name__ in _SILENT:
-            step()
+            look()
         if operation.__name__ == "fsync":  # makes no difference to what a kill leaves
             return None
         if operation.__name__ != "write":
             return operation(*arguments, **options)
         data = memoryview(arguments[0]).cast("B")
         done = operation(data[: len(data) // 2]) if len(data) > 1 else 0
-        step()
+        look()
         return done + operation(data[done:])
 
     sys.addaudithook(hook)

@@ -17,6 +17,7 @@ from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection,
 from snmem.conformance import assert_same, features_of, random_inputs, random_network
 from snmem.errors import BackendError, InputError, MissingDependencyError
 from snmem.lava import LavaSession, overflow, shim
+from snmem.lava.cleanup import how_ended
 from snmem.lava.plan import make_plan, order_free
 from snmem.lava.session import TIMEOUT
 from snmem.loihi.arithmetic import condition_weights
@@ -349,7 +350,7 @@ def raise_keyboard_interrupt(_):
     [
         (lambda s: s._server.process.kill(), BackendError, "ended while running .*signal 9"),
         (lambda s: os.kill(s._server.workers[0], signal.SIGKILL), BackendError, "signal SIGKILL"),
-        (lambda s: s.processes[-1].kill(), BackendError, r"Lava failed in .* exit code -9"),
+        (lambda s: s.processes[-1].kill(), BackendError, r"Lava failed in .* signal SIGKILL"),
         (lambda s: s.processes[-1].suspend(), BackendError, f"no result in time.*{TIMEOUT}"),
         (raise_keyboard_interrupt, KeyboardInterrupt, None),
     ],
@@ -409,3 +410,8 @@ def test_nothing_is_left_when_the_calling_program_is_ended(number):
         program.send_signal(number)
         assert program.wait(30) != 0
         assert_gone(processes, prefix)
+
+
+def test_shared_memory_without_room_is_named() -> None:
+    assert how_ended(-signal.SIGBUS).startswith("signal SIGBUS; the shared memory in /dev/shm is full")
+    assert (how_ended(-signal.SIGKILL), how_ended(3)) == ("signal SIGKILL", "exit code 3")

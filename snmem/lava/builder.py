@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import BackendError
 from ..loihi.rules import TRACES
+from .cleanup import how_ended
 from .plan import INPUTS, NO_MEMORY, Connection, Neurons, Plan, Plastic, Result
 from .shim import lava_imports
 
@@ -199,4 +200,4 @@ def _check(actors: dict[str, Any]) -> None:
             error.add_note(trace)
             raise error
     if ended:
-        raise BackendError(f"Lava failed in {ended[0]}: it ended with exit code {actors[ended[0]].exitcode}")
+        raise BackendError(f"Lava failed in {ended[0]}: it ended with {how_ended(actors[ended[0]].exitcode)}")

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 from ..errors import BackendError
-from .cleanup import end_group, remove_shared_memory
+from .cleanup import end_group, how_ended, remove_shared_memory
 
 _LOOK = 0.05
 
@@ -67,8 +67,7 @@ def _watch(connection: Connection, worker: int, parent: int) -> None:
 
 
 def _reason(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return how_ended(os.waitstatus_to_exitcode(status))
 
 
 def _work(connection: Connection, plan: Any) -> NoReturn:

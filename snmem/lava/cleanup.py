@@ -21,3 +21,11 @@ def remove_shared_memory(prefix: str) -> None:
     """Remove all named shared memory whose name begins with ``prefix`` (as given to shm_open: "/...")."""
     for file in SHARED_MEMORY.glob(prefix.lstrip("/") + "*"):
         file.unlink(missing_ok=True)
+
+
+def how_ended(code: int | None) -> str:
+    """An exit code in words; SIGBUS is what a process gets whose shared memory has no room."""
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    full = "; the shared memory in /dev/shm is full: make room, or make it larger" if code == -signal.SIGBUS else ""
+    return f"signal {signal.Signals(-code).name}{full}"
