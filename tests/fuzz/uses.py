@@ -84,6 +84,14 @@ def one_input() -> Network:
     return Network(populations, (Projection("in", "a", np.eye(3) * 1.5),), ("a",))
 
 
+@cache
+def six_lines() -> Network:
+    """The populations whose spikes the HDF5 files hold."""
+    populations = Input("in", 6), Population("a", 4, LIF(0.5, 0.5)), Population("b", 3, LIF(0.5, 0.5))
+    projections = Projection("in", "a", np.ones((4, 6)) / 2), Projection("a", "b", np.ones((3, 4)))
+    return Network(populations, projections, ("b",))
+
+
 def compare(net: Network, inputs: Any, steps: int) -> None:
     """The event engine and the reference must give the same spikes, or refuse."""
     if sum(p.size for p in net.populations) > _SMALL[0] or sum(q.synapses for q in net.projections) > _SMALL[1]:
@@ -147,7 +155,7 @@ def use_inputs(path: Path, rng: random.Random) -> bool:
         file = path.with_name("network.nir")
         write_nir(network(), file)
         command_line("verify", file, "--input", path, "--backends", "event", "--steps", 5)
-    net = network() if path.suffix != ".npy" else one_input()
+    net = {".npy": one_input, ".h5": six_lines}.get(path.suffix, network)()
     spikes, length = load_inputs(path, net, steps)
     for name, s in spikes.items():
         fine = len(s) == 0 or (s.step[-1] < length and 0 <= s.neuron.min() <= s.neuron.max() < s.size)
