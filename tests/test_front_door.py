@@ -405,3 +405,13 @@ def test_a_batch_on_threads_keeps_what_stands_around_it():
 def test_populations_of_one_neuron_have_a_raster():
     run = simulate(Network((Population("a", 1, LIF(bias=0.5)),)), {}, 5)
     assert len(recall_raster(run, 1).axes) == 1
+
+
+def test_a_neuron_that_inherits_its_step_is_not_taken_for_its_parent():
+    class Refractory(LIF):
+        pass
+
+    net = Network((Population("h", 2, Refractory()),))
+    for backend in ("reference", "event", "snntorch"):
+        with pytest.raises(BackendError, match="'h' has neurons of type Refractory"):
+            simulate(net, {}, 3, backend)

@@ -36,6 +36,8 @@ _MODULES = {
     "snntorch": "snntorch",
     "snntorch_float32": "snntorch",
 }
+#: Rules that ship with snmem; some share their step.
+_RULES = (Instar, Outstar, SumOfProducts)
 #: Names of the backends that ship with snmem.
 BUILT_IN = tuple(_MODULES)
 #: Backends that have registered themselves so far; use :func:`get_backend`, which imports what is needed.
@@ -177,7 +179,18 @@ class Backend:
         for p in network.neurons:
             if self.neurons is not None and type(p.neuron) not in self.neurons:
                 raise BackendError(f"backend {self.name!r}: {self._refused_neuron(p.name, p.neuron)}")
+            if self.neurons is None and "step" not in vars(type(p.neuron)):
+                raise BackendError(
+                    f"backend {self.name!r}: population {p.name!r} has neurons of type {type(p.neuron).__name__}, "
+                    "which defines no step of its own and is not taken for its parent; define its step"
+                )
         for q in network.projections:
+            rule = type(q.plasticity)
+            if q.plasticity and self.rules is None and rule not in _RULES and "step" not in vars(rule):
+                raise BackendError(
+                    f"backend {self.name!r}: projection {q.name!r} learns by the rule {rule.__name__}, which defines "
+                    "no step of its own and is not taken for its parent; define its step"
+                )
             if q.plasticity is not None and self.rules is not None and type(q.plasticity) not in self.rules:
                 raise BackendError(f"backend {self.name!r}: {self._refused_rule(q.name, q.plasticity)}")
         refused = refused_feature(network, self.without) if self.without else None

@@ -305,9 +305,10 @@ def to_torch(
         for LoihiLIF populations and plastic projections.    InputError : for an unknown name in ``learn``.
     """
     for p in network.neurons:
-        if not isinstance(p.neuron, LIF):
+        if type(p.neuron) is not LIF:
             raise BackendError(
-                f"backend 'snntorch': population {p.name!r} has Loihi's integer arithmetic; use backend 'loihi'"
+                f"backend 'snntorch': population {p.name!r} has neurons of type {type(p.neuron).__name__}, it runs LIF "
+                "only; use backend 'reference' or 'loihi'"
             )
     for q in network.projections:
         if q.plasticity is not None:
