@@ -98,16 +98,6 @@ def exponential_fit(values: ArrayLike, ages: ArrayLike | None = None) -> Exponen
     return ExponentialFit(*map(float, fit.x))
 
 
-def logarithmic_fit(values: ArrayLike, ages: ArrayLike | None = None, floor: float = 1e-100) -> ExponentialFit:
-    """Fit as the paper does: least squares of ``ln(max(value, floor))`` on age.
-
-    One value <= 0 decides the result; :func:`exponential_fit` does not suffer from it.
-    """
-    y, x = _curve(values, ages)
-    slope, height = np.polyfit(x, np.log(np.maximum(y, floor)), 1)
-    return ExponentialFit(math.exp(height), -float(slope))
-
-
 def _curve(values: ArrayLike, ages: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     y = np.asarray(values, float)
     x = np.arange(1.0, y.size + 1.0) if ages is None else np.asarray(ages, float)
@@ -131,12 +121,6 @@ def reliably_better(ours: ArrayLike, theirs: ArrayLike, alpha: float = 0.01) -> 
         raise InputError(f"reliably_better: needs at least 2 samples, got {samples}")
     mean, error = difference.mean(axis=0), difference.std(axis=0) / math.sqrt(samples)
     return mean > student.ppf(1.0 - alpha, samples - 1) * error
-
-
-def standard_error(samples: ArrayLike, axis: int = 0) -> NDArray[np.float64]:
-    """Return std(ddof 0) / sqrt(n) over an axis of n samples, the paper's error bars."""
-    array = np.asarray(samples, float)
-    return array.std(axis=axis) / math.sqrt(array.shape[axis])
 
 
 def theorem_baseline(share: float, hidden: int = 100, visible: int = 1000, active: int = 100) -> float:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -37,11 +36,12 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Report]], 
     return install
 
 
-def test_help_lists_every_verb_and_is_quick() -> None:
-    start = time.perf_counter()
-    done = subprocess.run([*SNMEM, "--help"], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - start < 2  # 0.3 s on an idle machine
+def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
+    code = "import sys; from snmem.cli import main; code = main(['--help']); print(*sys.modules); sys.exit(code)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "chips" in done.stdout
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert not modules & {"numpy", "scipy", "numba", "h5py", "nir", "matplotlib", "xarray", "torch", "brian2"}
 
 
 @pytest.mark.parametrize("args", [["nonsense"], ["chips", "--nonsense"], ["doctor", "surplus"]])
@@ -207,10 +207,10 @@ def test_interruption_leaves_no_child_and_no_draft(
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (code, f"snmem: error: {message}\n")
     assert json.loads(out)["error"]["message"] == message
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=600)
     assert alive == []
     assert [path.name for path in tmp_path.iterdir()] == ["sleeper.py"]
 

@@ -83,7 +83,7 @@ from snmem import LIF, Network, Population, simulate
 network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
 print(len(simulate(network, {{}}, 200, threads={threads}).spikes["h"]))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
     assert int(done.stdout) == len(simulate(network, {}, 200).spikes["h"]) > 0

@@ -63,7 +63,7 @@ def _asleep(awake, touched, waiting, order, cut, thread):
 #: Rows of ``sync``, none of which shares a line of the cache with another: arrivals, the wish to give up, whether the
 #: first thread's time is up, and for each thread, whether all that it steps is asleep; what is said in a step stands in
 #: one of two columns by turns, since none can be two steps ahead of another.
-ARRIVED, GIVE_UP, UP, SAID = 0, 1, 2, 3
+GIVE_UP, UP, SAID = 1, 2, 3
 #: Looks at the other threads before the processor is offered to somebody else.
 _SPINS = 2000
 #: Steps between two looks at the clock.

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FileError
+from ..errors import FileError, InputError
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: Largest chunk (in bytes) and longest text (in bytes) that a file may hold.
@@ -187,7 +187,12 @@ class Store:
 @contextmanager
 def open_store(path: str | os.PathLike[str], limits: Limits) -> Iterator[Store]:
     """Open an HDF5 file for reading; FileError if it is missing, not HDF5, damaged or truncated."""
-    path = Path(path)
+    try:
+        path = Path(path)
+    except TypeError:
+        kind = type(path).__name__
+        remedy = "write it first: nir.write(path, graph)" if kind == "NIRGraph" else "give the path of a file"
+        raise InputError(f"a NIR file is given by its path, got a {kind}; {remedy}") from None
     try:
         size = path.stat().st_size
         stream = path.open("rb")

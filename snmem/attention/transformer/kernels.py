@@ -13,7 +13,7 @@ import numpy as np
 from ..._jit import kernel
 
 _OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "contract"}}
-FIXED, MEMORY, ALIGNMENT = 0, 1, 2
+MEMORY, ALIGNMENT = 1, 2  # 0: fixed weights
 
 
 @kernel(**_OPTIONS)

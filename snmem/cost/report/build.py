@@ -128,15 +128,6 @@ def cost_report(
     return CostReport(bills[0], others | refused, _interval(family), twin, placed)
 
 
-def cost_nir(
-    path: str | Path, chip: str | Path | Chip, steps: int, inputs: Mapping[str, Any] | None = None, **options: Any
-) -> CostReport:
-    """:func:`cost_report` of a NIR file; FileError if it cannot be read."""
-    from ...nir_io import read_nir
-
-    return cost_report(read_nir(path), inputs, steps, chip, **options)
-
-
 def _family(chip: Chip) -> list[str]:
     """The other shipped profiles of the same chip."""
     return [n for n in chips() if n != chip.name and chip.family and load_chip(n).family == chip.family]
