@@ -11,6 +11,8 @@ from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection,
 from snmem.backends import event_modes
 from snmem.backends.event_modes import Modes, eligible
 
+pytestmark = pytest.mark.usefixtures("threads_together")
+
 #: (alpha, beta, bias, reset): without and with a bias, decays of 0 and 1, reset by subtraction.
 NEURONS = [
     (0.5, 0.875, 0.0, "zero"), (0.9, 0.97, -0.01, "subtract"), (0.3, 0.0, 0.0, "zero"), (0.0, 0.97, 0.0, "zero"),
@@ -162,7 +164,7 @@ def _modes(monkeypatch, net, inputs, steps, threads=1):
 def test_the_choice_follows_the_activity(monkeypatch):
     """Quiet: by cells. Everything driven in every step: in blocks again. Spiking by the bias: tried less and less."""
     n = 10_000
-    monkeypatch.setattr("snmem.backends.event.SLICE_S", 0.0)  # a look every few steps
+    monkeypatch.setattr("snmem.backends.event_team.SLICE_S", 0.0)  # a look every few steps
     net = Network((Input("x", n), Population("h", n, LIF(0.5, 0.875, 1.0))),
                   (Projection("x", "h", 0.1 * sp.eye_array(n, format="csr")),))  # fmt: skip
     rng = np.random.default_rng(0)
@@ -208,16 +210,18 @@ def test_threads_that_fall_silent_agree_about_it():
     program = """
 import numpy as np, scipy.sparse as sp
 from snmem import LIF, Input, Network, Population, Projection, Spikes, simulate
+from snmem.backends import event_team
+event_team.START_S, event_team.Turns.choose = 60.0, lambda self, now: (True, 1.0)
 rng = np.random.default_rng(1)
 n = 1200
 net = Network((Input("x", n), Population("h", n, LIF(0.9, 0.97, 1.0))),
               (Projection("x", "h", 0.2 * sp.eye_array(n, format="csr")),))
-for k in range(150):
+for k in range(5):
     x = Spikes(np.sort(rng.choice(20000, 150, replace=False)), rng.integers(n, size=150), 20000, n)
     one, two = (simulate(net, {"x": x}, 20000, threads=threads).spikes["h"] for threads in (1, 2))
     assert one.differing(two) == (0, None)
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=600)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

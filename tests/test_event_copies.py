@@ -13,6 +13,8 @@ from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
 from snmem.backends import event_layout, event_types
 from snmem.errors import BackendError, InputError
 
+pytestmark = pytest.mark.usefixtures("threads_together")
+
 COPIES = {"deepcopy": copy.deepcopy, "copy": copy.copy} | {
     f"pickle {n}": lambda x, n=n: pickle.loads(pickle.dumps(x, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)
 }
@@ -80,6 +82,8 @@ import os, random, time, concurrent.futures
 import numpy as np, scipy.sparse, numba
 del os.register_at_fork, os.sched_yield, time.clock_gettime, time.CLOCK_MONOTONIC
 from snmem import LIF, Network, Population, simulate
+from snmem.backends import event_team
+event_team.START_S, event_team.Turns.choose = 60.0, lambda self, now: (True, 1.0)
 network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
 print(len(simulate(network, {{}}, 200, threads={threads}).spikes["h"]))
 """

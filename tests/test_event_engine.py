@@ -11,9 +11,11 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate, simulate_batch
-from snmem.backends import event, event_layout, event_types
+from snmem.backends import event, event_layout, event_team, event_types
 from snmem.errors import InputError
 from snmem.spikes import Interrupted
+
+pytestmark = pytest.mark.usefixtures("threads_together")
 
 
 def _random(n, synapses, rng):
@@ -205,7 +207,7 @@ def test_any_number_of_threads_gives_the_same_bits(arithmetic):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_interrupted_run_hands_over_what_it_recorded(monkeypatch, threads):
-    monkeypatch.setattr(event, "SLICE_S", 0.0)
+    monkeypatch.setattr(event_team, "SLICE_S", 0.0)
     network, rng = _several_populations("float", 2)
     x = rng.random((400, 40)) < 0.15
     whole = simulate(network, {"x": x}, 400, record=["b.v"])
@@ -249,6 +251,8 @@ def test_a_process_that_is_forked_off_starts_threads_of_its_own():
     code = """
 import multiprocessing
 from snmem import LIF, Network, Population, simulate
+from snmem.backends import event_team
+event_team.START_S, event_team.Turns.choose = 60.0, lambda self, now: (True, 1.0)
 
 def run(_):
     network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
@@ -269,14 +273,14 @@ def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run
     x = rng.random((200, 40)) < 0.15
     whole = simulate(network, {"x": x}, 200)
     first = simulate(network, {"x": x[:50]}, 50)
-    run = event._Team.run
+    run = event_team.Team.run
 
     def stopped(team, *arguments):
         run(team, *arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(event._Team, "run", stopped)
-    monkeypatch.setattr(event, "SLICE_S", 0.0)
+    monkeypatch.setattr(event_team.Team, "run", stopped)
+    monkeypatch.setattr(event_team, "SLICE_S", 0.0)
     with pytest.raises(Interrupted) as caught:
         simulate(network, {"x": x[50:]}, 150, state=first.state)
     part = caught.value.recording
@@ -289,7 +293,7 @@ def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run
 def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after):
     """It is noticed as soon as the first thread leaves the compiled loop, or before that enters it."""
     network = Network((Population("a", 3000, LIF(alpha=0.5, beta=0.9, bias=0.15)),))
-    whole, run = simulate(network, {}, 200, record=["a.v"], counters=True), event.kernels.run
+    whole, run = simulate(network, {}, 200, record=["a.v"], counters=True), event_team.kernels.run
 
     def interrupted(*arguments):
         thread, at = arguments[-4], arguments[-1]
@@ -299,8 +303,8 @@ def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after
         if thread == 0 and after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(event.kernels, "run", interrupted)
-    monkeypatch.setattr(event, "SLICE_S", 5e-5)
+    monkeypatch.setattr(event_team.kernels, "run", interrupted)
+    monkeypatch.setattr(event_team, "SLICE_S", 5e-5)
     for _ in range(30):
         with pytest.raises(Interrupted) as caught:
             simulate(network, {}, 200, record=["a.v"], counters=True, threads=threads)
@@ -308,12 +312,12 @@ def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after
         assert 0 < part.steps < 200
         assert part.spikes["a"] == whole.spikes["a"].between(0, part.steps)
         assert np.array_equal(part.traces["a.v"], whole.traces["a.v"][: part.steps])
-    monkeypatch.setattr(event.kernels, "run", run)
+    monkeypatch.setattr(event_team.kernels, "run", run)
     assert part.counters == simulate(network, {}, part.steps, counters=True).counters
 
 
 def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
-    network, carry, buffers = _held_back(5000, 40, -0.1), event._Team.carry, event._Team._buffers
+    network, carry, buffers = _held_back(5000, 40, -0.1), event_team.Team.carry, event_team.Team._buffers
 
     def interrupted(*arguments):
         carry(*arguments)
@@ -326,8 +330,8 @@ def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
         return made
 
     whole = simulate(network, {}, 60)
-    monkeypatch.setattr(event._Team, "_buffers", used)
-    monkeypatch.setattr(event._Team, "carry", interrupted)
+    monkeypatch.setattr(event_team.Team, "_buffers", used)
+    monkeypatch.setattr(event_team.Team, "carry", interrupted)
     with pytest.raises(Interrupted) as caught:
         simulate(network, {}, 60)
     part = caught.value.recording
@@ -336,14 +340,14 @@ def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
 
 
 def test_what_goes_wrong_in_another_thread_is_raised(monkeypatch):
-    run = event.kernels.run
+    run = event_team.kernels.run
 
     def fails(*arguments):
         if arguments[-4] == 1:
             raise MemoryError("no room")
         run(*arguments)
 
-    monkeypatch.setattr(event.kernels, "run", fails)
+    monkeypatch.setattr(event_team.kernels, "run", fails)
     with pytest.raises(MemoryError, match="no room"):
         simulate(_held_back(1000, 1), {}, 10, threads=2)
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate
 from snmem.backends.event import layout
 
+pytestmark = pytest.mark.usefixtures("threads_together")
+
 
 def _dense(network):
     """Names of the projections that the engine keeps as planes of bits."""

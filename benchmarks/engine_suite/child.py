@@ -77,7 +77,7 @@ def main(job: dict[str, Any]) -> None:
     """Do the job: an engine on a case, or one of the other measurements."""
     from snmem.errors import SnmemError
 
-    from . import growth, in_turns, limit, startup
+    from . import busy, growth, in_turns, limit, startup
 
     limit_memory()
     try:
@@ -87,6 +87,8 @@ def main(job: dict[str, Any]) -> None:
             result = growth.measure(job["curve"], job["quick"])
         elif job["measure"] == "in turns":
             result = in_turns.measure(job["quick"])
+        elif job["measure"] == "busy":
+            result = busy.measure(job["quick"])
         elif job["measure"] == "limit":
             result = limit.measure(steps=40 if job["quick"] else 200)
         else:

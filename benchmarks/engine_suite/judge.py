@@ -17,6 +17,8 @@ EXPONENTS = {
     "activity": (-1.0, 1.05), "synapses": (-1.0, 1.05), "silence": (-0.05, 0.05),
 }  # fmt: skip
 BUILD_S, PEAK_MB, THREADS, SHARE_OF_LIMIT = 60.0, 2048.0, 1.6, 0.7
+#: On a busy machine, at most this many times the time of one thread.
+BUSY = 1.1
 START_S = {"import": 0.5, "help": 0.7, "second run": 1.0}
 
 
@@ -130,6 +132,18 @@ def turn_rows(found: dict[str, Any], limit: dict[str, Any]) -> list[dict[str, An
             rate / records["3"]["add_events_per_s"], "measured", "", True,
         ),
     ]  # fmt: skip
+
+
+def busy_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two threads against one while other programs keep the processors busy."""
+    if "absent" in found:
+        return [row("busy machine", found["absent"], "measured", "", False)]
+    rows = []
+    for name, seconds in found["seconds"].items():
+        ratio = median(seconds["two"]) / median(seconds["one"])
+        title = f"busy machine, {name} network: time of two threads over one"
+        rows.append(row(title, ratio, f"<= {BUSY}", "", ratio <= BUSY, seconds=seconds))
+    return rows
 
 
 def growth_row(curve: dict[str, Any]) -> dict[str, Any]:

@@ -42,14 +42,16 @@ def run_suite(
         rows += more
     grown = [child({"curve": name, "quick": quick}, f"growth: {name}", report) for name in curves or CURVES]
     turns = child({"measure": "in turns", "quick": quick}, "one thread, two, and the limit, in turns", report)
+    busy = child({"measure": "busy", "quick": quick}, "one thread and two on a busy machine", report)
     limit = child({"measure": "limit", "quick": quick}, "limit of the machine", report)
     starting = child({"measure": "startup", "quick": quick}, "starting", report)
     rows += judge.limit_rows(table, limit) + judge.floor_rows(table, limit) + judge.turn_rows(turns, limit)
+    rows += judge.busy_rows(busy)
     rows += [judge.growth_row(curve) for curve in grown]
     rows += judge.startup_rows(starting)
     return {
         "rows": rows, "ok": all(r["ok"] for r in rows), "cases": table, "growth": grown, "limit": limit,
-        "in_turns": turns, "startup": starting,
+        "in_turns": turns, "busy": busy, "startup": starting,
     }  # fmt: skip
 
 

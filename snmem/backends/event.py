@@ -9,9 +9,8 @@ Both arithmetics run in the same loops (:mod:`snmem.backends.event_kernels`); re
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,13 +24,15 @@ from ..spikes import Interrupted, Recording, Spikes
 from . import event_kernels as kernels
 from .base import Backend, Job, make_recording, register_backend
 from .event_layout import EventState, Layout, layout
-from .event_modes import LONG, Modes
-from .event_types import BLOCK, LINE, Net, State, check_aligned, copied, zeros
+from .event_modes import LONG
+from .event_signals import CtrlC
+from .event_team import Slice, Team, rebase
+from .event_types import COUNT, LAST, STEP, Net, State, copied
 
 #: Most steps that a run may reach (float64 counts them exactly), and most threads.
 STEPS, THREADS = 1 << 53, 256
-#: Seconds of compiled work between two looks at Ctrl-C and progress.
-SLICE_S = 0.2
+#: Seconds of bringing blocks up to date between two looks at Ctrl-C.
+SETTLE_S = 0.1
 
 
 def _start(job: Job, made: Layout) -> EventState:
@@ -72,215 +73,106 @@ def run(job: Job) -> Recording:
     made = layout(job.network)
     start = _start(job, made)
     _check(job, start.step)
-    state = start.arrays
-    if made.net.rule.size and state.weight is made.weight:
-        state = state._replace(weight=made.weight.copy())
-    net, out = _trace_plan(job, made)
-    end = start.step + job.steps
-    events, event_step = _input_events(job, made, start)
-    neurons = len(job.network.neurons)
-    team = _Team(made, net, state, job, start)
-    kept: list[Any] = []
     stopped = False
-    at = np.array([start.step, len(start.spikes), len(start.spikes), start.last])
-    size = 8 if team.modes.candidates else end
-    try:
-        while at[0] < end:
-            before = int(at[0])
-            team.run(
-                events, event_step, min(end, before + size), out[before - start.step :], bool(job.record), job.counters,
-                at,
-            )  # fmt: skip
-            if at[0] - max(before, at[3]) >= LONG:  # silence, which takes blocks no time, whatever its length
-                team.modes.settle(int(at[0]))
-                size = end
-            else:
-                team.modes.look(int(at[0]))
-                size = min(8 * size, LONG if team.modes.candidates else end)
-            if team.full(int(at[1])):
-                kept.append(_after(kept, start, team.spikes[:, : at[1]]).copy())
-                n, at[1] = int(at[1]), 0  # until they are moved, none that are not kept
-                at[1] = team.carry(neurons, n)
-            if job.progress:
-                job.progress(int(at[0]) - start.step)
-    except KeyboardInterrupt:
-        stopped = True
-    finally:
-        team.close()
-    reached = int(at[0])
-    team.modes.settle(reached)
-    team.join()
-    kernels.settle(net, state, reached, job.counters)
-    spikes = _after(kept, start, team.spikes[:, : at[1]])
-    if kept or 2 * spikes.size < team.spikes.size:  # else they stay where they are
-        spikes = np.concatenate([*kept, spikes], axis=1)
-    low = _rebase(state.ring[:, :neurons], int(at[1]))
-    on_their_way = _on_their_way(team.spikes[0, low : at[1]], events, state.ring[:, neurons:])
-    arrays = state if net.rule.size else state._replace(weight=None)
-    final = EventState(job.network, reached, int(at[3]), arrays, on_their_way, start.exact and team.modes.exact)
-    steps = reached - start.step
-    if stopped:
-        job = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
-    recording = _recording(job, made, final, state, spikes, out[:steps], start.step)
-    recording = replace(recording, exact=start.exact and team.modes.certain)
+    with CtrlC() as ctrl_c:
+        this = _Run(job, made, start)
+        try:
+            for _ in this.steps():
+                ctrl_c.check()
+        except KeyboardInterrupt:
+            stopped = True
+        finally:
+            this.team.close()
+        recording = this.recording(lambda: stopped or ctrl_c.pressed)
+        try:
+            ctrl_c.check()
+        except KeyboardInterrupt:
+            stopped = True
     if stopped:
         raise Interrupted(replace(recording, state=replace(recording.state, data=None)))
     return recording
 
 
-#: Arrays of a state with an entry for each neuron, or each block: how many of a block.
-_OF_BLOCKS = {"u": BLOCK, "v": BLOCK, "cur": BLOCK, "touched": 1, "awake": 1, "upto": 1}
+class _Run:
+    """A job while it runs: its threads, and what they have recorded."""
 
+    def __init__(self, job: Job, made: Layout, start: EventState) -> None:
+        self.job, self.made, self.start = job, made, start
+        self.state = start.arrays
+        if made.net.rule.size and self.state.weight is made.weight:
+            self.state = self.state._replace(weight=made.weight.copy())
+        self.net, self.out = _trace_plan(job, made)
+        self.events, self.event_step = _input_events(job, made, start)
+        self.team = Team(made, self.net, self.state, job, start)
+        self.kept: list[Any] = []  # spikes that left no room in the buffer
+        self.at = np.array([start.step, len(start.spikes), len(start.spikes), start.last, 0])
 
-class _Team:
-    """The threads of a run: all step the same network, each its own blocks; the first is the caller's.
+    def steps(self) -> Iterator[None]:
+        """All steps, slice after slice."""
+        job, start, team, at = self.job, self.start, self.team, self.at
+        end = start.step + job.steps
+        size = 8 if team.modes.candidates else end
+        while at[STEP] < end:
+            before = int(at[STEP])
+            out = self.out[before - start.step :]
+            stop = min(end, before + size)
+            team.run(Slice(self.events, self.event_step, stop, out, bool(job.record), job.counters), at)
+            if at[STEP] - max(before, at[LAST]) >= LONG:  # silence, which takes blocks no time, whatever its length
+                team.modes.settle(int(at[STEP]))
+                size = end
+            else:
+                team.modes.look(int(at[STEP]))
+                size = min(8 * size, LONG if team.modes.candidates else end)
+            if team.full(int(at[COUNT])):
+                self.kept.append(self._later(team.spikes[:, : at[COUNT]]).copy())
+                n, at[COUNT] = int(at[COUNT]), 0  # until they are moved, none that are not kept
+                at[COUNT] = team.carry(n)
+            if job.progress:
+                job.progress(int(at[STEP]) - start.step)
+            yield
 
-    What is kept by neuron or block, and counters, rings and buffers, are each thread's own: threads that write to one
-    line of the cache wait for each other, also where only the processor, reading ahead, goes beyond the blocks of one
-    to those of the next. Weights, cells and traces are shared.
-    """
+    def recording(self, stopped: Callable[[], bool]) -> Recording:
+        """What was recorded; ``stopped`` tells whether not to take long over what sleeps, and the state."""
+        reached, spikes = int(self.at[STEP]), self.team.spikes
+        steps = reached - self.start.step
+        job = self.job
+        if steps < job.steps:
+            job = replace(job, steps=steps, inputs={name: s.between(0, steps) for name, s in job.inputs.items()})
+        self.team.modes.settle(reached)
+        if not self._settle(reached, stopped):
+            job = replace(job, counters=False)  # what slept is not counted
+        final = self._final(spikes)
+        spikes = self._later(spikes[:, : self.at[COUNT]])
+        if self.kept or 2 * spikes.size < self.team.spikes.size:  # else they stay where they are
+            spikes = np.concatenate([*self.kept, spikes], axis=1)
+        recording = _recording(job, self.made, final, self.state, spikes, self.out[:steps], self.start.step)
+        return replace(recording, exact=self.start.exact and self.team.modes.certain)
 
-    def __init__(self, made: Layout, net: Net, state: State, job: Job, start: EventState) -> None:
-        blocks = int(np.diff(made.pop_blk).max())
-        threads = 1 if net.rule.size else min(job.threads, blocks)
-        self.net = net._replace(cut=made.cut(threads))
-        self.states = [state, *(self._own(state, k) for k in range(1, threads))]
-        more = self.states[1:]
-        self.found = zeros(2, threads, int(made.first[-1]) // 16 * 16 + 32 if more else 1, dtype=np.int64)
-        self.sync = np.zeros((kernels.SAID + threads, 2 * LINE // 8), np.int64)
-        self.work = made.work(threads)
-        self.room = int(made.first[len(made.network.neurons)])  # spikes of a step, at most
-        self.buffers = self._buffers(len(start.spikes))
-        for own in self.buffers:
-            own[0, : len(start.spikes)], own[1, : len(start.spikes)] = start.spikes, start.step - 1
-        self.pool = _threads(threads - 1) if more else None
-        self.modes = Modes(made, self.net, self.states, bool(job.record) or job.counters, job.exact)
-        for work, cells in zip(self.work, self.modes.cells, strict=True):
-            check_aligned(bits=net.bits, sums=work.sums, cells=cells.cells, table=cells.table)
+    def _settle(self, end: int, stopped: Callable[[], bool]) -> bool:
+        """Bring all blocks to step ``end``, with looks at ``stopped``; returns whether they are."""
+        step, size = self.start.step, 1 << 16
+        while step < end:
+            step, began = min(end, step + size), time.perf_counter()
+            kernels.settle(self.net, self.state, step, self.job.counters)
+            if stopped() and step < end:
+                return False
+            size *= 2 if time.perf_counter() - began < SETTLE_S else 1
+        return True
 
-    def _buffers(self, carried: int) -> list[Any]:
-        """Room for neurons and steps of spikes, for each thread: of those carried over, and of two steps or more."""
-        size = 4 * carried + max(2 * self.room, 1 << 18)
-        return [np.empty((2, size), np.int64) for _ in self.states]
+    def _final(self, spikes: Any) -> EventState:
+        """The state to go on from."""
+        reached, count, _, last, _ = map(int, self.at)
+        ring, neurons = self.state.ring, self.team.neurons
+        low = rebase(ring[:, :neurons], count)
+        on_their_way = _on_their_way(spikes[0, low:count], self.events, ring[:, neurons:])
+        arrays = self.state if self.net.rule.size else self.state._replace(weight=None)
+        exact = self.start.exact and self.team.modes.exact
+        return EventState(self.job.network, reached, last, arrays, on_their_way, exact)
 
-    @property
-    def spikes(self) -> Any:
-        """Neurons and steps of the spikes so far, from those carried over on."""
-        return self.buffers[0]
-
-    def full(self, n: int) -> bool:
-        """Whether n spikes leave no room for another step."""
-        return n + self.room > self.spikes.shape[1]
-
-    def carry(self, neurons: int, n: int) -> int:
-        """Of n spikes, move those still on their way to the start of the buffers; returns how many. Makes room."""
-        low = _rebase(self.states[0].ring[:, :neurons], n)
-        moved = self.spikes[:, low:n].copy()
-        if self.spikes.shape[1] < 2 * (n - low + self.room):
-            self.buffers = self._buffers(n - low)
-        for state, own in zip(self.states, self.buffers, strict=True):
-            state.ring[:] = self.states[0].ring
-            own[:, : n - low] = moved
-        return n - low
-
-    def run(self, events: Any, event_step: Any, stop: int, out: Any, dense: bool, counting: bool, at: Any) -> None:
-        """Steps up to ``stop``; ``at`` (step, spikes in the buffer, next event, step of the latest spike) moves on."""
-        at_start = at.copy()
-
-        def part(thread: int) -> None:
-            kernels.run(
-                self.net, self.states[thread], self.modes.cells[thread], events, event_step, stop, int(1e9 * SLICE_S),
-                *self.buffers[thread], self.room, out, self.work[thread], dense, counting, thread, self.sync,
-                self.found, at if thread == 0 else at_start.copy(),
-            )  # fmt: skip
-
-        def other(thread: int) -> None:
-            try:
-                part(thread)
-            except BaseException:
-                self.sync[kernels.GIVE_UP] = 1
-                raise
-
-        if self.pool is None:
-            part(0)
-            return
-        others = []
-        try:
-            others += [self.pool.submit(other, k) for k in range(1, len(self.states))]
-            part(0)
-        except BaseException:
-            if at[0] == at_start[0]:  # else all steps are done, and the others finish theirs
-                self.sync[kernels.GIVE_UP] = 1  # nobody waits any longer
-            raise
-        finally:
-            _wait_for(others)
-        for done in others:
-            done.result()
-
-    def _own(self, state: State, thread: int) -> State:
-        """Arrays of a thread's own; counts are 0 at the start of every run."""
-        arrays = {name: zeros(*getattr(state, name).shape, dtype=getattr(state, name).dtype) for name in _OF_BLOCKS}
-        own = state._replace(ring=copied(state.ring), counts=copied(state.counts), **arrays)
-        self._hand_over(state, own, thread)
-        return own
-
-    def _hand_over(self, source: State, to: State, thread: int) -> None:
-        """What there is of a thread's blocks in one state goes to another."""
-        for begin, end in self.net.cut[:, thread : thread + 2]:
-            for name, size in _OF_BLOCKS.items():
-                mine = slice(begin * size, end * size)
-                getattr(to, name)[mine] = getattr(source, name)[mine]
-
-    def join(self) -> None:
-        """What every thread knows of its blocks, in the first one's arrays."""
-        for k, state in enumerate(self.states[1:], 1):
-            self._hand_over(state, self.states[0], k)
-
-    def close(self) -> None:
-        """Leave the threads to the next run and add up what they counted."""
-        if self.pool is not None:
-            _idle[len(self.states) - 1].append(self.pool)
-            for state in self.states[1:]:
-                self.states[0].counts[:] += state.counts
-
-
-#: Threads that wait for work, by their number: starting some takes longer than a short run. A process that is forked
-#: off has none of them.
-_idle: defaultdict[int, list[ThreadPoolExecutor]] = defaultdict(list)
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_idle.clear)
-
-
-def _threads(number: int) -> ThreadPoolExecutor:
-    """So many threads that work for nobody."""
-    try:
-        return _idle[number].pop()
-    except IndexError:
-        return ThreadPoolExecutor(number, "snmem")
-
-
-def _wait_for(others: list[Future[None]]) -> None:
-    """Wait until all are done, also where that is interrupted."""
-    try:
-        wait(others)
-    except KeyboardInterrupt:
-        _wait_for(others)
-        raise
-
-
-def _rebase(ring: Any, n: int) -> int:
-    """Of n spikes, the first that is still on its way, from which on ``ring`` counts then."""
-    live = ring[..., 1] > ring[..., 0]
-    low = int(ring[..., 0][live].min()) if live.any() else n
-    ring[live] -= low
-    ring[~live] = 0
-    return low
-
-
-def _after(kept: list[Any], start: EventState, spikes: Any) -> Any:
-    """Of ``spikes`` (neurons, steps), those of later steps than the ones kept before, or carried over from before."""
-    covered = max((part[1, -1] for part in kept if part.size), default=start.step - 1)
-    return spikes[:, np.searchsorted(spikes[1], covered, side="right") :]
+    def _later(self, spikes: Any) -> Any:
+        """Of ``spikes`` (neurons, steps), those of later steps than the ones kept, or carried over from before."""
+        covered = max((part[1, -1] for part in self.kept if part.size), default=self.start.step - 1)
+        return spikes[:, np.searchsorted(spikes[1], covered, side="right") :]
 
 
 def _on_their_way(spikes: Any, events: Any, ring: Any) -> Any:

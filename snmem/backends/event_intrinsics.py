@@ -133,6 +133,11 @@ def _offer() -> int:
     return 0
 
 
+def _pause(microseconds: int) -> int:
+    time.sleep(microseconds / 1e6)
+    return 0
+
+
 def _now(_: int, shown: Any) -> int:
     shown[0], shown[1] = divmod(time.monotonic_ns(), 10**9)
     return 0
@@ -143,9 +148,12 @@ _CLOCK = getattr(time, "CLOCK_MONOTONIC", 1)
 _READ = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64))
 _symbol("snmem_clock", _READ, "clock_gettime", hasattr(time, "clock_gettime"), _now)
 _symbol("snmem_yield", ctypes.CFUNCTYPE(ctypes.c_int32), "sched_yield", hasattr(os, "sched_yield"), _offer)
+_symbol("snmem_sleep", ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_uint32), "usleep", os.name == "posix", _pause)
 
 #: Offer the processor to another thread.
 sched_yield = types.ExternalFunction("snmem_yield", types.int32())
+#: Leave the processor for some microseconds.
+sleep = types.ExternalFunction("snmem_sleep", types.int32(types.uint32))
 
 
 @intrinsic

@@ -12,9 +12,9 @@ from .._jit import kernel
 from .event_blocks import catch_up, step_blocks
 from .event_cells import from_cells, step_cells, to_cells
 from .event_delivery import deliver_blocks, deliver_cells
-from .event_intrinsics import arrive, borrowed, look, nanoseconds, prefetch, sched_yield
+from .event_intrinsics import arrive, borrowed, look, nanoseconds, prefetch, sched_yield, sleep
 from .event_planes import deliver_planes
-from .event_types import BLOCK, LEARNT, WORD
+from .event_types import BLOCK, LEARNT, LINE, WORD
 
 
 @kernel(keep=False)
@@ -60,33 +60,69 @@ def _asleep(awake, touched, waiting, order, cut, thread):
     return True
 
 
-#: Rows of ``sync``, none of which shares a line of the cache with another: arrivals, the wish to give up, whether the
-#: first thread's time is up, and for each thread, whether all that it steps is asleep; what is said in a step stands in
-#: one of two columns by turns, since none can be two steps ahead of another.
-GIVE_UP, UP, SAID = 1, 2, 3
-#: Looks at the other threads before the processor is offered to somebody else.
-_SPINS = 2000
-#: Steps between two looks at the clock.
+#: Rows of ``sync``, none of which shares a line of the cache with another: arrivals at meetings; whether to give up;
+#: whether the first thread's time is up; arrivals at the start; whether all start; naps taken while waiting;
+#: nanoseconds that the first waits for the others at the start; and for each thread, whether all that it steps is
+#: asleep. What is said in a step stands in one of two columns by turns, since none can be two steps ahead of another.
+ARRIVED, GIVE_UP, UP, READY, STARTED, NAPS, PATIENCE, SAID = range(8)
+#: Length of these rows: two lines, as processors fetch pairs.
+COLUMNS = np.int64(2 * LINE // 8)
+#: Looks at the others before the processor is offered to another thread, and offers before a nap.
+_SPINS, _OFFERS = 2000, 20
+#: Microseconds of the first nap while waiting, and of the longest.
+_NAP, _NAP_MOST = 50, 1000
+#: Steps between two looks at the clock of a thread that is alone.
 _CLOCK = 8
+
+
+@kernel(keep=False)
+def _rest(sync, looks):
+    """What to do after so many looks at something that is not yet there: look again, let others run, or take a nap."""
+    naps = looks - _SPINS - _OFFERS
+    if naps > 0:
+        arrive(sync, NAPS * COLUMNS)  # pyright: ignore[reportCallIssue]
+        sleep(np.uint32(min(_NAP << min(naps - 1, 10), _NAP_MOST)))
+    elif looks > _SPINS:
+        sched_yield()
+
+
+@kernel(keep=False)
+def _begin(sync, threads, thread):
+    """Whether all threads begin. The first waits some time for the others, and tells them to give up if they are late.
+
+    So it may go on alone while they are not even running, since the machine has other things to do.
+    """
+    arrive(sync, READY * COLUMNS)  # pyright: ignore[reportCallIssue]
+    row, wanted = (READY * COLUMNS, threads) if thread == 0 else (STARTED * COLUMNS, 1)
+    looks, until = 0, nanoseconds() + sync[PATIENCE, 0]  # pyright: ignore[reportCallIssue]
+    while look(sync, row) < wanted and look(sync, GIVE_UP * COLUMNS) == 0:  # pyright: ignore[reportCallIssue]
+        looks += 1
+        if looks > _SPINS and thread == 0 and nanoseconds() > until:  # pyright: ignore[reportCallIssue]
+            break
+        _rest(sync, looks)
+    if thread == 0:
+        together = look(sync, row) >= wanted and look(sync, GIVE_UP * COLUMNS) == 0  # pyright: ignore[reportCallIssue]
+        arrive(sync, (STARTED if together else GIVE_UP) * COLUMNS)  # pyright: ignore[reportCallIssue]
+        return together
+    return look(sync, GIVE_UP * COLUMNS) == 0  # pyright: ignore[reportCallIssue]
 
 
 @kernel(keep=False)
 def _wait(sync, threads):
     """Go on when all threads have come here (``sync`` counts arrivals), or when it tells to give up."""
-    arrived = arrive(sync, np.int64(0)) + 1  # pyright: ignore[reportCallIssue]
+    arrived = arrive(sync, ARRIVED * COLUMNS) + 1  # pyright: ignore[reportCallIssue]
     wanted = -(-arrived // threads) * threads
-    spins = 0
-    while look(sync, np.int64(0)) < wanted and sync[GIVE_UP, 0] == 0:  # pyright: ignore[reportCallIssue]
-        spins += 1
-        if spins > _SPINS:
-            sched_yield()
+    looks = 0
+    while look(sync, ARRIVED * COLUMNS) < wanted and sync[GIVE_UP, 0] == 0:  # pyright: ignore[reportCallIssue]
+        looks += 1
+        if looks > _SPINS:
+            _rest(sync, looks)
 
 
 @kernel(keep=False)
-def _gather(found, sync, spk, spk_step, t, n, thread):
+def _gather(found, spk, spk_step, t, n, thread):
     """Append what all threads found to the spikes, in their order; returns the new length. One notes their step."""
     threads, before = found.shape[0], n
-    _wait(sync, threads)
     for k in range(threads):
         for j in range(1, found[k, 0]):
             spk[n] = found[k, j]
@@ -105,7 +141,8 @@ def _run(
 
     events, event_step: input spikes sorted by step, then population, then neuron. Rings of inputs point into them,
     those of neurons into spk.
-    at: step t, spikes n in the buffer, next event e, step of the latest spike or -1; set to where the run ended.
+    at: step t, spikes n in the buffer, next event e, step of the latest spike or -1, steps done (not skipped); set
+    to where the run ended.
     out: (steps, columns) of traces, filled from row 0.
     thread: which of the threads this is. Each steps its own blocks (``net.cut``) and delivers to them, from a buffer,
     rings and counters of its own; ``found`` takes the spikes of each, and ``sync`` is where they wait for each other.
@@ -130,12 +167,10 @@ def _run(
     may_skip = not stepped
     for r in range(rules):
         may_skip = may_skip and net.rate[r, 1] == 0.0
-    t, n, e, last = at
+    t, n, e, last, done = at
     start, neurons, began = t, size.size - in_pops.size, nanoseconds()  # pyright: ignore[reportCallIssue]
-    if threads > 1:  # none begins what another, interrupted before it came here, does not do
-        _wait(sync, threads)
-        if sync[GIVE_UP, 0] != 0:
-            return
+    if threads > 1 and not _begin(sync, threads, thread):
+        return
     while t < stop and n + room <= spk.size:
         # Nothing can happen before the next input when all sleep and no spike is on its way. Of several threads one may
         # be ahead, so that all go by what each said before they met last; what it delivered since counts as on its way.
@@ -152,7 +187,8 @@ def _run(
                 continue
         slot = t % depth
         before = n
-        up = thread == 0 and t % _CLOCK == 0 and nanoseconds() - began > time  # pyright: ignore[reportCallIssue]
+        done += 1
+        up = thread == 0 and (threads > 1 or t % _CLOCK == 0) and nanoseconds() - began > time  # pyright: ignore[reportCallIssue]
         for p in in_pops:
             ring[slot, p, 0] = e
             while e < events.size and event_step[e] == t and events[e] < first[p] + size[p]:
@@ -216,7 +252,8 @@ def _run(
                     sync[SAID + thread, met & 1] = quiet
                     if thread == 0:
                         sync[UP, met & 1] = up
-                n = _gather(found[side], sync, spk, spk_step, t, n, thread)
+                _wait(sync, threads)
+                n = _gather(found[side], spk, spk_step, t, n, thread)
                 if sync[GIVE_UP, 0] != 0:
                     return
             ring[slot, p, 1] = n
@@ -233,7 +270,7 @@ def _run(
             up = sync[UP, met & 1] != 0
         if up:
             break
-    at[0], at[1], at[2], at[3] = t, n, e, last
+    at[0], at[1], at[2], at[3], at[4] = t, n, e, last, done
 
 
 @kernel(keep=False)

@@ -124,6 +124,7 @@ class Layout:
         self.depth = max(network.max_delay, 1)
         _check_delays(network, _RING // (16 * len(pops)))
         self._cuts: dict[int, Any] = {}
+        self.turns: dict[int, Any] = {}  # by threads: which way of running was faster (event_team.Turns)
         tiles, blk_tile = _tiles(network)
         flags = np.zeros((len(pops), 4), np.int64)
         for i, p in enumerate(network.neurons):

@@ -7,6 +7,9 @@ since the last look.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 
 from ..network import Population
@@ -14,7 +17,7 @@ from ..neurons import LIF
 from . import event_cells, event_kernels
 from .event_intrinsics import LANES
 from .event_layout import Layout
-from .event_types import FLOCK, Cells, Net, State, copied, zeros
+from .event_types import BLOCK, FLOCK, Cells, Net, State, copied, zeros
 
 #: Neurons of a population from which on it may run by cells; below, its state stays in a near cache anyway.
 FROM = 8192
@@ -37,6 +40,7 @@ def eligible(p: Population) -> bool:
 class Modes:
     """The choice for every population, and the arrays of those that run by cells, one ``Cells`` for each thread.
 
+    ``net.cut`` tells which threads they run on; ``states`` and cells of any others lie idle.
     ``fixed``: leave everything in blocks.    ``exact``: step sleeping cells; else use the closed form of their steps.
     """
 
@@ -46,7 +50,7 @@ class Modes:
         able = (made.index[p.name] for p in made.network.neurons if made.index[p.name] not in dense and eligible(p))
         self.candidates = [] if fixed else list(able)
         pops, threads = len(made.sizes), len(states)
-        neurons = int(made.pop_blk[-1]) * event_cells.BLOCK if self.candidates else 0
+        neurons = int(made.pop_blk[-1]) * BLOCK if self.candidates else 0
         par = np.zeros((pops, net.par.shape[1], 1))
         table = zeros(pops, event_cells.AGES if self.candidates and not exact else 0, 4)
         for p in self.candidates:
@@ -80,6 +84,29 @@ class Modes:
         self.exact = True  # whether u and v are those of stepping
         self.certain = True  # whether the spikes are
 
+    @property
+    def threads(self) -> int:
+        """Threads that the populations run on."""
+        return self.net.cut.shape[1] - 1
+
+    def divide(self, net: Net) -> None:
+        """Divide the due cells among the threads of ``net`` from now on, by their blocks."""
+        for p in self.candidates:
+            if self.cells[0].on[p]:
+                due = np.concatenate([self._due(p, k)[: self.cells[0].waiting[k, p]] for k in range(self.threads)])
+                block = (due & event_cells.NEURON) // BLOCK
+                self.cells[0].waiting[:, p] = 0
+                for k, (begin, end) in enumerate(pairwise(net.cut[p])):
+                    mine = due[(block >= begin) & (block < end)]
+                    self._due(p, k, begin)[: len(mine)] = mine
+                    self.cells[0].waiting[k, p] = len(mine)
+        self.net = net
+
+    def _due(self, p: int, thread: int, begin: int | None = None) -> Any:
+        """The list of due cells of population p and a thread, whose first block is ``begin``."""
+        block = self.net.cut[p, thread] if begin is None else begin
+        return self.cells[0].due[block * BLOCK + p * len(self.cells) + thread :]
+
     def look(self, t: int) -> None:
         """Choose anew at the start of step t."""
         for p in self.candidates:
@@ -111,13 +138,13 @@ class Modes:
     def _enter(self, p: int, t: int) -> None:
         """Population p by cells from the start of step t on."""
         self.entered[p] = t
-        for k, c in enumerate(self.cells):
-            event_kernels.enter(self.net, self.states[k], c, p, k, t)
+        for k in range(self.threads):
+            event_kernels.enter(self.net, self.states[k], self.cells[k], p, k, t)
 
     def _leave(self, p: int, t: int) -> None:
         """Population p in blocks from the start of step t on."""
-        for k, c in enumerate(self.cells):
-            event_kernels.leave(self.net, self.states[k], c, p, k, t)
+        for k in range(self.threads):
+            event_kernels.leave(self.net, self.states[k], self.cells[k], p, k, t)
 
     def settle(self, t: int) -> None:
         """Everything in blocks, at the start of step t."""

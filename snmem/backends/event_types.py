@@ -36,6 +36,10 @@ LEVELS = BITS + SPIKES.bit_length() + 3
 ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE, ALIKE = range(8)
 
 
+#: Where a run is: step, spikes in the buffer, next input spike, step of the latest spike or -1, and steps done, without
+#: those that were skipped.
+STEP, COUNT, EVENT, LAST, DONE = range(5)
+
 #: Bytes of a line of the cache, of a large page of memory, and of arrays that are worth such pages.
 LINE, PAGE, LARGE = 64, 1 << 21, 1 << 22
 
