@@ -248,7 +248,7 @@ def test_input_files(tmp_path):
     for name, message in (
         ("y.npz", "holds spikes of 'other', but the network's inputs are in; name them so"),
         ("z.npy", "holds 0 and 1 only"),
-        ("w.h5", "holds no spikes"),
+        ("w.h5", "not a spike file: it starts with"),
         ("v.npy", "no such file"),
     ):
         with pytest.raises((FileError, InputError), match=message):

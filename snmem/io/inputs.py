@@ -14,7 +14,7 @@ from .spikes import RASTERS, read_spikes
 
 
 def load_inputs(
-    path: str | os.PathLike[str], network: Network, steps: int | None = None
+    path: str | os.PathLike[str], network: Network, steps: int | None = None, sample: int | None = None
 ) -> tuple[dict[str, Spikes], int]:
     """Read the input spikes of a run of ``network`` from a file of spikes (formats: :mod:`snmem.io.spikes`).
 
@@ -26,9 +26,11 @@ def load_inputs(
     path : path
         The file.
     network : Network
-        Its inputs say which names and sizes fit.
+        Its inputs say which names and sizes fit, its dt how long a step lasts in a file of events.
     steps : int or None
         Length of the run; by default that of the longest record. Longer records are cut.
+    sample : int or None
+        Which of several samples in HDF5 to take.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def load_inputs(
         expected = sizes | ({"": next(iter(sizes.values()))} if len(sizes) == 1 else {})
         found = read_rasters(path, steps, expected)
     else:
-        found = dict(read_spikes(path, steps).spikes)
+        found = dict(read_spikes(path, steps, network.dt, sample).spikes)
     if set(found) == {""}:
         if len(sizes) != 1:
             raise InputError(f"{path_text(path)}: a single raster fits a network with one input, this one has {known}")

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FileError, InputError
+from .._text import shown
+from ..errors import FileError
 from ..spikes import Spikes
-from .files import replace_file
+from .events import fits, read_events
+from .hdf5 import save_hdf5
 from .rasters import read_rasters
 
-#: Largest number of events that is read.
-LIMIT = 500_000_000
 #: Suffixes of the files that hold rasters.
 RASTERS = (".npy", ".npz")
 
@@ -54,9 +54,20 @@ def write_spikes(
 
     Parameters
     ----------
-    dt : duration of a step in seconds.    about : texts and numbers to keep beside them, as attributes of the file.
+    path : path-like
+        File to write; an older one stays until the new one is complete.
+    spikes : mapping
+        Name -> Spikes.
+    dt : float
+        Duration of a step in seconds.
+    about : mapping or None
+        Texts and numbers to keep beside them, as attributes of the file.
+
+    Raises
+    ------
+    FileError
+        if the file cannot be written.
     """
-    import h5py
     import nir
 
     nodes: dict[str, Any] = {}
@@ -65,62 +76,60 @@ def write_spikes(
         # half a step more, so that nir's conversion to a grid, which rounds down, finds all steps
         events = nir.EventData(idx=s.neuron[None], time=time, n_neurons=s.size, t_max=(s.steps + 0.5) * dt)
         nodes[name] = nir.NIRNodeData({"spikes": events})
-    memory = BytesIO()
-    nir.write_data(memory, nir.NIRGraphData(nodes))  # type: ignore[arg-type]
     digest = spikes_sha256(spikes)
-    with h5py.File(memory, "a") as file:
-        file.attrs.update({"dt": dt, "sha256": digest, **(about or {})})
-    with replace_file(path) as out:
-        out.write(memory.getvalue())
+    memory = _packed(nir.NIRGraphData(nodes), {"dt": dt, "sha256": digest, **(about or {})}, "gzip")
+    if not fits(sum(map(len, spikes.values())), memory.getbuffer().nbytes):
+        memory = _packed(nir.NIRGraphData(nodes), {"dt": dt, "sha256": digest, **(about or {})}, None)
+    save_hdf5(path, memory)
     return digest
 
 
-def read_spikes(path: str | os.PathLike[str], steps: int | None = None) -> SpikeFile:
+def _packed(data: Any, about: Mapping[str, Any], compression: str | None) -> BytesIO:
+    """The file in memory."""
+    import h5py
+    import nir
+
+    memory = BytesIO()
+    nir.write_data(memory, data, compression)  # type: ignore[arg-type]
+    with h5py.File(memory, "a") as file:
+        file.attrs.update(about)
+    return memory
+
+
+def read_spikes(
+    path: str | os.PathLike[str], steps: int | None = None, dt: float | None = None, sample: int | None = None
+) -> SpikeFile:
     """Read spikes from ``.npy`` (a raster (steps, neurons); its name is ""), ``.npz`` (rasters by name) or HDF5.
+
+    HDF5 holds events or grids as ``nir.write_data`` writes them (:mod:`snmem.io.events`).
 
     Parameters
     ----------
-    steps : keep the first ``steps`` steps only.
+    path : path-like
+        The file.
+    steps : int or None
+        Keep the first ``steps`` steps only.
+    dt : float or None
+        Duration of a step in seconds, for events in a file that does not state it; snmem's own files do.
+    sample : int or None
+        Which of several samples in HDF5 to take.
 
     Raises
     ------
     FileError
         if the file is missing, damaged, of another kind, or does not fit its sha256.
+    InputError
+        if it needs ``dt`` or ``sample``, or holds something else than spikes.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileError(f"{path}: there is no such file")
-    try:
-        found = _read_rasters(path, steps) if path.suffix in RASTERS else _read_events(path)
-    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        if isinstance(error, (FileError, InputError)):
-            raise
-        raise FileError(f"{path}: holds no spikes: {error}; expected .npy, .npz, or HDF5 of nir.write_data") from None
-    if steps is not None:
-        found = SpikeFile({n: s.between(0, min(steps, s.steps)) for n, s in found.spikes.items()}, "", found.about)
-    return found
-
-
-def _read_rasters(path: Path, steps: int | None) -> SpikeFile:
-    spikes = read_rasters(path, steps)
-    return SpikeFile(spikes, spikes_sha256(spikes))
-
-
-def _read_events(path: Path) -> SpikeFile:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        dt = float(file.attrs["dt"])
-        spikes = {}
-        for name, node in file["nodes"].items():
-            events = node["observables"]["spikes"]
-            if events["idx"].size > LIMIT:
-                raise FileError(f"{path}: {name!r} has {events['idx'].size} events; at most {LIMIT} are read")
-            steps, size = int(float(events.attrs["t_max"]) / dt), int(events.attrs["n_neurons"])
-            step = np.floor(events["time"][0] / dt).astype(np.int64)
-            spikes[name] = Spikes.from_events(step, events["idx"][0], steps, size, f"{path.name} {name}")
-        about = {name: value for name, value in file.attrs.items() if not name.startswith("_")}
+    if path.suffix in RASTERS:
+        spikes = read_rasters(path, steps)
+        return SpikeFile(spikes, spikes_sha256(spikes))
+    spikes, about = read_events(path, dt, sample)
     digest = spikes_sha256(spikes)
-    if about.get("sha256") != digest:
-        raise FileError(f"{path}: its spikes do not fit its sha256 {about.get('sha256')}; it was changed or damaged")
+    if about.get("sha256") not in (None, digest):
+        raise FileError(f"{path}: its spikes do not fit its sha256 {shown(about['sha256'])}; it was changed or damaged")
+    about = {name: value for name, value in about.items() if not name.startswith("_")}
+    if steps is not None:
+        spikes, digest = {name: s.between(0, min(steps, s.steps)) for name, s in spikes.items()}, ""
     return SpikeFile(spikes, digest, about)

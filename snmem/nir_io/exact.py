@@ -84,9 +84,10 @@ def _layout(graph: Graph) -> dict[str, Any]:
         _check(graph, "population", p, _POPULATION)
     for q in layout["projections"]:
         _check(graph, "projection", q, _PROJECTION)
-        if q["plasticity"] is not None:
+        if q.get("plasticity") is not None:
             _check(graph, "plasticity", q["plasticity"], _RULE)
-    outputs = layout["outputs"] + ([layout["silent"] | {"declared": False}] if layout["silent"] else [])
+    silent = layout.get("silent")
+    outputs = layout["outputs"] + ([] if silent is None else [silent | {"declared": False}])
     for o in outputs:
         _check(graph, "output", o, _OUTPUT)
     names = {p["name"] for p in layout["populations"]}
@@ -168,7 +169,7 @@ def _check_delay(node: Node, delay: int, dt: float) -> None:
 
 def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
     node = _node(graph, entry["node"], ("Linear", "SparseLinear"))
-    if entry.get("delay_node") is not None:
+    if entry.get("delay_node"):
         _check_delay(_node(graph, entry["delay_node"], ("Delay",)), entry["delay"], dt)
     matrix = read_sparse(node) if node.type == "SparseLinear" else _with_zeros(node, read_dense(node))
     if entry["exponent"] or str(matrix.dtype) != entry["dtype"]:
@@ -176,7 +177,7 @@ def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
             raise _damaged(graph, f"projection of type {entry['dtype']} and exponent {entry['exponent']}")
         data = matrix.data / 2.0 ** entry["exponent"]
         matrix = sp.csr_array((data.astype(entry["dtype"]), matrix.indices, matrix.indptr), shape=matrix.shape)
-    rule = _rule(graph, entry["plasticity"])
+    rule = _rule(graph, entry.get("plasticity"))
     return Projection(entry["pre"], entry["post"], matrix, entry["delay"], rule, entry["name"], entry["exponent"])
 
 

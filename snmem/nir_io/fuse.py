@@ -122,6 +122,7 @@ def _multiplied(node: Node, matrix: sp.csr_array, path: Path) -> Path:
 def _delayed(node: Node, signal: Signal, steps: NDArray[np.int64]) -> Signal:
     """Each path split into one for every delay that occurs."""
     values = np.unique(steps)
+    check_synapses(node, float(len(values)) * len(steps) * len(signal.paths), "row pointers")
     if len(values) == 1:
         paths = tuple(replace(p, delay=p.delay + int(values[0])) for p in signal.paths)
         return _sum(node, [Signal(paths, signal.constant)])

@@ -32,6 +32,8 @@ LINEAR = frozenset(
     | {"SumPool2d", "AvgPool2d", "Flatten", "Delay", "Identity"}
 )
 KNOWN = frozenset({"Input", "Output", "NIRGraph"} | LINEAR) | NEURONS.keys()
+#: Characters of the name of a node, with those of the graphs around it.
+_NAME = 1000
 #: Nodes that act on each element by itself, with their parameters.
 ELEMENTWISE = {"Scale": ("scale",), "Delay": ("delay",)} | NEURONS
 
@@ -68,7 +70,7 @@ class Node:
     def numbers(self, key: str, *, finite: bool = True, limit: int | None = None) -> NDArray[np.float64]:
         """A dataset as float64; FileError for NaN and, if ``finite``, infinity."""
         limit = self.store.limits.neurons if limit is None else limit
-        array = self.store.numbers(self.member(key), self.owner(key), limit).astype(np.float64)
+        array = self.store.numbers(self.member(key), self.owner(key), limit).astype(np.float64, copy=False)
         bad = ~np.isfinite(array) if finite else np.isnan(array)
         if bad.any():
             raise self.error(f"holds {array[bad].flat[0]}; give {'finite ' if finite else ''}numbers", key)
@@ -93,8 +95,9 @@ class Node:
     def text(self, key: str) -> str | None:
         """A text dataset, or None if it holds numbers."""
         item = self.member(key)
-        if not isinstance(item, h5py.Dataset) or item.dtype.kind in "fiub":
-            return None
+        with self.store.guard(self.owner(key)):
+            if not isinstance(item, h5py.Dataset) or item.dtype.kind in "fiub":
+                return None
         texts = self.store.texts(item, self.owner(key)).reshape(-1)
         if texts.size != 1:
             raise self.error(f"must be one text or numbers, got {texts.size} texts", key)
@@ -137,6 +140,7 @@ def read_metadata(store: Store, group: Any, owner: str, depth: int = 8) -> dict[
         return {}
     if not isinstance(group, h5py.Group):
         raise store.error(owner, "is a dataset, expected a group")
+    store.visit(group, owner)
     found: dict[str, Any] = {}
     for name, item in store.members(group, owner).items():
         if isinstance(item, h5py.Group):
@@ -160,21 +164,21 @@ class _Collector:
         self.store = store
         self.nodes: dict[str, Node] = {}
         self.edges: list[tuple[str, str]] = []
-        self.seen: set[Any] = set()
+        self.groups = 0
 
     def members(self, group: Any, owner: str) -> dict[str, Any]:
         if not isinstance(group, h5py.Group):
             raise self.store.error(owner, "is not a group; a NIR node is a group with a 'type'")
-        with self.store.guard(owner):
-            if group.id in self.seen:
-                raise self.store.error(owner, "is stored twice under different names; a file with loops is not a graph")
-            self.seen.add(group.id)
-        if len(self.seen) > 3 * self.store.limits.nodes:
+        self.store.visit(group, owner)
+        self.groups += 1
+        if self.groups > 3 * self.store.limits.nodes:
             raise self.store.error(owner, f"the file holds more than {self.store.limits.nodes} nodes; raise the limit")
         return self.store.members(group, owner)
 
     def node(self, group: Any, name: str) -> Node:
         owner = f"node {name!r}" if name else "graph"
+        if len(name) > _NAME:
+            raise self.store.error(owner, f"has a name of {len(name)} characters, the limit is {_NAME}; shorten it")
         members = self.members(group, owner)
         if "type" not in members:
             raise self.store.error(owner, "has no 'type'; every NIR node names its type")
@@ -266,6 +270,8 @@ def read_graph(store: Store) -> Graph:
     for pre, post in graph.edges:
         if graph.nodes[post].type == "Input":
             raise graph.nodes[post].error(f"is fed by {pre!r}; an Input is fed by the user only")
+        if graph.nodes[pre].type == "Output":
+            raise graph.nodes[pre].error(f"feeds {post!r}; connect {post!r} to what feeds the Output")
     return graph
 
 

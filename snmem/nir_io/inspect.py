@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import asdict
 from math import isfinite
 from typing import Any
@@ -13,14 +12,13 @@ import numpy as np
 
 from ..errors import FileError
 from ..io.hdf5 import Limits, open_store
+from ..io.hdf5.blocks import blocks
 from ..network import Network
 from .choices import Choice
 from .exact import is_exact
 from .graph import KNOWN, Graph, Node, check_types, read_graph
 from .nodes.shapes import infer_shapes
 from .read import read_nir
-
-_BLOCK = 2**20
 
 
 def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, **options: Any) -> dict[str, Any]:
@@ -54,7 +52,7 @@ def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, *
             problem = str(error)
         summary = {
             "file": str(path),
-            "bytes": store.heap.size,
+            "bytes": store.raw.size,
             "nir_version": graph.version,
             "written_by": "snmem" if is_exact(graph) else None,
             "metadata": {k: _plain(v) for k, v in graph.metadata.items() if not (is_exact(graph) and k == "network")},
@@ -88,7 +86,8 @@ def _plain(value: Any) -> Any:
         return {"shape": list(value.shape)} | (dict(zip(("min", "max"), ends, strict=True)) if ends else {})
     if isinstance(value, (np.ndarray, list, tuple)):
         return [_plain(v) for v in value]
-    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        value = float(value) if value.dtype.kind == "f" else value.item()  # a long double's item is itself
     return value if not isinstance(value, float) or isfinite(value) else str(value)
 
 
@@ -112,37 +111,29 @@ def _node(node: Node) -> dict[str, Any]:
 
 
 def _dataset(node: Node, key: str, item: Any) -> dict[str, Any]:
-    owner = node.owner(key)
-    with node.store.guard(owner):
-        if isinstance(item, h5py.Group):
-            return {"group": sorted(item)}
+    owner, store = node.owner(key), node.store
+    if isinstance(item, h5py.Group):
+        return {"group": sorted(store.names(item, owner))}
+    with store.guard(owner):
         text = h5py.check_string_dtype(item.dtype) is not None
     if text:
-        return {"text": " ".join(node.store.texts(item, owner).reshape(-1)[:16])}
-    data = node.store.dataset(item, owner)
-    node.store.claim(data.size, owner, node.store.limits.numbers)
-    low, high, nonzero, odd = np.inf, -np.inf, 0, 0
-    for block in _blocks(node, owner, data):
+        return {"text": " ".join(store.texts(item, owner).reshape(-1)[:16])}
+    data = store.dataset(item, owner)
+    store.claim(data.size, owner, store.limits.numbers)
+    low, high, nonzero, odd, rest = np.inf, -np.inf, 0, 0, data.size
+    for _, block in blocks(store, data, owner):
+        block = np.asarray(block, np.float64)
         good = block[np.isfinite(block)]
         odd += block.size - good.size
         low, high = min(low, good.min(initial=np.inf)), max(high, good.max(initial=-np.inf))
         nonzero += int(np.count_nonzero(block))
+        rest -= block.size
+    if rest:  # what is not stored is 0
+        low, high = min(low, 0.0), max(high, 0.0)
     found = {"dtype": str(data.dtype), "shape": list(data.shape), "nonzero": nonzero}
     found |= {"min": _plain(low), "max": _plain(high)} if low <= high else {}
     found |= {"not_finite": int(odd)} if odd else {}
-    return found | ({"values": _plain(data[()])} if 0 < data.size <= 4 else {})
-
-
-def _blocks(node: Node, owner: str, data: Any) -> Iterator[Any]:
-    """The numbers of a dataset as float64, some rows at a time."""
-    if data.size == 0:
-        return
-    rows = data.shape[0] if data.shape else 1
-    step = max(1, _BLOCK * rows // data.size)
-    for start in range(0, rows, step):
-        with node.store.guard(owner):
-            block = data[start : start + step] if data.shape else data[()]
-        yield np.asarray(block, np.float64)
+    return found | ({"values": _plain(store.numbers(data, owner, 4)[()])} if 0 < data.size <= 4 else {})
 
 
 def _network(network: Network) -> dict[str, Any]:
@@ -202,7 +193,7 @@ def tables(summary: dict[str, Any]) -> list[Any]:
     notes = summary["metadata"].get("notes", "none") if summary["written_by"] else "none"
     if notes != "none":
         parts.append(plain_text("only in the metadata, not seen by other readers:"))
-        parts += [plain_text(f"  {line}") for line in notes.split("\n")]
+        parts += [plain_text(f"  {line}") for line in str(notes).split("\n")]
     return parts
 
 

@@ -104,16 +104,16 @@ def _silent(network: Network, names: _Names) -> dict[str, Any] | None:
 def edges_of(layout: dict[str, Any]) -> list[tuple[str, str, int]]:
     """(pre node, post node, delay in steps) of every edge, projections in order."""
     nodes = {p["name"]: p["node"] for p in layout["populations"]}
-    sources = {p["name"]: p.get("flatten", p["node"]) for p in layout["populations"]}
-    edges = [(p["node"], p["flatten"], 0) for p in layout["populations"] if "flatten" in p]
+    sources = {p["name"]: p.get("flatten") or p["node"] for p in layout["populations"]}
+    edges = [(p["node"], p["flatten"], 0) for p in layout["populations"] if p.get("flatten")]
     for q in layout["projections"]:
         source = sources[q["pre"]]
-        if "delay_node" in q:
+        if q.get("delay_node"):
             edges += [(source, q["delay_node"], q["delay"]), (q["delay_node"], q["node"], 0)]
         else:
             edges.append((source, q["node"], q["delay"]))
         edges.append((q["node"], nodes[q["post"]], 0))
     edges += [(nodes[o["population"]], o["node"], 0) for o in layout["outputs"]]
-    if layout["silent"]:
+    if layout.get("silent"):
         edges.append((layout["silent"]["node"], nodes[layout["silent"]["population"]], 0))
     return edges

@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 from dataclasses import fields
+from io import BytesIO
 from typing import Any
 
 import h5py
@@ -13,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..io.arguments import as_network
-from ..io.files import replace_file
+from ..io.hdf5 import Limits, save_hdf5
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..retime import when_cleared
@@ -38,16 +39,21 @@ def write_nir(
 
     Parameters
     ----------
-    network : what to write, or a result that holds a network (``quantize``). Loihi networks and plasticity are
-        kept in the metadata; NIR itself cannot say them.
-    path : the file; written under a temporary name and put in place when complete.
-    max_dense : weight matrices with more entries become SparseLinear nodes (CSR), which other readers refuse by name.
-    delay_nodes : write Delay nodes. Without, delays are kept in the metadata only, and readers that ignore these take
-        the default steps of their own.
+    network : Network
+        What to write, or a result that holds a network (``quantize``). Loihi networks and plasticity are kept in the
+        metadata; NIR itself cannot say them.
+    path : path-like
+        The file. It is built in memory; an older file of this name stays until the new one is complete.
+    max_dense : int
+        Weight matrices with more entries become SparseLinear nodes (CSR), which other readers refuse by name.
+    delay_nodes : bool
+        Write Delay nodes. Without, delays are kept in the metadata only, and readers that ignore these take the default
+        steps of their own.
 
     Returns
     -------
-    notes : one sentence for each thing that a reader which ignores the metadata will miss.
+    tuple of str
+        One sentence for each thing that a reader which ignores the metadata will miss.
 
     Raises
     ------
@@ -55,8 +61,46 @@ def write_nir(
         if the file cannot be written.
     """
     network = as_network(network, "write_nir")
-    with replace_file(path, "w+b") as draft, h5py.File(draft, "w") as file:
-        return _write(file, network, layout_of(network, delay_nodes), max_dense)
+    memory = BytesIO()
+    with h5py.File(memory, "w") as file:
+        notes = _write(file, network, layout_of(network, delay_nodes), max_dense)
+    limits = Limits()
+    if _bytes_when_read(network, max_dense) > limits.memory + limits.expansion * memory.getbuffer().nbytes:
+        memory = _uncompressed(memory)
+    save_hdf5(path, memory)
+    return notes
+
+
+def _bytes_when_read(network: Network, max_dense: int) -> int:
+    """Memory that a reader takes for the arrays of a network, except for those that repeat one value."""
+    total = 0
+    for p in network.neurons:
+        neuron: Any = p.neuron
+        values = [np.asarray(getattr(neuron, f.name)) for f in fields(neuron)]
+        varied = [x for x in values if x.ndim and (x != x.flat[0]).any()]
+        total += 8 * p.size * (len(values) + 7) if varied else 0
+    for q in network.projections:
+        rows, columns = q.weights.shape
+        each = 4 + q.weights.dtype.itemsize if rows * columns <= max_dense else 16
+        total += each * q.synapses + 8 * (rows + int(np.count_nonzero(q.weights.data == 0)))
+    return total
+
+
+def _uncompressed(memory: BytesIO) -> BytesIO:
+    """The same HDF5 file without compression, for numbers of which so little is left that no reader would trust it."""
+    out = BytesIO()
+    with h5py.File(memory, "r") as old, h5py.File(out, "w") as new:
+
+        def copy(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and item.compression:
+                data = new.create_dataset(name, item.shape, item.dtype, chunks=item.chunks)
+                for place in item.iter_chunks():
+                    data[place] = item[place]
+            elif isinstance(item, h5py.Dataset):
+                old.copy(item, new, name)
+
+        old.visititems(copy)
+    return out
 
 
 def _write(file: h5py.File, network: Network, layout: dict[str, Any], max_dense: int) -> tuple[str, ...]:
@@ -198,7 +242,8 @@ def _put(group: h5py.Group, key: str, value: Any) -> None:
     elif isinstance(value, np.ndarray) and value.size > 1024:
         sample = np.ascontiguousarray(value[:: max(1, value.size // 8192)])
         worth = len(zlib.compress(sample.tobytes(), 1)) < 0.8 * sample.nbytes or value.dtype.kind in "iu"
-        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if worth else {}
+        chunks = tuple(min(n, _CHUNK) for n in value.shape)
+        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "chunks": chunks} if worth else {}
         group.create_dataset(key, data=value, **options)
     else:
         group.create_dataset(key, data=value)

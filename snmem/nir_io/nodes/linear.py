@@ -13,6 +13,7 @@ Delay                   see :mod:`snmem.nir_io.fuse`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -20,11 +21,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ...io.hdf5.blocks import blocks
 from ..graph import Node
 from .shapes import window
 
-#: Numbers of a dense matrix that are held at once.
-_BLOCK = 2**22
+#: Numbers of a dense matrix, and taps of a convolution, that are unpacked at once; values that one output may read.
+_BLOCK, _TAPS = 2**22, 2**24
 
 
 def matrix_of(node: Node) -> sp.csr_array | None:
@@ -39,11 +41,11 @@ def matrix_of(node: Node) -> sp.csr_array | None:
         return sp.csr_array(sp.diags_array(scale))
     if kind in ("Conv1d", "Conv2d"):
         weight = node.numbers("weight", limit=2**25)
-        return _convolution(node, weight, node.whole("groups", 1, 1)[0])
+        return _convolution(node, weight.shape[0], node.whole("groups", 1, 1)[0], weight)
     if kind in ("SumPool2d", "AvgPool2d"):
-        kernel = node.whole("kernel_size", 1, 2)
-        weight = np.ones((node.shape_in[0], 1, *kernel))
-        return _convolution(node, weight / prod(kernel) if kind == "AvgPool2d" else weight, node.shape_in[0])
+        size = prod(node.whole("kernel_size", 1, 2))
+        weight = np.array([1 / size if kind == "AvgPool2d" else 1.0])
+        return _convolution(node, node.shape_in[0], node.shape_in[0], weight)
     return None
 
 
@@ -64,53 +66,94 @@ def bias_of(node: Node) -> NDArray[np.float64] | None:
     return bias if bias.any() else None
 
 
-def check_synapses(node: Node, count: float) -> None:
+def check_synapses(node: Node, count: float, what: str = "synapses") -> None:
     """FileError where a matrix would hold more synapses than the limit."""
     limit = node.store.limits.synapses
     if count > limit:
-        raise node.error(f"means {count:.0f} synapses, the limit is {limit}; raise the limit if this is meant")
+        raise node.error(f"means {count:.0f} {what}, the limit is {limit}; raise the limit if this is meant")
 
 
 def read_dense(node: Node) -> sp.csr_array:
-    """The matrix of a Linear or Affine node."""
-    data = node.store.dataset(node.member("weight"), node.owner("weight"))
-    node.store.claim(data.size, node.owner("weight"), node.store.limits.numbers)
+    """The matrix of a Linear or Affine node; zeros are no synapses."""
+    owner = node.owner("weight")
+    data = node.store.dataset(node.member("weight"), owner)
+    node.store.claim(data.size, owner, node.store.limits.numbers)
     if 0 in data.shape:
         raise node.error(f"has shape {data.shape}, expected at least one output and one input", "weight")
-    if len(data.shape) == 2:
-        return _rows_to_csr(node, data)
-    blocks = [_rows_to_csr(node, data, lead) for lead in np.ndindex(data.shape[:-2])]
-    return sp.csr_array(sp.block_diag(blocks, format="csr"))
-
-
-def _rows_to_csr(node: Node, data: Any, lead: tuple[int, ...] = ()) -> sp.csr_array:
-    """A dense dataset (or its part at ``lead``) as CSR, read in blocks of rows; zeros are no synapses."""
-    rows, columns = data.shape[-2:]
     kind = data.dtype if data.dtype in (np.float32, np.int8, np.int16, np.int32) else np.dtype(np.float64)
-    with node.store.guard(node.owner("weight")):
-        stored = data.id.get_storage_size() > 0 or np.any(data.fillvalue != 0)
-    step = max(1, _BLOCK // columns)
-    if data.chunks and step > data.chunks[-2]:
-        step -= step % data.chunks[-2]
-    values, indices, counts = [], [], [np.zeros(1, np.int64)]
+    rows, columns = prod(node.shape_out), prod(node.shape_in)
+    counts = np.zeros(rows + 1, np.int64)
+    parts: list[tuple[Any, ...]] = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, kind))]
+    in_order = _in_order(data)
     total = 0
-    for start in range(0, rows if stored else 0, step):
-        with node.store.guard(node.owner("weight")):
-            block = data[(*lead, slice(start, start + step))]
-        row, column = np.nonzero(block)
-        value = block[row, column].astype(kind)
+    for first, row, column, value in _entries(data, node):
+        value = value.astype(kind, copy=False)
         if not np.isfinite(value).all():
             raise node.error(f"holds {value[~np.isfinite(value)][0]}; give finite weights", "weight")
         total += len(value)
         check_synapses(node, total)
-        values.append(value)
-        indices.append(column.astype(np.int32))
-        counts.append(np.bincount(row, minlength=len(block)))
-    if not stored:
-        counts.append(np.zeros(rows, np.int64))
-    indptr = np.cumsum(np.concatenate(counts)).astype(np.int32)
-    merged = np.concatenate(values or [np.zeros(0, kind)]), np.concatenate(indices or [np.zeros(0, np.int32)])
-    return sp.csr_array((*merged, indptr), shape=(rows, columns))
+        node.store.hold(len(value) * 4 + value.nbytes, owner)
+        if len(row):
+            counts[first + 1 : first + row[-1] + 2] += np.bincount(row)
+        parts.append((None if in_order else (row + first).astype(np.int32), column.astype(np.int32), value))
+    return _merged(parts, counts, (rows, columns), in_order)
+
+
+def _merged(parts: list[tuple[Any, ...]], counts: Any, shape: tuple[int, int], in_order: bool) -> sp.csr_array:
+    """The CSR matrix of parts (row, column, value), which are emptied meanwhile."""
+    rows = None if in_order else np.concatenate([part[0] for part in parts])
+    values, columns = [part[2] for part in parts], [part[1] for part in parts]
+    parts.clear()
+    value = np.concatenate(values)
+    values.clear()
+    column = np.concatenate(columns)
+    columns.clear()
+    if rows is not None:
+        order = np.argsort(rows * np.int64(shape[1]) + column)
+        value, column = value[order], column[order]
+    return sp.csr_array((value, column, np.cumsum(counts).astype(np.int32)), shape=shape)
+
+
+def _in_order(data: Any) -> bool:
+    """Whether a dense dataset can be read row by row, each part as wide as the matrix."""
+    return data.ndim == 2 and (not data.chunks or data.chunks[0] * data.shape[1] <= _BLOCK)
+
+
+def _entries(data: Any, node: Node) -> Iterator[tuple[int, Any, Any, Any]]:
+    """First row, rows counted from it, columns and values of the nonzero entries, in parts; rows do not fall in a part.
+
+    With leading axes, the matrix has a block for each leading index.
+    """
+    *lead, rows, columns = data.shape
+    for place, block in _row_blocks(data, node) if _in_order(data) else blocks(node.store, data, node.owner("weight")):
+        index = np.nonzero(block)
+        value = block[index]
+        *outer, row, column = index
+        first = place[-2].start
+        if place[-1].start:
+            column = column + place[-1].start
+        if lead and len(value):
+            which = np.ravel_multi_index([i + s.start for i, s in zip(outer, place, strict=False)], lead)
+            row, column = row + first + which * rows, column + which * columns
+            first = int(row[0])
+            row = row - first
+        yield first, row, column, value
+
+
+def _row_blocks(data: Any, node: Node) -> Iterator[tuple[Any, Any]]:
+    """The parts of a matrix, those side by side joined."""
+    columns, place, joined = slice(0, data.shape[1]), None, np.zeros(0)
+    for (rows, part), block in blocks(node.store, data, node.owner("weight")):
+        if part == columns:
+            yield (rows, columns), block
+            continue
+        if place != (rows, columns):
+            if place:
+                yield place, joined
+            place, joined = (rows, columns), np.zeros((rows.stop - rows.start, data.shape[1]), block.dtype)
+        joined[:, part] = block
+    if place:
+        yield place, joined
 
 
 def read_sparse(node: Node) -> sp.csr_array:
@@ -133,34 +176,46 @@ def read_sparse(node: Node) -> sp.csr_array:
         raise node.error(f"must lie in 0..{shape[1] - 1}, got {indices.min()}..{indices.max()}", "indices")
     if not np.isfinite(data).all():
         raise node.error(f"holds {data[~np.isfinite(data)][0]}; give finite weights", "data")
-    matrix = sp.csr_array((data, indices.astype(np.int32), indptr.astype(np.int32)), shape=shape)
+    narrow = (x.astype(np.int32, copy=False) for x in (indices, indptr))
+    matrix = sp.csr_array((data, *narrow), shape=shape)
     if not matrix.has_canonical_format:
         raise node.error("columns of a row must rise without repeats", "indices")
     return matrix
 
 
-def _convolution(node: Node, weight: NDArray[np.float64], groups: int) -> sp.csr_array:
-    """CSR matrix of a grouped convolution; weight has shape (out, in / groups, *kernel)."""
+def _convolution(node: Node, outputs: int, groups: int, weight: NDArray[np.float64]) -> sp.csr_array:
+    """CSR matrix of a grouped convolution; weight has shape (outputs, in / groups, *kernel), or one value for all."""
     out_size, axes = window(node, node.shape_in[1:])
-    outputs, inner = weight.shape[:2]
     if len(axes) == 1:  # Conv1d as a Conv2d of height 1
-        out_size, axes, weight = [1, *out_size], [(1, 1, 1, 1, 0), *axes], weight[:, :, None, :]
+        out_size, axes = [1, *out_size], [(1, 1, 1, 1, 0), *axes]
+    inner = node.shape_in[0] // groups
+    per_pixel = inner * axes[0][1] * axes[1][1]
+    if per_pixel > _TAPS:
+        raise node.error(f"reads {per_pixel} values for each output, the limit is {_TAPS}; use a smaller kernel")
+    check_synapses(node, float(prod(out_size)) * per_pixel, "taps, padding included")
     (rows, hit_y), (columns, hit_x) = (_taps(n, *axis) for n, axis in zip(out_size, axes, strict=True))
-    width = axes[1][0]
-    plane = axes[0][0] * width
-    per_pixel = inner * np.multiply.outer(hit_y.sum(1), hit_x.sum(1)).reshape(-1)  # taps of each output pixel
-    check_synapses(node, float(outputs) * float(per_pixel.sum()))
-    # positions of one output channel, ordered (y, x, channel, ky, kx): columns rise within each row
-    shape = (len(hit_y), len(hit_x), inner, hit_y.shape[1], hit_x.shape[1])
-    hit = np.broadcast_to(hit_y[:, None, None, :, None] & hit_x[None, :, None, None, :], shape)
-    channel = np.arange(inner)[None, None, :, None, None] * plane
-    column = channel + rows[:, None, None, :, None] * width + columns[None, :, None, None, :]
-    column = np.broadcast_to(column, shape)[hit]
-    tap = np.broadcast_to(np.arange(prod(shape[2:])).reshape(shape[2:]), shape)[hit]
+    counts = inner * np.multiply.outer(hit_y.sum(1), hit_x.sum(1)).reshape(-1)  # taps of each output pixel
+    total = int(counts.sum())
+    check_synapses(node, float(outputs) * total)
+    width, plane = axes[1][0], axes[0][0] * axes[1][0]
+    # one output channel, ordered (y, x, channel, ky, kx): columns rise within each row
+    column, tap = np.empty(total, np.int32), np.empty(total, np.int32)
+    at, step = 0, max(1, _BLOCK // per_pixel)
+    for start in range(0, prod(out_size), step):
+        y, x = np.divmod(np.arange(start, min(start + step, prod(out_size))), out_size[1])
+        hit = hit_y[y][:, None, :, None] & hit_x[x][:, None, None, :]
+        hit = np.broadcast_to(hit, (len(y), inner, *hit.shape[2:]))
+        place = rows[y][:, None, :, None] * width + columns[x][:, None, None, :]
+        place = place + np.arange(inner)[:, None, None] * plane
+        stop = at + int(counts[start : start + step].sum())
+        column[at:stop] = place[hit]
+        tap[at:stop] = np.flatnonzero(hit.reshape(len(y), -1)) % per_pixel
+        at = stop
     first = np.arange(outputs) // (outputs // groups) * inner * plane  # first input element of each output's group
-    indices = (column[None, :] + first[:, None]).astype(np.int32).reshape(-1)
-    data = weight.reshape(outputs, -1)[:, tap].reshape(-1)
-    indptr = np.concatenate([[0], np.cumsum(np.tile(per_pixel, outputs))]).astype(np.int32)
+    indices = (column[None, :] + first.astype(np.int32)[:, None]).reshape(-1)
+    values = np.broadcast_to(weight.reshape(len(weight), -1), (outputs, per_pixel))
+    data = np.take(values, tap, axis=1).reshape(-1)
+    indptr = np.concatenate([[0], np.cumsum(np.tile(counts, outputs))]).astype(np.int32)
     matrix = sp.csr_array((data, indices, indptr), shape=(prod(node.shape_out), prod(node.shape_in)))
     matrix.eliminate_zeros()
     return matrix

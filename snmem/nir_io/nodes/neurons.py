@@ -19,7 +19,8 @@ g = r dt/tau, the IF alpha = 0, beta = 1. With "exp", decays are exponentials an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,21 @@ class Reading:
 
 
 def parameters(node: Node) -> dict[str, Array]:
-    """The parameters of a NIR neuron, each with one value per neuron. FileError for NaN, infinity, tau <= 0."""
+    """The parameters of a NIR neuron, each with one value per neuron. FileError for NaN, infinity, tau <= 0.
+
+    One value that all neurons have in common takes the memory of one.
+    """
     found: dict[str, Array] = {}
+    size = prod(node.shape_in)
     for key in NEURONS[node.type]:
         if key in node.members or key not in DEFAULTS:
             value = node.numbers(key, finite=key not in ("v_threshold", "threshold"))
         else:
             value = np.float64(DEFAULTS[key])
-        found[key] = np.broadcast_to(value, node.shape_in).reshape(-1)
+        one = value.reshape(-1)[0]
+        found[key] = (
+            np.broadcast_to(one, size) if (value == one).all() else np.broadcast_to(value, node.shape_in).reshape(-1)
+        )
         if key.startswith("tau") and not (found[key] > 0).all():
             raise node.error(
                 f"must be positive, got {found[key][found[key] <= 0][0]:g}; a time constant is a duration", key
@@ -72,14 +80,21 @@ def read_neuron(node: Node, dt: float, scheme: str = "euler", spike: str = "puls
     if_gain : "r", "r*dt" or "1", for I and IF whatever ``spike`` is.
     FileError where the decay of Euler would be negative (tau < dt).
     """
+    values = parameters(node)
+    alike = all(value.strides == (0,) for value in values.values())
+    if alike:  # computed once for all neurons
+        values = {key: value[:1] for key, value in values.items()}
     with np.errstate(all="ignore"):  # what overflows is refused below
-        reading = _read(node, parameters(node), dt, scheme, spike, if_gain)
+        reading = _read(node, values, dt, scheme, spike, if_gain)
     for name in ("bias", "gain", "bias_gain"):
         value = getattr(reading, name)
         if not np.isfinite(value).all():
             raise node.error(
                 f"its parameters give {name} = {value[~np.isfinite(value)][0]} with dt = {dt:g}; correct them"
             )
+    if alike:
+        size = prod(node.shape_in)
+        return Reading(**{f.name: np.broadcast_to(getattr(reading, f.name), size) for f in fields(Reading)})
     return reading
 
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from ..graph import DEFAULTS, ELEMENTWISE, Graph, Node
 
+#: Values of all nodes together, for each neuron that a file may have: a neuron stands behind a few linear nodes.
+_NODES_PER_NEURON = 4
+
 
 def window(node: Node, space: tuple[int, ...]) -> tuple[list[int], list[tuple[int, int, int, int, int]]]:
     """Output size and (size, kernel, stride, dilation, left padding) of a convolution or pool, per spatial axis."""
@@ -134,12 +137,17 @@ def infer_shapes(graph: Graph) -> list[tuple[str, str]]:
     FileError where a shape cannot be known, is too large, or differs in size from what feeds it.
     """
     out_of = graph.out_of()
+    total = 0
     open_shapes: dict[str, tuple[int, ...] | None] = {}
     settled: deque[Node] = deque()
 
     def settle(node: Node, shape: tuple[int, ...]) -> None:
+        nonlocal total
         node.shape_in = _limited(node, shape)
         node.shape_out = _limited(node, _output_shape(node, shape))
+        total += prod(node.shape_out)
+        if total > _NODES_PER_NEURON * node.store.limits.neurons:
+            raise node.error(f"brings the graph to {total} values; raise the limit of neurons if this is meant")
         open_shapes.pop(node.name, None)
         settled.append(node)
 
