@@ -84,7 +84,7 @@ BAD_DATA = {
     "missing.txt": (lambda path: None, "no such file"),
     "missing.npy": (lambda path: None, "no such file"),
     "latin1.txt": (_latin1, "UTF-8"),
-    "empty.txt": (lambda path: path.write_text(""), "at least one line"),
+    "empty.txt": (lambda path: path.write_text(""), "one memory a line"),
     "nan.npy": (_array([[1, np.nan], [2, 3]]), "NaN"),
     "rank.npy": (_array(np.zeros((2, 3, 4))), "shape (2, 3, 4)"),
     "text.npy": (lambda path: path.write_text("no array"), ".npy"),

@@ -171,8 +171,8 @@ def test_a_current_that_wraps_around_may_make_a_neuron_spike() -> None:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"on": np.ones((9, 4))}, ["'on'", "the network's inputs are in", "name them so"]),
-        ({"in": np.ones((9, 4)), "of": np.ones((9, 4))}, ["'of'", "inputs are in"]),
+        ({"on": np.ones((9, 4))}, ["'on'", "the network's inputs are 'in'", "name them so"]),
+        ({"in": np.ones((9, 4)), "of": np.ones((9, 4))}, ["'of'", "inputs are 'in'"]),
         ({"in": np.ones((9, 3))}, ["'in'", "3 neurons", "4"]),
     ],
 )

@@ -291,8 +291,8 @@ def test_values_of_numpy_are_plain_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["nothing"], ["models/nothing", "kwinner_map"]),
-        (["kwinner-map:nothing"], ["'kwinner-map:nothing'", "no function nothing"]),
+        (["nothing"], ["'nothing'", "kwinner-map"]),
+        (["kwinner-map:nothing"], ["'kwinner-map:nothing'", "no function 'nothing'"]),
         (["kwinner-map", "--grid", "color=1,2"], ["'color'", "winners, rate"]),
         (["kwinner-map", "--grid", "winners=1,1"], ["'winners'", "none twice"]),
         (["kwinner-map", "--grid", "winners"], ["'winners'", "name=value"]),

@@ -246,7 +246,7 @@ def test_input_files(tmp_path):
     np.save(tmp_path / "z.npy", 0.5 * raster)
     (tmp_path / "w.h5").write_bytes(b"nothing")
     for name, message in (
-        ("y.npz", "holds spikes of 'other', but the network's inputs are in; name them so"),
+        ("y.npz", "holds spikes of 'other', but the network's inputs are 'in'; name them so"),
         ("z.npy", "holds 0 and 1 only"),
         ("w.h5", "not a spike file: it starts with"),
         ("v.npy", "no such file"),

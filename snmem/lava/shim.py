@@ -1,12 +1,14 @@
 """Makes lava-nc 0.10.0 importable on Python 3.11 to 3.13 with numpy 2: the only place that knows how.
 
 Lava was written for Python 3.10. Later versions refuse its dataclasses whose fields have unhashable default values
-(``ValueError: mutable default``); giving the dataclasses of Lava a hash is all that is missing.
+(``ValueError: mutable default``), which a hash for the dataclasses of Lava cures. And where processes have been started
+before, Lava's import ends in an error, as it chooses how they are started; it may be overruled.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -62,8 +64,16 @@ def lava_imports() -> Iterator[None]:
 
         return wrap if cls is None else wrap(cls)
 
+    choose = multiprocessing.set_start_method
+
+    def set_start_method(method: str | None, force: bool = False) -> None:
+        if force or multiprocessing.get_start_method(allow_none=True) is None:
+            choose(method, force)
+
     dataclasses.dataclass = dataclass
+    multiprocessing.set_start_method = set_start_method
     try:
         yield
     finally:
         dataclasses.dataclass = original
+        multiprocessing.set_start_method = choose

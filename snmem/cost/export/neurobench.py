@@ -85,12 +85,10 @@ def neurobench(
 
 def _membrane_updates(p: Population, run: Recording) -> int:
     """Neuron-steps in which beta v + u + c, the potential before the reset, changes; all in the first step."""
-    try:
-        u, v = run.traces[f"{p.name}.u"], run.traces[f"{p.name}.v"]
-    except KeyError as missing:
-        raise InputError(
-            f"neurobench: the recording lacks the trace {missing}; record neurobench_traces(network)"
-        ) from None
+    for name in (f"{p.name}.u", f"{p.name}.v"):
+        if name not in run.traces:
+            raise InputError(f"neurobench: the recording lacks the trace {name!r}; record neurobench_traces(network)")
+    u, v = run.traces[f"{p.name}.u"], run.traces[f"{p.name}.v"]
     before = np.vstack([np.zeros((1, p.size)), v[:-1]])
     if p.clear_every:
         before[np.arange(run.steps) % p.clear_every == p.clear_offset] = 0.0
