@@ -1,5 +1,7 @@
 """The HD-Transformer: both memories, on vectors and in spikes, untrained and trained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -135,6 +137,16 @@ def test_spikes_answer_as_the_algorithm(memory, form, backend, order):
         spikes = run.spikes["trace"]
         assert len(np.unique(spikes.step)) == len(traces)
         assert np.array_equal(spikes.neuron.reshape(len(traces), -1), traces + np.arange(codes.blocks) * codes.units)
+
+
+@pytest.mark.parametrize("backend", ["event", "loihi"])
+def test_values_that_are_no_items_are_cleaned_up_to_the_nearest(backend):
+    start = _model("fast_weights", codes=BlockCodes(12, 6))
+    model = replace(start, values=start.codes.damage(start.values, 0.5, 3))
+    contexts, queries = _contexts(np.random.default_rng(0))
+    expected = np.concatenate([model.answer(*c, q) for c, q in zip(contexts, queries, strict=True)])
+    answers, _ = SpikingHDTransformer(model, 6, 4, form="cells").run(contexts, queries, backend)
+    assert np.array_equal(answers, expected)
 
 
 def test_a_lesion_of_the_network_is_that_of_the_algorithm():

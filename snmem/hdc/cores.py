@@ -22,7 +22,7 @@ from ..network import Input, Network, Projection
 from ..spikes import Spikes
 from .algebras.block import BlockCodes
 from .base import Codes
-from .circuits import Part, coincidence, trace, volley, winner
+from .circuits import Part, coincidence, search_steps, trace, volley, winner
 from .circuits.parts import one_to_one
 from .context import fast_weights_config
 
@@ -123,14 +123,9 @@ class SuperpositionCore:
         return bound, memory, estimate, find
 
     @property
-    def _search(self) -> int:
-        """Steps of the clean-up: two for each bit of the number of blocks, and three."""
-        return 2 * int(self.codes.blocks).bit_length() + 3
-
-    @property
     def answer(self) -> int:
         """Step of a query in which its item spikes."""
-        return self.volley + 2 + self._search
+        return self.volley + 2 + search_steps(self.codes)
 
     @property
     def period(self) -> int:
@@ -183,8 +178,9 @@ class SuperpositionCore:
 class FastWeightsCore:
     """Each pair takes a hidden unit: :class:`~snmem.hdc.context.FastWeights` in neurons.
 
-    :class:`~snmem.attention.network.AttentionNetwork` on the lines of the codes; items that equal its output in three
-    quarters of the blocks spike.
+    :class:`~snmem.attention.network.AttentionNetwork` on the lines of the codes. Where values are items (``exact``),
+    those that equal its output in three quarters of the blocks spike, all in one step; else a k-WTA circuit finds the
+    nearest.
 
     Parameters
     ----------
@@ -196,12 +192,15 @@ class FastWeightsCore:
         hidden units.
     form : str
         what the fast weights are: "plastic" or "onchip" synapses, or "cells" of neurons, which every runtime has.
+    exact : bool
+        whether every value is one of the items.
     """
 
     codes: BlockCodes
     items: Codes
     slots: int
     form: str = "plastic"
+    exact: bool = True
     output: ClassVar[str] = "found"
 
     @cached_property
@@ -209,20 +208,32 @@ class FastWeightsCore:
         """The layer of fast weights."""
         return AttentionNetwork(fast_weights_config(self.codes, self.slots), self.form)
 
+    @property
+    def _spare(self) -> int:
+        """Presentations without a key that end a context: erasing makes the output spike, which disturbs a search."""
+        return 0 if self.exact else 1
+
+    @cached_property
+    def _find(self) -> Part:
+        """The clean-up; drives are forgotten after each search, which takes less than a presentation."""
+        if self.exact:
+            return volley("found", self.codes, "output", self.items, -(-3 * self.codes.blocks // 4))
+        period, end = self.attention.period, self.attention.answer + search_steps(self.codes) + 1
+        return winner("found", self.codes, "output", self.items, Line("decide", 1, 0), period, end % period)
+
     @cached_property
     def network(self) -> Network:
-        """See :class:`Core`; inputs ``line``, ``fresh``, ``key`` and ``value``."""
-        inner = self.attention.network
-        find = volley("found", self.codes, "output", self.items, -(-3 * self.codes.blocks // 4))
-        populations = (*inner.populations, *find.populations)
-        return Network(populations, (*inner.projections, *find.projections), outputs=("found",))
+        """See :class:`Core`; inputs ``line``, ``fresh``, ``key``, ``value`` and, unless exact, ``decide``."""
+        inner, decide = self.attention.network, () if self.exact else (Input("decide", 1),)
+        populations = (*inner.populations, *decide, *self._find.populations)
+        return Network(populations, (*inner.projections, *self._find.projections), outputs=("found",))
 
     def schedule(self, pairs: Sequence[int], queries: Sequence[int]) -> Schedule:
         """See :class:`Core`."""
         one = np.zeros((1, self.codes.dimensions), bool)
         one[0, 0] = True  # one line stands for the code: only the steps of the script are used
         contexts = [(np.repeat(one, count, 0), np.repeat(one, count, 0)) for count in pairs]
-        script, steps = self.attention.inputs(contexts, [np.repeat(one, count, 0) for count in queries])
+        script, steps = self.attention.inputs(contexts, [np.repeat(one, count + self._spare, 0) for count in queries])
         keys, values = (iter(np.sort(script[name][0]).tolist()) for name in ("key", "value"))
         volleys = []
         for c, (written, asked) in enumerate(zip(pairs, queries, strict=True)):
@@ -230,15 +241,25 @@ class FastWeightsCore:
                 volleys += [Volley("key", next(keys), "key", c, i) for _ in range(2)]
                 volleys.append(Volley("value", next(values), "value", c, i))
             volleys += [Volley("key", next(keys), "query", c, i) for i in range(asked)]
-        return Schedule(tuple(volleys), {name: script[name] for name in ("line", "fresh")}, steps + 1)
+            for _ in range(self._spare):
+                next(keys)
+        lines = {name: script[name] for name in ("line", "fresh")}
+        if not self.exact:
+            at = self._outputs(pairs, queries)
+            lines["decide"] = (at, np.zeros_like(at))
+        return Schedule(tuple(volleys), lines, steps + self._find.latency)
+
+    def _outputs(self, pairs: Sequence[int], queries: Sequence[int]) -> NDArray[np.int64]:
+        """Steps in which the layer's output to each query spikes."""
+        period, at, steps = self.attention.period, 1, []
+        for written, asked in zip(pairs, queries, strict=True):
+            steps += [(at + written + i) * period + self.attention.answer for i in range(asked)]
+            at += written + asked + self._spare
+        return np.array(steps)
 
     def answers(self, pairs: Sequence[int], queries: Sequence[int]) -> NDArray[np.int64]:
         """See :class:`Core`."""
-        period, at, steps = self.attention.period, 1, []
-        for written, asked in zip(pairs, queries, strict=True):
-            steps += [(at + written + i) * period + self.attention.answer + 1 for i in range(asked)]
-            at += written + asked
-        return np.array(steps)
+        return self._outputs(pairs, queries) + self._find.latency
 
 
 def read_items(spikes: Spikes, steps: NDArray[np.int64]) -> NDArray[np.int64]:

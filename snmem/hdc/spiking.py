@@ -62,7 +62,8 @@ class SpikingHDTransformer:
         m = self.model
         if m.memory == "superposition":
             return SuperpositionCore(m.codes, m.items, self.pairs, self.queries, self.most, self.delay)
-        return FastWeightsCore(m.codes, m.items, m.slots, self.form)
+        exact = {row.tobytes() for row in m.values} <= {row.tobytes() for row in m.items}
+        return FastWeightsCore(m.codes, m.items, m.slots, self.form, exact)
 
     @cached_property
     def network(self) -> Network:

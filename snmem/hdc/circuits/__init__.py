@@ -4,7 +4,7 @@ A code is a volley: of the B L neurons (unit u of block i is neuron i L + u) one
 :mod:`.phase` has the other form, in which one neuron of a block spikes in step u of a window.
 """
 
-from .cleanup import volley, winner
+from .cleanup import search_steps, volley, winner
 from .coincidence import coincidence
 from .parts import Part, first_of_block
 from .phase import phase_bind, phase_decode, phase_encode
@@ -21,6 +21,7 @@ __all__ = [
     "phase_bind",
     "phase_decode",
     "phase_encode",
+    "search_steps",
     "trace",
     "volley",
     "votes",

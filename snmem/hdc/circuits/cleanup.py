@@ -7,8 +7,6 @@ item with the largest drive, the first of those that tie.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
@@ -74,6 +72,11 @@ def volley(name: str, codes: BlockCodes, source: str, items: ArrayLike, least: i
     return Part((population,), synapses, name, codes.units if phases else 1)
 
 
+def search_steps(codes: BlockCodes) -> int:
+    """Steps from the start of a :func:`winner` to its answer: two for each bit of the number of blocks, and three."""
+    return 2 * codes.blocks.bit_length() + 3
+
+
 def winner(name: str, codes: BlockCodes, source: str, items: ArrayLike, start: Line, period: int, clear: int) -> Part:
     """The item that equals the code of ``source`` in most blocks spikes; nobody where no block is equal.
 
@@ -101,7 +104,7 @@ def winner(name: str, codes: BlockCodes, source: str, items: ArrayLike, start: L
     weights, count = _weights(codes, values), len(values)
     if count > LIMIT:
         raise InputError(f"winner: {count} items, limit {LIMIT}; use volley")
-    bits = math.ceil(math.log2(codes.blocks + 1))
+    bits = codes.blocks.bit_length()
     circuit = SuccessiveApproximation(bits).build(drive, count, 1, start, 2.0**bits, period, clear)
     half = np.zeros((count, start.size))
     half[:, start.index] = -0.5
