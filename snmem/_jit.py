@@ -46,8 +46,8 @@ def kernel(function: Callable[..., Any] | None = None, *, keep: bool = True, **o
     function : callable
         The function; None returns the decorator.
     keep : bool
-        Whether its machine code is kept on disk. False for functions that are called by kernels only: they are part
-        of the machine code of these.
+        Whether its machine code is kept on disk. False for functions that are called by kernels only: they are part of
+        the machine code of these.
     **options
         Further options of ``numba.njit``.
     """

@@ -33,8 +33,10 @@ def frozen(array: Any, own: bool = False) -> np.ndarray[Any, Any]:
 
     Parameters
     ----------
-    array : array, copied unless it is frozen already.
-    own : True if nobody else refers to the array; then its memory is taken over.
+    array
+        Array, copied unless it is frozen already.
+    own
+        True if nobody else refers to the array; then its memory is taken over.
     """
     if type(array) is np.ndarray and type(array.base) is _Owned and not array.flags.writeable:
         return array
@@ -79,7 +81,7 @@ def weight_matrix(owner: str, weights: Any) -> Weights:
     Raises
     ------
     NetworkError
-        for what is no matrix of finite real numbers, or holds numbers that float64 does not.
+        For what is no matrix of finite real numbers, or holds numbers that float64 does not.
     """
     if isinstance(weights, Weights) and weights._locked:
         return weights

@@ -76,13 +76,15 @@ def exponential_fit(values: ArrayLike, ages: ArrayLike | None = None) -> Exponen
 
     Parameters
     ----------
-    values : the curve, by default at ages 1, 2, ...
-    ages : ages of the values.
+    values
+        The curve, by default at ages 1, 2, ...
+    ages
+        Ages of the values.
 
     Raises
     ------
     InputError
-        for fewer than 3 values, values that are not finite, or a fit that does not converge.
+        For fewer than 3 values, values that are not finite, or a fit that does not converge.
     """
     from scipy.optimize import least_squares
 

@@ -60,15 +60,20 @@ class Population(Description):
 
     Parameters
     ----------
-    name : unique in the network.    shape : number of neurons, or a tuple such as (16, 34, 34).
-    neuron : LIF (float64) or LoihiLIF (Loihi's integers).
-    clear_every, clear_offset : if given, u = v = 0 just before the update in every step t with
-        ``t % clear_every == clear_offset``: a timed reset between presentations.
+    name
+        Unique in the network.
+    shape
+        Number of neurons, or a tuple such as (16, 34, 34).
+    neuron
+        LIF (float64) or LoihiLIF (Loihi's integers).
+    clear_every, clear_offset
+        If given, u = v = 0 just before the update in every step t with ``t % clear_every == clear_offset``: a timed
+        reset between presentations.
 
     Raises
     ------
     NetworkError
-        for an invalid name, size, or parameter vector of another length.
+        For an invalid name, size, or parameter vector of another length.
     """
 
     name: str
@@ -120,7 +125,7 @@ class Projection(Description):
     Raises
     ------
     NetworkError
-        for weights of a wrong type or not finite, and delays that are not whole steps.
+        For weights of a wrong type or not finite, and delays that are not whole steps.
     """
 
     pre: Any
@@ -187,16 +192,20 @@ class Network(Summary, Description):
 
     Parameters
     ----------
-    populations : Input and Population objects.
-    projections : Projection objects; spikes arriving at a neuron are summed in this order.
-    outputs : names of the populations that are outputs of the network (for NIR and Lava).
-    dt : duration of a step in seconds; only NIR export and real-time figures use it.
+    populations
+        Input and Population objects.
+    projections
+        Projection objects; spikes arriving at a neuron are summed in this order.
+    outputs
+        Names of the populations that are outputs of the network (for NIR and Lava).
+    dt
+        Duration of a step in seconds; only NIR export and real-time figures use it.
 
     Raises
     ------
     NetworkError
-        for repeated or unknown names, weights that do not match the sizes, a cycle without delay,
-        mixed float and Loihi populations, and rules whose gate or signal does not fit.
+        For repeated or unknown names, weights that do not match the sizes, a cycle without delay, mixed float and Loihi
+        populations, and rules whose gate or signal does not fit.
     """
 
     populations: tuple[Input | Population, ...]

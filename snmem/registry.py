@@ -25,7 +25,7 @@ class Registry(Generic[T]):
     Raises
     ------
     InputError
-        for an unknown name, and for a name that another item has.
+        For an unknown name, and for a name that another item has.
     """
 
     def __init__(self, kind: str, modules: tuple[str, ...] = ()) -> None:

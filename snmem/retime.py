@@ -54,14 +54,17 @@ def retime(network: Network, start: Mapping[str, Any] | None = None) -> Retimed:
 
     Parameters
     ----------
-    start : v before the first step by population name, where it is not 0.
+    network
+        The network to change.
+    start
+        v before the first step by population name, where it is not 0.
 
     Raises
     ------
     NetworkError
-        if a cycle has fewer steps of delay than projections; if populations tied together by a plastic projection
-        would run late by different numbers of steps; if a late population cannot be cleared before its start, or spikes
-        by itself before that and a spike of it would still be on its way when its targets start.
+        If a cycle has fewer steps of delay than projections; if populations tied together by a plastic projection would
+        run late by different numbers of steps; if a late population cannot be cleared before its start, or spikes by
+        itself before that and a spike of it would still be on its way when its targets start.
     """
     late = _lateness(network)
     moved: dict[str, tuple[Population, bool]] = {}

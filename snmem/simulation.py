@@ -39,8 +39,8 @@ def simulate(
         Or a result that holds one, such as that of :func:`snmem.quantize`.
     inputs : mapping
         Input name -> spikes: a Spikes, a tuple (step, neuron) of event vectors, a dict of them, or a 0/1 array or scipy
-        sparse matrix of shape (steps, neurons) or (steps, *shape of the input). Inputs left out are silent, and
-        silence follows after the last step of an array. The spikes alone do where the network has one input.
+        sparse matrix of shape (steps, neurons) or (steps, *shape of the input). Inputs left out are silent, and silence
+        follows after the last step of an array. The spikes alone do where the network has one input.
     steps : int
         Steps to simulate; by default those of the longest input.
     backend : str
@@ -67,12 +67,12 @@ def simulate(
     Raises
     ------
     InputError
-        for unknown inputs or traces, events out of range, a state of another network or backend, and traces that do
-        not fit into memory.
+        For unknown inputs or traces, events out of range, a state of another network or backend, and traces that do not
+        fit into memory.
     BackendError
-        if the backend cannot run the network.
+        If the backend cannot run the network.
     Interrupted
-        on Ctrl-C (a KeyboardInterrupt; event engines): its ``recording`` holds what was recorded so far.
+        On Ctrl-C (a KeyboardInterrupt; event engines): its ``recording`` holds what was recorded so far.
     """
     network = as_network(network, "simulate")
     spikes, length = as_inputs(network, inputs, steps)
@@ -125,13 +125,14 @@ def simulate_batch(
         As for :func:`simulate`.
     threads : int
         Samples that run at the same time, each on one thread.
-    options :
+    options
+
         ``record``, ``counters``, ``exact`` of :func:`simulate`; no bar is shown unless ``progress`` asks for it.
 
     Raises
     ------
     InputError, BackendError
-        as :func:`simulate`.
+        As :func:`simulate`.
     """
     network, threads = as_network(network, "simulate_batch"), positive("simulate_batch: threads", threads)
     if not (samples := list(samples)):

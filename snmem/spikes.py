@@ -32,7 +32,7 @@ class Spikes:
     Raises
     ------
     InputError
-        for events that are not sorted, repeated, fractional or out of range.
+        For events that are not sorted, repeated, fractional or out of range.
     """
 
     step: NDArray[np.int64]
@@ -250,9 +250,9 @@ class Recording(Summary):
     state : RunState
         To pass to the next ``simulate`` call to go on where this run ended.
     exact : bool
-        Whether the spikes are shown to be those of stepping. False only after ``simulate(exact=False)``: if some v
-        came nearer to theta than rounding may move it, if a population that had been taken through many steps at once
-        was stepped again, or if the run went on from such a state.
+        Whether the spikes are shown to be those of stepping. False only after ``simulate(exact=False)``: if some v came
+        nearer to theta than rounding may move it, if a population that had been taken through many steps at once was
+        stepped again, or if the run went on from such a state.
     dt : float or None
         Duration of a step in seconds, that of the network.
     start : int

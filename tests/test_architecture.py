@@ -108,7 +108,7 @@ def test_files_and_folders_are_small():
     full = {
         str(f.relative_to(ROOT)): n
         for f in folders
-        if (n := len([*f.glob("*.py")])) > (20 if f.name == "backends" else 14)
+        if (n := len([*f.glob("*.py")])) > (22 if f.name == "backends" else 14)
     }
     assert not full, "give these folders an inner order"
 

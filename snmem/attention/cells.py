@@ -41,10 +41,17 @@ def fast_cells(
 
     Parameters
     ----------
-    read : population whose spikes read: one neuron per line; with a ``signal``, one per unit.
-    gate : population of ``units`` neurons whose spikes write.
-    signal : population of ``lines`` neurons whose spikes are written where the gate spikes in the same step;
-        "" = ``read`` itself.
+    name
+        Name of the cells; their helpers' names begin with it.
+    lines, units
+        Numbers of lines and of units.
+    read
+        Population whose spikes read: one neuron per line; with a ``signal``, one per unit.
+    gate
+        Population of ``units`` neurons whose spikes write.
+    signal
+        Population of ``lines`` neurons whose spikes are written where the gate spikes in the same step; "" = ``read``
+        itself.
     """
     n = units * lines
     by_line, by_unit = per_line(units, lines), per_unit(units, lines)

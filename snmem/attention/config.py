@@ -18,21 +18,30 @@ class AttentionConfig:
 
     Parameters
     ----------
-    keys : number of key (and query) neurons.    values : number of value (and output) neurons.
-    hidden : hidden units; an item takes one. With k > 1 up to hidden - k + 1 items fit.
-    k : hidden units that win a query. An output neuron spikes if more than ``share`` k of the winners vote for it.
-    active : largest number of spikes of a key; sets the range of the search for the winners.
-    novelty : an unused unit starts with a drive of ``novelty * active``: it beats keys that share less than this share
-        of their spikes with the new one. Above 1, every item takes an unused unit as long as there is one.
-    levels : this drive falls with the number of the unit from up to a quarter of ``active`` more, in ``levels`` steps,
-        so that units are taken in order and few win together.    0: no such drive; the caller must provide one (the
-        input projection of the MHN-transformers).
-    share : share of the k winners that an output needs.
+    keys
+        Number of key (and query) neurons.
+    values
+        Number of value (and output) neurons.
+    hidden
+        Hidden units; an item takes one. With k > 1 up to hidden - k + 1 items fit.
+    k
+        Hidden units that win a query. An output neuron spikes if more than ``share`` k of the winners vote for it.
+    active
+        Largest number of spikes of a key; sets the range of the search for the winners.
+    novelty
+        An unused unit starts with a drive of ``novelty * active``: it beats keys that share less than this share of
+        their spikes with the new one. Above 1, every item takes an unused unit as long as there is one.
+    levels
+        This drive falls with the number of the unit from up to a quarter of ``active`` more, in ``levels`` steps, so
+        that units are taken in order and few win together.    0: no such drive; the caller must provide one (the input
+        projection of the MHN-transformers).
+    share
+        Share of the k winners that an output needs.
 
     Raises
     ------
     InputError
-        for sizes out of range.
+        For sizes out of range.
     """
 
     keys: int

@@ -23,7 +23,8 @@ class FastWeightAttention(Summary, LearnsInPlace):
 
     Parameters
     ----------
-    config : sizes.
+    config
+        Sizes.
     """
 
     def __init__(self, config: AttentionConfig) -> None:
@@ -48,7 +49,7 @@ class FastWeightAttention(Summary, LearnsInPlace):
         Raises
         ------
         InputError
-            for an empty context, wrong shapes, keys without spikes or with more than ``active``.
+            For an empty context, wrong shapes, keys without spikes or with more than ``active``.
         """
         rows, contents = self.config.check_items(keys, values)
         unused, units = self.config.unused_drive, np.empty(len(rows), np.int64)
@@ -71,7 +72,7 @@ class FastWeightAttention(Summary, LearnsInPlace):
         Raises
         ------
         InputError
-            for wrong shapes, a query before any item, and k above the number of items.
+            For wrong shapes, a query before any item, and k above the number of items.
         """
         rows = self.config.check_keys(queries, "queries")
         self.config.check_query(int(self.used.sum()))

@@ -44,17 +44,27 @@ class SpikingAttention(nn.Module):
 
     Parameters
     ----------
-    lines : input lines.    keys, values : number of key (and query) neurons, and of value neurons.
-    hidden : hidden units of the exported network; contexts hold up to hidden - k + 1 items.
-    k : winners.    share : share of the k winners that an output needs.
-    spike : function of v - theta with a surrogate gradient; default ``snntorch.surrogate.fast_sigmoid(slope=5)``.
-    sharpness : inverse temperature of the softmax that stands in for the k-WTA in the backward pass.
-    seed : of the initial weights: normal, so that about a quarter of the neurons spike for one active line.
+    lines
+        Input lines.
+    keys, values
+        Number of key (and query) neurons, and of value neurons.
+    hidden
+        Hidden units of the exported network; contexts hold up to hidden - k + 1 items.
+    k
+        Winners.
+    share
+        Share of the k winners that an output needs.
+    spike
+        Function of v - theta with a surrogate gradient; default ``snntorch.surrogate.fast_sigmoid(slope=5)``.
+    sharpness
+        Inverse temperature of the softmax that stands in for the k-WTA in the backward pass.
+    seed
+        Of the initial weights: normal, so that about a quarter of the neurons spike for one active line.
 
     Raises
     ------
     InputError
-        for sizes out of range; in the forward pass for wrong shapes, values other than 0 and 1, an empty context, more
+        For sizes out of range; in the forward pass for wrong shapes, values other than 0 and 1, an empty context, more
         items than fit, and k above the number of items.
     """
 

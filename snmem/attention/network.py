@@ -101,14 +101,17 @@ class AttentionNetwork(Description):
 
     Parameters
     ----------
-    config : sizes.
-    form : "cells", "plastic" or "onchip", see above.
-    slow : slow weights that make keys, values and queries out of ``item`` and ``query`` spikes.
+    config
+        Sizes.
+    form
+        "cells", "plastic" or "onchip", see above.
+    slow
+        Slow weights that make keys, values and queries out of ``item`` and ``query`` spikes.
 
     Raises
     ------
     InputError
-        for an unknown form, or slow weights whose shape is not that of the configuration.
+        For an unknown form, or slow weights whose shape is not that of the configuration.
     """
 
     config: AttentionConfig
@@ -230,15 +233,20 @@ class AttentionNetwork(Description):
 
         Parameters
         ----------
-        contexts : (keys, values) of each, 0/1 arrays (items, keys) and (items, values); with slow weights one array of
-            input spikes (items, lines).
-        queries : 0/1 array (n, keys) for each context; with slow weights (n, lines).
-        options : go to :func:`snmem.simulate` (``counters``, ``record``, ...).
+        backend
+            As for :func:`snmem.simulate`.
+        contexts
+            (keys, values) of each, 0/1 arrays (items, keys) and (items, values); with slow weights one array of input
+            spikes (items, lines).
+        queries
+            0/1 array (n, keys) for each context; with slow weights (n, lines).
+        options
+            Go to :func:`snmem.simulate` (``counters``, ``record``, ...).
 
         Raises
         ------
         InputError
-            for an empty context, no query, k above the number of items, wrong shapes.
+            For an empty context, no query, k above the number of items, wrong shapes.
         """
         inputs, steps = self.inputs(contexts, queries)
         return simulate(self.network, inputs, steps, backend, **options)

@@ -67,7 +67,7 @@ def winners(logits: ArrayLike, k: int, least: float = -np.inf) -> Weights:
     Raises
     ------
     InputError
-        for k outside 1..items.
+        For k outside 1..items.
     """
     z = _logits(logits)
     if not 1 <= k <= z.shape[-1]:

@@ -120,6 +120,8 @@ class Backend:
 
     Parameters
     ----------
+    implementations
+        How each declared type is run, where a file of its own says so (see :meth:`implements`).
     name : str
         Name for ``simulate(backend=...)`` and the command line.
     run : callable
@@ -252,9 +254,9 @@ def check_state(network: Network, state: Any, backend: Backend) -> tuple[Any, in
     Raises
     ------
     InputError
-        for what is no state, a state that cannot be continued, and states of other networks and backends.
+        For what is no state, a state that cannot be continued, and states of other networks and backends.
     BackendError
-        if the backend goes on from no state at all.
+        If the backend goes on from no state at all.
     """
     if state is None:
         return None, 0

@@ -36,9 +36,9 @@ def run_float(job: Job) -> Recording:
     Raises
     ------
     MissingDependencyError
-        if Lava is absent.
+        If Lava is absent.
     BackendError
-        for what Lava cannot do (delay 0, reset "subtract", v_reset other than 0, learning rules and decays that it
+        For what Lava cannot do (delay 0, reset "subtract", v_reset other than 0, learning rules and decays that it
         cannot hold exactly, going on from a state, timed clears of infinite values), naming the population or
         projection; or if Lava fails or is stuck.
     """
@@ -51,9 +51,9 @@ def run_fixed(job: Job) -> Recording:
     Raises
     ------
     MissingDependencyError
-        if Lava is absent.
+        If Lava is absent.
     BackendError
-        as :func:`run_float`, and where a current leaves the 32 bits that Lava computes with.
+        As :func:`run_float`, and where a current leaves the 32 bits that Lava computes with.
     """
     return _run(job, "lava_fixed")
 

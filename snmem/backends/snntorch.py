@@ -58,7 +58,8 @@ class Surrogate:
     ----------
     name : str
         Its name in ``snntorch.surrogate``.
-    options :
+    options
+
         Its arguments.
     """
 
@@ -293,16 +294,24 @@ def to_torch(
 
     Parameters
     ----------
-    dtype : torch.float32 or torch.float64.
-    spike : function of v - theta with a surrogate gradient, such as ``snntorch.surrogate.fast_sigmoid()``;
-        default ``snntorch.surrogate.atan()``.
-    learn : what becomes trainable: any of "weights", "alpha", "beta", "theta", "bias". Only existing synapses learn.
-    exact : add weights one by one in the order of the reference, also where a matrix product would be faster.
+    network
+        Float network without plasticity.
+    dtype
+        torch.float32 or torch.float64.
+    spike
+        Function of v - theta with a surrogate gradient, such as ``snntorch.surrogate.fast_sigmoid()``; default
+        ``snntorch.surrogate.atan()``.
+    learn
+        What becomes trainable: any of "weights", "alpha", "beta", "theta", "bias". Only existing synapses learn.
+    exact
+        Add weights one by one in the order of the reference, also where a matrix product would be faster.
 
     Raises
     ------
     BackendError
-        for LoihiLIF populations and plastic projections.    InputError : for an unknown name in ``learn``.
+        For LoihiLIF populations and plastic projections.
+    InputError
+        For an unknown name in ``learn``.
     """
     for p in network.neurons:
         if type(p.neuron) is not LIF:

@@ -17,18 +17,18 @@ def with_delays(pre: str, post: str, weights: Any, delays: Any, name: str = "") 
     Parameters
     ----------
     pre, post : str
-        names of the populations.
-    weights : array or sparse matrix (post, pre)
-        the weights; zeros of a dense array are no synapses.
+        Names of the populations.
+    weights
+        Array or sparse matrix (post, pre) the weights; zeros of a dense array are no synapses.
     delays : array (post, pre)
-        steps of each synapse, at least 1; those of absent synapses do not count.
+        Steps of each synapse, at least 1; those of absent synapses do not count.
     name : str
-        the projections are called ``<name>.<delay>``; by default "pre->post".
+        The projections are called ``<name>.<delay>``; by default "pre->post".
 
     Raises
     ------
     InputError
-        for delays of another shape, that are no whole numbers or below 1, and where there is no synapse.
+        For delays of another shape, that are no whole numbers or below 1, and where there is no synapse.
     """
     matrix: Any = sp.coo_array(weights)
     name = name or f"{pre}->{post}"

@@ -43,9 +43,14 @@ def explain(
 
     Parameters
     ----------
-    expected, found : the two recordings; ``expected`` is one of the reference.
-    differences : as :func:`~snmem.conformance.compare.differing` gives them.
-    precision : arithmetic of ``found``: "float64" or "float32".
+    network, inputs
+        What was run.
+    expected, found
+        The two recordings; ``expected`` is one of the reference.
+    differences
+        As :func:`~snmem.conformance.compare.differing` gives them.
+    precision
+        Arithmetic of ``found``: "float64" or "float32".
     """
     wrong = {name: d for name, d in differences.items() if d.differing}
     reasons = {}

@@ -62,15 +62,23 @@ def random_network(
 
     Parameters
     ----------
-    seed : of the generator; everything left out below is drawn from it too.
-    arithmetic : "float" (LIF) or "loihi" (LoihiLIF).
-    sizes, inputs : neurons of each population, lines of each input.
-    density : probability of a synapse within a projection.
-    features : what the network may hold (keys of FEATURES); each is then used in about two networks of three.
-        Default: all of the arithmetic.
-    max_size, max_populations : limits of the sizes, and of the number of populations and of inputs plus one, drawn.
-    neuron : registered neuron of all populations; by default LIF or LoihiLIF. Its arithmetic counts.
-    rule : registered rule of plastic projections; by default Instar and Outstar.
+    seed
+        Of the generator; everything left out below is drawn from it too.
+    arithmetic
+        "float" (LIF) or "loihi" (LoihiLIF).
+    sizes, inputs
+        Neurons of each population, lines of each input.
+    density
+        Probability of a synapse within a projection.
+    features
+        What the network may hold (keys of FEATURES); each is then used in about two networks of three. Default: all of
+        the arithmetic.
+    max_size, max_populations
+        Limits of the sizes, and of the number of populations and of inputs plus one, drawn.
+    neuron
+        Registered neuron of all populations; by default LIF or LoihiLIF. Its arithmetic counts.
+    rule
+        Registered rule of plastic projections; by default Instar and Outstar.
     """
     rng = np.random.default_rng(seed)
     if neuron:

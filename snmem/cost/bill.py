@@ -45,18 +45,31 @@ class Bill(Summary):
 
     Attributes
     ----------
-    counters : spikes, synaptic events, neurons accessed / updated / changed, packets, hops (docs/cost.md).
-    lines : the dynamic energy, one priced count each.    dynamic : the same by unit, with ``total``.
-    static, host : power x time of the chips in use, by mode; None where unknown.
-    seconds : ``simple`` and ``detailed`` model (None if unknown or not asked for), ``free_running`` (the better of
-        them) and ``throttled`` to ``step_time`` a step.
-    interval : low and high of dynamic, static and total energy (free-running), as far as the profile gives them.
-    pace : the core and stage that were last in most steps, spread of the step times, load of the cores.
-    layers, projections, cores : counts and joules by population, by projection, and by core (as columns).
-    by_step : counts and times of every step as columns, if they were asked for.
-    mapping : placement, use of limits, broken limits.
-    unpriced : events that happened and have no public price, so ``dynamic`` is a lower bound; ``untimed`` likewise.
-    included : constants that another one contains, by name (static power in the synaptic event, for example).
+    counters
+        Spikes, synaptic events, neurons accessed / updated / changed, packets, hops (docs/cost.md).
+    lines
+        The dynamic energy, one priced count each.
+    dynamic
+        The same by unit, with ``total``.
+    static, host
+        Power x time of the chips in use, by mode; None where unknown.
+    seconds
+        ``simple`` and ``detailed`` model (None if unknown or not asked for), ``free_running`` (the better of them) and
+        ``throttled`` to ``step_time`` a step.
+    interval
+        Low and high of dynamic, static and total energy (free-running), as far as the profile gives them.
+    pace
+        The core and stage that were last in most steps, spread of the step times, load of the cores.
+    layers, projections, cores
+        Counts and joules by population, by projection, and by core (as columns).
+    by_step
+        Counts and times of every step as columns, if they were asked for.
+    mapping
+        Placement, use of limits, broken limits.
+    unpriced
+        Events that happened and have no public price, so ``dynamic`` is a lower bound; ``untimed`` likewise.
+    included
+        Constants that another one contains, by name (static power in the synaptic event, for example).
     """
 
     chip: str
@@ -145,7 +158,7 @@ class Bill(Summary):
         Raises
         ------
         InputError
-            if the bill was made without ``per_step=True``.
+            If the bill was made without ``per_step=True``.
         """
         if self.by_step is None:
             raise InputError("bill: holds no counts by step; make it with per_step=True")
@@ -225,20 +238,31 @@ def bill(
 
     Parameters
     ----------
-    network, recording : the network and what :func:`snmem.simulate` returned for it, from step 0, with
-        ``counters=True``. If it also holds the traces of :func:`snmem.cost.counting.activity.traces_needed`, neurons
-        updated are placed in their steps and cores exactly; else the recording's totals are spread evenly, which moves
-        times (by a tenth on the memory of the demo), and joules where inputs cancel out, which it counts as no update.
+    network, recording
+        The network and what :func:`snmem.simulate` returned for it, from step 0, with ``counters=True``. If it also
+        holds the traces of :func:`snmem.cost.counting.activity.traces_needed`, neurons updated are placed in their
+        steps and cores exactly; else the recording's totals are spread evenly, which moves times (by a tenth on the
+        memory of the demo), and joules where inputs cancel out, which it counts as no update.
         :func:`snmem.cost.measure` simulates and bills in one go, exactly and in little memory.
-    chip : profile name, path of a profile, or Chip.
-    placement : neurons on cores; default :func:`place_in_order`.
-    synapses : format of the synapses, "dense", "sparse" or "conv", for all or by projection name; it sets the price
-        of a synaptic event where the chip distinguishes them.
-    updated : "counted"; or "all" charges every neuron with an update in every step.
-    step_time : seconds of a step when throttled to real time; default ``network.dt``.
-    items : number of recalls or inferences in the run, for :meth:`Bill.per_item`.
-    limits : "error" refuses a network that does not fit the chip; "report" bills it and lists the broken limits.
-    detailed : also run the detailed timing model.    per_step : keep the counts of every step (``Bill.by_step``).
+    chip
+        Profile name, path of a profile, or Chip.
+    placement
+        Neurons on cores; default :func:`place_in_order`.
+    synapses
+        Format of the synapses, "dense", "sparse" or "conv", for all or by projection name; it sets the price of a
+        synaptic event where the chip distinguishes them.
+    updated
+        "counted"; or "all" charges every neuron with an update in every step.
+    step_time
+        Seconds of a step when throttled to real time; default ``network.dt``.
+    items
+        Number of recalls or inferences in the run, for :meth:`Bill.per_item`.
+    limits
+        "error" refuses a network that does not fit the chip; "report" bills it and lists the broken limits.
+    detailed
+        Also run the detailed timing model.
+    per_step
+        Keep the counts of every step (``Bill.by_step``).
 
     Notes
     -----
@@ -250,8 +274,8 @@ def bill(
     Raises
     ------
     InputError
-        for a recording of another network, or without counters, a network that does not fit, unknown formats, or a
-        chip without public energy per synaptic event.
+        For a recording of another network, or without counters, a network that does not fit, unknown formats, or a chip
+        without public energy per synaptic event.
     """
     network = as_network(network, "bill")
     check_recording(network, recording, "bill")

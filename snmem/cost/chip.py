@@ -209,8 +209,8 @@ def load_chip(name_or_path: str | Path | Chip) -> Chip:
     InputError
         There is no profile of that name.
     FileError
-        The file is missing or not TOML, or holds an unknown key, a constant without unit, kind or source, or a
-        negative value; the message names file, table and constant.
+        The file is missing or not TOML, or holds an unknown key, a constant without unit, kind or source, or a negative
+        value; the message names file, table and constant.
     """
     if isinstance(name_or_path, Chip):
         return name_or_path

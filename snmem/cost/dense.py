@@ -53,9 +53,14 @@ def dense_twin(
 
     Parameters
     ----------
-    evaluations : passes through the network that make one item; ``bill.steps // bill.items`` compares with stepping it.
-    number : "fp32", "fp16" or "int8"; the size of a weight and of an activation (the cards compute in 16 bits).
-    parameters : stored weights, if they are shared (convolutions); default: one per synapse.
+    network, bill
+        The network, and the bill of its run.
+    evaluations
+        Passes through the network that make one item; ``bill.steps // bill.items`` compares with stepping it.
+    number
+        "fp32", "fp16" or "int8"; the size of a weight and of an activation (the cards compute in 16 bits).
+    parameters
+        Stored weights, if they are shared (convolutions); default: one per synapse.
 
     Returns
     -------

@@ -27,8 +27,8 @@ class Event:
         Counters of the run (docs: "What does it cost on a chip?") whose sum is the number of events; empty for synaptic
         events, which are counted by the format of each projection.
     timed : bool
-        Whether a run whose chip gives no time for it is reported as untimed. Events without which there are no times
-        at all are not.
+        Whether a run whose chip gives no time for it is reported as untimed. Events without which there are no times at
+        all are not.
     """
 
     name: str

@@ -49,7 +49,7 @@ def measure(
     Raises
     ------
     InputError
-        for what :func:`snmem.simulate` and :func:`snmem.cost.bill` refuse.
+        For what :func:`snmem.simulate` and :func:`snmem.cost.bill` refuse.
     """
     network = as_network(network, "measure")
     order = prepare(network, chip, placement, synapses, step_time, items, limits)

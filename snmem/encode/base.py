@@ -24,13 +24,15 @@ class Encoder(ABC):
 
     Parameters
     ----------
-    size : bits of a pattern (the memory's ``visible``).
-    active : ones of a pattern, at most ``size``.
+    size
+        Bits of a pattern (the memory's ``visible``).
+    active
+        Ones of a pattern, at most ``size``.
 
     Raises
     ------
     InputError
-        if ``size`` or ``active`` is not a whole number with 1 <= active <= size.
+        If ``size`` or ``active`` is not a whole number with 1 <= active <= size.
     """
 
     def __init__(self, size: int, active: int) -> None:
@@ -68,7 +70,7 @@ def real_array(values: ArrayLike, name: str, axes: str) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        for non-numeric or complex values, another number of axes, an empty array, NaN or infinity.
+        For non-numeric or complex values, another number of axes, an empty array, NaN or infinity.
     """
     array = np.asarray(values)
     rank = axes.count(",") + 1

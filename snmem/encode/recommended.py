@@ -20,10 +20,13 @@ def default_encoder(kind: str, items: Any, config: KWinnerConfig | None = None) 
 
     Parameters
     ----------
-    kind : "images", "text" or "vectors".
-    items : data to fit to. Images and vectors give their mean and covariance, so other data of the same kind than those
-        to be stored serve as well; text gives the lines that ``decode`` chooses from.
-    config : the memory that will store the patterns; by default :func:`recommended_config`.
+    kind
+        "images", "text" or "vectors".
+    items
+        Data to fit to. Images and vectors give their mean and covariance, so other data of the same kind than those to
+        be stored serve as well; text gives the lines that ``decode`` chooses from.
+    config
+        The memory that will store the patterns; by default :func:`recommended_config`.
     """
     config = config or recommended_config(kind)
     if kind not in _ENCODERS:

@@ -44,9 +44,12 @@ class TextEncoder(Encoder):
 
     Parameters
     ----------
-    size, active : bits and ones of a pattern.
-    grams : lengths n of the n-grams, each of weight w = 1.
-    place_weight : weight w of (place, character) features; 0 leaves them out.
+    size, active
+        Bits and ones of a pattern.
+    grams
+        Lengths n of the n-grams, each of weight w = 1.
+    place_weight
+        Weight w of (place, character) features; 0 leaves them out.
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class TextEncoder(Encoder):
         Raises
         ------
         InputError
-            if ``items`` is one text instead of a list of lines, is empty, or holds an empty line or something else.
+            If ``items`` is one text instead of a list of lines, is empty, or holds an empty line or something else.
         """
         self._check(items)
         out = np.empty((len(items), self.size), bool)

@@ -42,11 +42,15 @@ class VectorEncoder(Encoder):
 
     Parameters
     ----------
-    size, active : bits and ones of a pattern.
-    smoothing : :math:`\sigma`. Small: similar items are pulled apart as far as possible. Large: noise in an item
-        changes its pattern less.
-    separate : allow the cosine where it is needed.
-    seed : seed of the random projection.
+    size, active
+        Bits and ones of a pattern.
+    smoothing
+        :math:`\sigma`. Small: similar items are pulled apart as far as possible. Large: noise in an item changes its
+        pattern less.
+    separate
+        Allow the cosine where it is needed.
+    seed
+        Seed of the random projection.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class VectorEncoder(Encoder):
         Raises
         ------
         InputError
-            for data that are not finite real numbers of shape (n, d), or do not vary.
+            For data that are not finite real numbers of shape (n, d), or do not vary.
         """
         data = real_array(items, "vectors", "n, d")
         with np.errstate(over="ignore", invalid="ignore"):

@@ -28,13 +28,13 @@ class Algebra(ABC):
     Attributes
     ----------
     name : str
-        under which :func:`algebra` finds it.
+        Under which :func:`algebra` finds it.
     dimensions : int
-        components of a code.
+        Components of a code.
     width : int
-        length of the array that holds a code.
+        Length of the array that holds a code.
     bits : float
-        information in a random code.
+        Information in a random code.
     """
 
     name: ClassVar[str]
@@ -49,7 +49,7 @@ class Algebra(ABC):
         Raises
         ------
         InputError
-            for another width, or values that are no code.
+            For another width, or values that are no code.
         """
 
     @abstractmethod
@@ -104,14 +104,14 @@ class Algebra(ABC):
         Parameters
         ----------
         codes : array
-            the codes; at least one.
+            The codes; at least one.
         weights : array, optional
-            weight of each code, (..., n).
+            Weight of each code, (..., n).
 
         Raises
         ------
         InputError
-            if there is no code, or not one weight for each.
+            If there is no code, or not one weight for each.
         """
         rows = self.codes(codes)
         if rows.ndim < 2 or rows.shape[-2] == 0:
@@ -143,7 +143,7 @@ class Algebra(ABC):
         Raises
         ------
         InputError
-            for an empty memory and codes of another width.
+            For an empty memory and codes of another width.
         """
         items, rows = self.codes(memory, "memory"), self.codes(codes)
         if items.ndim != 2 or not len(items):
@@ -167,12 +167,12 @@ def algebra(name: str, **sizes: Any) -> Algebra:
     name : str
         "block", "binary", "map-i" or "map-b", or one that was registered.
     sizes : int
-        what its constructor takes.
+        What its constructor takes.
 
     Raises
     ------
     InputError
-        for a name that is not registered, and sizes out of range.
+        For a name that is not registered, and sizes out of range.
     """
     return ALGEBRAS[name](**sizes)
 

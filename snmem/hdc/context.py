@@ -52,12 +52,12 @@ class Superposition:
     Parameters
     ----------
     codes : BlockCodes
-        the algebra.
+        The algebra.
 
     Attributes
     ----------
     votes : int (B, L)
-        pairs that have each unit active.
+        Pairs that have each unit active.
     """
 
     def __init__(self, codes: BlockCodes) -> None:
@@ -93,14 +93,14 @@ class FastWeights:
     Parameters
     ----------
     codes : BlockCodes
-        the algebra.
+        The algebra.
     slots : int
-        units, that is pairs that fit.
+        Units, that is pairs that fit.
 
     Raises
     ------
     InputError
-        unless there is at least one slot.
+        Unless there is at least one slot.
     """
 
     def __init__(self, codes: BlockCodes, slots: int) -> None:

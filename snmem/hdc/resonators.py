@@ -36,11 +36,11 @@ class Factors:
     Attributes
     ----------
     index : int (n, F)
-        code of each codebook.
+        Code of each codebook.
     solved : bool (n,)
-        whether these codes bound together are the product.
+        Whether these codes bound together are the product.
     iterations : int (n,)
-        sweeps over the factors that were needed; all of them where not solved.
+        Sweeps over the factors that were needed; all of them where not solved.
     """
 
     index: NDArray[np.int64]
@@ -61,22 +61,22 @@ def resonator(
     Parameters
     ----------
     products : array
-        the bound codes, (n, width) or (width,).
+        The bound codes, (n, width) or (width,).
     codebooks : sequence of arrays
         F >= 2 codebooks (M, width).
     algebra : Algebra
-        the algebra of the codes; its codes are thresholded (not MAP-I, whose bundles are sums).
+        The algebra of the codes; its codes are thresholded (not MAP-I, whose bundles are sums).
     update : str
         "plain" or "softmax".
     beta : float
-        inverse temperature of the softmax, for similarities between 0 and 1.
+        Inverse temperature of the softmax, for similarities between 0 and 1.
     iterations : int
-        sweeps over all factors at most.
+        Sweeps over all factors at most.
 
     Raises
     ------
     InputError
-        for fewer than two codebooks, an unknown update, codes of another width, and an algebra of sums (MAP-I).
+        For fewer than two codebooks, an unknown update, codes of another width, and an algebra of sums (MAP-I).
     """
     if update not in UPDATES:
         raise InputError(f"resonator: update {update!r} is unknown; use one of {', '.join(UPDATES)}")

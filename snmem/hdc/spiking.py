@@ -36,13 +36,13 @@ class SpikingHDTransformer:
     Parameters
     ----------
     model : HDTransformer
-        tables and kind of memory.
+        Tables and kind of memory.
     pairs, queries : int
-        most pairs and queries of a context.
+        Most pairs and queries of a context.
     most : int
-        superposition: largest number of votes of a unit.
+        Superposition: largest number of votes of a unit.
     form : str
-        fast weights: "plastic", "onchip" or "cells", see :class:`~snmem.attention.network.AttentionNetwork`.
+        Fast weights: "plastic", "onchip" or "cells", see :class:`~snmem.attention.network.AttentionNetwork`.
     """
 
     model: HDTransformer
@@ -109,14 +109,14 @@ class SpikingHDTransformer:
         Parameters
         ----------
         contexts : sequence of (keys, values)
-            tokens (pairs, order) or (pairs,), and tokens (pairs,), for each context.
+            Tokens (pairs, order) or (pairs,), and tokens (pairs,), for each context.
         queries : sequence
-            tokens (n, order) or (n,) for each context.
+            Tokens (n, order) or (n,) for each context.
 
         Raises
         ------
         InputError
-            for contexts and queries of different number, too many pairs, tokens that there are not, and units that
+            For contexts and queries of different number, too many pairs, tokens that there are not, and units that
             would get more than ``most`` votes.
         """
         if len(contexts) != len(queries):
@@ -180,7 +180,7 @@ def silenced(network: Network, population: str, dead: NDArray[np.bool_]) -> Netw
     Raises
     ------
     InputError
-        for a mask of another length.
+        For a mask of another length.
     """
     size = network[population].size
     if np.shape(dead) != (size,):

@@ -26,11 +26,11 @@ class Batch:
     Attributes
     ----------
     keys, values : int (contexts, n)
-        tokens of the pairs.
+        Tokens of the pairs.
     queries, targets : int (contexts, q)
-        tokens asked, and the items to be answered.
+        Tokens asked, and the items to be answered.
     causal : bool
-        query i sees the pairs before number i only; else all.
+        Query i sees the pairs before number i only; else all.
     """
 
     keys: NDArray[np.int64]
@@ -119,22 +119,22 @@ def train(
     Parameters
     ----------
     model : HDTransformer
-        where to start; order 1. Its items stay as they are.
+        Where to start; order 1. Its items stay as they are.
     sample : callable
-        draws a batch, given a generator.
+        Draws a batch, given a generator.
     iterations : int
-        steps of Adam on the cross entropy of the items.
+        Steps of Adam on the cross entropy of the items.
     rate : float
-        its learning rate.
+        Its learning rate.
     seed : int
-        of the batches and of the noise that the tables begin with.
+        Of the batches and of the noise that the tables begin with.
 
     Raises
     ------
     InputError
-        for a model of another order.
+        For a model of another order.
     MissingDependencyError
-        without torch.
+        Without torch.
     """
     torch = _torch()
     if model.order != 1:

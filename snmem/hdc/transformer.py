@@ -32,22 +32,22 @@ class HDTransformer:
     Parameters
     ----------
     codes : BlockCodes
-        the algebra.
+        The algebra.
     keys, queries, values : int (tokens, B)
-        code of each token where it is a key, part of a query, a value.
+        Code of each token where it is a key, part of a query, a value.
     items : int (items, B)
-        codes that an answer is one of.
+        Codes that an answer is one of.
     memory : str
         "superposition" or "fast_weights".
     slots : int
-        pairs that the fast weights hold.
+        Pairs that the fast weights hold.
     order : int
-        tokens n that make up a key.
+        Tokens n that make up a key.
 
     Raises
     ------
     InputError
-        for an unknown memory, tables of another width, and an order below 1.
+        For an unknown memory, tables of another width, and an order below 1.
     """
 
     codes: BlockCodes
@@ -84,7 +84,7 @@ class HDTransformer:
         Raises
         ------
         InputError
-            for another number of tokens, or tokens that the table does not have.
+            For another number of tokens, or tokens that the table does not have.
         """
         array = np.asarray(tokens)
         array = array[:, None] if array.ndim == 1 and self.order == 1 else array

@@ -297,7 +297,7 @@ def open_arrays(
     Raises
     ------
     FileError
-        if the file is missing, no regular file, neither kind of file, damaged, truncated, encrypted or compressed in a
+        If the file is missing, no regular file, neither kind of file, damaged, truncated, encrypted or compressed in a
         way that numpy does not write, or if an array declares another size than it has.
     """
     with open_file(path, remedy) as stream:

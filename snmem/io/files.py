@@ -48,7 +48,7 @@ def replace_file(path: str | os.PathLike[str], mode: str = "wb", *, tidy: bool =
     Raises
     ------
     FileError
-        if the place cannot be written.
+        If the place cannot be written.
     """
     path = Path(path)
     try:

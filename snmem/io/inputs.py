@@ -40,9 +40,9 @@ def load_inputs(
     Raises
     ------
     FileError
-        for a missing or damaged file.
+        For a missing or damaged file.
     InputError
-        for names and sizes that do not fit the network.
+        For names and sizes that do not fit the network.
     """
     sizes = {p.name: p.size for p in network.inputs}
     known = listed(sizes)

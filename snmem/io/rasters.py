@@ -34,9 +34,9 @@ def read_rasters(
     Raises
     ------
     FileError
-        if the file is missing, damaged or of another kind (:func:`snmem.io.arrays.open_arrays`).
+        If the file is missing, damaged or of another kind (:func:`snmem.io.arrays.open_arrays`).
     InputError
-        if it holds something else than rasters of these sizes, or more spikes than are read.
+        If it holds something else than rasters of these sizes, or more spikes than are read.
     """
     with open_arrays(path) as file:
         for name, header in file.headers.items():

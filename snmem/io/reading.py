@@ -22,7 +22,7 @@ def open_file(path: str | os.PathLike[str], remedy: str = "check the path") -> B
     Raises
     ------
     FileError
-        if there is no such file, it is no regular file, or it cannot be read; ``remedy`` ends the message.
+        If there is no such file, it is no regular file, or it cannot be read; ``remedy`` ends the message.
     """
     name = path_text(path)
     try:

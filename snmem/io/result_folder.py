@@ -75,8 +75,8 @@ class ResultFolder:
         Raises
         ------
         FileError
-            if a file that snmem did not write, or that was changed since, stands in the way (the results are then in
-            a folder beside the target, which the message names), or if the target cannot be written.
+            If a file that snmem did not write, or that was changed since, stands in the way (the results are then in a
+            folder beside the target, which the message names), or if the target cannot be written.
         """
         names = [path.as_posix() for path in self.files()]
         digests = {name: digest(self.draft / name) for name in names}
@@ -219,8 +219,8 @@ def result_folder(target: Path, force: bool = False) -> Iterator[ResultFolder]:
     Raises
     ------
     FileError
-        ``target`` is a file, holds files that snmem did not write or that were changed since and ``force`` is false,
-        or cannot be written.
+        ``target`` is a file, holds files that snmem did not write or that were changed since and ``force`` is false, or
+        cannot be written.
     """
     with ExitStack() as stack:
         try:

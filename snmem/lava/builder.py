@@ -169,7 +169,7 @@ def run(plan: Plan, look: Callable[[int], None]) -> Iterator[Result]:
     Raises
     ------
     BackendError
-        when a process of Lava raises or dies, with its name and the cause; its traceback as a note.
+        When a process of Lava raises or dies, with its name and the cause; its traceback as a note.
     """
     built = build(plan)
     models = {process: MODELS[plan.tag][type(process)] for process in built.processes}

@@ -21,7 +21,8 @@ def install(say: Callable[[str], None] | None = None) -> str:
 
     Parameters
     ----------
-    say : called with a line before each step that takes time, such as ``print``.
+    say
+        Called with a line before each step that takes time, such as ``print``.
 
     Returns
     -------
@@ -30,7 +31,7 @@ def install(say: Callable[[str], None] | None = None) -> str:
     Raises
     ------
     MissingDependencyError
-        if it cannot be installed, with the last words of the installer and the command to run by hand.
+        If it cannot be installed, with the last words of the installer and the command to run by hand.
     """
     say = say or (lambda line: None)
     if os.name == "nt":

@@ -122,7 +122,9 @@ class LavaSession:
     Raises
     ------
     MissingDependencyError
-        if Lava is not installed.    BackendError : if the child fails or is stuck; the next run starts a new one.
+        If Lava is not installed.
+    BackendError
+        If the child fails or is stuck; the next run starts a new one.
     """
 
     def __init__(self) -> None:

@@ -48,7 +48,12 @@ class Learning:
 
     Parameters
     ----------
-    rule : the rule.    matrix : CSR (post, pre), its synapses.    integer : Loihi's integers or floating point.
+    rule
+        The rule.
+    matrix
+        CSR (post, pre), its synapses.
+    integer
+        Loihi's integers or floating point.
     """
 
     def __init__(self, rule: SumOfProducts, matrix: Any, integer: bool) -> None:

@@ -22,26 +22,35 @@ class KWinnerConfig:
     units. A presented pattern x in {0, 1}^visible with ``active`` ones makes the ``winners`` hidden units of largest
     drive win; their synapses, both ways, move towards x: :math:`\Delta w_{ji} = \text{rate}\,(x_i - w_{ji})`.
 
+    Source: Bhandarkar & McClelland 2025, "Neural Computation Without Slots", arXiv 2511.04593.
+
     Parameters
     ----------
-    visible : number of visible units.
-    hidden : number of hidden units.
-    fan_in : synapses from visible units to each hidden unit, at most ``visible``.
-    winners : hidden units that win per presentation (k), at most ``hidden``.
-    active : ones per stored pattern and per recalled pattern (s), at most ``visible``.
-    rate : learning rate epsilon in (0, 1].
-    tied : return weights are the transposed forward weights from the start; otherwise they start from a draw of their
-        own (as in the paper) and become equal by learning.
-    random_winners : control: winners of a *store* are random units; recall still takes the largest drives.
-    bits : precision of the weights: they take 2**bits values from 0 to 1, and learning moves them to one of the two
-        values beside the exact one, with probabilities that make it right on average. None: float64.
+    visible
+        Number of visible units.
+    hidden
+        Number of hidden units.
+    fan_in
+        Synapses from visible units to each hidden unit, at most ``visible``.
+    winners
+        Hidden units that win per presentation (k), at most ``hidden``.
+    active
+        Ones per stored pattern and per recalled pattern (s), at most ``visible``.
+    rate
+        Learning rate epsilon in (0, 1].
+    tied
+        Return weights are the transposed forward weights from the start; otherwise they start from a draw of their own
+        (as in the paper) and become equal by learning.
+    random_winners
+        Control: winners of a *store* are random units; recall still takes the largest drives.
+    bits
+        Precision of the weights: they take 2**bits values from 0 to 1, and learning moves them to one of the two values
+        beside the exact one, with probabilities that make it right on average. None: float64.
 
     Raises
     ------
     InputError
-        for a size that is not a positive whole number, exceeds what it is drawn from, or a rate outside (0, 1].
-
-    Source: Bhandarkar & McClelland 2025, "Neural Computation Without Slots", arXiv 2511.04593.
+        For a size that is not a positive whole number, exceeds what it is drawn from, or a rate outside (0, 1].
     """
 
     visible: int = 1000

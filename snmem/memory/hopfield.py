@@ -21,19 +21,23 @@ class ModernHopfieldMemory(Summary):
     .. math::
         p = \mathrm{softmax}(\beta X c), \qquad \hat{x} = \mathrm{kWTA}_s(X^\top p)
 
+    Source: Ramsauer et al. 2021, "Hopfield Networks is All You Need", arXiv 2008.02217.
+
     Parameters
     ----------
-    visible : size of a pattern.
-    active : ones of a recalled pattern (s).
-    beta : inverse temperature; overlaps c.x count ones, so that 1 already singles out the best by far.
-    slots : rows to keep; a pattern more replaces the oldest. None keeps all.
+    visible
+        Size of a pattern.
+    active
+        Ones of a recalled pattern (s).
+    beta
+        Inverse temperature; overlaps c.x count ones, so that 1 already singles out the best by far.
+    slots
+        Rows to keep; a pattern more replaces the oldest. None keeps all.
 
     Raises
     ------
     InputError
-        for sizes that are not positive, or a beta that is not.
-
-    Source: Ramsauer et al. 2021, "Hopfield Networks is All You Need", arXiv 2008.02217.
+        For sizes that are not positive, or a beta that is not.
     """
 
     def __init__(self, visible: int = 1000, active: int = 100, beta: float = 1.0, slots: int | None = None) -> None:
@@ -68,7 +72,7 @@ class ModernHopfieldMemory(Summary):
         Raises
         ------
         InputError
-            for a wrong shape, values other than 0 and 1, or if nothing is stored.
+            For a wrong shape, values other than 0 and 1, or if nothing is stored.
         """
         given = active_units(cues, self.visible, "cues")
         checked = given.rows(np.float32)

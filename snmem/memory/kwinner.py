@@ -44,12 +44,14 @@ class KWinnerMemory(Summary, LearnsInPlace):
 
     A hash of the memory's seed and the cue breaks ties, so ``winners`` and ``recall`` are functions of weights and cue.
 
+    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2.
+
     Parameters
     ----------
-    config : sizes and learning rate.
-    seed : seed or numpy Generator for synapses, initial weights and ties; None draws fresh entropy.
-
-    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2.
+    config
+        Sizes and learning rate.
+    seed
+        Seed or numpy Generator for synapses, initial weights and ties; None draws fresh entropy.
     """
 
     def __init__(self, config: KWinnerConfig | None = None, seed: int | np.random.Generator | None = 0) -> None:
@@ -114,15 +116,17 @@ class KWinnerMemory(Summary, LearnsInPlace):
 
         Parameters
         ----------
-        patterns : (n, visible) or (visible,) of 0 and 1, exactly ``active`` ones in each row; or a scipy.sparse array,
-            whose rows cost nothing for their zeros.
-        targets : patterns of the same shape to recall instead (hetero-association): ``patterns`` choose the winners and
-            shape the forward weights, ``targets`` shape the return weights.
+        patterns
+            (n, visible) or (visible,) of 0 and 1, exactly ``active`` ones in each row; or a scipy.sparse array, whose
+            rows cost nothing for their zeros.
+        targets
+            Patterns of the same shape to recall instead (hetero-association): ``patterns`` choose the winners and shape
+            the forward weights, ``targets`` shape the return weights.
 
         Raises
         ------
         InputError
-            for a wrong shape, values other than 0 and 1, a wrong number of ones, or targets with tied weights.
+            For a wrong shape, values other than 0 and 1, a wrong number of ones, or targets with tied weights.
         """
         cues = self._patterns(patterns, "patterns")
         if targets is None:
@@ -140,9 +144,12 @@ class KWinnerMemory(Summary, LearnsInPlace):
 
         Parameters
         ----------
-        patterns : as in :meth:`store`; they need not have been stored.
-        seed : seed or Generator of the random patterns.
-        times : overwritings in a row, each with a new random pattern and leaving a share (1 - rate) of the trace. Other
+        patterns
+            As in :meth:`store`; they need not have been stored.
+        seed
+            Seed or Generator of the random patterns.
+        times
+            Overwritings in a row, each with a new random pattern and leaving a share (1 - rate) of the trace. Other
             patterns age by as many stores.
         """
         rng = np.random.default_rng(seed)
@@ -163,13 +170,14 @@ class KWinnerMemory(Summary, LearnsInPlace):
 
         Parameters
         ----------
-        cues : (n, visible) or (visible,) of 0 and 1, at least one 1 in each row; for a scipy.sparse array the result
-            is one too (CSR).
+        cues
+            (n, visible) or (visible,) of 0 and 1, at least one 1 in each row; for a scipy.sparse array the result is
+            one too (CSR).
 
         Raises
         ------
         InputError
-            for a wrong shape, values other than 0 and 1, or a cue without ones.
+            For a wrong shape, values other than 0 and 1, or a cue without ones.
         """
         rows = self._cues(cues)
         c = self.config
@@ -210,14 +218,18 @@ class KWinnerMemory(Summary, LearnsInPlace):
 
         Parameters
         ----------
-        neurons : share of hidden units that never win and send nothing.
-        synapses : share of the forward synapses, and of the return synapses, that transmit nothing, each drawn on its
-            own (with tied weights both ways are one synapse).
+        seed
+            Seed or generator of what is drawn.
+        neurons
+            Share of hidden units that never win and send nothing.
+        synapses
+            Share of the forward synapses, and of the return synapses, that transmit nothing, each drawn on its own
+            (with tied weights both ways are one synapse).
 
         Raises
         ------
         InputError
-            for a share outside [0, 1].
+            For a share outside [0, 1].
         """
         for name, share in (("neurons", neurons), ("synapses", synapses)):
             if not 0.0 <= share <= 1.0:
@@ -239,7 +251,7 @@ class KWinnerMemory(Summary, LearnsInPlace):
         Raises
         ------
         InputError
-            for bits outside 1..32.
+            For bits outside 1..32.
         """
         levels = replace(self.config, bits=bits).levels
         other = copy(self)

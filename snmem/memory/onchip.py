@@ -27,13 +27,17 @@ class OnChipMemory(Summary):
 
     Parameters
     ----------
-    memory : sizes, k-WTA strategies and the weights to begin with; it stays as it is.
-    backend : "loihi" (the emulator) or "lava_fixed".
+    memory
+        Sizes, k-WTA strategies and the weights to begin with; it stays as it is.
+    backend
+        "loihi" (the emulator) or "lava_fixed".
 
     Attributes
     ----------
-    network : the Loihi network that learns, with its present weights.
-    memory : the memory with the weights learned so far, to recall from or to freeze.
+    network
+        The Loihi network that learns, with its present weights.
+    memory
+        The memory with the weights learned so far, to recall from or to freeze.
     """
 
     def __init__(self, memory: SpikingKWinnerMemory, backend: str = "loihi") -> None:
@@ -53,7 +57,7 @@ class OnChipMemory(Summary):
         Raises
         ------
         InputError
-            for a wrong shape, values other than 0 and 1, or a wrong number of ones.
+            For a wrong shape, values other than 0 and 1, or a wrong number of ones.
         """
         c = self.memory.config
         rows = active_units(patterns, c.visible, "patterns", exactly=c.active).rows()

@@ -79,7 +79,7 @@ def active_units(
     Raises
     ------
     InputError
-        for another shape or kind of data, values other than 0 and 1, or another number of ones.
+        For another shape or kind of data, values other than 0 and 1, or another number of ones.
     """
     units, bounds, single = (_of_sparse if sp.issparse(patterns) else _of_dense)(patterns, visible, name, width)
     ones = np.diff(bounds)

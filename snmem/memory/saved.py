@@ -107,7 +107,7 @@ def open_saved(path: str | os.PathLike[str], form: str, owner: str) -> Iterator[
     Raises
     ------
     FileError
-        if the file is missing, damaged, or of another kind; while it is open, if anything in it is out of range.
+        If the file is missing, damaged, or of another kind; while it is open, if anything in it is out of range.
     """
     with open_arrays(path, f"give a file written by {owner}.save") as file:
         yield SavedMemory(file, form)

@@ -52,20 +52,23 @@ START = Line("start", 1, 0)
 class SpikingKWinnerMemory(Summary):
     """K-winner memory of LIF neurons with the verbs of :class:`snmem.memory.kwinner.KWinnerMemory`.
 
+    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2; circuits: :mod:`snmem.circuits.kwta`.
+
     Parameters
     ----------
-    config : sizes and learning rate (``tied``, ``random_winners`` and ``bits`` have no spiking counterpart).
-    seed : seed of the synapses and initial weights; the same as the algorithm level draws for that seed.
-    kwta : strategy of the k-WTA circuit of the hidden units; by default SuccessiveApproximation with 9 bits.
-    readout : strategy of the k-WTA circuit that selects the recalled bits; the same default.
-    backend : backend that runs the learning network; it must support plasticity and continuing from a state.
+    config
+        Sizes and learning rate (``tied``, ``random_winners`` and ``bits`` have no spiking counterpart).
+    seed
+        Seed of the synapses and initial weights; the same as the algorithm level draws for that seed.
+    kwta, readout
+        Strategies of the k-WTA of the hidden units and of the recalled bits; default: SuccessiveApproximation, 9 bits.
+    backend
+        Backend that runs the learning network; it must support plasticity and continuing from a state.
 
     Raises
     ------
     InputError
-        for a configuration without spiking counterpart.
-
-    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2; circuits: :mod:`snmem.circuits.kwta`.
+        For a configuration without spiking counterpart.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class SpikingKWinnerMemory(Summary):
         Raises
         ------
         InputError
-            for weights of another shape, that are not finite, or no valid sparse arrays.
+            For weights of another shape, that are not finite, or no valid sparse arrays.
         """
         c, other = self.config, copy(self)
         other._set(
@@ -210,7 +213,7 @@ class SpikingKWinnerMemory(Summary):
         Raises
         ------
         InputError
-            for a wrong shape, values other than 0 and 1, or a wrong number of ones.
+            For a wrong shape, values other than 0 and 1, or a wrong number of ones.
         """
         cues = self._rows(patterns, "patterns")
         wanted = cues if targets is None else self._rows(targets, "targets")
@@ -308,7 +311,7 @@ class SpikingKWinnerMemory(Summary):
         Raises
         ------
         InputError
-            for a recording of another network, or one that begins within a presentation.
+            For a recording of another network, or one that begins within a presentation.
         """
         check_populations(self.recall_network, recording, "read")
         if recording.start % self.recalling.period:
@@ -388,12 +391,10 @@ _GRID_BITS = 16
 
 
 def _on_grid(weights: sp.csr_array) -> sp.csr_array:
-    weights = weights.copy()
-    weights.data = np.round(weights.data * 2.0**_GRID_BITS) / 2.0**_GRID_BITS
-    return weights
+    data = np.round(weights.data * 2.0**_GRID_BITS) / 2.0**_GRID_BITS
+    return sp.csr_array((data, weights.indices.copy(), weights.indptr.copy()), shape=weights.shape)
 
 
 def _same_synapses(forward: sp.csr_array, back: sp.csr_array) -> bool:
-    turned: Any = back.T.tocsr()
-    turned.sort_indices()
+    turned: Any = back.T.tocsr().sorted_indices()
     return np.array_equal(forward.indptr, turned.indptr) and np.array_equal(forward.indices, turned.indices)

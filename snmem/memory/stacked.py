@@ -25,19 +25,22 @@ class StackedKWinnerMemory(Summary, LearnsInPlace):
     way back to the visible units is its transpose. The k largest drives of two patterns coincide less than the
     patterns do, so that M stores patterns that resemble each other less.
 
+    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, appendix A.4.
+
     Parameters
     ----------
-    config : the memory M, whose visible units are the units of the layer in front and whose ``active`` is k_F.
-    front : the layer F: ``visible`` and ``active`` of the patterns, ``hidden = config.visible``,
-        ``winners = config.active``.
-    seed : seed or numpy Generator.
+    config
+        The memory M, whose visible units are the units of the layer in front and whose ``active`` is k_F.
+    front
+        The layer F: ``visible`` and ``active`` of the patterns, ``hidden = config.visible``, ``winners =
+        config.active``.
+    seed
+        Seed or numpy Generator.
 
     Raises
     ------
     InputError
-        if the two do not fit each other.
-
-    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, appendix A.4.
+        If the two do not fit each other.
     """
 
     def __init__(self, config: KWinnerConfig, front: KWinnerConfig, seed: int | np.random.Generator | None = 0) -> None:

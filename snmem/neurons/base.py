@@ -75,7 +75,7 @@ class Neuron(Description):
     Raises
     ------
     NetworkError
-        for a value that is no number, NaN, or outside its range.
+        For a value that is no number, NaN, or outside its range.
     """
 
     arithmetic: ClassVar[str] = "float"

@@ -38,17 +38,23 @@ class LIF(Neuron):
 
     Parameters
     ----------
-    alpha : factor in [0, 1] kept of the synaptic current ``u`` per step; 0 = no synaptic memory.
-    beta : factor in [0, 1] kept of the membrane potential ``v`` per step; 1 = perfect integrator.
-    theta : threshold; a neuron spikes where ``v > theta``. ``inf`` makes a non-spiking leaky integrator.
-    bias : constant ``c`` added to ``v`` in every step.
-    v_reset : value of ``v`` after a spike when ``reset`` is "zero".
-    reset : "zero" (set ``v`` to ``v_reset``) or "subtract" (take ``theta`` off).
+    alpha
+        Factor in [0, 1] kept of the synaptic current ``u`` per step; 0 = no synaptic memory.
+    beta
+        Factor in [0, 1] kept of the membrane potential ``v`` per step; 1 = perfect integrator.
+    theta
+        Threshold; a neuron spikes where ``v > theta``. ``inf`` makes a non-spiking leaky integrator.
+    bias
+        Constant ``c`` added to ``v`` in every step.
+    v_reset
+        Value of ``v`` after a spike when ``reset`` is "zero".
+    reset
+        "zero" (set ``v`` to ``v_reset``) or "subtract" (take ``theta`` off).
 
     Raises
     ------
     NetworkError
-        if a value is NaN or outside its range.
+        If a value is NaN or outside its range.
     """
 
     alpha: Any = 0.0

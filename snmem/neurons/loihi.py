@@ -34,13 +34,16 @@ class LoihiLIF(Neuron):
 
     where ``I`` sums, over the projections, ``(sum of weights) * 2**exponent`` rounded down.
 
+    Source: Lava 0.10.0, process models of ``lava.proc.lif`` (see docs, "Loihi arithmetic").
+
     Parameters
     ----------
-    du, dv : 0 .. 4095, decay of u and v per step in units of 1/4096 (du has an offset of 1: du = 0 still leaks).
-    vth : 0 .. 131071, threshold in weight units.
-    bias_mant : -4096 .. 4095 and bias_exp : 0 .. 7, the constant added to v.
-
-    Source: Lava 0.10.0, process models of ``lava.proc.lif`` (see docs, "Loihi arithmetic").
+    du, dv
+        0 .. 4095, decay of u and v per step in units of 1/4096 (du has an offset of 1: du = 0 still leaks).
+    vth
+        0 .. 131071, threshold in weight units.
+    bias_mant, bias_exp
+        -4096 .. 4095 and 0 .. 7; bias_mant * 2**bias_exp is added to v.
     """
 
     du: Any = 4095

@@ -26,7 +26,8 @@ def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, *
 
     Parameters
     ----------
-    path, limits, options : as for :func:`read_nir`.
+    path, limits, options
+        As for :func:`read_nir`.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, *
     Raises
     ------
     FileError
-        if the file is missing, not HDF5, damaged, or holds no NIR graph.
+        If the file is missing, not HDF5, damaged, or holds no NIR graph.
     """
     with open_store(path, limits or Limits()) as store:
         graph = read_graph(store)

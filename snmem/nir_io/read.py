@@ -42,31 +42,45 @@ def read_nir(
 
     Parameters
     ----------
-    path : the file.
-    dt : time step in the file's time unit; by default the metadata's, else 1e-4 (as in the NIR paper and snnTorch).
-    metadata : False reads the plain values of a file of snmem's too, as a tool that knows NIR only would.
-    time_unit : "s", "ms" or "us".
-    discretization : "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in
-        :mod:`snmem.nir_io.nodes.neurons`.
-    spike : "pulse" (a current of 1 for one dt), "dirac" (of area 1), "current" (adds W to the synaptic current; w_in
+    path
+        The file.
+    dt
+        Time step in the file's time unit; by default the metadata's, else 1e-4 (as in the NIR paper and snnTorch).
+    metadata
+        False reads the plain values of a file of snmem's too, as a tool that knows NIR only would.
+    time_unit
+        "s", "ms" or "us".
+    discretization
+        "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in :mod:`snmem.nir_io.nodes.neurons`.
+    spike
+        "pulse" (a current of 1 for one dt), "dirac" (of area 1), "current" (adds W to the synaptic current; w_in
         unused, as Norse's LIFCell), or "unit" (adds W as it is; r and w_in unused).
-    if_gain : "r" (a spike adds r W to an IF or I, as published importers do), "r*dt" (Euler of v' = r I) or "1".
-    reset : "zero" (to v_reset) or "subtract" (of v_threshold).
-    semantics : "u_then_v" (v uses the new synaptic current) or "v_then_u" (the old one: explicit Euler).
-    threshold : ">" or ">=" (as Sinabs and Rockpool; then theta is the next smaller number).
-    feedforward_delay : 0 or 1, steps of a connection that closes no cycle.
-    delay_rounding : "round", "floor", "ceil", or "exact" (refuse delays that are no multiple of dt).
-    feedback : (pre, post) names of the connections that take the step of a cycle; by default deduced: those on a cycle
-        that lead to a population no farther from the inputs than their source.
-    limits : what the file may ask for; see :class:`Limits`.
-    report : called with each :class:`Choice` that was made, for example ``choices.append``.
+    if_gain
+        "r" (a spike adds r W to an IF or I, as published importers do), "r*dt" (Euler of v' = r I) or "1".
+    reset
+        "zero" (to v_reset) or "subtract" (of v_threshold).
+    semantics
+        "u_then_v" (v uses the new synaptic current) or "v_then_u" (the old one: explicit Euler).
+    threshold
+        ">" or ">=" (as Sinabs and Rockpool; then theta is the next smaller number).
+    feedforward_delay
+        0 or 1, steps of a connection that closes no cycle.
+    delay_rounding
+        "round", "floor", "ceil", or "exact" (refuse delays that are no multiple of dt).
+    feedback
+        (pre, post) names of the connections that take the step of a cycle; by default deduced: those on a cycle that
+        lead to a population no farther from the inputs than their source.
+    limits
+        What the file may ask for; see :class:`Limits`.
+    report
+        Called with each :class:`Choice` that was made, for example ``choices.append``.
 
     Raises
     ------
     FileError
-        if the file is missing, damaged, too large, or says what a Network cannot; names file, node, limit and value.
+        If the file is missing, damaged, too large, or says what a Network cannot; names file, node, limit and value.
     InputError
-        for options that are unknown, or of no use because the file itself says it.
+        For options that are unknown, or of no use because the file itself says it.
     """
     given = {
         "time_unit": time_unit,

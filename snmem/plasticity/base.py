@@ -122,7 +122,7 @@ class LearningRule(Description):
         Raises
         ------
         NetworkError
-            naming the projection, for what the grammar does not express.
+            Naming the projection, for what the grammar does not express.
         """
         raise NetworkError(f"projection {q.name!r}: Loihi's learning engine does not express {type(self).__name__}")
 

@@ -85,14 +85,18 @@ class _Gated(LearningRule):
 class Instar(_Gated):
     """Postsynaptically gated: at a gate spike of unit j, every synapse i -> j learns ``w += rate * (x_i - w)``.
 
+    Source: Grossberg 1976; eq. of the K-winner memory in Bhandarkar & McClelland 2025, arXiv 2511.04593.
+
     Parameters
     ----------
-    rate : learning rate epsilon in [0, 1].
-    gate : population whose spikes trigger learning, one neuron per postsynaptic neuron (default: the postsynaptic one).
-    signal : population that provides x, one neuron per presynaptic neuron (default: the presynaptic one).
-    decay : factor the trace x keeps per step; 0 = only spikes of the same step.
-
-    Source: Grossberg 1976; eq. of the K-winner memory in Bhandarkar & McClelland 2025, arXiv 2511.04593.
+    rate
+        Learning rate epsilon in [0, 1].
+    gate
+        Population whose spikes trigger learning, one neuron per postsynaptic neuron (default: the postsynaptic one).
+    signal
+        Population that provides x, one neuron per presynaptic neuron (default: the presynaptic one).
+    decay
+        Factor the trace x keeps per step; 0 = only spikes of the same step.
     """
 
 
@@ -100,14 +104,18 @@ class Instar(_Gated):
 class Outstar(_Gated):
     """Presynaptically gated: at a gate spike of unit i, every synapse i -> j learns ``w += rate * (x_j - w)``.
 
+    Source: Grossberg 1976; the return weights of Bhandarkar & McClelland 2025, arXiv 2511.04593.
+
     Parameters
     ----------
-    rate : learning rate epsilon in [0, 1].
-    gate : population whose spikes trigger learning, one neuron per presynaptic neuron (default: the presynaptic one).
-    signal : population that provides x, one neuron per postsynaptic neuron (default: the postsynaptic one).
-    decay : factor the trace x keeps per step; 0 = only spikes of the same step.
-
-    Source: Grossberg 1976; the return weights of Bhandarkar & McClelland 2025, arXiv 2511.04593.
+    rate
+        Learning rate epsilon in [0, 1].
+    gate
+        Population whose spikes trigger learning, one neuron per presynaptic neuron (default: the presynaptic one).
+    signal
+        Population that provides x, one neuron per postsynaptic neuron (default: the postsynaptic one).
+    decay
+        Factor the trace x keeps per step; 0 = only spikes of the same step.
     """
 
     gated_by: ClassVar[str] = "pre"

@@ -28,13 +28,18 @@ class SumOfProducts(LearningRule):
 
     Parameters
     ----------
-    dw, dd, dt : sums of products, such as "2^-2*y0*x1 - 2^-2*y0*w"; at least one.
-    x1, x2, y1, y2, y3 : (impulse, tau) of a trace: it decays by exp(-1/tau) per step and gains ``impulse`` at a spike;
-        tau = 0 holds the impulse for the step of the spike only. Impulses lie in 0..127 in Loihi networks.
-    gate : population whose spikes count as postsynaptic (y0 and the y traces), one neuron per postsynaptic neuron;
+    dw, dd, dt
+        Sums of products, such as "2^-2*y0*x1 - 2^-2*y0*w"; at least one.
+    x1, x2, y1, y2, y3
+        (impulse, tau) of a trace: it decays by exp(-1/tau) per step and gains ``impulse`` at a spike; tau = 0 holds the
+        impulse for the step of the spike only. Impulses lie in 0..127 in Loihi networks.
+    gate
+        Population whose spikes count as postsynaptic (y0 and the y traces), one neuron per postsynaptic neuron;
         default: the postsynaptic one.
-    d, t : values that the tags of all synapses begin with.
-    seed : of the random rounding.
+    d, t
+        Values that the tags of all synapses begin with.
+    seed
+        Of the random rounding.
     """
 
     arithmetics: ClassVar[tuple[str, ...]] = ("float", "loihi")

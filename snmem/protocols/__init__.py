@@ -26,11 +26,16 @@ def reproduce(
 
     Parameters
     ----------
-    name : a name of :func:`recipe_names`, or the path of a .py file with a function ``reproduce``.
-    quick : fewer runs and shorter sequences, for a first look; rows that need more are left to the full form.
-    seed : seed of all randomness.
-    out : folder for the figures; None draws none.
-    report : told what happens.
+    name
+        A name of :func:`recipe_names`, or the path of a .py file with a function ``reproduce``.
+    quick
+        Fewer runs and shorter sequences, for a first look; rows that need more are left to the full form.
+    seed
+        Seed of all randomness.
+    out
+        Folder for the figures; None draws none.
+    report
+        Told what happens.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def reproduce(
     Raises
     ------
     InputError
-        if there is no such recipe.
+        If there is no such recipe.
     """
     if not name.endswith(".py") and name not in (known := recipe_names()):
         raise InputError(f"recipe {name!r}: unknown; use one of {', '.join(known)}, or a path to a .py file")

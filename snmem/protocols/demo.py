@@ -72,7 +72,7 @@ def prepare(data: str | Path, seed: int) -> Task:
     Raises
     ------
     FileError, InputError
-        for a file that is missing or not usable.
+        For a file that is missing or not usable.
     """
     rng = np.random.default_rng(seed)
     if str(data) == "digits":
@@ -161,10 +161,16 @@ def demo(
 
     Parameters
     ----------
-    data : "digits", a UTF-8 text file with one memory a line, or an .npy file with one vector a row.
-    out : folder for the NIR file and the pictures; None keeps neither.
-    seed : of the choice of items, the damage, and the memory's synapses.
-    lava : also run on Lava, which must then be installed.    say : told what happens.
+    data
+        "digits", a UTF-8 text file with one memory a line, or an .npy file with one vector a row.
+    out
+        Folder for the NIR file and the pictures; None keeps neither.
+    seed
+        Of the choice of items, the damage, and the memory's synapses.
+    lava
+        Also run on Lava, which must then be installed.
+    say
+        Told what happens.
 
     Returns
     -------
@@ -174,7 +180,7 @@ def demo(
     Raises
     ------
     SnmemError
-        for unusable data, or a runtime that is not installed.
+        For unusable data, or a runtime that is not installed.
     """
     began = time.perf_counter()
     if lava:

@@ -24,22 +24,22 @@ def recall(
     Parameters
     ----------
     algebra : Algebra
-        algebra and size of the codes.
+        Algebra and size of the codes.
     pairs : int
-        pairs in a bundle k.
+        Pairs in a bundle k.
     candidates : int
-        codes m that the value is one of; values of a bundle are distinct.
+        Codes m that the value is one of; values of a bundle are distinct.
     trials : int
-        bundles; the share is over trials x pairs.
+        Bundles; the share is over trials x pairs.
     seed : int or Generator
-        of all randomness.
+        Of all randomness.
     alter : callable, optional
-        what happens to the bundle (width,) before it is read, given a generator: a lesion, bit errors.
+        What happens to the bundle (width,) before it is read, given a generator: a lesion, bit errors.
 
     Raises
     ------
     InputError
-        for more pairs than candidates.
+        For more pairs than candidates.
     """
     if not 1 <= pairs <= candidates:
         raise InputError(f"recall: {pairs} pairs of {candidates} candidates; needs 1 <= pairs <= candidates")
@@ -71,20 +71,20 @@ def needed(
     Parameters
     ----------
     of_size : callable
-        size -> Algebra; sizes from 2 to 2**20 are tried.
+        Size -> Algebra; sizes from 2 to 2**20 are tried.
     members, distractors : int
-        as for :func:`membership`.
+        As for :func:`membership`.
     share : float
-        wanted share, for example 0.99.
+        Wanted share, for example 0.99.
     queries : int
-        members asked for at each size.
+        Members asked for at each size.
     seed : int
-        of all randomness, the same at each size.
+        Of all randomness, the same at each size.
 
     Raises
     ------
     InputError
-        if 2**20 are too few.
+        If 2**20 are too few.
     """
     trials = max(1, -(-queries // members))
 
@@ -115,9 +115,9 @@ def capacity_constant(
     dimensions : sequence of int
         D needed at each k.
     distractors : int
-        m.
+        M.
     failure : float
-        share of members that may be missed, delta.
+        Share of members that may be missed, delta.
 
     Returns
     -------

@@ -96,8 +96,10 @@ class Retention:
 
     Attributes
     ----------
-    stored : (samples, runs, ages), share of active bits recovered; entry a - 1 is age a.
-    never : the same for patterns never learned, by kind; paired with ``stored`` through the run only.
+    stored
+        (samples, runs, ages), share of active bits recovered; entry a - 1 is age a.
+    never
+        The same for patterns never learned, by kind; paired with ``stored`` through the run only.
     """
 
     stored: NDArray[np.float64]

@@ -73,15 +73,18 @@ def calibrate(network: Network, inputs: Mapping[str, Any], steps: int, strategy:
 
     Parameters
     ----------
-    network : as for :func:`snmem.quantization.grid.quantize`.
-    inputs, steps : sample input, as for :func:`snmem.simulate`.
-    strategy : "calibrated" (module docstring), "grid" (powers of two, no look at spikes), or "plain": one projection
-        each, its weights rounded to the nearest that Loihi holds.
+    network
+        As for :func:`snmem.quantization.grid.quantize`.
+    inputs, steps
+        Sample input, as for :func:`snmem.simulate`.
+    strategy
+        "calibrated" (module docstring), "grid" (powers of two, no look at spikes), or "plain": one projection each, its
+        weights rounded to the nearest that Loihi holds.
 
     Raises
     ------
     NetworkError
-        as :func:`snmem.quantization.grid.quantize`.
+        As :func:`snmem.quantization.grid.quantize`.
     """
     if strategy == "plain":
         return replace(convert(network, _plain_scales(network), split=False), strategy=strategy)

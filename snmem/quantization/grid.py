@@ -81,22 +81,25 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
 
     Parameters
     ----------
-    network : LIF populations with reset to zero. Instar and Outstar rules become sums of products with the nearest rate
-        that Loihi can hold; their weights, 0 or more, are whole numbers of which 127 (or S, if less) stand for 1.
-    scales : S by population name where the choice made here is not wanted. Powers of two keep dyadic weights exact.
-    split : False leaves every projection in one piece with one exponent; where it has both signs, Loihi then spends a
-        bit on the sign, and weights are even.
+    network
+        LIF populations with reset to zero. Instar and Outstar rules become sums of products with the nearest rate that
+        Loihi can hold; their weights, 0 or more, are whole numbers of which 127 (or S, if less) stand for 1.
+    scales
+        S by population name where the choice made here is not wanted. Powers of two keep dyadic weights exact.
+    split
+        False leaves every projection in one piece with one exponent; where it has both signs, Loihi then spends a bit
+        on the sign, and weights are even.
 
     Raises
     ------
     NetworkError
-        naming the population or projection that Loihi cannot hold: subtractive reset, v_reset other than 0, a learning
+        Naming the population or projection that Loihi cannot hold: subtractive reset, v_reset other than 0, a learning
         rule, or a threshold, bias or weight out of range at every scale.
 
     Warns
     -----
     SnmemWarning
-        naming each readout whose v could leave its range, and from which step on.
+        Naming each readout whose v could leave its range, and from which step on.
     """
     made = convert(network, scales, split)
     for text in made.warnings:

@@ -48,23 +48,31 @@ def sweep(
 
     Parameters
     ----------
-    target : "model" or "model:function" of the folder ``models``; by default the function ``run``, else ``reproduce``.
-    grid : parameter -> values.
-    seeds : number of seeds (0, 1, ...) or the seeds.
-    folder : where runs and dataset are kept.
-    fixed : parameters with one value for all runs.
-    workers : processes on this machine, by default one per processor.
-    scheduler : address of a Dask scheduler to use instead, e.g. "tcp://10.0.0.1:8786"; its workers need snmem.
-    report : told about the progress.
+    target
+        "model" or "model:function" of the folder ``models``; by default the function ``run``, else ``reproduce``.
+    grid
+        Parameter -> values.
+    seeds
+        Number of seeds (0, 1, ...) or the seeds.
+    folder
+        Where runs and dataset are kept.
+    fixed
+        Parameters with one value for all runs.
+    workers
+        Processes on this machine, by default one per processor.
+    scheduler
+        Address of a Dask scheduler to use instead, e.g. "tcp://10.0.0.1:8786"; its workers need snmem.
+    report
+        Told about the progress.
 
     Raises
     ------
     InputError
-        for unknown models, functions or parameters.
+        For unknown models, functions or parameters.
     FileError
-        if the folder is in use, not writable, or holds something else.
+        If the folder is in use, not writable, or holds something else.
     BackendError
-        if a worker process is killed or the cluster is lost; what was finished is kept.
+        If a worker process is killed or the cluster is lost; what was finished is kept.
     """
     from .dataset import dataset, write_dataset
     from .runners import on_dask, on_processes

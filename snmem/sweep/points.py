@@ -45,7 +45,7 @@ def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
     Raises
     ------
     InputError
-        if there is no name or no value.
+        If there is no name or no value.
     """
     name, equals, text = setting.partition("=")
     values = tuple(parse_value(part.strip()) for part in text.split(",")) if text.strip() else ()
@@ -62,7 +62,7 @@ def find_function(target: str) -> Callable[..., Any]:
     Raises
     ------
     InputError, FileError
-        if there is no such model or function.
+        If there is no such model or function.
     """
     model, wanted = split_target(target)
     module = load_model(model)
@@ -103,7 +103,7 @@ class Sweep:
     Raises
     ------
     InputError
-        for a parameter the function does not have, values given twice, or no seeds.
+        For a parameter the function does not have, values given twice, or no seeds.
     """
 
     target: str

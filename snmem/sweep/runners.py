@@ -150,9 +150,9 @@ def on_dask(target: str, tasks: Sequence[Task], folder: SweepFolder, scheduler: 
     Raises
     ------
     MissingDependencyError
-        if distributed is not installed.
+        If distributed is not installed.
     BackendError
-        if the scheduler does not answer, or is lost.
+        If the scheduler does not answer, or is lost.
     """
     try:
         from distributed import Client, as_completed

@@ -32,7 +32,7 @@ class SweepFolder:
     Raises
     ------
     FileError
-        if ``path`` is a file, or a folder with files of something else.
+        If ``path`` is a file, or a folder with files of something else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -124,7 +124,7 @@ class SweepFolder:
         Raises
         ------
         FileError
-            if the file is damaged, or that of a run with other parameters.
+            If the file is damaged, or that of a run with other parameters.
         """
         with open_arrays(self.path / RUNS / f"{key}.npz", "remove it and sweep again") as file:
             header = parse_json(file.text("header"), f"{file.name}: header", file.remedy)

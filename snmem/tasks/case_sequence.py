@@ -44,7 +44,7 @@ class CaseSequenceTask:
     Raises
     ------
     InputError
-        unless 1 <= N <= L.
+        Unless 1 <= N <= L.
     """
 
     letters: int = 4

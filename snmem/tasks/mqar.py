@@ -48,7 +48,7 @@ class RecallTask:
     Raises
     ------
     InputError
-        unless L is even, 4 K <= L, V is even and both its halves hold K tokens, and a > 0.
+        Unless L is even, 4 K <= L, V is even and both its halves hold K tokens, and a > 0.
     """
 
     pairs: int = 64

@@ -21,10 +21,14 @@ class PatternTree:
 
     Attributes
     ----------
-    patterns : bool (nodes, size); node 0 is the root, children come after their parents.
-    parent : int (nodes,); the parent of each node, -1 for the root.
-    depth : int (nodes,); edges from the root.
-    leaves : int; the nodes without children, in order of creation.
+    patterns
+        Bool (nodes, size); node 0 is the root, children come after their parents.
+    parent
+        Int (nodes,); the parent of each node, -1 for the root.
+    depth
+        Int (nodes,); edges from the root.
+    leaves
+        Int; the nodes without children, in order of creation.
     """
 
     patterns: NDArray[np.bool_]
@@ -43,7 +47,7 @@ def random_patterns(n: int, size: int = 1000, active: int = 100, seed: Seed = 0)
     Raises
     ------
     InputError
-        if ``active`` exceeds ``size``, or a count is negative.
+        If ``active`` exceeds ``size``, or a count is negative.
     """
     _check_counts(n=n, size=size, active=active)
     _check_limit("active", active, "size", size)
@@ -58,7 +62,7 @@ def partial_cues(patterns: ArrayLike, share: float, seed: Seed = 0) -> NDArray[n
     Raises
     ------
     InputError
-        if ``share`` is not in (0, 1].
+        If ``share`` is not in (0, 1].
     """
     array = np.asarray(patterns, bool)
     if not 0.0 < share <= 1.0:
@@ -79,18 +83,23 @@ def tree_patterns(
     new child with probability 1 / (D + 1), and is otherwise inserted at an existing child, chosen in proportion to the
     size of its subtree. A new child is its parent's pattern with ``flips`` random ones and as many zeros turned over.
 
+    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2.4.
+
     Parameters
     ----------
-    nodes : nodes of the tree; about half of them are leaves.
-    flips : ones and zeros turned over per edge (b); the fewer, the more similar the patterns.
-    size, active : bits and ones of each pattern.
+    seed
+        Seed or generator of all randomness.
+    nodes
+        Nodes of the tree; about half of them are leaves.
+    flips
+        Ones and zeros turned over per edge (b); the fewer, the more similar the patterns.
+    size, active
+        Bits and ones of each pattern.
 
     Raises
     ------
     InputError
-        if ``flips`` exceeds the ones or zeros of a pattern.
-
-    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2.4.
+        If ``flips`` exceeds the ones or zeros of a pattern.
     """
     _check_counts(nodes=nodes, flips=flips, size=size, active=active)
     if nodes < 1:

@@ -68,8 +68,8 @@ def verify(
     source : Network or path
         A network, or a NIR file.
     inputs : mapping or path, optional
-        Spikes by input name, as for ``simulate``; or a file of spikes (see :mod:`snmem.spike_files`).
-        By default Poisson spikes: each line spikes with probability 1 - exp(-rate) per step.
+        Spikes by input name, as for ``simulate``; or a file of spikes (see :mod:`snmem.spike_files`). By default
+        Poisson spikes: each line spikes with probability 1 - exp(-rate) per step.
     steps : int, optional
         Length of the run; by default that of the file of spikes, else 100.
     backends : iterable of str, optional

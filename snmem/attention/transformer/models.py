@@ -43,16 +43,25 @@ class TransformerConfig:
 
     Parameters
     ----------
-    rule : "softmax" (baseline), or how an MHN-transformer trains W_K: "fixed", "memory" or "alignment".
-    projected : input projection P, one hidden unit per context token, and fast weights that start at 0.
-    keys : size of keys and queries.    hidden : hidden units (MHN only).
-    rate : learning rate of W_Q and W_V.    key_rate : learning rate of W_K.
-    gradient : of the baseline, "published" or "exact".
+    rule
+        "softmax" (baseline), or how an MHN-transformer trains W_K: "fixed", "memory" or "alignment".
+    projected
+        Input projection P, one hidden unit per context token, and fast weights that start at 0.
+    keys
+        Size of keys and queries.
+    hidden
+        Hidden units (MHN only).
+    rate
+        Learning rate of W_Q and W_V.
+    key_rate
+        Learning rate of W_K.
+    gradient
+        Of the baseline, "published" or "exact".
 
     Raises
     ------
     InputError
-        for an unknown rule or gradient, sizes below 1, negative rates.
+        For an unknown rule or gradient, sizes below 1, negative rates.
     """
 
     rule: str = "alignment"
@@ -107,11 +116,17 @@ class Training:
 
     Attributes
     ----------
-    w_q, w_k : (trials, keys, tokens), w_v : (trials, 2, tokens), after training.
-    accuracy : on the fresh batch of every iteration, of y_hat, (trials, iterations).
-    loss, loss_reinstated : squared error summed over the 2 outputs, batch mean, of y_hat and y_tilde.
-    similarity : (trials, records, 3, 2), mean on- and off-diagonal of the products PAIRS, every ``every`` iterations
-        and at the end.    values : W_V at the same times, (trials, records, 2, tokens).
+    w_q, w_k
+        (trials, keys, tokens), w_v : (trials, 2, tokens), after training.
+    accuracy
+        On the fresh batch of every iteration, of y_hat, (trials, iterations).
+    loss, loss_reinstated
+        Squared error summed over the 2 outputs, batch mean, of y_hat and y_tilde.
+    similarity
+        (trials, records, 3, 2), mean on- and off-diagonal of the products PAIRS, every ``every`` iterations and at the
+        end.
+    values
+        W_V at the same times, (trials, records, 2, tokens).
     """
 
     config: TransformerConfig
@@ -164,7 +179,7 @@ def train(
     Raises
     ------
     InputError
-        for numbers below 1, or a model too small for the task.
+        For numbers below 1, or a model too small for the task.
     """
     task = task or CaseSequenceTask()
     config.check_task(task)

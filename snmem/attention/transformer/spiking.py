@@ -82,7 +82,7 @@ def spiking_transformer(training: Training, trial: int = 0, form: str = "cells")
     Raises
     ------
     InputError
-        for a model without input projection, or one in which a token makes no key neuron spike.
+        For a model without input projection, or one in which a token makes no key neuron spike.
     """
     if training.config.rule == "softmax" or not training.config.projected:
         raise InputError("spiking_transformer: needs an MHN-transformer with input projection (config.projected)")

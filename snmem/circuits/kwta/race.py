@@ -27,10 +27,12 @@ class Race:
 
     Parameters
     ----------
-    steps : length of the race. The winners are the k largest, plus those that finish in the same step as the k-th,
-        whose drive is d: within d**2 / (slowest * span * steps) of it.
-    slowest : share of the span that a candidate needs in order to finish within ``steps``: its threshold is
-        slowest * span * steps.
+    steps
+        Length of the race. The winners are the k largest, plus those that finish in the same step as the k-th, whose
+        drive is d: within d**2 / (slowest * span * steps) of it.
+    slowest
+        Share of the span that a candidate needs in order to finish within ``steps``: its threshold is slowest * span *
+        steps.
     """
 
     steps: int = 60

@@ -12,7 +12,12 @@ def kwta_report(winners: Any, drives: Any, k: int) -> dict[str, Any]:
 
     Parameters
     ----------
-    winners : bool (presentations, units).    drives : float (presentations, units).    k : winners wanted.
+    winners
+        Bool (presentations, units).
+    drives
+        Float (presentations, units).
+    k
+        Winners wanted.
 
     Returns
     -------

@@ -31,9 +31,9 @@ class SuccessiveApproximation:
     Parameters
     ----------
     bits : int
-        number of probes B. Latency: 2 B + 2 steps.
+        Number of probes B. Latency: 2 B + 2 steps.
     groups : int
-        groups that compete apart from each other.
+        Groups that compete apart from each other.
     """
 
     bits: int = 9

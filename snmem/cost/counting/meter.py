@@ -31,8 +31,12 @@ class Meter:
 
     Attributes
     ----------
-    core_spikes, core_updated, core_changed : by used core.    simple, detailed : StepTimes of the chunks so far.
-    by_step : (steps, len(STEP_COLUMNS)) if ``per_step``.
+    core_spikes, core_updated, core_changed
+        By used core.
+    simple, detailed
+        StepTimes of the chunks so far.
+    by_step
+        (steps, len(STEP_COLUMNS)) if ``per_step``.
     """
 
     def __init__(

@@ -39,13 +39,17 @@ def neurobench(
 
     Parameters
     ----------
-    recordings : of runs from step 0 with ``record=neurobench_traces(network)``.
-    kinds : projection name -> "linear" (default) or "conv", for the dense count and the number of weights.
+    network
+        Float network.
+    recordings
+        Of runs from step 0 with ``record=neurobench_traces(network)``.
+    kinds
+        Projection name -> "linear" (default) or "conv", for the dense count and the number of weights.
 
     Raises
     ------
     InputError
-        for Loihi networks, no recordings, missing traces, or unknown kinds.
+        For Loihi networks, no recordings, missing traces, or unknown kinds.
     """
     kinds = kinds or {}
     if network.arithmetic != "float":

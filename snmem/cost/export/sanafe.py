@@ -48,13 +48,21 @@ def export_sanafe(
 
     Parameters
     ----------
-    inputs : spikes of the inputs; those left out are silent.    synapses : as in :func:`snmem.cost.bill`.
-    force_update : charge an update to every neuron in every step (``updated="all"`` of a bill).
+    network, chip, placement
+        What is simulated, on which chip, and on which of its cores.
+    folder
+        Folder to write into.
+    inputs
+        Spikes of the inputs; those left out are silent.
+    synapses
+        As in :func:`snmem.cost.bill`.
+    force_update
+        Charge an update to every neuron in every step (``updated="all"`` of a bill).
 
     Raises
     ------
     InputError
-        naming the population, projection or constant that SANA-FE cannot express.
+        Naming the population, projection or constant that SANA-FE cannot express.
     """
     profile = load_chip(chip)
     check_placement(network, placement)

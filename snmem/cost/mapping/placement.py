@@ -99,7 +99,7 @@ def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = 
     Raises
     ------
     InputError
-        if ``neurons_per_core`` is not a whole number from 1 to the chip's limit.
+        If ``neurons_per_core`` is not a whole number from 1 to the chip's limit.
     """
     limit = chip.limit("neurons_per_core")
     if neurons_per_core is not None:

@@ -199,18 +199,26 @@ def place(
 
     Parameters
     ----------
-    spikes : spikes by population of a typical run (``Recording.spikes``); None: every source spikes once.
-    strategy : "traffic", or "in_order".
-    objective : what to make small: "energy" (of packets and hops), "time" (simple model), or "both": their product,
-        with neither worse than in order. Where that is equal, or the chip has no such prices, packets and hops. The
+    network, chip
+        What is placed, and on which chip.
+    spikes
+        Spikes by population of a typical run (``Recording.spikes``); None: every source spikes once.
+    strategy
+        "traffic", or "in_order".
+    objective
+        What to make small: "energy" (of packets and hops), "time" (simple model), or "both": their product, with
+        neither worse than in order. Where that is equal, or the chip has no such prices, packets and hops. The
         placement in order is always a candidate, and none that breaks more limits than it is taken, so the objective
         never gets worse.
-    neurons_per_core : most neurons on a core; default: the chip's limit.
+    neurons_per_core
+        Most neurons on a core; default: the chip's limit.
 
     Raises
     ------
     InputError
-        for unknown strategies and objectives.    MissingDependencyError : without pymetis.
+        For unknown strategies and objectives.
+    MissingDependencyError
+        Without pymetis.
     """
     profile = load_chip(chip)
     if strategy not in ("traffic", "in_order"):

@@ -92,16 +92,24 @@ def cost_report(
 
     Parameters
     ----------
-    also : further chips; default: the other profiles of the same family. One that gives no joules, or that the network
+    network, inputs, steps
+        What is run, as for :func:`snmem.simulate`.
+    chip
+        Profile: a name of :func:`snmem.cost.chips`, a path, or a Chip.
+    also
+        Further chips; default: the other profiles of the same family. One that gives no joules, or that the network
         does not fit, is listed with the reason.
-    placement : "in_order", "traffic" (:func:`snmem.cost.place`, by the traffic of this very run), or a Placement.
-    evaluations, number, parameters : of the dense twin (:func:`snmem.cost.dense.dense_twin`).
-    others : as in :func:`snmem.cost.measure`.
+    placement
+        "in_order", "traffic" (:func:`snmem.cost.place`, by the traffic of this very run), or a Placement.
+    evaluations, number, parameters
+        Of the dense twin (:func:`snmem.cost.dense.dense_twin`).
+    objective, backend, synapses, step_time, items, limits, per_step, progress
+        As in :func:`snmem.cost.measure`.
 
     Raises
     ------
     InputError
-        for what :func:`snmem.cost.measure` refuses, a chip without public energies included.
+        For what :func:`snmem.cost.measure` refuses, a chip without public energies included.
     """
     profile = load_chip(chip)
     placed = None

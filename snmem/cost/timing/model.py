@@ -73,8 +73,16 @@ class DetailedTimer:
 
     Parameters
     ----------
-    chip : profile.    wiring : routes.    x, y : tile of every core, the entry of injected spikes last.
-    barrier : seconds added to every step.
+    neurons
+        Neurons of every core.
+    chip
+        Profile.
+    wiring
+        Routes.
+    x, y
+        Tile of every core, the entry of injected spikes last.
+    barrier
+        Seconds added to every step.
     """
 
     def __init__(self, chip: Chip, wiring: Any, x: Array, y: Array, neurons: Array, barrier: float) -> None:

@@ -28,12 +28,12 @@ class BinaryCodes(Algebra):
     Parameters
     ----------
     size : int
-        bits of a code D.
+        Bits of a code D.
 
     Raises
     ------
     InputError
-        for a size that is not a positive whole number.
+        For a size that is not a positive whole number.
     """
 
     name: ClassVar[str] = "binary"
@@ -119,7 +119,7 @@ class BinaryCodes(Algebra):
         Raises
         ------
         InputError
-            for another number of bits, and values other than 0 and 1.
+            For another number of bits, and values other than 0 and 1.
         """
         array = np.asarray(bits)
         check_width(array, self.dimensions, "pack", "bits")

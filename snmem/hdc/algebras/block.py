@@ -35,14 +35,14 @@ class BlockCodes(Algebra):
     Parameters
     ----------
     blocks : int
-        number of blocks B.
+        Number of blocks B.
     units : int
-        units of a block L, 2 to 16384.
+        Units of a block L, 2 to 16384.
 
     Raises
     ------
     InputError
-        for sizes out of range.
+        For sizes out of range.
     """
 
     name: ClassVar[str] = "block"
@@ -127,7 +127,7 @@ class BlockCodes(Algebra):
         Raises
         ------
         InputError
-            for ``keep`` outside 1..L.
+            For ``keep`` outside 1..L.
         """
         keep = whole("kept: keep (units of a block)", keep, 1, self.units)
         order = np.lexsort((-self.priority, -total))[:, :keep]
@@ -168,7 +168,7 @@ class BlockCodes(Algebra):
         Raises
         ------
         InputError
-            for another number of neurons.
+            For another number of neurons.
         """
         array = np.asarray(spikes)
         check_width(array, self.dimensions, "from_dense", "neurons")

@@ -26,12 +26,12 @@ class MapB(Algebra):
     Parameters
     ----------
     size : int
-        components of a code D.
+        Components of a code D.
 
     Raises
     ------
     InputError
-        for a size that is not a positive whole number.
+        For a size that is not a positive whole number.
     """
 
     name: ClassVar[str] = "map-b"

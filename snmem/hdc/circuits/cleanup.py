@@ -43,23 +43,23 @@ def volley(name: str, codes: BlockCodes, source: str, items: ArrayLike, least: i
     Parameters
     ----------
     name : str
-        of the output population, one neuron an item.
+        Of the output population, one neuron an item.
     codes : BlockCodes
-        the algebra.
+        The algebra.
     source : str
-        population whose volley (with ``phases``: whose spikes in a window) is compared.
+        Population whose volley (with ``phases``: whose spikes in a window) is compared.
     items : array (items, B)
-        the stored codes.
+        The stored codes.
     least : int
-        equal blocks that are needed.
+        Equal blocks that are needed.
     phases : bool
-        the source has one neuron a block; delays of L - u steps let the spikes of an item's own code arrive at once,
-        L steps after the window began.
+        The source has one neuron a block; delays of L - u steps let the spikes of an item's own code arrive at once, L
+        steps after the window began.
 
     Raises
     ------
     InputError
-        for codes of another width, no items, and ``least`` outside 1..B.
+        For codes of another width, no items, and ``least`` outside 1..B.
     """
     if not 1 <= least <= codes.blocks:
         raise InputError(f"volley: least = {least} equal blocks of {codes.blocks}; must lie in 1..{codes.blocks}")
@@ -83,22 +83,22 @@ def winner(name: str, codes: BlockCodes, source: str, items: ArrayLike, start: L
     Parameters
     ----------
     name : str
-        of the output population, one neuron an item; ``<name>.drive`` are the candidates.
+        Of the output population, one neuron an item; ``<name>.drive`` are the candidates.
     codes : BlockCodes
-        the algebra.
+        The algebra.
     source : str
-        population whose volley is compared.
+        Population whose volley is compared.
     items : array (items, B)
-        the stored codes, at most 4096.
+        The stored codes, at most 4096.
     start : Line
-        a neuron that spikes in the step of the volley.
+        A neuron that spikes in the step of the volley.
     period, clear : int
-        drives are forgotten in step ``clear`` of every ``period``, at the earliest with the answer.
+        Drives are forgotten in step ``clear`` of every ``period``, at the earliest with the answer.
 
     Raises
     ------
     InputError
-        for codes of another width, no items, too many, and a period too short.
+        For codes of another width, no items, too many, and a period too short.
     """
     values, drive = _items(codes, items), f"{name}.drive"
     weights, count = _weights(codes, values), len(values)

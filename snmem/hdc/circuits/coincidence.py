@@ -27,18 +27,18 @@ def coincidence(name: str, codes: BlockCodes, a: str, b: str, inverse: bool = Fa
     Parameters
     ----------
     name : str
-        of the output population; ``<name>.pairs`` are the coincidence neurons.
+        Of the output population; ``<name>.pairs`` are the coincidence neurons.
     codes : BlockCodes
-        the algebra.
+        The algebra.
     a, b : str
-        names of the populations that spike.
+        Names of the populations that spike.
     inverse : bool
-        take b out of a, instead of binding both.
+        Take b out of a, instead of binding both.
 
     Raises
     ------
     InputError
-        where B L squared exceeds 2**24 neurons.
+        Where B L squared exceeds 2**24 neurons.
     """
     blocks, units, pairs = codes.blocks, codes.units, f"{name}.pairs"
     if (count := blocks * units**2) > LIMIT:

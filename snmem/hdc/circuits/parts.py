@@ -22,11 +22,11 @@ class Part:
     Attributes
     ----------
     populations, projections : tuple
-        to be put into a Network.
+        To be put into a Network.
     output : str
-        name of the population that answers.
+        Name of the population that answers.
     latency : int
-        steps from the spikes (the start signal) that came in to those of the output.
+        Steps from the spikes (the start signal) that came in to those of the output.
     """
 
     populations: tuple[Population, ...]

@@ -39,23 +39,23 @@ def phase_bind(name: str, codes: BlockCodes, source: str, code: ArrayLike, start
     Parameters
     ----------
     name : str
-        of the output population; ``<name>.gate`` is its gate.
+        Of the output population; ``<name>.gate`` is its gate.
     codes : BlockCodes
-        the algebra.
+        The algebra.
     source : str
-        population of B neurons, one a block.
+        Population of B neurons, one a block.
     code : array (B,)
-        the code, without silent blocks.
+        The code, without silent blocks.
     start : Line
-        a neuron that spikes in the first step of each input window; ``latency`` L + 1 steps later the output window
+        A neuron that spikes in the first step of each input window; ``latency`` L + 1 steps later the output window
         begins. At least 2 L steps lie between two windows.
     inverse : bool
-        take the code out instead.
+        Take the code out instead.
 
     Raises
     ------
     InputError
-        unless ``code`` is one code without silent blocks.
+        Unless ``code`` is one code without silent blocks.
     """
     values = codes.codes(code, "phase_bind: code").astype(np.int64)
     if values.ndim != 1 or (values < 0).any():

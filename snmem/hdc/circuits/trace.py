@@ -30,20 +30,20 @@ def trace(name: str, codes: BlockCodes, most: int, read: Line, clear_every: int)
     Parameters
     ----------
     name : str
-        of the output population, which spikes 2 ``most`` + 3 steps after ``read``; one read takes a step more.
+        Of the output population, which spikes 2 ``most`` + 3 steps after ``read``; one read takes a step more.
     codes : BlockCodes
-        the algebra.
+        The algebra.
     most : int
-        largest number of votes M that a unit can have.
+        Largest number of votes M that a unit can have.
     read : Line
-        a neuron whose spike starts a read.
+        A neuron whose spike starts a read.
     clear_every : int
-        all counts are 0 at the start of every so many steps.
+        All counts are 0 at the start of every so many steps.
 
     Raises
     ------
     InputError
-        for ``most`` outside 1..255.
+        For ``most`` outside 1..255.
     """
     if not 1 <= most <= 255:
         raise InputError(f"trace: most = {most} votes of a unit; must lie in 1..255")

@@ -24,20 +24,20 @@ def votes(name: str, codes: BlockCodes, most: int, start: Line, period: int, cle
     Parameters
     ----------
     name : str
-        of the output population; ``<name>.votes`` are the candidates.
+        Of the output population; ``<name>.votes`` are the candidates.
     codes : BlockCodes
-        the algebra.
+        The algebra.
     most : int
-        largest number of votes of a unit: of codes in a bundle.
+        Largest number of votes of a unit: of codes in a bundle.
     start : Line
-        a neuron that spikes when all votes, but those of this step, have come in.
+        A neuron that spikes when all votes, but those of this step, have come in.
     period, clear : int
-        the votes are forgotten in step ``clear`` of every ``period``, at the earliest with the answer.
+        The votes are forgotten in step ``clear`` of every ``period``, at the earliest with the answer.
 
     Raises
     ------
     InputError
-        for ``most`` outside 1..255, and a period too short.
+        For ``most`` outside 1..255, and a period too short.
     """
     if not 1 <= most <= 255:
         raise InputError(f"votes: most = {most} codes in a bundle; must lie in 1..255 (Loihi's current fades in more)")

@@ -22,7 +22,7 @@ def bind_wiring(codes: BlockCodes, code: ArrayLike, inverse: bool = False) -> sp
     Raises
     ------
     InputError
-        unless ``code`` is one code of the algebra without silent blocks.
+        Unless ``code`` is one code of the algebra without silent blocks.
     """
     values = codes.codes(code, "bind_wiring: code").astype(np.int64)
     if values.ndim != 1 or (values < 0).any():

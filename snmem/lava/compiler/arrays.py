@@ -39,8 +39,12 @@ def read_rasters(path: Path | str, sizes: Mapping[str, int], others: Collection[
 
     Parameters
     ----------
-    sizes : input -> lines.
-    others : names of arrays that may be there too, and are not read.
+    path
+        The npz file.
+    sizes
+        Input -> lines.
+    others
+        Names of arrays that may be there too, and are not read.
     """
     if not Path(path).is_file():
         raise ValueError(f"{str(path)!r}: there is no such file")

@@ -75,22 +75,37 @@ def compile(
 
     Parameters
     ----------
-    source : a Network, or a NIR file.    options : of :func:`snmem.nir_io.read_nir`, for a file.
-    title : what the module calls itself; by default the file's name.
-    arithmetic : "fixed" (Loihi's integers) or "float".
-    quantization : how scales are chosen, for fixed point (:func:`snmem.quantization.calibration.calibrate`). Sample
-        input is ``inputs``, or Poisson spikes from another seed than those compared on.
-    inputs, steps : spikes to compare on (as for :func:`snmem.simulate`); by default Poisson spikes with ``rate`` per
-        line and step, from ``seed``.
-    start : neurons whose v_reset is shifted begin at v = 0 ("zero") or at v_reset ("reset").
-    chip : a chip profile whose limits must hold; by default limits of Loihi 1 and 2 are reported only.
-    lava : run the module on Lava and compare; without Lava installed the report says so.
-    report : called with what happens.
+    out
+        Folder to write into.
+    source
+        A Network, or a NIR file.
+    options
+        Of :func:`snmem.nir_io.read_nir`, for a file.
+    title
+        What the module calls itself; by default the file's name.
+    arithmetic
+        "fixed" (Loihi's integers) or "float".
+    quantization
+        How scales are chosen, for fixed point (:func:`snmem.quantization.calibration.calibrate`). Sample input is
+        ``inputs``, or Poisson spikes from another seed than those compared on.
+    inputs, steps, rate, seed
+        Spikes to compare on (as for :func:`snmem.simulate`); by default Poisson spikes with ``rate`` per line and step,
+        from ``seed``.
+    start
+        Neurons whose v_reset is shifted begin at v = 0 ("zero") or at v_reset ("reset").
+    chip
+        A chip profile whose limits must hold; by default limits of Loihi 1 and 2 are reported only.
+    lava
+        Run the module on Lava and compare; without Lava installed the report says so.
+    report
+        Called with what happens.
 
     Raises
     ------
     FileError, InputError, NetworkError
-        naming node, population or projection, the limit, the value, and the remedy.    BackendError : Lava failed.
+        Naming node, population or projection, the limit, the value, and the remedy.
+    BackendError
+        Lava failed.
     """
     from ...stimuli import poisson
 

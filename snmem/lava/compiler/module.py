@@ -61,10 +61,19 @@ def write_module(
 
     Parameters
     ----------
-    network : every delay >= 1, v_reset 0; LIF or LoihiLIF (:func:`~snmem.lava.compiler.preparation.prepare`,
-        ``quantize``).
+    folder
+        Folder to write into.
+    title
+        What the module calls itself.
+    summary
+        Sentence of its docstring that says what its spikes equal.
+    network
+        Every delay >= 1, v_reset 0; LIF or LoihiLIF (:func:`~snmem.lava.compiler.preparation.prepare`, ``quantize``).
         Rules must be those of Loihi's engine (:meth:`snmem.plasticity.LearningRule.as_products`).
-    late : steps by which populations run late.    start : v before the first step where it is not 0.
+    late
+        Steps by which populations run late.
+    start
+        v before the first step where it is not 0.
     """
     writer = _Writer(network, late, start)
     body = writer.body()

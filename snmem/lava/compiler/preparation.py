@@ -47,15 +47,17 @@ def prepare(network: Network, start: str = "zero") -> Prepared:
 
     Parameters
     ----------
-    network : LIF populations. Learning rules stay as they are.
-    start : membrane potentials that are shifted begin at v = 0 as in the network given ("zero"), or at their reset
-        value ("reset").
+    network
+        LIF populations. Learning rules stay as they are.
+    start
+        Membrane potentials that are shifted begin at v = 0 as in the network given ("zero"), or at their reset value
+        ("reset").
 
     Raises
     ------
     NetworkError
-        naming what Lava cannot hold: integers already, subtractive reset, timed clears of a population that
-        resets to another value than 0, cycles without enough delay.
+        Naming what Lava cannot hold: integers already, subtractive reset, timed clears of a population that resets to
+        another value than 0, cycles without enough delay.
     """
     if start not in STARTS:
         raise InputError(f"start={start!r}: use one of {', '.join(STARTS)}")

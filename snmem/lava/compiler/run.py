@@ -45,12 +45,21 @@ def run_module(folder: Path, inputs: Mapping[str, Spikes], steps: int, seconds: 
 
     Parameters
     ----------
-    seconds : after which the run counts as stuck, unless SNMEM_LAVA_TIMEOUT says otherwise.
+    folder
+        Folder of the module.
+    inputs
+        Spikes by input name.
+    steps
+        Steps to run.
+    seconds
+        After which the run counts as stuck, unless SNMEM_LAVA_TIMEOUT says otherwise.
 
     Raises
     ------
     MissingDependencyError
-        if Lava is absent.    BackendError : if the module fails or is stuck, with its last words.
+        If Lava is absent.
+    BackendError
+        If the module fails or is stuck, with its last words.
     """
     require_lava()
     limit, prefix = time_limit(seconds), f"/sm{secrets.token_hex(3)}"
