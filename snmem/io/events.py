@@ -25,6 +25,8 @@ from .hdf5.blocks import blocks
 _EVENTS = 500_000_000
 #: Largest number of neurons of a population, and of entries (steps x neurons) of a record.
 _NEURONS, _ENTRIES = 2**31, 2**62
+#: Largest count of steps that a float64 holds exactly.
+_WHOLE = 2.0**53
 #: Copies of the events that reading takes; nested groups of nodes.
 _COPIES, _DEPTH = 4, 32
 _EXPECTED = "expected HDF5 of nir.write_data with the observable 'spikes'"
@@ -191,17 +193,18 @@ class _Record:
     def _steps(self, time: NDArray[Any], t_max: float, dt: float) -> tuple[NDArray[np.int64], int]:
         """Return the steps of events, and the number of steps (rule: see the module)."""
         spacing = np.finfo(time.dtype).eps if time.dtype.kind == "f" else 0.0
-        exact = time.astype(np.float64) / dt
-        end, last = t_max / dt, exact.max(initial=0.0)
-        if not (np.isfinite(exact).all() and exact.min(initial=0.0) > -1e-6):
+        if not np.isfinite(time).all():
             raise self.store.error(self.owner, "events must have times >= 0")
-        slack = np.maximum(1e-6, 4 * spacing * np.abs(exact))
+        exact, end = in_steps(time, dt), float(in_steps(t_max, dt))
+        last = exact.max(initial=0.0)
+        if exact.min(initial=0.0) <= -1e-6:
+            raise self.store.error(self.owner, "events must have times >= 0")
+        slack = np.maximum(1e-6, 4 * spacing * np.abs(np.minimum(exact, _WHOLE)))
         if last > end + max(1e-6, 4 * spacing * last):
             raise self.store.error(self.owner, f"has an event at {time.max():g}, after its t_max = {t_max:g}")
-        if max(end, last) > 2**53 or slack.max(initial=0.0) > 0.25:
-            raise self.refusal(
-                f"times up to {max(t_max, last * dt):g} in {time.dtype} cannot be told apart in steps of dt = {dt:g}"
-            )
+        if max(end, last) > _WHOLE or slack.max(initial=0.0) > 0.25:
+            latest = max(t_max, time.max(initial=0.0))
+            raise self.refusal(f"times up to {latest:g} in {time.dtype} cannot be told apart in steps of dt = {dt:g}")
         step = np.maximum(np.floor(exact + slack), 0).astype(np.int64)
         whole = int(np.floor(end + max(1e-6, 4 * float(np.finfo(np.float64).eps) * end)))
         return step, max(whole, int(step.max(initial=-1)) + 1)
@@ -215,6 +218,12 @@ class _Record:
 
     def _label(self) -> str:
         return f"{self.store.path.name} {shown(self.name)}"
+
+
+def in_steps(time: Any, dt: float) -> NDArray[np.float64]:
+    """Return times in steps of ``dt``: infinite where there are more than a float64 can count, without a warning."""
+    with np.errstate(over="ignore"):
+        return np.asarray(time, np.float64) / dt
 
 
 def fits(events: int, size: int) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..errors import FileError
+from ..io.events import in_steps
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, LearningRule, Outstar
@@ -162,7 +163,7 @@ def _check_agreement(node: Node, neuron: LIF, dt: float) -> None:
 
 
 def _check_delay(node: Node, delay: int, dt: float) -> None:
-    steps = node.numbers("delay") / dt
+    steps = in_steps(node.numbers("delay"), dt)
     if (np.abs(steps - delay) > 1e-3).any():
         raise node.error(f"delays by {steps.flat[0]:g} steps, metadata say {delay}; {_EDITED}")
 

@@ -24,6 +24,7 @@ import scipy.sparse as sp
 
 from .._text import LONGEST_NAME, unique
 from ..errors import InputError
+from ..io.events import in_steps
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from .choices import DEFAULT_DT, UNITS, Choice, Settings
@@ -96,7 +97,7 @@ def delay_steps(node: Node, dt: float, settings: Settings) -> Any:
     delay = np.broadcast_to(node.numbers("delay"), node.shape_in).reshape(-1)
     if (delay < 0).any():
         raise node.error(f"must be >= 0, got {delay[delay < 0][0]:g}", "delay")
-    exact, limit = delay / dt, node.store.limits.delay
+    exact, limit = in_steps(delay, dt), node.store.limits.delay
     if exact.max() > limit:
         raise node.error(
             f"{delay.max():g} is {exact.max():.3g} steps of {dt:g}, the limit is {limit}; check unit and dt"

@@ -254,13 +254,15 @@ class Store:
         self.claim(item.size, owner, limit)
         size, kind = copies * 8 * item.size, item.dtype.newbyteorder("=")
         kind = np.dtype(np.float64) if kind.kind == "f" and kind.itemsize > 8 else kind
-        if item.size > _LARGE and 8 * item.id.get_storage_size() < item.size:
+        with self.guard(owner):
+            stored = item.id.get_storage_size()
+        if item.size > _LARGE and 8 * stored < item.size:
             one = self._repeated(item, owner)
             if one is not None:
                 return np.broadcast_to(one.astype(kind), item.shape)
         self.hold(size, owner)
         out = np.zeros(item.shape, kind)
-        if not item.chunks and item.size and item.id.get_storage_size():
+        if not item.chunks and item.size and stored:
             with self.guard(owner):
                 item.read_direct(out)
             return out
