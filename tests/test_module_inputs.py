@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -117,15 +119,71 @@ def test_arrays_of_any_name_come_back(tmp_path_factory, numbers):
     assert {name: int(array[0]) for name, array in found.items()} == {n: i % 2**31 for n, i in numbers.items()}
 
 
+def test_a_file_of_arrays_is_written_whole_or_not_at_all(tmp_path):
+    path, link = tmp_path / "out.npz", tmp_path / "link.npz"
+    link.symlink_to(path)
+    write_arrays(link, {"a": np.eye(2)})
+    assert link.is_symlink()
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_arrays(link, {"a": np.eye(300), "b": np.array([object()])})
+    assert [*read_arrays(path)] == ["a"]
+    assert {p.name for p in tmp_path.iterdir()} == {"out.npz", "link.npz"}
+
+
+_FULL = """
+import resource, runpy, sys
+import numpy as np
+from snmem.lava.shim import lava_imports
+
+with lava_imports():
+    module = runpy.run_path(sys.argv[1], run_name="network")
+noise = np.random.default_rng(0).random((200, 2000))
+module["main"].__globals__["simulate"] = lambda inputs, steps: {"noise": noise}
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+sys.argv = ["network.py", "in.npz", "out.npz"]
+module["main"]()
+"""
+
+
+def test_on_a_full_disk_a_module_keeps_the_old_output_and_ends_in_one_line(folder, tmp_path):
+    npz(tmp_path / "in.npz", file=np.eye(2))
+    (tmp_path / "out.npz").write_bytes(b"old")
+    command = [sys.executable, "-c", _FULL, str(folder / "network.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "network.py: error: [Errno 27] File too large"
+    assert "Traceback" not in done.stderr
+    assert {p.name: p.stat().st_size for p in tmp_path.iterdir() if p.name != "in.npz"} == {"out.npz": 3}
+
+
+def test_parameters_of_another_module_are_refused(folder, module, tmp_path):
+    network = Network((Population("p", 2, LIF(theta=np.array([1.0, 2.0]))),))
+    compile(network, tmp_path, steps=5, lava=False)
+    text = (folder / "network.py").read_text()
+    (tmp_path / "network.py").write_text(text)
+    space = {"__name__": "network", "__file__": str(tmp_path / "network.py")}
+    with lava_imports():
+        exec(text, space)
+    with pytest.raises(ValueError, match=r"parameters\.npz was not written with .*network.py; write both again"):
+        space["Network"]()
+    module["Network"]()
+
+
 @pytest.fixture(scope="module")
-def module(tmp_path_factory):
-    """The namespace of a written module with an input called "file", and its path."""
+def folder(tmp_path_factory):
+    """Folder of a written module with an input called "file"."""
     network = Network(
         (Input("file", 2), Population("allow_pickle", 2, LIF(0.0, 0.5, 0.5))),
         (Projection("file", "allow_pickle", np.eye(2)),),
     )
     folder = tmp_path_factory.mktemp("module")
     compile(network, folder, steps=5, lava=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def module(folder):
+    """The namespace of the module."""
     space = {"__name__": "network", "__file__": str(folder / "network.py")}
     with lava_imports():
         exec((folder / "network.py").read_text(), space)

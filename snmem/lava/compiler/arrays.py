@@ -5,6 +5,8 @@ and never unpickle.
 """
 
 import math
+import os
+import secrets
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -17,7 +19,23 @@ LIMIT = 500_000_000
 
 
 def write_arrays(path: Path | str, arrays: Mapping[str, NDArray]) -> None:
-    """Write an npz file."""
+    """Write an npz file; until it is whole, what was there before stays.
+
+    A symbolic link stays, the file that it leads to is replaced; pipes and devices are written to.
+    """
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():
+        _write_zip(place, arrays)
+        return
+    draft = place.with_name(f".{secrets.token_hex(8)}.npz")
+    try:
+        _write_zip(draft, arrays)
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_zip(path: Path, arrays: Mapping[str, NDArray]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, array in arrays.items():
             with file.open(f"{name}.npy", "w", force_zip64=True) as stream:

@@ -8,6 +8,7 @@ text, numbers, and attributes of the form ``[A-Za-z_][A-Za-z0-9_]*`` that are no
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import keyword
 import math
@@ -90,6 +91,7 @@ def write_module(
         summary=summary or "Spikes equal those of snmem in every step.",
         file=MODULE,
         parameters=PARAMETERS,
+        contents=writer.contents(),
         title=literal(title),
         **{name: table(rows) for name, rows in writer.tables().items()},
         outputs=literal([writer.attributes[name] for name in writer.outputs()]),
@@ -98,10 +100,9 @@ def write_module(
         source_model="PySendModelFixed" if integer else "PySendModelFloat",
     )
     methods = Template(METHODS).substitute(arrays=shared_text())
-    with replace_file(folder / PARAMETERS) as file:
-        np.savez_compressed(file, **writer.arrays)
-    with replace_file(folder / MODULE, "w") as file:
-        file.write(head + body + (LEARNING_METHODS if plastic else "") + methods)
+    with replace_file(folder / PARAMETERS) as parameters, replace_file(folder / MODULE, "w") as module:
+        np.savez_compressed(parameters, contents=np.array(writer.contents()), **writer.arrays)
+        module.write(head + body + (LEARNING_METHODS if plastic else "") + methods)
     return Written((folder / MODULE, folder / PARAMETERS), writer.kinds, writer.v, writer.weights)
 
 
@@ -132,6 +133,7 @@ def shared_text() -> str:
     """The functions of :mod:`snmem.lava.compiler.arrays` that a module needs."""
     used = (
         arrays.write_arrays,
+        arrays._write_zip,
         arrays.read_rasters,
         arrays.check_names,
         arrays.listed,
@@ -193,6 +195,14 @@ class _Writer:
             },
         }
 
+    def contents(self) -> str:
+        """A hash of the arrays: a module refuses those of another one."""
+        digest = hashlib.sha256()
+        for name, array in self.arrays.items():
+            digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:32]
+
     def _used(self) -> list[Projection]:
         return [q for q in self.network.projections if q.synapses]
 
@@ -203,7 +213,7 @@ class _Writer:
             "        self.sample_steps, self.timed = sample_steps, False",
             "        self.populations, self.start = {}, {}",
             "        self.connections, self.lines, self.learned = [], [], {}",
-            "        p = np.load(PARAMETERS, allow_pickle=False)",
+            "        p = _parameters()",
         ]
         for p in self.network.inputs:
             at = self.attributes[p.name]

@@ -17,6 +17,8 @@ Written by snmem ${version}.
 import argparse
 import math
 import mmap
+import os
+import secrets
 import sys
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
@@ -68,6 +70,7 @@ if sys.version_info >= (3, 11):
 TITLE = ${title}
 TAG = "${tag}"
 PARAMETERS = Path(__file__).with_name("${parameters}")
+CONTENTS = "${contents}"
 #: Tables: attribute of Network -> what it is in the original network.
 #: late: steps by which a population runs late (every connection takes one).
 #: v, weights: arrays of output.npz with v of an output that never spikes, and with weights after learning.
@@ -280,6 +283,14 @@ METHODS = '''
             connection.a_buff.set(np.zeros(connection.a_buff.shape))
         for line in self.lines:
             line.held.set(np.zeros(line.held.shape))
+
+
+def _parameters():
+    """The arrays of PARAMETERS, which must be those that were written with this file."""
+    parameters = np.load(PARAMETERS, allow_pickle=False)
+    if "contents" not in parameters or str(parameters["contents"]) != CONTENTS:
+        raise ValueError(f"{PARAMETERS} was not written with {__file__}; write both again")
+    return parameters
 
 
 def _sparse(parameters, name):
