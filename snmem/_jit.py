@@ -26,13 +26,16 @@ import llvmlite
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import config, types
+from numba.core import config as _config
+from numba.core import types
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
 from .errors import BackendError
 
+#: numba's settings; its attributes are made when it is imported.
+config: Any = _config
 #: Environment variable: 1 compiles all kernels with checks of array bounds.
 DEBUG = os.environ.get("SNMEM_DEBUG_KERNELS", "0") not in ("", "0")
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), np.generic, np.dtype)
@@ -55,7 +58,7 @@ def kernel(function: Callable[..., Any] | None = None, *, keep: bool = True, **o
         return lambda function: kernel(function, keep=keep, **options)
     if config.DISABLE_JIT:
         return _uncompiled(function)
-    compiled = numba.njit(nogil=True, **({"boundscheck": True} if DEBUG else {}), **options)(function)
+    compiled: Any = numba.njit(nogil=True, **({"boundscheck": True} if DEBUG else {}), **options)(function)
     if keep:
         compiled._cache = _Cache(function)
     return compiled

@@ -101,8 +101,8 @@ def exponential_fit(values: ArrayLike, ages: ArrayLike | None = None) -> Exponen
 
 
 def _curve(values: ArrayLike, ages: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    y = np.asarray(values, float)
-    x = np.arange(1.0, y.size + 1.0) if ages is None else np.asarray(ages, float)
+    y = np.asarray(values, np.float64)
+    x = np.asarray(np.arange(1.0, y.size + 1.0) if ages is None else ages, np.float64)
     if y.ndim != 1 or x.shape != y.shape:
         raise InputError(f"fit: values and ages must be vectors of equal length, got {y.shape} and {x.shape}")
     if y.size < 3 or not (np.isfinite(y).all() and np.isfinite(x).all()):

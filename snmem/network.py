@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import scipy.sparse as sp
+import scipy.sparse as sp  # pyright: ignore[reportMissingTypeStubs]
 
 from ._digest import digest, summary
 from ._text import CONTROL, LONGEST_NAME, listed, shortened, shown
@@ -86,7 +86,7 @@ class Population(Description):
         object.__setattr__(self, "name", _name("population", self.name))
         owner = f"population {self.name!r}"
         object.__setattr__(self, "shape", shape_of(owner, self.shape))
-        if not isinstance(self.neuron, Neuron):
+        if not isinstance(cast(object, self.neuron), Neuron):
             raise NetworkError(f"{owner}: neuron must be a neuron such as LIF(), got {type(self.neuron).__name__}")
         self.neuron.check_size(owner, self.size)
         if self.clear_every is not None:
@@ -150,7 +150,7 @@ class Projection(Description):
         object.__setattr__(self, "weights", weight_matrix(owner, self.weights))
         object.__setattr__(self, "delay", whole(f"{owner}: delay", self.delay, 0))
         object.__setattr__(self, "exponent", whole(f"{owner}: exponent", self.exponent, *LOIHI_EXPONENT))
-        if self.plasticity is not None and not isinstance(self.plasticity, LearningRule):
+        if not isinstance(cast(object, self.plasticity), LearningRule | None):
             raise NetworkError(f"{owner}: plasticity must be a rule such as Instar(0.5), got {self.plasticity!r}")
 
     @property
@@ -245,11 +245,11 @@ class Network(Summary, Description):
 
     def _items(self, name: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
         """Field ``name`` as a tuple; one object alone is a tuple of one, outputs become names."""
-        value = getattr(self, name)
+        value: Any = getattr(self, name)
         alone = isinstance(value, (str, Input, Population, Projection))
         if not alone and not isinstance(value, Iterable):
             raise NetworkError(f"network: {name} must be a sequence, got a {type(value).__name__}")
-        items = (value,) if alone else tuple(value)
+        items: tuple[Any, ...] = (value,) if alone else tuple(cast(Iterable[Any], value))
         items = tuple(map(name_of, items)) if name == "outputs" else items
         for item in items:
             if not isinstance(item, kinds):

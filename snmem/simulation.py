@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import replace
 from typing import Any
 
 from .backends.base import Job, RunState, backend_names, check_state, get_backend, make_recording
 from .errors import BackendError
-from .io.arguments import as_inputs, as_network, as_record, positive
+from .io.arguments import as_inputs, as_network, as_record
 from .network import Network
 from .progress import LateBar, someone_watches
-from .spikes import Recording
+from .spikes import Recording, count
 
 __all__ = ["Job", "backend_names", "get_backend", "make_recording", "simulate", "simulate_batch"]
 
@@ -80,7 +80,7 @@ def simulate(
     run = get_backend(backend)
     data, start = check_state(network, state, run)
     job = Job(
-        network, spikes, length, names, counters, data, None, positive("simulate: threads", threads), bool(exact), start
+        network, spikes, length, names, counters, data, None, count("simulate: threads", threads, 1), bool(exact), start
     )
     if callable(progress):
         return _identified(run(replace(job, progress=progress)), job, backend)
@@ -134,7 +134,7 @@ def simulate_batch(
     InputError, BackendError
         As :func:`simulate`.
     """
-    network, threads = as_network(network, "simulate_batch"), positive("simulate_batch: threads", threads)
+    network, threads = as_network(network, "simulate_batch"), count("simulate_batch: threads", threads, 1)
     if not (samples := list(samples)):
         return []
     options = {"progress": False} | options
@@ -146,6 +146,10 @@ def simulate_batch(
     recordings = [one(first)]  # compiles the network for the others
     if threads == 1 or not others:
         return recordings + [one(sample) for sample in others]
+
+    def one_in(context: Context, sample: Any) -> Recording:
+        return context.run(one, sample)
+
     contexts = [copy_context() for _ in others]  # a LavaSession around this call serves the threads too
     with ThreadPoolExecutor(threads) as pool:
-        return recordings + list(pool.map(lambda context, sample: context.run(one, sample), contexts, others))
+        return recordings + list(pool.map(one_in, contexts, others))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
+from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
 
 from ._text import one_line, shown, unique
 from .description import Summary, same_matrix
@@ -42,7 +43,7 @@ class Spikes:
 
     def __post_init__(self) -> None:
         for name in ("steps", "size"):
-            object.__setattr__(self, name, _count(f"spikes: {name}", getattr(self, name)))
+            object.__setattr__(self, name, count(f"spikes: {name}", getattr(self, name)))
         step, neuron = _events(self.step, self.neuron, self.steps, self.size, "spikes")
         if (np.diff(step) < 0).any() or ((np.diff(step) == 0) & (np.diff(neuron) <= 0)).any():
             raise InputError(
@@ -61,7 +62,7 @@ class Spikes:
     @classmethod
     def from_events(cls, step: ArrayLike, neuron: ArrayLike, steps: int, size: int, name: str = "spikes") -> Spikes:
         """Sort and check events; raises InputError for negative, fractional or out-of-range ones and repeats."""
-        steps, size = _count(f"{name}: steps", steps), _count(f"{name}: size", size)
+        steps, size = count(f"{name}: steps", steps), count(f"{name}: size", size)
         step, neuron = _events(step, neuron, steps, size, name)
         order = np.lexsort((neuron, step))
         step, neuron = step[order], neuron[order]
@@ -74,7 +75,7 @@ class Spikes:
     @classmethod
     def from_raster(cls, raster: Any, name: str = "spikes") -> Spikes:
         """From an array or scipy sparse matrix (steps, neurons); entries of 1 are spikes, all others must be 0."""
-        if issparse(raster):
+        if sparse.issparse(raster):  # pyright: ignore[reportUnknownMemberType]
             return cls._from_sparse(raster, name)
         array = _array(raster, name)
         if array.ndim != 2:
@@ -129,14 +130,17 @@ class Spikes:
                 f"records differ in shape: {self.steps} x {self.size} against {other.steps} x {other.size}"
             )
         a, b = (s.step * s.size + s.neuron for s in (self, other))
-        cells = np.setxor1d(a, b, assume_unique=True)
+        cells: NDArray[np.int64] = np.setxor1d(a, b, assume_unique=True)
         return len(cells), int(cells[0] // self.size) if len(cells) else None
 
 
-def _count(what: str, value: Any) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise InputError(f"{what} must be a whole number >= 0, got {shown(value)}")
-    return int(value)
+def count(what: str, value: Any, low: int = 0) -> int:
+    """``value`` as an int; InputError unless it is a whole number >= ``low``."""
+    whole = not isinstance(value, (bool, np.bool_)) and isinstance(value, (int, np.integer))
+    number = int(cast(int, value)) if whole else low - 1
+    if number < low:
+        raise InputError(f"{what} must be a whole number >= {low}, got {shown(cast(object, value))}")
+    return number
 
 
 def _array(values: Any, what: str) -> NDArray[Any]:
@@ -193,7 +197,7 @@ class Counters:
     accessed: Mapping[str, int]
     updated: Mapping[str, int] | None = None
     changed: Mapping[str, int] | None = None
-    weight_updates: Mapping[str, int] = field(default_factory=dict)
+    weight_updates: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class Named(dict[str, Any]):
@@ -266,7 +270,7 @@ class Recording(Summary):
     spikes: Mapping[str, Spikes]
     traces: Mapping[str, NDArray[Any]]
     counters: Counters
-    weights: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict[str, Any])
     state: Any = None
     exact: bool = True
     dt: float | None = None
@@ -323,13 +327,12 @@ class Recording(Summary):
 
         A population whose name the dataset uses otherwise, such as "step", has the dimension ``<population>.neuron``.
         """
-        import xarray as xr
-
+        xarray: Any = import_module("xarray")
         taken = {"step", *self.traces, *(f"{name}.spikes" for name in self.spikes)}
         dims = {n: unique(f"{n}.neuron", taken | set(self.spikes)) if n in taken else n for n in self.spikes}
         data = {name: (("step", dims[name.rsplit(".", 1)[0]]), trace) for name, trace in self.traces.items()}
         data |= {f"{name}.spikes": (("step", dims[name]), s.raster()) for name, s in self.spikes.items()}
-        return xr.Dataset(data, attrs={"backend": self.backend, "dt": self.dt or 1e-3, "start": self.start})
+        return xarray.Dataset(data, attrs={"backend": self.backend, "dt": self.dt or 1e-3, "start": self.start})
 
     def to_neo(self, dt: float | None = None) -> Any:
         """Spikes as a neo.Block, one SpikeTrain a neuron, times in seconds (needs the package ``neo``).
@@ -337,14 +340,14 @@ class Recording(Summary):
         ``dt``: seconds of a step; by default the network's.
         """
         try:
-            import neo
+            neo: Any = import_module("neo")
         except ImportError:
             raise MissingDependencyError("Recording.to_neo: package 'neo' is absent; pip install neo") from None
         dt = dt or self.dt or 1e-3
         begin, end = self.start * dt, (self.start + self.steps) * dt
-        block = neo.Block(name="snmem")
+        block: Any = neo.Block(name="snmem")
         for name, s in self.spikes.items():
-            segment = neo.Segment(name=name)
+            segment: Any = neo.Segment(name=name)
             order = np.argsort(s.neuron, kind="stable")
             trains = np.split((s.step[order] + self.start) * dt, np.cumsum(s.counts())[:-1])
             segment.spiketrains.extend(

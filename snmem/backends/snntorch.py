@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -116,6 +116,7 @@ class Neurons(nn.Module):
             self.cell = snn.Leaky(**common)
         snn.SpikingNeuron.instances.remove(self.cell)  # a list that would keep every module alive
         self.bias = nn.Parameter(value("bias"), requires_grad="bias" in learn)
+        self.v_reset: Tensor
         self.register_buffer("v_reset", value("v_reset"))
         self.subtract = lif.reset == "subtract"
 
@@ -135,7 +136,7 @@ class Neurons(nn.Module):
             v = torch.where(fired > 0, self.v_reset, v)
         return u, v, spikes
 
-    def description(self, lif: LIF) -> LIF:
+    def description(self, lif: Any) -> LIF:
         """``lif`` with the values that this module holds now."""
         values = {"beta": self.cell.beta.clamp(0, 1), "theta": self.cell.threshold, "bias": self.bias}
         if self.synaptic:
@@ -152,6 +153,8 @@ class Synapses(nn.Module):
 
     def __init__(self, q: Projection, dtype: Any, learn: bool, exact: bool) -> None:
         super().__init__()
+        self.index: Tensor
+        self.present: Tensor
         post, pre = self.shape = q.weights.shape
         self.dense = not exact and q.synapses >= DENSE * post * pre
         rows, columns = np.repeat(np.arange(post), np.diff(q.weights.indptr)), q.weights.indices
@@ -173,9 +176,8 @@ class Synapses(nn.Module):
 
     def matrix(self) -> sp.csr_array:
         """The weights as they are now, as CSR (post, pre)."""
-        rows, columns = self.index.cpu().numpy()
         values = self.weight[self.index[0], self.index[1]] if self.dense else self.weight
-        return sp.csr_array((values.detach().cpu().double().numpy(), (rows, columns)), shape=self.shape)
+        return sp.csr_array((values.detach().cpu().double().numpy(), tuple(self.index.cpu().numpy())), shape=self.shape)
 
 
 class TorchNetwork(nn.Module):
@@ -198,7 +200,7 @@ class TorchNetwork(nn.Module):
         self.network, self.dtype = network, dtype
         self.neurons = nn.ModuleList(Neurons(p, dtype, spike, learn) for p in network.neurons)
         self.synapses = nn.ModuleList(Synapses(q, dtype, "weights" in learn, exact) for q in network.projections)
-        self._neurons = {p.name: m for p, m in zip(network.neurons, self.neurons, strict=True)}
+        self._neurons = {p.name: cast(Neurons, m) for p, m in zip(network.neurons, self.neurons, strict=True)}
         pairs = list(zip(network.projections, self.synapses, strict=True))
         late = [(q, s) for q, s in pairs if q.delay > 0]
         self._into = {p.name: [(q, s) for q, s in late if q.post == p.name] for p in network.neurons}
@@ -272,10 +274,8 @@ class TorchNetwork(nn.Module):
 
     def to_network(self) -> Network:
         """The network with the weights and parameters that the module holds now (after training)."""
-        learned = {
-            q.name: s.matrix()  # type: ignore[operator]
-            for q, s in zip(self.network.projections, self.synapses, strict=True)
-        }
+        synapses = zip(self.network.projections, self.synapses, strict=True)
+        learned = {q.name: cast(Synapses, module).matrix() for q, module in synapses}
         populations = tuple(
             replace(p, neuron=self._neurons[p.name].description(p.neuron)) if isinstance(p, Population) else p
             for p in self.network.populations

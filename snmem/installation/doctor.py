@@ -124,11 +124,9 @@ def _try(command: list[str], text: str = "") -> str | None:
 
 def _machine_code() -> Row:
     """Where compiled kernels are kept; without such a folder every process compiles them anew."""
-    from numba.core import config
-
     from .. import _jit
 
-    if config.DISABLE_JIT:
+    if _jit.config.DISABLE_JIT:
         note = "NUMBA_DISABLE_JIT turns numba's compiler off; the event engine and compiled memories refuse"
         return Row("compiled kernels", None, False, "unset NUMBA_DISABLE_JIT", note)
     place = _jit.writable_place(_jit.__file__)

@@ -15,7 +15,7 @@ from scipy.sparse import issparse
 from .._text import listed, shown
 from ..errors import InputError
 from ..network import Input, Network
-from ..spikes import Spikes, whole_numbers
+from ..spikes import Spikes, count, whole_numbers
 
 #: Bytes of traces that one run may record, at most; and it never takes more than half of the memory that is available.
 MOST_RECORDED = 2**35
@@ -33,13 +33,6 @@ def as_network(value: Any, owner: str) -> Network:
     raise InputError(f"{owner}: expected a Network, got a {type(value).__name__}")
 
 
-def positive(owner: str, value: Any) -> int:
-    """``value`` as an int; InputError unless it is a whole number >= 1."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{owner} must be a whole number >= 1, got {shown(value)}")
-    return int(value)
-
-
 def as_inputs(network: Network, inputs: Any, steps: Any) -> tuple[dict[str, Spikes], int]:
     """Spikes of ``steps`` steps for every input of the network, and the number of steps.
 
@@ -50,7 +43,7 @@ def as_inputs(network: Network, inputs: Any, steps: Any) -> tuple[dict[str, Spik
     for name in given:
         if name not in known:
             raise InputError(f"simulate: the network has no input {name!r}; it has {listed(known)}")
-    length = None if steps is None else positive("simulate: steps", steps)
+    length = None if steps is None else count("simulate: steps", steps, 1)
     spikes = {name: _as_spikes(known[name], value, length) for name, value in given.items()}
     if length is None:
         length = max((s.steps for s in spikes.values()), default=0)

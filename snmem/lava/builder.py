@@ -155,7 +155,7 @@ def _sinks(plan: Plan, neurons: list[Any]) -> Built:
     for process, p in zip(neurons, plan.neurons, strict=True):
         io.connect_pieces(process.s_out, sink.s_in, ((0, p.size, start),))
         start += p.size
-    sinks = [sink]
+    sinks: list[Any] = [sink]
     for i, ((number, var), rows) in enumerate(traces.items(), 1):
         sinks.append(io.TraceSink(getattr(neurons[number], var), rows, done[i : i + 1]))
     return Built(sinks, bits, traces, weights, done)

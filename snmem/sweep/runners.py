@@ -123,7 +123,8 @@ def _unanswered(scheduler: str) -> str | None:
     async def ask() -> None:
         options = Security().get_connection_args("client")
         async with rpc(scheduler, connection_args=options, timeout=_PATIENCE) as server:
-            kind = (await server.identity())["type"]
+            identity: Any = await server.identity()
+            kind = identity["type"]
             if kind != "Scheduler":
                 raise ValueError(f"a Dask {kind} is there")
 

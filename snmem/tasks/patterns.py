@@ -113,7 +113,7 @@ def tree_patterns(
     patterns = np.zeros((nodes, size), bool)
     _fill_random(_key(rng), active, patterns[:1])
     _inherit(_key(rng), parent, flips, patterns)
-    leaves = np.setdiff1d(np.arange(nodes), parent)
+    leaves = np.asarray(np.setdiff1d(np.arange(nodes), parent), np.int64)
     return PatternTree(patterns, parent, depth, leaves)
 
 

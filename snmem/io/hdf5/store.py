@@ -33,6 +33,8 @@ from ..reading import open_file
 from .blocks import CHUNKS, address_of, blocks, check_layout
 from .raw import REFERENCE, TEXT, RawFile
 
+#: As h5py.h5l.TYPE_HARD: the member lies in the file itself.
+_HARD_LINK = 0
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: Bytes that are unpacked whatever the size of the file, and for each of its bytes: DEFLATE's 1032, read four times.
 _UNPACKED, _UNPACKED_PER_BYTE = 2**28, 4 * 1032
@@ -128,7 +130,7 @@ class Store:
             for name in names:
                 if len(name.encode("utf-8")) > _NAME:
                     raise self.error(owner, f"member {shown(name)} has a name of over {_NAME} bytes; shorten it")
-                if group.id.links.get_info(name.encode("utf-8")).type != h5py.h5l.TYPE_HARD:
+                if group.id.links.get_info(name.encode("utf-8")).type != _HARD_LINK:
                     raise self.error(owner, f"member {name!r} is a link to another place; store the data itself")
         return names
 

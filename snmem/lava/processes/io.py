@@ -6,6 +6,10 @@ numpy arrays on anonymous shared memory that was mapped before Lava forked its p
 Import only within :func:`snmem.lava.shim.lava_imports`.
 """
 
+# pyright: reportAssignmentType=false, reportIndexIssue=false, reportIncompatibleMethodOverride=false
+# pyright: reportAttributeAccessIssue=false
+# (Lava's annotations do not say what its classes hold.)
+
 from __future__ import annotations
 
 import functools
