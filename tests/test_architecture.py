@@ -71,7 +71,7 @@ LAYERS = (
     "memory encode tasks cost",
     "attention conformance sweep",
     "hdc verify lava",
-    "installation protocols",
+    "installation protocols c_target",
     "cli",
 )
 

@@ -1,4 +1,4 @@
-"""``snmem compile``: a NIR file as a Python module for Lava."""
+"""``snmem compile``: a NIR file as a Python module for Lava, or as a C program."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +15,14 @@ _CORES = 8
 
 def compile(
     file: NirFile,
-    to: Annotated[str, Option(help='"lava" is the one target.')] = "lava",
-    arithmetic: Annotated[str, Option(help='"fixed" (Loihi\'s integers) or "float".')] = "fixed",
+    to: Annotated[str, Option(help='"lava" (a Python module) or "c" (a C99 program in fixed point).')] = "lava",
+    arithmetic: Annotated[str, Option(help='"fixed" (Loihi\'s integers) or "float" (Lava only).')] = "fixed",
     quantization: Annotated[
         str, Option(help='How scales are chosen: "calibrated" on sample input, "grid" (powers of two), or "plain".')
     ] = "calibrated",
     chip: Annotated[
-        str | None, Option(help="A chip that `snmem chips` lists, whose limits must hold; default: only report.")
+        str | None,
+        Option(help="Lava only: a chip that `snmem chips` lists, whose limits must hold; default: only report."),
     ] = None,
     start: Annotated[
         str, Option(help='v before the first step where v_reset is not 0: "zero", or "reset" (v_reset).')
@@ -30,41 +31,75 @@ def compile(
     inputs: InputFile = None,
     rate: Rate = 0.1,
     seed: Seed = 0,
-    run: Annotated[bool, Option("--run/--no-run", help="Run the module on Lava and compare its spikes.")] = True,
+    run: Annotated[bool, Option("--run/--no-run", help="Run what was written and compare its spikes.")] = True,
     dt: Dt = None,
     settings: Settings = None,
     *,
     out: Path | None,
 ) -> Report:
-    """Write a network as a Python module for Lava, in Loihi's arithmetic, and report what that took."""
-    from ...errors import InputError
+    """Write a network as a Python module for Lava or a C program, in Loihi's arithmetic, and report what that took."""
     from ...io.inputs import load_inputs
-    from ...lava.compiler.compile import compile
     from ...nir_io import read_nir
 
-    if to != "lava":
-        raise InputError(f'--to {to}: the one target is "lava"')
     assert out is not None
+    own = _own_options(to, arithmetic, chip, run)
     options = reading_options(dt, settings)
     network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
     spikes, length = load_inputs(inputs, network, steps) if inputs else (None, steps or 100)
+    shared: dict[str, Any] = {"title": file.name.removesuffix(".nir"), "quantization": quantization, "inputs": spikes}
+    shared |= {"steps": length, "rate": rate, "seed": seed, "start": start}
     with stages() as tell:
-        made = compile(
-            network,
-            out,
-            title=file.name.removesuffix(".nir"),
-            arithmetic=arithmetic,
-            quantization=quantization,
-            inputs=spikes,
-            steps=length,
-            rate=rate,
-            seed=seed,
-            start=start,
-            chip=chip,
-            lava=run,
-            report=tell,
-        )
-    return Report(made.report, list(_tables(made.report)), made.report["ok"])
+        if to == "c":
+            from ...c_target.compile import compile
+
+            made = compile(network, out, **shared, **own, report=tell)
+        else:
+            from ...lava.compiler.compile import compile
+
+            made = compile(network, out, **shared, **own, report=tell)
+    tables = _c_tables if to == "c" else _tables
+    return Report(made.report, list(tables(made.report)), made.report["ok"])
+
+
+def _own_options(to: str, arithmetic: str, chip: str | None, run: bool) -> dict[str, Any]:
+    """The options of one target alone."""
+    from ...errors import InputError
+
+    if to == "lava":
+        return {"arithmetic": arithmetic, "chip": chip, "lava": run}
+    if to != "c":
+        raise InputError(f'--to {to}: use "lava" or "c"')
+    if arithmetic != "fixed":
+        raise InputError(f'--arithmetic {arithmetic}: a C program is in "fixed" point; leave the option out')
+    if chip is not None:
+        raise InputError(f"--chip {chip}: a C program has no chip whose limits must hold; leave the option out")
+    return {"run": run}
+
+
+def _c_tables(data: dict[str, Any]) -> Any:
+    from ..._rich import Table
+
+    table = Table("population", "neurons", "scale", "spikes", "differ from float", title="populations")
+    differ = data["agreement"].get("quantised", {}).get("by_population", {})
+    for row in data["populations"]:
+        name, scale = row["name"], f"{row['scale']:.5g}" if "scale" in row else ""
+        table.add_row(name, f"{row['size']:,}", scale, data["agreement"]["spikes"][name], differ.get(name, ""))
+    yield table
+    table = Table("projection", "synapses", "bytes", "index", "weight error", title="projections")
+    for row in data["projections"]:
+        error = f"{row['relative']:.2%}" if "relative" in row else ""
+        size, index = sum(p["bytes"] for p in row["parts"]), ", ".join(p["index"] for p in row["parts"])
+        table.add_row(row["name"], f"{row['synapses']:,}", f"{size:,}", index, error)
+    yield table
+    memory, agreement = data["memory"], data["agreement"]
+    yield f"{memory['constant']:,} bytes of tables, {memory['state']:,} of state, sums of {memory['sum_bits']} bits"
+    yield from data["warnings"]
+    c, twin = agreement["c"], agreement["emulator"]
+    if c["ran"]:
+        yield f"C, {agreement['steps']} steps: {c['cells']} differing cells"
+        yield f"{1e6 * c['seconds_per_step']:.3g} us a step; emulator: {1e6 * twin['seconds_per_step']:.3g} us"
+    else:
+        yield f"C, {agreement['steps']} steps: not run ({c['why']})"
 
 
 def _cores(limits: dict[str, Any]) -> Any:

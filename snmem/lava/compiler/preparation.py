@@ -59,6 +59,23 @@ def prepare(network: Network, start: str = "zero") -> Prepared:
         Naming what Lava cannot hold: integers already, subtractive reset, timed clears of a population that resets to
         another value than 0, cycles without enough delay.
     """
+    moved, begin, changes = shifted(network, start)
+    populations = tuple(_representable(p, changes) if isinstance(p, Population) else p for p in moved.populations)
+    retimed = retime(replace(moved, populations=populations), begin)
+    most = max(retimed.late.values())
+    if most:
+        changes.append(f"same-step projections take a step each: populations run up to {most} steps late")
+    return Prepared(retimed.network, begin, retimed.late, retimed.early, tuple(changes))
+
+
+def shifted(network: Network, start: str = "zero") -> tuple[Network, dict[str, Any], list[str]]:
+    """Return the network with every v measured from its reset value, v before the first step, and what was changed.
+
+    Raises
+    ------
+    InputError, NetworkError
+        As :func:`prepare`.
+    """
     if start not in STARTS:
         raise InputError(f"start={start!r}: use one of {', '.join(STARTS)}")
     if network.arithmetic == "loihi":
@@ -66,17 +83,10 @@ def prepare(network: Network, start: str = "zero") -> Prepared:
     require_neurons("prepare", network, (LIF,))
     changes: list[str] = []
     begin: dict[str, Any] = {}
-    populations = []
-    for p in network.populations:
-        made = p
-        if isinstance(p, Population):
-            made = _representable(_shifted(_zero_reset(p), start, begin, changes), changes)
-        populations.append(made)
-    retimed = retime(replace(network, populations=tuple(populations)), begin)
-    most = max(retimed.late.values())
-    if most:
-        changes.append(f"same-step projections take a step each: populations run up to {most} steps late")
-    return Prepared(retimed.network, begin, retimed.late, retimed.early, tuple(changes))
+    populations = tuple(
+        _shifted(_zero_reset(p), start, begin, changes) if isinstance(p, Population) else p for p in network.populations
+    )
+    return replace(network, populations=populations), begin, changes
 
 
 def _zero_reset(p: Population) -> Population:

@@ -1,0 +1,220 @@
+"""From a Network or a NIR file to a C99 program in Loihi's fixed point, with a report of everything that was decided.
+
+1. :func:`~snmem.lava.compiler.preparation.shifted`: v_reset shifted to 0.
+2. :func:`snmem.quantization.calibration.calibrate`: scales of the integers.
+3. :mod:`snmem.c_target.tables`: constant tables, one byte a weight; beside them ``network.c``, ``network.h``,
+   ``main.c`` and a ``Makefile``, the same for every network.
+4. Spikes on given or random input: the float network, its integer twin, and the program itself.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backends.reference import start_at
+from ..errors import InputError
+from ..io.files import replace_file
+from ..lava.compiler.preparation import shifted
+from ..network import Network
+from ..quantization.calibration import STRATEGIES, calibrate
+from ..quantization.calibration import report as quantization_report
+from ..quantization.grid import Quantized
+from ..simulation import simulate
+from ..spikes import Spikes
+from .run import build, compiler, run
+from .tables import Tables, describe
+
+#: Files that are the same for every network.
+FIXED = ("network.c", "network.h", "network_types.h", "main.c", "Makefile")
+#: Steps of random sample input, at least.
+_SAMPLE = 500
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What :func:`compile` returns.
+
+    network : the LoihiLIF network that the program runs.
+    start : population -> v before the first step, where it is not 0.
+    report : plain data: populations, projections, memory, agreement, changes, warnings, choices, files, ok.
+    """
+
+    network: Network
+    start: Mapping[str, Any]
+    report: dict[str, Any]
+
+
+def compile(
+    source: Network | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    quantization: str = "calibrated",
+    inputs: Mapping[str, Any] | None = None,
+    steps: int = 100,
+    rate: float = 0.1,
+    seed: int = 0,
+    start: str = "zero",
+    run: bool = True,
+    report: Callable[[str], None] = lambda message: None,
+    **options: Any,
+) -> Compiled:
+    """Compile a network into the folder ``out``: a C99 program without heap and without libraries.
+
+    Parameters
+    ----------
+    source : Network or path-like
+        A network of LIF or LoihiLIF populations without learning, or a NIR file of one.
+    out : path-like
+        Folder to write into.
+    title : str, optional
+        What the report calls it; by default the file's name.
+    quantization : str
+        How scales are chosen (:func:`snmem.quantization.calibration.calibrate`).
+    inputs : mapping, optional
+        Spikes to compare on, as for :func:`snmem.simulate`; by default Poisson spikes.
+    steps : int
+        Steps to compare.
+    rate : float
+        Probability of a Poisson spike per line and step.
+    seed : int
+        Of the Poisson spikes.
+    start : str
+        Neurons whose v_reset is shifted begin at v = 0 ("zero") or at v_reset ("reset").
+    run : bool
+        Build the program, run it and compare; without a C compiler the report says so.
+    report : callable
+        Called with what happens.
+    options
+        Of :func:`snmem.nir_io.read_nir`, for a file.
+
+    Raises
+    ------
+    FileError, InputError, NetworkError
+        Naming node, population or projection, the limit, the value, and the remedy.
+    BackendError
+        If the compiler or the program fails.
+    """
+    from ..stimuli import poisson
+
+    if quantization not in STRATEGIES:
+        raise InputError(f"compile: quantization={quantization!r}; use one of {', '.join(STRATEGIES)}")
+    choices: list[Any] = []
+    network = source if isinstance(source, Network) else _read(source, choices, options)
+    report("preparing the network")
+    ready, begin, changes = (network, {}, ())
+    if network.arithmetic == "float":
+        ready, begin, changes = shifted(network, start)
+    given = poisson(network, steps, seed, rate) if inputs is None else inputs
+    quantized = None
+    if network.arithmetic == "float":
+        report("choosing scales")
+        length = max(steps, _SAMPLE) if inputs is None else steps
+        seen = poisson(network, length, seed + 1, rate) if inputs is None else inputs
+        quantized = calibrate(ready, seen, length, quantization)
+    made = quantized.network if quantized else ready
+    begin = quantized.start(begin) if quantized else {}
+    report("writing the program")
+    tables = describe(made, begin)
+    files = write(Path(out), tables)
+    agreement = _agreement(network, made, begin, given, steps, files[0].parent if run else None, report)
+    found = quantization_report(ready, quantized, given, steps) if quantized else None
+    data = {
+        "title": title or ("network" if isinstance(source, Network) else Path(source).name.removesuffix(".nir")),
+        "arithmetic": "fixed",
+        "quantization": quantized.strategy if quantized else None,
+        "populations": [{"name": p.name, "size": p.size} | _row(found, "populations", p.name) for p in made.neurons],
+        "projections": _projections(network, quantized, tables, found),
+        "memory": {"constant": tables.constant, "state": tables.state, "sum_bits": 64 if tables.wide else 32},
+        "agreement": agreement,
+        "changes": list(changes),
+        "warnings": list(quantized.warnings) if quantized else [],
+        "choices": [str(c) for c in choices],
+        "files": [str(f) for f in files],
+        "ok": agreement["ok"],
+    }
+    return Compiled(made, begin, data)
+
+
+def _read(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
+    from ..nir_io import read_nir
+
+    return read_nir(path, report=choices.append, **options)
+
+
+def write(folder: Path, tables: Tables) -> list[Path]:
+    """Write a program into ``folder``; returns its files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {"network_tables.c": tables.text, "network_sizes.h": tables.sizes}
+    texts |= {name: (Path(__file__).parent / name).read_text(encoding="utf-8") for name in FIXED}
+    for name, text in texts.items():
+        with replace_file(folder / name, "w") as file:
+            file.write(text)
+    return [folder / name for name in texts]
+
+
+def _projections(
+    network: Network, quantized: Quantized | None, tables: Tables, found: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """A row for each projection of the network given; integers may take several parts, with exponents of their own."""
+    rows = []
+    for q in network.projections:
+        parts = quantized.parts[q.name] if quantized else (q.name,)
+        row: dict[str, Any] = {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": q.delay}
+        row |= _row(found, "projections", q.name)
+        row["parts"] = [{"name": name, **tables.projections[name]} for name in parts]
+        rows.append(row)
+    return rows
+
+
+def _row(found: dict[str, Any] | None, kind: str, name: str) -> dict[str, Any]:
+    return dict(found[kind][name]) if found else {}
+
+
+def _agreement(
+    network: Network,
+    made: Network,
+    begin: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    steps: int,
+    folder: Path | None,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Differing cells: the network given against integers, integers against the program; time of a step."""
+    report("comparing spikes")
+    original = simulate(network, inputs, steps, "loihi" if network.arithmetic == "loihi" else "event").spikes
+    given = {p.name: original[p.name] for p in network.inputs}
+    started = any(map(np.any, begin.values()))  # only the reference begins at any v
+    began = time.perf_counter()
+    if started:
+        twin = simulate(made, given, steps, "reference", state=start_at(made, begin)).spikes
+    else:
+        twin = simulate(made, given, steps, "loihi").spikes
+    emulator = {"backend": "reference" if started else "loihi", "seconds_per_step": time.perf_counter() - began}
+    emulator["seconds_per_step"] /= steps
+    found: dict[str, Any] = {"steps": steps, "spikes": {p.name: len(original[p.name]) for p in network.neurons}}
+    if network.arithmetic == "float":
+        found["quantised"] = _differing(original, twin, network)
+    found["emulator"] = emulator
+    if folder is None or compiler() is None:
+        why = "not asked for" if folder is None else "no C compiler on the PATH"
+        return {**found, "c": {"ran": False, "why": why}, "ok": True}
+    report("building and running the program")
+    with tempfile.TemporaryDirectory(prefix="snmem-c-") as scratch:
+        ran = run(build(folder, Path(scratch, "network")), made, given, steps)
+    cells = _differing(twin, ran.spikes, network)
+    found["c"] = {"ran": True, **cells, "seconds_per_step": ran.seconds / steps}
+    return {**found, "ok": cells["cells"] == 0}
+
+
+def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
+    by_population = {p.name: a[p.name].differing(b[p.name])[0] for p in network.neurons}
+    return {"cells": sum(by_population.values()), "by_population": by_population}
