@@ -57,7 +57,7 @@ def snmem(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 @pytest.fixture
 def threads_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs on several threads use all of them from the first step on, however busy the machine is."""
-    from snmem.backends import event_team
+    from snmem.backends.event import team, turns
 
-    monkeypatch.setattr(event_team, "START_S", 60.0)
-    monkeypatch.setattr(event_team.Turns, "choose", lambda self, now: (True, 1.0))
+    monkeypatch.setattr(team, "START_S", 60.0)
+    monkeypatch.setattr(turns.Turns, "choose", lambda self, now: (True, 1.0))

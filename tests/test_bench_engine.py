@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import shlex
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -155,3 +157,20 @@ def test_exponents_are_fitted_and_judged() -> None:
     assert curve["exponent"] == pytest.approx(0.5)
     assert not judge.growth_row(curve)["ok"]
     assert judge.growth_row(curve | {"exponent": 0.05})["ok"]
+
+
+def test_every_tuning_constant_names_the_command_that_measures_it():
+    from engine_suite.tune import BENCHMARKS, TUNING, parsed, with_value
+
+    text = (BENCHMARKS.parent / TUNING).read_text()
+    names = [name for line in re.findall(r"^([A-Z_0-9, ]+) = ", text, re.MULTILINE) for name in line.split(", ")]
+    commands = re.findall(r"``python -m engine_suite.tune ([^`]+)``(?: \(and ([A-Z_]+))?", text)
+    assert len(names) > 15
+    for name in names:
+        changed = with_value(text, name, "77")
+        assert sum(a != b for a, b in zip(text.splitlines(), changed.splitlines(), strict=True)) == 1
+    for command, _ in commands:
+        options = parsed(shlex.split(command.replace("\n#:", "")))
+        assert options.constant in names
+        assert len(options.values) > 1
+        assert options.case in (*cases.CASES, "records")

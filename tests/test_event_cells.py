@@ -8,8 +8,8 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate
-from snmem.backends import event_modes
-from snmem.backends.event_modes import Modes, eligible
+from snmem.backends.event import modes
+from snmem.backends.event.modes import Modes, eligible
 
 pytestmark = pytest.mark.usefixtures("threads_together")
 
@@ -30,8 +30,8 @@ def by_cells(monkeypatch):
         look(self, t)
         seen.extend([t] * int(self.cells[0].on.sum()))
 
-    monkeypatch.setattr(event_modes, "FROM", 1)
-    monkeypatch.setattr(event_modes, "LIMITS", dict.fromkeys((True, False), (-1, 0)))
+    monkeypatch.setattr(modes, "CELLS_FROM", 1)
+    monkeypatch.setattr(modes, "CELL_LIMITS", dict.fromkeys((True, False), (-1, 0)))
     monkeypatch.setattr(Modes, "look", noted)
     return seen
 
@@ -164,7 +164,7 @@ def _modes(monkeypatch, net, inputs, steps, threads=1):
 def test_the_choice_follows_the_activity(monkeypatch):
     """Quiet: by cells. Everything driven in every step: in blocks again. Spiking by the bias: tried less and less."""
     n = 10_000
-    monkeypatch.setattr("snmem.backends.event_team.SLICE_S", 0.0)  # a look every few steps
+    monkeypatch.setattr("snmem.backends.event.turns.SLICE_S", 0.0)  # a look every few steps
     net = Network((Input("x", n), Population("h", n, LIF(0.5, 0.875, 1.0))),
                   (Projection("x", "h", 0.1 * sp.eye_array(n, format="csr")),))  # fmt: skip
     rng = np.random.default_rng(0)
@@ -210,8 +210,8 @@ def test_threads_that_fall_silent_agree_about_it():
     program = """
 import numpy as np, scipy.sparse as sp
 from snmem import LIF, Input, Network, Population, Projection, Spikes, simulate
-from snmem.backends import event_team
-event_team.START_S, event_team.Turns.choose = 60.0, lambda self, now: (True, 1.0)
+from snmem.backends.event import team, turns
+team.START_S, turns.Turns.choose = 60.0, lambda self, now: (True, 1.0)
 rng = np.random.default_rng(1)
 n = 1200
 net = Network((Input("x", n), Population("h", n, LIF(0.9, 0.97, 1.0))),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
-from snmem.backends import event_layout, event_types
+from snmem.backends.event import arrays, layout_of
 from snmem.errors import BackendError, InputError
 
 pytestmark = pytest.mark.usefixtures("threads_together")
@@ -67,10 +67,11 @@ def test_a_state_with_other_arrays_is_refused():
 
 def test_misaligned_arrays_are_refused_before_they_are_used():
     network = _network()
-    made = event_layout.layout(network)
-    moved = np.empty(made.net.bits.size + 1, np.uint64)[1:]
-    moved = moved if moved.ctypes.data % event_types.LINE else moved[1:]
-    object.__setattr__(made, "net", made.net._replace(bits=moved))
+    layout = layout_of(network)
+    planes = layout.net.planes
+    moved = np.empty(planes.bits.size + 1, np.uint64)[1:]
+    moved = moved if moved.ctypes.data % arrays.LINE else moved[1:]
+    layout.net = layout.net._replace(planes=planes._replace(bits=moved))
     with pytest.raises(BackendError, match="array 'bits' is not aligned to 64 bytes"):
         simulate(network, {"i": X}, 40)
 
@@ -82,8 +83,8 @@ import os, random, time, concurrent.futures
 import numpy as np, scipy.sparse, numba
 del os.register_at_fork, os.sched_yield, time.clock_gettime, time.CLOCK_MONOTONIC
 from snmem import LIF, Network, Population, simulate
-from snmem.backends import event_team
-event_team.START_S, event_team.Turns.choose = 60.0, lambda self, now: (True, 1.0)
+from snmem.backends.event import team, turns
+team.START_S, turns.Turns.choose = 60.0, lambda self, now: (True, 1.0)
 network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
 print(len(simulate(network, {{}}, 200, threads={threads}).spikes["h"]))
 """

@@ -11,7 +11,8 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate, simulate_batch
-from snmem.backends import event, event_layout, event_team, event_types
+from snmem.backends.event import arrays, layout_of, synapses, team, tuning, turns
+from snmem.backends.event.kernels import entries
 from snmem.errors import InputError
 from snmem.spikes import Interrupted
 
@@ -150,7 +151,7 @@ def test_spikes_on_their_way_may_be_more_than_the_buffer_holds(threads):
 
 def test_a_network_is_compiled_once():
     net = Network((Population("h", 10, LIF(bias=2.0)),))
-    assert event.layout(net) is event.layout(net)
+    assert layout_of(net) is layout_of(net)
 
 
 def _several_populations(arithmetic, seed):
@@ -207,7 +208,7 @@ def test_any_number_of_threads_gives_the_same_bits(arithmetic):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_interrupted_run_hands_over_what_it_recorded(monkeypatch, threads):
-    monkeypatch.setattr(event_team, "SLICE_S", 0.0)
+    monkeypatch.setattr(turns, "SLICE_S", 0.0)
     network, rng = _several_populations("float", 2)
     x = rng.random((400, 40)) < 0.15
     whole = simulate(network, {"x": x}, 400, record=["b.v"])
@@ -251,8 +252,8 @@ def test_a_process_that_is_forked_off_starts_threads_of_its_own():
     code = """
 import multiprocessing
 from snmem import LIF, Network, Population, simulate
-from snmem.backends import event_team
-event_team.START_S, event_team.Turns.choose = 60.0, lambda self, now: (True, 1.0)
+from snmem.backends.event import team, turns
+team.START_S, turns.Turns.choose = 60.0, lambda self, now: (True, 1.0)
 
 def run(_):
     network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
@@ -273,14 +274,14 @@ def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run
     x = rng.random((200, 40)) < 0.15
     whole = simulate(network, {"x": x}, 200)
     first = simulate(network, {"x": x[:50]}, 50)
-    run = event_team.Team.run
+    run = team.Team.run
 
     def stopped(team, *arguments):
         run(team, *arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(event_team.Team, "run", stopped)
-    monkeypatch.setattr(event_team, "SLICE_S", 0.0)
+    monkeypatch.setattr(team.Team, "run", stopped)
+    monkeypatch.setattr(turns, "SLICE_S", 0.0)
     with pytest.raises(Interrupted) as caught:
         simulate(network, {"x": x[50:]}, 150, state=first.state)
     part = caught.value.recording
@@ -293,18 +294,18 @@ def test_ctrl_c_before_the_first_piece_is_kept_loses_no_spike_of_a_continued_run
 def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after):
     """It is noticed as soon as the first thread leaves the compiled loop, or before that enters it."""
     network = Network((Population("a", 3000, LIF(alpha=0.5, beta=0.9, bias=0.15)),))
-    whole, run = simulate(network, {}, 200, record=["a.v"], counters=True), event_team.kernels.run
+    whole, run = simulate(network, {}, 200, record=["a.v"], counters=True), entries.run
 
     def interrupted(*arguments):
-        thread, at = arguments[-4], arguments[-1]
+        thread, at = arguments[-2].thread, arguments[-1]
         if thread == 0 and at[0] > 0:
             raise KeyboardInterrupt
         run(*arguments)
         if thread == 0 and after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(event_team.kernels, "run", interrupted)
-    monkeypatch.setattr(event_team, "SLICE_S", 5e-5)
+    monkeypatch.setattr(entries, "run", interrupted)
+    monkeypatch.setattr(turns, "SLICE_S", 5e-5)
     for _ in range(30):
         with pytest.raises(Interrupted) as caught:
             simulate(network, {}, 200, record=["a.v"], counters=True, threads=threads)
@@ -312,12 +313,12 @@ def test_ctrl_c_while_threads_run_leaves_whole_steps(monkeypatch, threads, after
         assert 0 < part.steps < 200
         assert part.spikes["a"] == whole.spikes["a"].between(0, part.steps)
         assert np.array_equal(part.traces["a.v"], whole.traces["a.v"][: part.steps])
-    monkeypatch.setattr(event_team.kernels, "run", run)
+    monkeypatch.setattr(entries, "run", run)
     assert part.counters == simulate(network, {}, part.steps, counters=True).counters
 
 
 def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
-    network, carry, buffers = _held_back(5000, 40, -0.1), event_team.Team.carry, event_team.Team._buffers
+    network, carry, buffers = _held_back(5000, 40, -0.1), team.Team.carry, team.Team._buffers
 
     def interrupted(*arguments):
         carry(*arguments)
@@ -326,12 +327,12 @@ def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
     def used(*arguments):
         made = buffers(*arguments)
         for each in made:
-            each[:] = 1 << 40  # as memory that was used before
+            each.neuron[:] = each.step[:] = 1 << 40  # as memory that was used before
         return made
 
     whole = simulate(network, {}, 60)
-    monkeypatch.setattr(event_team.Team, "_buffers", used)
-    monkeypatch.setattr(event_team.Team, "carry", interrupted)
+    monkeypatch.setattr(team.Team, "_buffers", used)
+    monkeypatch.setattr(team.Team, "carry", interrupted)
     with pytest.raises(Interrupted) as caught:
         simulate(network, {}, 60)
     part = caught.value.recording
@@ -340,14 +341,14 @@ def test_ctrl_c_while_spikes_are_moved_loses_none(monkeypatch):
 
 
 def test_what_goes_wrong_in_another_thread_is_raised(monkeypatch):
-    run = event_team.kernels.run
+    run = entries.run
 
     def fails(*arguments):
-        if arguments[-4] == 1:
+        if arguments[-2].thread == 1:
             raise MemoryError("no room")
         run(*arguments)
 
-    monkeypatch.setattr(event_team.kernels, "run", fails)
+    monkeypatch.setattr(entries, "run", fails)
     with pytest.raises(MemoryError, match="no room"):
         simulate(_held_back(1000, 1), {}, 10, threads=2)
 
@@ -387,19 +388,19 @@ def test_a_kernel_without_large_pages_gives_small_ones(monkeypatch):
             raise OSError(22, "Invalid argument")
 
     monkeypatch.setattr(mmap, "mmap", Refusing)
-    assert not event_types.zeros(event_types.LARGE, dtype=np.uint8).any()
+    assert not arrays.zeros(tuning.LARGE, dtype=np.uint8).any()
 
 
 def test_weights_kept_in_float32_are_the_same_weights(monkeypatch):
     """Large networks keep weights that float32 holds exactly in it; here a small one does."""
-    monkeypatch.setattr(event_layout, "_MANY", 0)
+    monkeypatch.setattr(synapses, "FLOAT32_FROM", 0)
     rng = np.random.default_rng(5)
     weights = rng.normal(0, 0.4, (60, 40)).astype(np.float32)
     net = Network(
         (Input("x", 40), Population("h", 60, LIF(alpha=0.5, beta=0.8, theta=1.0))),
         (Projection("x", "h", weights), Projection("h", "h", rng.normal(0, 0.2, (60, 60)).astype(np.float32))),
     )
-    assert event_layout.layout(net).weight.dtype == np.float32
+    assert layout_of(net).weight.dtype == np.float32
     x = rng.random((200, 40)) < 0.2
     ours, reference = (simulate(net, {"x": x}, 200, backend) for backend in ("event", "reference"))
     assert len(reference.spikes["h"]) > 500

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Input, Network, Population, Projection, quantize, simulate
-from snmem.backends import event_modes
+from snmem.backends.event import modes
 from snmem.errors import BackendError, InputError, NetworkError
 
 SIZES = (0.0, 5e-324, 1e-320, 1e-300, 1e-10, 0.5, 1.0, 1e10, 1e150, 1e290, 1e298, 9e299, 1.1e300, 1e301, 1e304, 1e307)
@@ -58,8 +58,8 @@ def test_extreme_values_give_the_spikes_and_traces_of_the_reference(cells, netwo
     x = {"x": np.random.default_rng(seed).random((60, 2)) < rate}
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         if cells:
-            patch.setattr(event_modes, "FROM", 1)
-            patch.setattr(event_modes, "LIMITS", dict.fromkeys((True, False), (-1, 0)))
+            patch.setattr(modes, "CELLS_FROM", 1)
+            patch.setattr(modes, "CELL_LIMITS", dict.fromkeys((True, False), (-1, 0)))
         reference, stepped = (simulate(network, x, 60, backend, record=names) for backend in ("reference", "event"))
         lazy = simulate(network, x, 60)
         rest = [simulate(network, {}, 3, backend, state=run.state, record=names)

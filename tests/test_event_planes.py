@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate
-from snmem.backends.event import layout
+from snmem.backends.event import layout_of
+from snmem.backends.event.columns import FIRST_ROW
 
 pytestmark = pytest.mark.usefixtures("threads_together")
 
 
 def _dense(network):
     """Names of the projections that the engine keeps as planes of bits."""
-    return [q.name for q, row in zip(network.projections, layout(network).net.dense, strict=True) if row[0] >= 0]
+    rows = layout_of(network).net.planes.dense[:, FIRST_ROW]
+    return [q.name for q, row in zip(network.projections, rows, strict=True) if row >= 0]
 
 
 def _matrix(rng, post, pre, density, low, high, unit=1.0):

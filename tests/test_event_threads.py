@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from snmem import LIF, Input, Network, Population, Projection, simulate
-from snmem.backends import event, event_kernels, event_team
-from snmem.backends.event_team import Turns
+from snmem.backends.event import runner, team, turns
+from snmem.backends.event.kernels import entries, meeting
+from snmem.backends.event.turns import Turns
 from snmem.spikes import Interrupted
 
 
@@ -31,10 +32,10 @@ def test_changing_between_all_threads_and_one_changes_no_bit(monkeypatch, cells,
     network = _network(cells)
     x = {"x": np.random.default_rng(5).random((300, 40)) < 0.05}
     whole = simulate(network, x, 300)
-    turns, taken = itertools.cycle((True, False, False, True)), []
-    monkeypatch.setattr(event_team, "START_S", 60.0)
-    monkeypatch.setattr(event_team, "SLICE_S", 0.0)  # a slice is a step, or a few
-    monkeypatch.setattr(Turns, "choose", lambda self, now: (next(turns), 1.0))
+    chosen, taken = itertools.cycle((True, False, False, True)), []
+    monkeypatch.setattr(team, "START_S", 60.0)
+    monkeypatch.setattr(turns, "SLICE_S", 0.0)  # a slice is a step, or a few
+    monkeypatch.setattr(Turns, "choose", lambda self, now: (next(chosen), 1.0))
     monkeypatch.setattr(Turns, "note", lambda self, together, *more: taken.append(together))
     run = simulate(network, x, 300, threads=threads)
     assert run.spikes == whole.spikes
@@ -50,15 +51,15 @@ def test_changing_between_all_threads_and_one_changes_no_bit(monkeypatch, cells,
 
 def test_a_run_ends_while_the_other_thread_does_not_run(monkeypatch):
     network = _network()
-    whole, run, stopped = simulate(network, {}, 200), event_team.kernels.run, threading.Event()
+    whole, run, stopped = simulate(network, {}, 200), entries.run, threading.Event()
     monkeypatch.setattr(Turns, "choose", lambda self, now: (True, 1.0))
 
     def late(*arguments):
-        if arguments[-4] == 1:
+        if arguments[-2].thread == 1:
             stopped.wait()
         run(*arguments)
 
-    monkeypatch.setattr(event_team.kernels, "run", late)
+    monkeypatch.setattr(entries, "run", late)
     try:
         chosen = Turns()
         network.__dict__["_event_layout"].layout.turns[2] = chosen
@@ -74,28 +75,28 @@ def test_a_run_ends_while_the_other_thread_does_not_run(monkeypatch):
 
 
 def test_who_waits_long_takes_naps():
-    threads, columns = 2, int(event_kernels.COLUMNS)
-    sync = np.zeros((event_kernels.SAID + threads, columns), np.int64)
-    waiting = threading.Thread(target=event_kernels._wait, args=(sync, threads))
+    threads, columns = 2, int(meeting.COLUMNS)
+    sync = np.zeros((meeting.SAID + threads, columns), np.int64)
+    waiting = threading.Thread(target=meeting.wait, args=(sync, threads))
     waiting.start()
-    while sync[event_kernels.NAPS, 0] < 5:  # without them, this would not end
+    while sync[meeting.NAPS, 0] < 5:  # without them, this would not end
         pass
     assert waiting.is_alive()
-    sync[event_kernels.ARRIVED, 0] += 1
+    sync[meeting.ARRIVED, 0] += 1
     waiting.join()
-    naps = int(sync[event_kernels.NAPS, 0])
-    event_kernels._wait(sync, 1)  # nobody to wait for
-    assert sync[event_kernels.NAPS, 0] == naps
+    naps = int(sync[meeting.NAPS, 0])
+    meeting.wait(sync, 1)  # nobody to wait for
+    assert sync[meeting.NAPS, 0] == naps
 
 
-def _paces(turns, now, alone, together, seconds):
+def _paces(chosen, now, alone, together, seconds):
     """Slices until ``now + seconds``, a step taking what the functions say; the share of steps made together."""
     counts, end = {False: 0, True: 0}, now + seconds
     while now < end:
-        mode, length = turns.choose(now)
+        mode, length = chosen.choose(now)
         pace = (together if mode else alone)(now)
         steps = max(1, int(length / pace))
-        turns.note(mode, now, now + steps * pace, steps)
+        chosen.note(mode, now, now + steps * pace, steps)
         counts[mode] += steps
         now += steps * pace
     return counts[True] / sum(counts.values()), now
@@ -103,16 +104,16 @@ def _paces(turns, now, alone, together, seconds):
 
 def test_the_faster_way_is_taken_and_trials_cost_little():
     """On a clock that is counted: 10 microseconds a step alone; together 6, or 3 milliseconds on a busy machine."""
-    turns = Turns()
-    share, now = _paces(turns, 100.0, lambda t: 1e-5, lambda t: 6e-6, 10.0)
+    chosen = Turns()
+    share, now = _paces(chosen, 100.0, lambda t: 1e-5, lambda t: 6e-6, 10.0)
     assert share > 0.97
-    share, then = _paces(turns, now, lambda t: 1e-5, lambda t: 3e-3, 10.0)
+    share, then = _paces(chosen, now, lambda t: 1e-5, lambda t: 3e-3, 10.0)
     assert share < 0.01  # the machine has become busy
     alone = Turns()
     share, _ = _paces(alone, 0.0, lambda t: 1e-5, lambda t: 3e-3, 10.0)
     steps_alone = (1 - share) * 10.0 / 1e-5
     assert steps_alone * 1e-5 > 10.0 / 1.1
-    share, _ = _paces(turns, then, lambda t: 1e-5, lambda t: 6e-6, 100.0)
+    share, _ = _paces(chosen, then, lambda t: 1e-5, lambda t: 6e-6, 100.0)
     assert share > 0.6  # it is tried again
 
 
@@ -144,7 +145,7 @@ def _interrupted(network, steps, **options):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_between_slices_hands_over_what_was_recorded(monkeypatch, threads):
-    monkeypatch.setattr(event_team, "SLICE_S", 0.0)
+    monkeypatch.setattr(turns, "SLICE_S", 0.0)
     network = _network()
     whole = simulate(network, {}, 400)
     part = _interrupted(network, 400, threads=threads, progress=lambda done: done > 20 and _press())
@@ -154,14 +155,14 @@ def test_ctrl_c_between_slices_hands_over_what_was_recorded(monkeypatch, threads
 
 @pytest.mark.parametrize("where", ["_recording", "_on_their_way"])
 def test_ctrl_c_while_the_recording_is_made_loses_nothing(monkeypatch, where):
-    network, real = _network(), getattr(event, where)
+    network, real = _network(), getattr(runner, where)
     whole = simulate(network, {}, 100, counters=True)
 
     def pressed(*arguments):
         _press()
         return real(*arguments)
 
-    monkeypatch.setattr(event, where, pressed)
+    monkeypatch.setattr(runner, where, pressed)
     part = _interrupted(network, 100, counters=True)
     assert part.spikes == whole.spikes
     assert part.counters == whole.counters
@@ -171,13 +172,13 @@ def test_ctrl_c_while_sleeping_neurons_are_brought_up_to_date_hands_over_the_spi
     """v decays by a trillionth in a step: 10^15 steps of silence are crossed at once, but take months to catch up."""
     h = Population("h", 10, LIF(alpha=0.0, beta=1 - 1e-12, theta=1.0))
     network = Network((Input("x", 1), h), (Projection("x", "h", np.full((10, 1), 0.6)),))
-    settle = event.kernels.settle
+    settle = entries.settle
 
     def pressed(*arguments):
         _press()
         settle(*arguments)
 
-    monkeypatch.setattr(event.kernels, "settle", pressed)
+    monkeypatch.setattr(entries, "settle", pressed)
     with pytest.raises(Interrupted) as caught:
         simulate(network, {"x": ([0, 1, 2], [0, 0, 0])}, 10**15, counters=True)
     part = caught.value.recording
@@ -187,7 +188,7 @@ def test_ctrl_c_while_sleeping_neurons_are_brought_up_to_date_hands_over_the_spi
 
 
 def test_a_handler_that_does_not_raise_lets_the_run_go_on(monkeypatch):
-    monkeypatch.setattr(event_team, "SLICE_S", 0.0)
+    monkeypatch.setattr(turns, "SLICE_S", 0.0)
     network, calls = _network(), []
     before = signal.signal(signal.SIGINT, lambda *arguments: calls.append(arguments))
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from snmem.backends.event_types import zeros
+from snmem.backends.event.arrays import zeros
 
 from .limit_planes import seconds_of
 

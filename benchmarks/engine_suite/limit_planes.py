@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from snmem.backends.event_types import zeros
+from snmem.backends.event.arrays import zeros
 
 #: Words of a tile, levels of the counters, as in planes.c; planes added at a time; how far ahead they are asked for.
 TILE, LEVELS, GROUP, AHEAD = 40, 14, 8, (0, 2, 4, 6, 8, 12)

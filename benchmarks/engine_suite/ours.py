@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from snmem import Network, simulate
-from snmem.backends.event import layout
+from snmem.backends.event import layout_of
+from snmem.backends.event.columns import CODED, FIRST_ROW
 
 from .cases import Case
 
@@ -30,7 +31,9 @@ def run(case: Case, steps: int, repeats: int, **options: Any) -> dict[str, Any]:
 
 def records(network: Network) -> str:
     """How the engine reads the last projection: "planes" of bits, or bytes per synapse, its target and weight."""
-    net, last = layout(network).net, len(network.projections) - 1
-    if net.dense[last, 0] >= 0:
+    layout, last = layout_of(network), len(network.projections) - 1
+    synapses = layout.net.synapses
+    if layout.net.planes.dense[last, FIRST_ROW] >= 0:
         return "planes"
-    return str(net.target.itemsize + (net.code.itemsize if net.proj[last, 6] else layout(network).weight.itemsize))
+    weight = synapses.code if synapses.links[last, CODED] else layout.weight
+    return str(synapses.target.itemsize + weight.itemsize)

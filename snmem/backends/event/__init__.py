@@ -1,0 +1,21 @@
+"""The event-driven engine: work is proportional to spikes, synaptic events and neurons that may still spike.
+
+Neurons are kept in blocks of 256. A block is updated only in steps in which an input reaches it or one of its neurons
+may spike without input; otherwise it sleeps and is brought up to date, step by step and bit for bit, when its next
+input comes. Large populations in which few neurons get input run in the same way, but neuron by neuron. When all sleep
+and no spike is on its way, the engine jumps to the next input.
+Both arithmetics run in the same loops; results equal the reference step exactly.
+
+Where to find what: :mod:`.runner` from a job to a recording, :mod:`.layout` from a network to arrays (:mod:`.arrays`,
+:mod:`.columns`), :mod:`.kernels` the compiled loops, :mod:`.llvm` what numba cannot say, :mod:`.tuning` what decides
+speed only.
+"""
+
+from ...plasticity import Instar, Outstar
+from ..base import Backend, register_backend
+from .layout import layout_of
+from .runner import run
+
+__all__ = ["EVENT", "layout_of", "run"]
+
+EVENT = register_backend(Backend("event", run, rules=(Instar, Outstar)))

@@ -1,0 +1,224 @@
+"""What the compiled loops of the engine run on: groups of arrays, how they lie in memory, and fixed sizes."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import BackendError
+from .tuning import LARGE
+
+#: Neurons per block: the unit of updating, sleeping and waking.
+BLOCK = 256
+#: Neurons to a word of bits; words to a register (a vector of 512 bits).
+WORD, WIDE = 64, 8
+#: Cells that the closed form takes together; cells that are stepped together.
+BATCH, LANES = 8, 64
+#: Ages told apart when cells are ordered by age; rows of the closed form's table.
+AGES = 1024
+#: Most words of a tile of bit planes.
+TILE = 40
+#: Bits of the largest weight; kinds of planes: bits of positive weights, then of negative ones.
+BITS = 15
+KINDS = 2 * BITS
+#: Planes added at a time; spikes added up before their sum goes to the neurons; rows that such a sum may need.
+GROUP_SIZE, SPIKES = 8, 256
+LEVELS = BITS + SPIKES.bit_length() + 3
+#: Bytes of a line of the cache, and of a large page of memory.
+LINE, PAGE = 64, 1 << 21
+
+
+def zeros(*shape: int, dtype: Any = np.float64) -> Any:
+    """Return an array of zeros that begins at a line of the cache and shares none with other arrays.
+
+    So that no vector is loaded from two lines, and no thread waits for one that another writes to. Large arrays ask for
+    large pages (Linux), so that places picked at random need no search for where their page is. Memory that was used
+    before would keep its small pages, therefore theirs is new.
+    """
+    size, item = math.prod(shape), np.dtype(dtype).itemsize
+    if size * item >= LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        pages = mmap.mmap(-1, size * item + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        with suppress(OSError):  # a kernel may be built without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        raw, line = np.frombuffer(pages, np.uint8), PAGE
+    else:
+        raw, line = np.zeros(-(-size * item // LINE) * LINE + LINE, np.uint8), LINE
+    return raw[-raw.ctypes.data % line :][: size * item].view(dtype).reshape(shape)
+
+
+def copied(array: Any) -> Any:
+    """Return a copy, laid out as by :func:`zeros`."""
+    copy = zeros(*array.shape, dtype=array.dtype)
+    copy[:] = array
+    return copy
+
+
+def check_aligned(**arrays: Any) -> None:
+    """Raise BackendError for an array that does not begin at a line of the cache, where compiled loads rely on it."""
+    for name, array in arrays.items():
+        if array.size and array.ctypes.data % LINE:
+            raise BackendError(f"backend 'event': array {name!r} is not aligned to {LINE} bytes; build it with zeros()")
+
+
+class Neurons(NamedTuple):
+    """Neurons of all populations stand in one index, each population padded to whole blocks; inputs come after them."""
+
+    par: Any  # (tiles, 8, BLOCK) parameters, see ALPHA and what follows; blocks that are alike share one tile
+    tile: Any  # (blocks,) tile of each block
+    blocks: Any  # (pops + 1,) blocks of population p: blocks[p] .. blocks[p + 1]; inputs have none
+    first: Any  # (pops + 1,) first padded neuron of p
+    size: Any  # (pops,) neurons of p
+    cut: Any  # (pops, threads + 1): thread k steps the blocks cut[p, k] .. cut[p, k + 1] of population p
+    flags: Any  # (pops, 4), see LOIHI
+    order: Any  # neuron populations in update order
+    inputs: Any  # input populations
+
+
+class Synapses(NamedTuple):
+    """Projections, and the synapses of those that are not kept as bit planes."""
+
+    links: Any  # (projections, 11), see PRE
+    shift: Any  # (projections,) from a synapse's index in target to its index in code, or in State.weight
+    queue: Any  # projections as they deliver: of delay 0, in the update order of their targets; then the others
+    turns: Any  # (populations in order + 2,) where those of each begin in ``queue``, where the others, and the end
+    ptr: Any  # per projection (pre * ranges + 1) offsets into target: synapses by presynaptic neuron, then range
+    target: Any  # padded neuron index of each synapse
+    code: Any  # uint8: weights of projections with at most 256 different ones, as numbers into palette
+    palette: Any  # (projections, 256)
+
+
+class Planes(NamedTuple):
+    """Projections kept as bit planes."""
+
+    dense: Any  # (projections, 4), see FIRST_ROW
+    unit: Any  # (projections,) what bit 0 of a weight is worth
+    rows: Any  # (rows, 2), see FIRST_WORD: presynaptic neurons of these projections
+    bits: Any  # words of all planes, by projection and tile, a plane of zeros before each
+
+
+class Rules(NamedTuple):
+    """Projections that learn."""
+
+    rule: Any  # (plastic, 6), see PROJECTION
+    rate: Any  # (plastic, 2), see RATE
+    ptr: Any  # synapses of each gate neuron: offsets into position and other
+    position: Any  # position in State.weight
+    other: Any  # signal neuron that the synapse moves towards
+
+
+class Net(NamedTuple):
+    """What does not change during a run."""
+
+    neurons: Neurons
+    synapses: Synapses
+    planes: Planes
+    rules: Rules
+    traces: Any  # (recorded, 3), see POPULATION
+
+
+class Blocks(NamedTuple):
+    """State of the neurons, in blocks."""
+
+    u: Any  # (blocks * BLOCK,)
+    v: Any
+    input: Any  # of the coming step
+    pending: Any  # (blocks,) 1 where the input may not be 0
+    awake: Any  # (blocks,) 1 where a neuron may spike without further input
+    upto: Any  # (blocks,) steps done
+
+
+class State(NamedTuple):
+    """What a step changes."""
+
+    blocks: Blocks
+    weight: Any  # weights of projections that are neither coded nor planes
+    x: Any  # traces of the learning rules
+    ring: Any  # (depth, pops, 2) ranges of the spike buffers, by step modulo depth, see BEGIN
+    counts: Any  # (pops, 2), see UPDATED
+    learned: Any  # (plastic,) weight updates
+
+
+class Work(NamedTuple):
+    """Room of one thread for what is not yet input, or not yet state."""
+
+    scratch: Any  # (blocks * BLOCK,) shared by all threads
+    listed: Any  # (3, KINDS * SPIKES), see PLACE
+    filled: Any  # (KINDS,) how many planes of each kind are listed
+    sums: Any  # (2 * LEVELS, TILE) bit by bit: of positive weights, then of negative ones
+    over: Any  # (blocks, BLOCK / WORD) a bit for each neuron: whether it is over threshold
+
+
+class Cells(NamedTuple):
+    """Populations that run neuron by neuron (:mod:`.kernels.cells`); what a thread needs for its part."""
+
+    on: Any  # (pops,) 1 where the population does; shared by all threads, as all down to ``table``
+    cells: Any  # (neurons * FIELDS,) by padded neuron, see U
+    ages: Any  # the same bytes as whole numbers
+    due: Any  # lists of due cells, one for each population and thread, with a place to spare
+    waiting: Any  # (threads, pops) length of each list
+    par: Any  # (pops, 8, 1) parameters where all neurons are alike
+    table: Any  # (pops, AGES or 0, 4) closed forms, if wanted
+    margin: Any  # (pops, 1 + BATCH), see MARGIN
+    load: Any  # (pops, 3), see STEPPED
+    ordered: Any  # room for a list
+    first: Any  # (AGES,) where each age begins in it
+    lanes: Any  # (5, LANES), see LANE_U
+    lane_age: Any  # (LANES,)
+
+
+class Inputs(NamedTuple):
+    """Spikes of all inputs, by step, then population, then neuron."""
+
+    neuron: Any
+    step: Any
+
+
+class Buffer(NamedTuple):
+    """Where spikes go."""
+
+    neuron: Any
+    step: Any
+
+
+class Part(NamedTuple):
+    """What a call of the loop is to do."""
+
+    out: Any  # (steps, columns) traces, from the first of the steps on
+    stop: int  # the step before which to end
+    time: int  # nanoseconds after which to end
+    room: int  # spikes of a step, at most
+    stepped: bool  # whether every block is stepped in every step
+    counting: bool  # whether to count updated and changed neurons
+
+
+class Meeting(NamedTuple):
+    """Where threads meet."""
+
+    thread: int
+    sync: Any  # see ARRIVED in :mod:`.kernels.meeting`
+    spiking: Any  # (2, threads, neurons + 1) spikes of a population by thread, their number first; two by turns
+
+
+class Arrivals(NamedTuple):
+    """Spikes ``low`` .. ``high - 1`` of a buffer that reach the blocks ``begin`` .. ``end - 1`` by a projection."""
+
+    link: int
+    low: int
+    high: int
+    begin: int
+    end: int
+
+
+class Turn(NamedTuple):
+    """A population's step: blocks ``begin`` .. ``end - 1`` of it in step ``step``."""
+
+    population: int
+    step: int
+    begin: int
+    end: int
+    stepped: bool
+    counting: bool

@@ -1,0 +1,47 @@
+"""Names of the columns (and rows) of the engine's tables of numbers."""
+
+from __future__ import annotations
+
+#: ``Neurons.par``, rows of a tile: decay of u, decay of v, bias, threshold, reset value, bound factor, bound of the
+#: bias; 1 where all neurons of the block have the same.
+ALPHA, BETA, BIAS, THETA, RESET, GAIN, DRIVE, ALIKE = range(8)
+#: ``Neurons.flags``: Loihi arithmetic; reset by subtraction; timed clears, every so many steps (0 = never) from one on.
+LOIHI, SUBTRACT, CLEAR_EVERY, CLEAR_OFFSET = range(4)
+
+#: ``Synapses.links``: populations; delay; binary exponent of weights (Loihi, where negative); first place in ``ptr``;
+#: whether to mark all blocks as reached; whether weights are numbers into the palette; ranges of targets; rows that are
+#: prefetched ahead; mean synapses of a row; whether every row is one synapse.
+PRE, POST, DELAY, EXPONENT, FIRST_PTR, MARK_ALL, CODED, RANGES, ROWS_AHEAD, ROW_LENGTH, SINGLE = range(11)
+
+#: ``Planes.dense``: first row in ``rows`` or -1; words of a tile; words from tile to tile; first word.
+FIRST_ROW, TILE_WORDS, TILE_STEP, ZEROS = range(4)
+#: ``Planes.rows``, of a presynaptic neuron: first word of its planes in the first tile; bits of their kinds.
+FIRST_WORD, KINDS_THERE = range(2)
+#: ``Work.listed``: first words of the listed planes; where each group of them begins; its kind.
+PLACE, GROUP, GROUP_KIND = range(3)
+
+#: ``Rules.rule``: projection; gate and signal population; first places in ``ptr`` and in the traces; signal neurons.
+PROJECTION, GATE, SIGNAL, GATE_PTR, TRACE, SIGNAL_SIZE = range(6)
+#: ``Rules.rate``.
+RATE, DECAY = range(2)
+
+#: ``Net.traces``: population; variable (0 = u, 1 = v); first column of the output.
+POPULATION, VARIABLE, COLUMN = range(3)
+#: ``State.ring``: spikes of a step and population, from one place of a buffer up to another.
+BEGIN, END = range(2)
+#: ``State.counts``.
+UPDATED, CHANGED = range(2)
+
+#: ``Cells.cells``: u, v, input of the coming step, and 2 * (steps done) + (whether it is due), as a whole number.
+U, V, INPUT, AGE, FIELDS = range(5)
+#: ``Cells.load``, since the last look: neurons stepped; synaptic events; steps with due cells.
+STEPPED, EVENTS, STEPS = range(3)
+#: ``Cells.margin``, by the closed form: smallest abs(v - theta) where a cell may spike; then the largest abs(u)
+#: and abs(v), by place in a batch.
+MARGIN, PEAKS = range(2)
+#: ``Cells.lanes``: u, v and input of the cells that are stepped together; u and v before.
+LANE_U, LANE_V, LANE_INPUT, BEFORE_U, BEFORE_V = range(5)
+
+#: Where a run is: step; spikes in the buffer; next input spike; step of the latest spike or -1; steps done, without
+#: those that were skipped.
+STEP, COUNT, EVENT, LAST, DONE = range(5)

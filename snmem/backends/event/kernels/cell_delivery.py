@@ -1,0 +1,154 @@
+"""Delivering spikes by synapses in a row for each presynaptic neuron, to cells."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...._jit import kernel
+from ..arrays import BATCH, BLOCK
+from ..columns import (
+    AGE,
+    ALPHA,
+    BETA,
+    BIAS,
+    CODED,
+    DRIVE,
+    FIELDS,
+    FIRST_PTR,
+    GAIN,
+    INPUT,
+    PEAKS,
+    POST,
+    PRE,
+    RANGES,
+    ROWS_AHEAD,
+    THETA,
+)
+from ..llvm.closed_form import catch_up_batch
+from ..llvm.memory import lowest_bit, prefetch
+from ..tuning import CELLS_AHEAD, STRIDE
+from .cells import catch_up_one, due_of
+from .delivery import first_from, prefetch_synapses
+from .neuron import lif_step, may_spike, reach
+
+_FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), np.uint64(AGE)
+
+
+@kernel(keep=False, inline="always")
+def _add_exactly(cells, ages, due, n, target, code, palette, weight, coded, q, low, high, shift, t):
+    """Add the weights of the synapses low .. high-1 to their cells; those that get their first join the due ones."""
+    for k in range(low, high):
+        i = np.uint64(target[k])
+        w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+        age = ages[i * _FIELDS + _AGE]
+        cells[i * _FIELDS + _INPUT] += w
+        due[n] = np.int64(i) | (t - (age >> 1)) << 32
+        n += 1 - (age & 1)
+        ages[i * _FIELDS + _AGE] = age | 1
+    return n
+
+
+@kernel(keep=False, inline="always")
+def _catch_up(cells, ages, target, code, palette, weight, coded, q, low, high, shift, table, form, peaks, t):
+    """What :func:`..llvm.closed_form.catch_up_batch` does, for any number of cells of any age."""
+    alpha, beta, bias, gain, drive, limit = form
+    reaching = 0
+    for k in range(low, high):
+        c = np.uint64(target[k]) * _FIELDS
+        w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+        age = ages[c + _AGE]
+        u, v, given, steps = cells[c], cells[c + _V], cells[c + _INPUT], t - (age >> 1)
+        if steps > 0:
+            u, v = catch_up_one(u, v, given, steps, alpha, beta, bias, table)
+            cells[c], cells[c + _V] = u, v
+            given = 0.0
+        given += w
+        cells[c + _INPUT], ages[c + _AGE] = given, t << 1 | age & 1
+        u, v = lif_step(u, v, given, alpha, beta, bias)
+        most = reach(u, v, gain, drive)
+        peaks[0] = max(peaks[0], most, abs(u))
+        reaching |= (not (most <= limit)) << np.int64(k - low)
+    return reaching
+
+
+@kernel(keep=False, inline="always")
+def _join(cells, ages, due, n, target, low, reaching, form, theta):
+    """Of the cells with a bit in ``reaching``, those that may spike join the due ones; returns their new number."""
+    alpha, beta, bias, gain, drive, _ = form
+    while reaching:
+        i = np.uint64(target[low + np.uint64(lowest_bit(reaching))])
+        reaching &= reaching - 1
+        c = i * _FIELDS
+        u, v = lif_step(cells[c], cells[c + _V], cells[c + _INPUT], alpha, beta, bias)
+        if ages[c + _AGE] & 1 == 0 and may_spike(u, v, gain, drive, theta):
+            ages[c + _AGE] |= 1
+            due[n] = np.int64(i)
+            n += 1
+    return n
+
+
+@kernel(keep=False)
+def deliver_cells(neurons, synapses, weight, cell, spikes, arrivals, thread, t):
+    """Add the weights of spikes to the input of their target cells in some blocks, in step t.
+
+    Those that get their first join the due ones. With a ``table`` of closed forms a cell is brought to step t at
+    once, and joins only if it may spike; else it keeps that input, and is brought past step t by its next one.
+    """
+    q, lo, hi, begin, end = arrivals
+    links, ptr, target, code, palette = synapses.links, synapses.ptr, synapses.target, synapses.code, synapses.palette
+    p, coded, ranges, ahead, first = (
+        links[q, POST], links[q, CODED] != 0, links[q, RANGES], links[q, ROWS_AHEAD], neurons.first[links[q, PRE]],
+    )  # fmt: skip
+    start, stop, part = begin * BLOCK, end * BLOCK, begin > neurons.blocks[p] or end < neurons.blocks[p + 1]
+    cells, ages, par, table, peaks = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.margin[p, PEAKS:]
+    due, n = due_of(cell, p, thread, begin), cell.waiting[thread, p]
+    shift, base = np.uint64(synapses.shift[q]), links[q, FIRST_PTR] - first * ranges
+    exact, values = table.shape[0] == 0, palette[q]
+    theta, batch, near = par[THETA, 0], np.uint64(BATCH), np.uint64(CELLS_AHEAD)
+    limit = 0.999 * theta - 1e-300
+    form = (par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[GAIN, 0], par[DRIVE, 0], limit)
+    for j in range(lo - 12 * ahead, hi):
+        # Of the rows to come, the offsets are prefetched, then the synapses, then the cells.
+        if j + 12 * ahead < hi:
+            prefetch(ptr, np.uint64(spikes[j + 12 * ahead] * ranges + base))
+        if lo <= j + 6 * ahead < hi:
+            row = spikes[j + 6 * ahead] * ranges + base
+            for k in range(np.uint64(ptr[row]), np.uint64(ptr[row + ranges]), np.uint64(STRIDE // 2)):
+                prefetch_synapses(target, code, weight, coded, k, shift)
+        if j < lo - ahead:
+            continue
+        row = spikes[j + ahead] * ranges + base if j + ahead < hi else 0
+        soon, until = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if j + ahead < hi else ptr[row])
+        row = spikes[max(j, lo)] * ranges + base
+        low, high = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if j >= lo else ptr[row])
+        if part:
+            low, high = first_from(target, low, high, start), first_from(target, low, high, stop)
+            soon, until = first_from(target, soon, until, start), first_from(target, soon, until, stop)
+        # Of the cells, those that stand ``near`` further on in the row, or the first ones of the row to come.
+        for k in range(soon + min(high - low, near), min(soon + near, until)):
+            prefetch(cells, np.uint64(target[k]) * _FIELDS)
+        while low < high:
+            some = min(low + batch, high)
+            within = low + near < high
+            ask = low + near if within else soon
+            for k in range(ask, min(ask + batch, high if within else until)):
+                prefetch(cells, np.uint64(target[k]) * _FIELDS)
+            soon += np.uint64(0) if within else batch
+            if exact:
+                n = _add_exactly(
+                    cells, ages, due, n, target, code, palette, weight, coded, q, low, some, shift, t,
+                )  # fmt: skip
+                low = some
+                continue
+            reaching = -1
+            if some == low + batch and coded:
+                reaching = catch_up_batch(cells, target, low, values, code, low + shift, table, form, peaks, t)
+            elif some == low + batch:
+                reaching = catch_up_batch(cells, target, low, weight, None, low + shift, table, form, peaks, t)
+            if reaching < 0:
+                reaching = _catch_up(
+                    cells, ages, target, code, palette, weight, coded, q, low, some, shift, table, form, peaks, t,
+                )  # fmt: skip
+            n = _join(cells, ages, due, n, target, low, reaching, form, theta)
+            low = some
+    cell.waiting[thread, p] = n

@@ -1,0 +1,63 @@
+"""The compiled functions that Python calls; their machine code is kept on disk."""
+
+from __future__ import annotations
+
+from ...._jit import kernel
+from ..arrays import BLOCK
+from ..llvm.memory import borrowed
+from .blocks import catch_up
+from .cells import from_cells, to_cells
+from .loop import run_steps
+
+
+@kernel
+def run(net, state, cell, work, inputs, spikes, part, meeting, at):
+    """:func:`.loop.run_steps`, for callers in Python."""
+    run_steps(*borrowed((net, state, cell, work, inputs, spikes, part, meeting, at)))
+
+
+@kernel(keep=False)
+def _settle(net, state, work, t, counting):
+    neurons = net.neurons
+    for p in neurons.order:
+        for b in range(neurons.blocks[p], neurons.blocks[p + 1]):
+            if state.blocks.upto[b] < t:
+                catch_up(neurons, state.blocks, work.over, state.counts, p, b, t, counting)
+
+
+@kernel
+def settle(net, state, work, t, counting):
+    """Bring every block up to the start of step t."""
+    _settle(*borrowed((net, state, work, t, counting)))
+
+
+@kernel(keep=False)
+def _enter(net, state, work, cell, p, thread, t):
+    neurons, blocks = net.neurons, state.blocks
+    begin, end = neurons.cut[p, thread], neurons.cut[p, thread + 1]
+    for b in range(begin, end):
+        catch_up(neurons, blocks, work.over, state.counts, p, b, t, False)
+        blocks.pending[b], blocks.awake[b] = 0, 0
+    to_cells(cell, p, thread, begin * BLOCK, min(end * BLOCK, neurons.first[p] + neurons.size[p]), blocks, t)
+    cell.on[p] = 1
+
+
+@kernel
+def enter(net, state, work, cell, p, thread, t):
+    """Let this thread's neurons of population p run one by one from step t on."""
+    _enter(*borrowed((net, state, work, cell, p, thread, t)))
+
+
+@kernel(keep=False)
+def _leave(net, state, cell, p, thread, t):
+    neurons, blocks = net.neurons, state.blocks
+    begin, end = neurons.cut[p, thread], neurons.cut[p, thread + 1]
+    from_cells(cell, p, thread, begin * BLOCK, min(end * BLOCK, neurons.first[p] + neurons.size[p]), blocks, t)
+    blocks.pending[begin:end], blocks.awake[begin:end], blocks.upto[begin:end] = 1, 1, t
+    cell.on[p] = 0
+
+
+@kernel
+def leave(net, state, cell, p, thread, t):
+    """Let this thread's neurons of population p run in blocks from step t on."""
+    _leave(*borrowed((net, state, cell, p, thread, t)))

@@ -1,0 +1,197 @@
+"""The loop over steps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...._jit import kernel
+from ..arrays import BLOCK, Arrivals, Buffer, Turn
+from ..columns import (
+    BEGIN,
+    COLUMN,
+    COUNT,
+    DECAY,
+    DELAY,
+    DONE,
+    END,
+    EVENT,
+    EVENTS,
+    FIRST_ROW,
+    LAST,
+    POPULATION,
+    POST,
+    PRE,
+    ROW_LENGTH,
+    STEP,
+    SUBTRACT,
+    VARIABLE,
+)
+from ..llvm.system import nanoseconds
+from .blocks import step_blocks
+from .cell_delivery import deliver_cells
+from .cells import step_cells
+from .delivery import deliver_blocks
+from .learning import learn
+from .meeting import GIVE_UP, SAID, UP, begin, gather, wait
+from .plane_delivery import deliver_planes
+
+#: Steps between two looks at the clock of a thread that is alone.
+_CLOCK = 8
+
+
+@kernel(keep=False)
+def _asleep(blocks, waiting, neurons, thread):
+    """Whether all of this thread's blocks and cells sleep."""
+    awake, pending, cut = blocks.awake, blocks.pending, neurons.cut
+    for p in neurons.order:
+        if waiting[thread, p] > 0:
+            return False
+        for b in range(cut[p, thread], cut[p, thread + 1]):
+            if awake[b] or pending[b]:
+                return False
+    return True
+
+
+@kernel(keep=False)
+def _read_inputs(neurons, inputs, ring, slot, t, e):
+    """Note which input spikes, from number e on, are of step t; returns the number of the next one."""
+    first, size, neuron, step = neurons.first, neurons.size, inputs.neuron, inputs.step
+    for p in neurons.inputs:
+        ring[slot, p, BEGIN] = e
+        while e < neuron.size and step[e] == t and neuron[e] < first[p] + size[p]:
+            e += 1
+        ring[slot, p, END] = e
+    return e
+
+
+@kernel(keep=False, inline="always")
+def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
+    """Deliver what reaches population ``order[turn]`` in step t; after the last, what comes in time for step t + 1."""
+    neurons, synapses, planes, blocks = net.neurons, net.synapses, net.planes, state.blocks
+    links, queue, turns, ring, cut, dense = (
+        synapses.links, synapses.queue, synapses.turns, state.ring, neurons.cut, planes.dense,
+    )  # fmt: skip
+    depth, own = ring.shape[0], neurons.size.size - neurons.inputs.size
+    then = t if turn < neurons.order.size else t + 1
+    for k in range(turns[turn], turns[turn + 1]):
+        q = queue[k]
+        pre, post, left = links[q, PRE], links[q, POST], then - links[q, DELAY]  # the step that the spikes are from
+        slot = t % depth if left == t else left % depth
+        lo, hi = ring[slot, pre, BEGIN], ring[slot, pre, END]
+        if hi == lo or left < 0:
+            continue
+        come = spikes.neuron if pre < own else inputs.neuron
+        cell.load[post, EVENTS] += (hi - lo) * links[q, ROW_LENGTH]
+        arrivals = Arrivals(q, lo, hi, cut[post, thread], cut[post, thread + 1])
+        if dense[q, FIRST_ROW] >= 0:
+            deliver_planes(neurons, links, planes, blocks, work, come, arrivals)
+        elif cell.on[post]:
+            deliver_cells(neurons, synapses, state.weight, cell, come, arrivals, thread, then)
+        else:
+            deliver_blocks(neurons, synapses, state.weight, blocks, work.scratch, come, arrivals)
+
+
+@kernel(keep=False, inline="always")
+def _step(net, state, cell, work, spikes, n, thread, turn):
+    """A population's step on this thread; appends its spikes from place n on and returns the new number."""
+    p = turn.population
+    if cell.on[p]:
+        return step_cells(cell, net.neurons.flags[p, SUBTRACT] != 0, spikes, n, thread, turn)
+    return step_blocks(net.neurons, state.blocks, work.over, state.counts, cell.load, spikes, n, turn)
+
+
+@kernel(keep=False)
+def _record(net, state, out, row, thread):
+    """Write the traces of this thread's blocks into a row of the output."""
+    neurons, cut, u, v = net.neurons, net.neurons.cut, state.blocks.u, state.blocks.v
+    for trace in net.traces:
+        p, column = trace[POPULATION], trace[COLUMN] - neurons.first[trace[POPULATION]]
+        end = min(cut[p, thread + 1] * BLOCK, neurons.first[p] + neurons.size[p])
+        for i in range(cut[p, thread] * BLOCK, end):
+            out[row, column + i] = v[i] if trace[VARIABLE] else u[i]
+
+
+@kernel(keep=False)
+def _may_skip(net, part):
+    """Whether steps in which nothing happens need not be made."""
+    may_skip = not part.stepped
+    for r in range(net.rules.rule.shape[0]):
+        may_skip = may_skip and net.rules.rate[r, DECAY] == 0.0
+    return may_skip
+
+
+@kernel(keep=False)
+def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
+    """Steps up to ``part.stop`` - 1, or until the buffer has no room for one more or the time is over.
+
+    Rings of inputs point into ``inputs``, those of neurons into ``spikes``. ``at`` (see STEP) says where to begin and
+    is set to where the run ended.
+
+    Each thread steps its own blocks (``cut``) and delivers to them, from a buffer, rings and counters of its own. They
+    meet once for each population: with two places for the spikes of each, none is a meeting ahead of a reader.
+    """
+    neurons, blocks, ring, order = net.neurons, state.blocks, state.ring, net.neurons.order
+    thread, sync, spiking = meeting
+    cut, threads, depth, rules = neurons.cut, neurons.cut.shape[1] - 1, ring.shape[0], net.rules.rule.shape[0]
+    event_step, events, room, stop = inputs.step, inputs.step.size, part.room, part.stop
+    ignored, side, met = np.empty(spiking.shape[2], np.int64), 0, 0
+    may_skip = _may_skip(net, part)
+    t, n, e, last, done = at[STEP], at[COUNT], at[EVENT], at[LAST], at[DONE]
+    start, began = t, nanoseconds()
+    if threads > 1 and not begin(sync, threads, thread):
+        return
+    while t < stop and n + room <= spikes.neuron.size:
+        # Nothing can happen before the next input when all sleep and no spike is on its way. Of several threads one may
+        # be ahead, so that all go by what each said before they met last; what it delivered since counts as on its way.
+        idle = may_skip and (last < 0 or t - last >= depth + (threads > 1))
+        if idle and threads == 1:
+            idle = _asleep(blocks, cell.waiting, neurons, thread)
+        elif idle:
+            idle = met > 0 and sync[SAID:, met & 1].all()
+        if idle:
+            after = event_step[e] if e < events else stop
+            if after > t:
+                t = min(after, stop)
+                ring[:] = 0
+                continue
+        slot, before, e_before = t % depth, n, e
+        done += 1
+        up = thread == 0 and (threads > 1 or t % _CLOCK == 0) and nanoseconds() - began > part.time
+        e = _read_inputs(neurons, inputs, ring, slot, t, e)
+        if e > e_before:
+            last = t
+        for turn in range(order.size + 1):
+            _deliver(net, state, cell, work, spikes, inputs, thread, turn, t)
+            if turn == order.size:
+                break
+            p = order[turn]
+            ring[slot, p, BEGIN] = n
+            here = Turn(p, t, cut[p, thread], cut[p, thread + 1], part.stepped, part.counting)
+            if threads == 1:
+                n = _step(net, state, cell, work, spikes, n, thread, here)
+            else:
+                side = 1 - side
+                mine = spiking[side, thread]
+                mine[0] = _step(net, state, cell, work, Buffer(mine, ignored), 1, thread, here)
+                if turn == order.size - 1:
+                    quiet = may_skip and t - last >= depth and _asleep(blocks, cell.waiting, neurons, thread)
+                    met += 1
+                    sync[SAID + thread, met & 1] = quiet
+                    if thread == 0:
+                        sync[UP, met & 1] = up
+                wait(sync, threads)
+                n = gather(spiking[side], spikes, t, n, thread)
+                if sync[GIVE_UP, 0] != 0:
+                    return
+            ring[slot, p, END] = n
+        for r in range(rules):
+            learn(net, state, r, spikes.neuron, inputs.neuron, slot)
+        _record(net, state, part.out, t - start, thread)
+        if n > before:
+            last = t
+        t += 1
+        if threads > 1:
+            up = sync[UP, met & 1] != 0
+        if up:
+            break
+    at[STEP], at[COUNT], at[EVENT], at[LAST], at[DONE] = t, n, e, last, done

@@ -1,0 +1,197 @@
+"""Networks as the flat arrays that the compiled loops of the event engine run on."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import BackendError
+from ...loihi.arithmetic import condition_weights
+from ...network import Network, Population, Projection
+from . import bitplanes
+from .arrays import BLOCK, KINDS, LEVELS, SPIKES, TILE, WORD, Blocks, Net, Neurons, Planes, State, Synapses, Work, zeros
+from .columns import FIRST_ROW, SIGNAL_SIZE, ZEROS
+from .parameters import blocks_of, flags_of, spontaneous, tiles_of
+from .rules import rules_of
+from .synapses import distinct, parts_of, records_of
+
+#: Bytes that the ring of spikes on their way may take in each thread: 16 for each population and step of delay.
+_RING = 1 << 28
+
+
+@dataclass(frozen=True)
+class EventState:
+    """A finished run, to go on from: the state arrays and the spikes still on their way.
+
+    ``arrays.weight`` is None where nothing learns: the weights are those of the network. Copies and unpickled states
+    are as good as the original, as a run copies all arrays to aligned ones before it goes on.
+    """
+
+    network: Network
+    step: int
+    last: int
+    arrays: State
+    spikes: Any
+    exact: bool = True  # whether u and v are those of stepping
+
+
+class Layout:
+    """A network as flat arrays: ``net`` for the kernels, ``fresh()`` for a state at step 0."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        pops = [*network.neurons, *network.inputs]
+        self.index = {p.name: i for i, p in enumerate(pops)}
+        blocks = [blocks_of(p.size) if isinstance(p, Population) else 0 for p in pops]
+        self.blocks = np.concatenate(([0], np.cumsum(blocks)))
+        padded = [b * BLOCK or p.size for b, p in zip(blocks, pops, strict=True)]
+        self.first = np.concatenate(([0], np.cumsum(padded)))
+        self.sizes = np.array([p.size for p in pops])
+        self.depth = max(network.max_delay, 1)
+        _check_delays(network, _RING // (16 * len(pops)))
+        self._cuts: dict[int, Any] = {}
+        self.turns: dict[int, Any] = {}  # by threads: which way of running was faster (see .turns)
+        values = [self._values(q) for q in network.projections]
+        known = [None if q.plasticity else distinct(w) for q, w in zip(network.projections, values, strict=True)]
+        plans = self._plans(values, known)
+        self.tile = np.zeros(len(pops), np.int64)  # blocks
+        for q, p in zip(network.projections, plans, strict=True):
+            if p:
+                self.tile[self.index[q.post]] = p.tile * WORD // BLOCK
+        planes = self._planes(plans, values, known)
+        records = records_of(network, self.index, self.first, self.blocks, plans, values, known)
+        del values  # some are as large as the weights
+        self.weight = records.weight
+        order = [self.index[name] for name in network.update_order]
+        par, tile = tiles_of(network)
+        self.net = Net(
+            Neurons(
+                par, tile, self.blocks, self.first, self.sizes, self.cut(1), flags_of(network, len(pops)),
+                np.array(order), np.arange(len(network.neurons), len(pops)),
+            ),
+            Synapses(*records[:2], *records.queue(order), *records[2:6]),
+            planes,
+            rules_of(network, self.index, self.first, self.sizes, records),
+            np.zeros((0, 3), np.int64),
+        )  # fmt: skip
+
+    def _values(self, q: Projection) -> Any:
+        """What a spike adds, in the order of ``q.weights``."""
+        if self.network.arithmetic == "float":
+            return q.weights.data
+        return condition_weights(q.weights.data) * 2.0 ** max(q.exponent, 0)
+
+    def _plans(self, values: list[Any], known: list[Any]) -> list[bitplanes.Plan | None]:
+        """For each projection: how to lay it out in bit planes, or None.
+
+        Sums on a grid are exact in any order. Those into a population are taken up to the first projection off it.
+        """
+        queue = self.network.projections
+        plans: list[bitplanes.Plan | None] = [None] * len(queue)
+        grids: dict[str, bitplanes.Grid | None] = {}
+        for i in sorted(range(len(queue)), key=lambda i: queue[i].delay == 0):  # as they are delivered
+            q, w, d, grid = queue[i], values[i], known[i], grids.get(queue[i].post, bitplanes.EMPTY)
+            if d is not None and grid is not None:
+                grid = grid.join(bitplanes.grid_of(d, q.weights.shape[1]))
+                plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
+            grids[q.post] = None if d is None else grid
+        return plans
+
+    def _planes(self, plans: list[bitplanes.Plan | None], values: list[Any], known: list[Any]) -> Planes:
+        """Return ``Net.planes``."""
+        bits = zeros(sum(p.step * p.tiles for p in plans if p), dtype=np.uint64)
+        dense, unit = np.zeros((len(plans), ZEROS + 1), np.int64), np.zeros(len(plans))
+        dense[:, FIRST_ROW] = -1
+        rows, row, word = [np.zeros((0, 2), np.int64)], 0, 0
+        for i, (q, p) in enumerate(zip(self.network.projections, plans, strict=True)):
+            if p is not None:
+                rows.append(bitplanes.fill(p, q, values[i], known[i], bits[word:]) + np.array([word, 0]))
+                dense[i], unit[i] = (row, p.tile, p.step, word), p.unit
+                row, word = row + len(rows[-1]), word + p.step * p.tiles
+        return Planes(dense, unit, np.concatenate(rows), bits)
+
+    def work(self, threads: int) -> list[Work]:
+        """Return room for the sums of each thread."""
+        blocks = int(self.blocks[-1])
+        scratch = zeros(blocks * BLOCK)
+        return [
+            Work(
+                scratch,
+                zeros(3, KINDS * SPIKES, dtype=np.int64),
+                zeros(KINDS, dtype=np.int64),
+                zeros(2 * LEVELS, TILE, dtype=np.uint64),
+                zeros(blocks, BLOCK // WORD, dtype=np.uint64),
+            )
+            for _ in range(threads)
+        ]
+
+    def cut(self, threads: int) -> Any:
+        """(pops, threads + 1) blocks at which populations are divided among threads; between ranges if possible."""
+        if threads not in self._cuts:
+            blocks, parts = np.diff(self.blocks), np.array([parts_of(size) for size in self.sizes])
+            width = np.where(parts % threads == 0, np.maximum(-(-blocks // parts), self.tile), 1)
+            width = np.maximum(width, 1)[:, None]
+            at = width * np.round(-(-blocks[:, None] // width) * np.arange(threads + 1) / threads).astype(np.int64)
+            self._cuts[threads] = self.blocks[:-1, None] + np.minimum(at, blocks[:, None])
+        return self._cuts[threads]
+
+    def fresh(self) -> EventState:
+        """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
+        n, rules, neurons = int(self.blocks[-1]), self.net.rules.rule, self.net.neurons
+        blocks = Blocks(
+            u=zeros(n * BLOCK),
+            v=zeros(n * BLOCK),
+            input=zeros(n * BLOCK),
+            pending=np.zeros(n, np.uint8),
+            awake=spontaneous(neurons.par)[neurons.tile],
+            upto=np.zeros(n, np.int64),
+        )
+        state = State(
+            blocks,
+            weight=self.weight,
+            x=np.zeros(int(rules[:, SIGNAL_SIZE].sum())),
+            ring=np.zeros((self.depth, len(self.sizes), 2), np.int64),
+            counts=np.zeros((len(self.sizes), 2), np.int64),
+            learned=np.zeros(len(rules), np.int64),
+        )
+        return EventState(self.network, 0, -1, state, np.zeros(0, np.int64))
+
+
+def _check_delays(network: Network, most: int) -> None:
+    for q in network.projections:
+        if q.delay > most:
+            raise BackendError(
+                f"backend 'event': projection {q.name!r} has a delay of {q.delay:,} steps; with "
+                f"{len(network.populations)} populations it keeps up to {most:,}; use a shorter one, or backend "
+                "'reference'"
+            )
+
+
+class _Kept:
+    """The layout kept with a network; copies and pickles of the network begin without one and build their own."""
+
+    layout: Layout | None = None
+
+    def __reduce__(self) -> Any:
+        return _Kept, ()
+
+
+def layout_of(network: Network) -> Layout:
+    """Return the compiled form of a network, built once and kept with it.
+
+    Garbage collection is disabled meanwhile: numba, which loads compiled functions here for the first time, makes half
+    a million objects that stay.
+    """
+    kept = network.__dict__.setdefault("_event_layout", _Kept())
+    if kept.layout is None:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            kept.layout = Layout(network)
+        finally:
+            if collecting:
+                gc.enable()
+    return kept.layout

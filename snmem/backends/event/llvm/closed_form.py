@@ -1,0 +1,151 @@
+"""Several cells at a time, brought up to date by the closed form in registers (:mod:`..kernels.cells`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.np.arrayobj import make_array
+
+from ..arrays import BATCH
+from ..columns import AGE, FIELDS, INPUT
+from ..kernels.neuron import lif_step
+from .base import DOUBLE, I32, I64, constant, data_of, everywhere, llvm
+from .lif import lif
+
+_ROW = ir.VectorType(DOUBLE, 4)
+_REALS, _WHOLES = ir.VectorType(DOUBLE, BATCH), ir.VectorType(I64, BATCH)
+
+#: What to take of two vectors of BATCH = 8: even or odd pairs by turns; even or odd elements by turns.
+_EVEN_PAIRS, _ODD_PAIRS = [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]
+_EVEN, _ODD = [0, 8, 2, 10, 4, 12, 6, 14], [1, 9, 3, 11, 5, 13, 7, 15]
+
+
+def _take(builder, a, b, order):
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(order)), order))
+
+
+def _columns(builder, rows):
+    """The four columns of BATCH rows."""
+    two = [_take(builder, rows[j], rows[j + 4], list(range(8))) for j in range(4)]
+    (a, b), (c, d) = ([_take(builder, two[j], two[j + 1], order) for order in (_EVEN, _ODD)] for j in (0, 2))
+    return [_take(builder, x, y, order) for order in (_EVEN_PAIRS, _ODD_PAIRS) for x, y in ((a, c), (b, d))]
+
+
+def _rows(builder, columns):
+    """The BATCH rows of four columns."""
+    p, q, r, s = columns
+    turned = [_take(builder, x, y, order) for order in (_EVEN_PAIRS, _ODD_PAIRS) for x, y in ((p, r), (q, s))]
+    two = [_take(builder, turned[j], turned[j + 1], order) for j in (0, 2) for order in (_EVEN, _ODD)]
+    return [_take(builder, pair, pair, list(range(k, k + 4))) for k in (0, 4) for pair in two]
+
+
+def _row(builder, array, index):
+    """A pointer to a row of four of ``array``."""
+    return builder.bitcast(builder.gep(array, [builder.shl(index, I64(2))]), _ROW.as_pointer())
+
+
+def _size(builder, x):
+    """The vector of absolute values."""
+    positive = builder.and_(builder.bitcast(x, _WHOLES), constant(_WHOLES, (1 << 63) - 1))
+    return builder.bitcast(positive, _REALS)
+
+
+def _larger(builder, a, b):
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+def _weights(context, builder, values, code, at, kind):
+    """``values[at:]``, or ``values[code[at:]]``, of BATCH synapses."""
+    out = ir.Constant(_REALS, ir.Undefined)
+    for j in range(BATCH):
+        index = builder.add(at, I64(j))
+        if code is not None:
+            index = builder.zext(builder.load(builder.gep(code, [index])), I64)
+        weight = context.cast(builder, builder.load(builder.gep(values, [index])), kind, types.float64)
+        out = builder.insert_element(out, weight, I32(j))
+    return out
+
+
+def _catch_up_batch(
+    cells: Any, target: Any, k: Any, values: Any, code: Any, at: Any, table: Any, form: Any, peaks: Any, t: Any
+) -> int:
+    ages = cells.view(np.int64)
+    alpha, beta, bias, gain, drive, limit = form
+    first = np.int64(k)
+    for j in range(BATCH):
+        if t - (ages[np.int64(target[first + j]) * FIELDS + AGE] >> 1) - 1 >= table.shape[0]:
+            return -1
+    reaching = 0
+    for j in range(BATCH):
+        c, synapse = np.int64(target[first + j]) * FIELDS, np.int64(at) + j
+        weight = np.float64(values[synapse]) if code is None else np.float64(values[code[synapse]])
+        u, v, given, steps = cells[c], cells[c + 1], cells[c + INPUT], t - (ages[c + AGE] >> 1)
+        if steps > 0:  # the first of them takes the input that is there
+            un, vn = lif_step(u, v, given, alpha, beta, bias)
+            n = steps - 1
+            u, v, given = table[n, 0] * un, table[n, 1] * vn + table[n, 2] * un + table[n, 3], 0.0
+        given += weight
+        cells[c], cells[c + 1], cells[c + INPUT], ages[c + AGE] = u, v, given, t << 1 | ages[c + AGE] & 1
+        un, vn = lif_step(u, v, given, alpha, beta, bias)
+        most = abs(vn) + gain * abs(un) + drive
+        larger = most if most > abs(un) else abs(un)
+        peaks[j] = larger if larger > peaks[j] else peaks[j]
+        reaching |= (not (most <= limit)) << j
+    return reaching
+
+
+@llvm(_catch_up_batch)
+def catch_up_batch(typing, cells, target, k, values, code, at, table, form, peaks, t):
+    """Bring the BATCH different cells ``target[k:]`` to step t and add ``values[code[at:]]`` to their input of t.
+
+    Returns a bit for each that may reach a limit; -1, with nothing done, where one is older than ``table``. Where
+    ``code`` is None, the weights are ``values[at:]``. form: alpha, beta, bias, gain, drive, limit. peaks: the largest
+    absolute u and v that may come of it, by place in the batch. ``cells`` and ``table`` are aligned to 32 bytes.
+    """
+    coded = not isinstance(code, types.NoneType)
+
+    def generate(context, builder, signature, arguments):
+        cells, target, values, table, peaks = data_of(context, builder, signature, arguments, (0, 1, 3, 6, 8))
+        code = data_of(context, builder, signature, arguments, (4,))[0] if coded else None
+        rows = make_array(signature.args[6])(context, builder, arguments[6]).shape
+        last = everywhere(builder, builder.extract_value(rows, 0), _WHOLES)
+        form = [everywhere(builder, builder.extract_value(arguments[7], n), _REALS) for n in range(6)]
+        gain, drive, limit = form[3:]
+        now = everywhere(builder, arguments[9], _WHOLES)
+        places = []
+        for j in range(BATCH):
+            cell = builder.load(builder.gep(target, [builder.add(arguments[2], I64(j))]))
+            places.append(_row(builder, cells, builder.zext(cell, I64) if cell.type.width < 64 else cell))
+        u, v, given, age = _columns(builder, [builder.load(place, align=32) for place in places])
+        age = builder.bitcast(age, _WHOLES)
+        steps = builder.sub(now, builder.ashr(age, constant(_WHOLES, 1)))
+        some = builder.icmp_signed(">", steps, constant(_WHOLES, 0))  # the first of them takes the input that is there
+        further = builder.select(some, builder.sub(steps, constant(_WHOLES, 1)), constant(_WHOLES, 0))
+        result = cgutils.alloca_once_value(builder, I64(-1))
+        old = builder.bitcast(builder.icmp_signed(">=", further, last), ir.IntType(BATCH))
+        with builder.if_then(builder.icmp_unsigned("==", old, old.type(0))):
+            numbers = [builder.extract_element(further, I32(j)) for j in range(BATCH)]
+            a, b, c, d = _columns(builder, [builder.load(_row(builder, table, n), align=32) for n in numbers])
+            u1, v1 = lif(builder, u, v, given, *form[:3])
+            v1 = builder.fadd(builder.fadd(builder.fmul(b, v1), builder.fmul(c, u1)), d)
+            u, v = builder.select(some, builder.fmul(a, u1), u), builder.select(some, v1, v)
+            more = _weights(context, builder, values, code, arguments[5], signature.args[3].dtype)
+            given = builder.fadd(builder.select(some, constant(_REALS, 0.0), given), more)
+            age = builder.or_(builder.shl(now, constant(_WHOLES, 1)), builder.and_(age, constant(_WHOLES, 1)))
+            for place, row in zip(places, _rows(builder, [u, v, given, builder.bitcast(age, _REALS)]), strict=True):
+                builder.store(row, place, align=32)
+            u1, v1 = (_size(builder, x) for x in lif(builder, u, v, given, *form[:3]))
+            most = builder.fadd(builder.fadd(v1, builder.fmul(gain, u1)), drive)
+            place = builder.bitcast(peaks, _REALS.as_pointer())
+            peak = _larger(builder, _larger(builder, most, u1), builder.load(place, align=8))
+            builder.store(peak, place, align=8)
+            reaching = builder.bitcast(builder.fcmp_unordered(">", most, limit), ir.IntType(BATCH))
+            builder.store(builder.zext(reaching, I64), result)
+        return builder.load(result)
+
+    unsigned, six = types.uint64, types.UniTuple(types.float64, 6)
+    return types.int64(cells, target, unsigned, values, code, unsigned, table, six, peaks, types.int64), generate

@@ -1,0 +1,285 @@
+"""Each function in LLVM code does what its twin in plain Python says, to the last bit."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snmem._jit import kernel
+from snmem.backends.event.arrays import BATCH, BLOCK, GROUP_SIZE, LANES, LEVELS, TILE, WIDE, WORD, copied, zeros
+from snmem.backends.event.columns import AGE, ALIKE, FIELDS
+from snmem.backends.event.llvm import closed_form, lif, memory, popcount, system
+
+few = settings(max_examples=25)
+seeds = st.integers(0, 2**32 - 1)
+SPECIAL = np.array([0.0, -0.0, 5e-324, -1e-310, 1e-300, 1.0, -1.0, 1e300, -1.7e308, np.inf, -np.inf, np.nan])
+
+
+def reals(rng, *shape):
+    """Numbers of ordinary size, and a few that are not."""
+    out = zeros(*shape)
+    out[...] = rng.normal(0, 1, shape)
+    odd = rng.random(shape) < rng.choice([0.0, 0.2])
+    out[odd] = rng.choice(SPECIAL, int(odd.sum()))
+    return out
+
+
+def words(rng, *shape):
+    out = zeros(*shape, dtype=np.uint64)
+    out[...] = rng.integers(0, 2**64, shape, np.uint64)
+    return out
+
+
+def same(a, b):
+    """Equal bits, but for those of NaN."""
+    a, b = np.asarray(a), np.asarray(b)
+    assert a.dtype == b.dtype
+    np.testing.assert_array_equal(a, b)
+    if a.dtype.kind == "f":
+        np.testing.assert_array_equal(np.signbit(a) & ~np.isnan(a), np.signbit(b) & ~np.isnan(b))
+
+
+def check(compiled, twin, *arguments):
+    """Both return the same and leave the same in their arrays."""
+    results, arrays = [], []
+    for function in (compiled, twin):
+        own = [copied(a) if isinstance(a, np.ndarray) else a for a in arguments]
+        with np.errstate(all="ignore"):
+            results.append(function(*own))
+        arrays.append([a for a in own if isinstance(a, np.ndarray)])
+    assert results[0] == results[1]
+    for a, b in zip(*arrays, strict=True):
+        same(a, b)
+
+
+# One compiled caller for each; a default argument would be another type.
+
+
+@kernel(keep=False)
+def call_borrowed(array):
+    first, (second, number) = memory.borrowed((array, (array, 3)))
+    second[0] += number
+    return first[0]
+
+
+@kernel(keep=False)
+def call_prefetch(array, index):
+    memory.prefetch(array, np.uint64(index))
+
+
+@kernel(keep=False)
+def call_load_four(array, index):
+    return memory.load_four(array, np.uint64(index))
+
+
+@kernel(keep=False)
+def call_load_bytes(array, index):
+    return memory.load_bytes(array, index)
+
+
+@kernel(keep=False)
+def call_lowest_bit(word):
+    return memory.lowest_bit(word)
+
+
+@kernel(keep=False)
+def call_advance_silent(u, v, alpha, beta, bias, steps):
+    lif.advance_silent(u, v, alpha, beta, bias, steps)
+
+
+@kernel(keep=False)
+def call_over(values, i, limits, j):
+    return lif.over(values, i, limits, j)
+
+
+@kernel(keep=False)
+def call_step_word(u, v, given, i, par, j):
+    return lif.step_word(u, v, given, i, par, j)
+
+
+@kernel(keep=False)
+def call_step_word_alike(u, v, given, i, par, j):
+    return lif.step_word_alike(u, v, given, i, par, j)
+
+
+@kernel(keep=False)
+def call_catch_up_batch(cells, target, k, values, code, at, table, form, peaks, t):
+    return closed_form.catch_up_batch(cells, target, np.uint64(k), values, code, np.uint64(at), table, form, peaks, t)
+
+
+@kernel(keep=False)
+def call_prefetch_planes(bits, place, at, offset, vectors):
+    popcount.prefetch_planes(bits, place, at, offset, vectors)
+
+
+@kernel(keep=False)
+def call_count_planes(bits, place, at, offset, soon, then, vectors, sums, row, word, levels):
+    popcount.count_planes(bits, place, at, offset, soon, then, vectors, sums, row, word, levels)
+
+
+@kernel(keep=False)
+def call_add_counts(sums, word, plus, minus, unit, into, at):
+    popcount.add_counts(sums, word, plus, minus, unit, into, at)
+
+
+@kernel(keep=False)
+def call_atomic_increment(array, index):
+    return system.atomic_increment(array, index)
+
+
+@kernel(keep=False)
+def call_atomic_load(array, index):
+    return system.atomic_load(array, index)
+
+
+@kernel(keep=False)
+def call_nanoseconds():
+    return system.nanoseconds()
+
+
+def intrinsics():
+    for module in (memory, lif, closed_form, popcount, system):
+        for name, value in vars(module).items():
+            if hasattr(value, "twin") and value.twin.__module__ == module.__name__:
+                yield name, value
+
+
+def test_every_function_in_llvm_code_has_a_twin_and_is_called_here():
+    called = {name.removeprefix("call_") for name in globals() if name.startswith("call_")}
+    assert {name for name, _ in intrinsics()} == called
+    for module in (memory, lif, closed_form, popcount, system):
+        assert isinstance(module, ModuleType)
+        made = [
+            n for n, v in vars(module).items() if getattr(v, "_defn", None) and v._defn.__module__ == module.__name__
+        ]
+        assert set(made) <= called
+
+
+@few
+@given(seeds, st.integers(-20, 40))
+def test_memory(seed, index):
+    rng = np.random.default_rng(seed)
+    array = reals(rng, 8)
+    check(call_prefetch, memory.prefetch.twin, array, index)  # also outside of the array
+    kind = rng.choice([np.uint8, np.uint16, np.uint32, np.uint64])
+    whole = zeros(30, dtype=kind)
+    whole[:] = rng.integers(0, np.iinfo(kind).max, 30, kind, endpoint=True)
+    check(call_load_four, memory.load_four.twin, whole, index % 27)
+    octets = zeros(30, dtype=np.uint8)
+    octets[:] = rng.integers(0, 256, 30)
+    check(call_load_bytes, memory.load_bytes.twin, octets, index % 23)
+    for word in (int(words(rng, 1)[0]) | 1 << 63, 1 << int(rng.integers(0, 64))):
+        assert (
+            call_lowest_bit(np.uint64(word))
+            == memory.lowest_bit.twin(np.uint64(word))
+            == (word & -word).bit_length() - 1
+        )
+
+
+def test_borrowed_arrays_are_the_same_arrays():
+    array = np.array([1.0, 2.0])
+    assert call_borrowed(array) == 4.0
+    assert memory.borrowed.twin(array) is array
+
+
+@few
+@given(seeds, st.integers(0, 40))
+def test_cells_without_input(seed, steps):
+    rng = np.random.default_rng(seed)
+    alpha, beta = rng.choice([0.0, 0.5, 1.0, rng.random()], 2)
+    bias = float(rng.choice([0.0, -0.0, *rng.normal(0, 1, 2)]))
+    u, v = reals(rng, LANES), reals(rng, LANES)
+    check(call_advance_silent, lif.advance_silent.twin, u, v, alpha, beta, bias, steps)
+
+
+@few
+@given(seeds)
+def test_a_word_of_neurons(seed):
+    rng = np.random.default_rng(seed)
+    u, v, given, par = (reals(rng, *shape) for shape in ((3 * WORD,), (3 * WORD,), (3 * WORD,), (2, ALIKE + 1, BLOCK)))
+    i, k = int(rng.integers(0, 3)) * WORD, int(rng.integers(0, BLOCK // WORD)) * WORD
+    tile = int(rng.integers(0, 2)) * par[0].size
+    check(call_step_word, lif.step_word.twin, u, v, given, i, par, tile + k)
+    check(call_step_word_alike, lif.step_word_alike.twin, u, v, given, i, par, tile)
+    check(call_over, lif.over.twin, v, i, par, tile + k)
+
+
+@few
+@given(seeds, st.booleans(), st.booleans())
+def test_a_batch_of_cells(seed, coded, old):
+    rng = np.random.default_rng(seed)
+    size, t = 40, int(rng.integers(50, 60))
+    cells = reals(rng, size * FIELDS)
+    ages = rng.integers(t - 12, t + 1, size) << 1 | rng.integers(0, 2, size)
+    if old:
+        ages[rng.integers(0, size)] = 2
+    cells.view(np.int64)[AGE::FIELDS] = ages
+    target = zeros(20, dtype=rng.choice([np.uint16, np.uint32]))
+    target[:] = rng.choice(size, 20, replace=False)
+    k, at = rng.integers(0, 20 - BATCH, 2)
+    code = zeros(20, dtype=np.uint8)
+    code[:] = rng.integers(0, 256, 20)
+    values = reals(rng, 256)
+    if not coded and rng.random() < 0.5:
+        values = np.clip(values, -1e30, 1e30).astype(np.float32)
+    table, peaks, form = reals(rng, 12, 4), abs(reals(rng, BATCH)), tuple(map(float, reals(rng, 6)))
+    peaks = copied(np.nan_to_num(peaks))
+    call = (cells, target, int(k), values, code if coded else None, int(at), table, form, peaks, t)
+    check(call_catch_up_batch, closed_form.catch_up_batch.twin, *call)
+
+
+@few
+@given(seeds, st.integers(0, 5), st.integers(1, TILE // WIDE))
+def test_counting_over_bit_planes(seed, levels, vectors):
+    rng = np.random.default_rng(seed)
+    planes, tiles = 12, 2
+    bits = words(rng, planes * TILE * tiles)
+    place = zeros(3 * GROUP_SIZE, dtype=np.int64)
+    place[:] = TILE * rng.integers(0, planes, place.size)
+    sums = words(rng, 2 * LEVELS, TILE)
+    at, soon = rng.integers(0, 2 * GROUP_SIZE, 2)
+    row, word = int(rng.integers(0, LEVELS - 8)), WIDE * int(rng.integers(0, TILE // WIDE - vectors + 1))
+    offset = int(rng.integers(0, tiles)) * planes * TILE
+    offset = min(offset, bits.size - planes * TILE)
+    call = (bits, place, int(at), offset, int(soon), 0, vectors, sums, row, word, levels)
+    check(call_count_planes, popcount.count_planes.twin, *call)
+    check(call_prefetch_planes, popcount.prefetch_planes.twin, bits, place, int(at), offset, vectors)
+
+
+@few
+@given(seeds, st.integers(0, LEVELS), st.integers(0, LEVELS))
+def test_adding_the_counts_to_the_neurons(seed, plus, minus):
+    rng = np.random.default_rng(seed)
+    sums, into, unit = words(rng, 2 * LEVELS, TILE), reals(rng, 2 * BLOCK), float(rng.choice([1.0, 0.75, -(2.0**-40)]))
+    word, at = BLOCK // WORD * int(rng.integers(0, TILE * WORD // BLOCK)), int(rng.integers(0, BLOCK))
+    check(call_add_counts, popcount.add_counts.twin, sums, word, plus, minus, unit, into, at)
+
+
+def test_indivisible_steps():
+    for number in range(4):
+        array = np.arange(12).reshape(3, 4)
+        check(call_atomic_increment, system.atomic_increment.twin, array, 3 * number)
+        check(call_atomic_load, system.atomic_load.twin, array, 3 * number)
+
+
+def test_the_clock_is_that_of_python():
+    before, now, after = system.nanoseconds.twin(), call_nanoseconds(), system.nanoseconds.twin()
+    assert before <= now <= after
+
+
+@pytest.mark.parametrize("plus", [0, 1, 7, 8, 15, 16, LEVELS])
+def test_counts_of_every_width_are_the_numbers_that_they_say(plus):
+    """Neuron n of a block holds n, or what is left of it in so many bits, once with each sign."""
+    sums = zeros(2 * LEVELS, TILE, dtype=np.uint64)
+    numbers = np.arange(BLOCK) % (1 << plus)
+    for k in range(plus):
+        for n in np.flatnonzero(numbers >> k & 1):
+            sums[k, n // WORD] |= np.uint64(1) << np.uint64(n % WORD)
+            sums[LEVELS + k, n // WORD] |= np.uint64(1) << np.uint64(n % WORD)
+    into = zeros(BLOCK)
+    call_add_counts(sums, 0, plus, 0, 0.5, into, 0)
+    same(into, 0.5 * numbers)
+    call_add_counts(sums, 0, 0, plus, 0.5, into, 0)
+    same(into, 0.0 * numbers)
