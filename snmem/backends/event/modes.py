@@ -70,6 +70,7 @@ class Modes:
     Parameters
     ----------
     layout : Layout
+        The network as arrays.
     net : Net
         ``net.neurons.cut`` tells which threads the populations run on; what belongs to others lies idle.
     states, work : list

@@ -94,6 +94,7 @@ def records_of(
     Parameters
     ----------
     network : Network
+        The description.
     index : dict
         Name of a population -> its number.
     first, blocks : array
