@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
@@ -9,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from .backends.base import Job, RunState, backend_names, check_state, get_backend, make_recording
-from .errors import BackendError
+from .errors import BackendError, SnmemWarning
 from .io.arguments import as_inputs, as_network, as_record
 from .network import Network
 from .progress import LateBar, someone_watches
@@ -79,6 +80,8 @@ def simulate(
     names = as_record(network, record, length)
     run = get_backend(backend)
     data, start = check_state(network, state, run)
+    if state is None:
+        _warn_of_start(network)
     job = Job(
         network, spikes, length, names, counters, data, None, count("simulate: threads", threads, 1), bool(exact), start
     )
@@ -88,6 +91,12 @@ def simulate(
         return _identified(run(job), job, backend)
     with LateBar(length, f"{backend}: {length:,} steps") as bar:
         return _identified(run(replace(job, progress=bar)), job, backend)
+
+
+def _warn_of_start(network: Network) -> None:
+    for p in network.neurons:
+        if note := p.neuron.start_note:
+            warnings.warn(f"population {p.name!r}: {note}", SnmemWarning, stacklevel=3)
 
 
 def _identified(recording: Any, job: Job, backend: str) -> Recording:

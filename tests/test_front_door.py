@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +32,7 @@ from snmem import (
 )
 from snmem.backends.base import BACKENDS, Backend, register_backend
 from snmem.cost import bill
-from snmem.errors import BackendError, InputError, UnknownNameError
+from snmem.errors import BackendError, InputError, SnmemWarning, UnknownNameError
 from snmem.io import arguments
 from snmem.plots import recall_raster
 
@@ -415,3 +416,44 @@ def test_a_neuron_that_inherits_its_step_is_not_taken_for_its_parent():
     for backend in ("reference", "event", "snntorch"):
         with pytest.raises(BackendError, match="'h' has neurons of type Refractory"):
             simulate(net, {}, 3, backend)
+
+
+# ---- what begins above its threshold --------------------------------------------------------------------------------
+
+
+def _biological(**parameters):
+    return Network((Input("x", 1), Population("h", 3, LIF(beta=0.9, **parameters))))
+
+
+def test_neurons_in_millivolts_that_begin_above_their_threshold_are_named():
+    net = _biological(theta=[1.0, -50.0, -45.0], bias=-6.5, v_reset=-65.0)
+    with pytest.warns(SnmemWarning, match=r"'h': v begins at 0, above the threshold of -50, .* count all potentials"):
+        run = simulate(net, {}, 2)
+    assert run.spikes["h"].raster()[0].tolist() == [False, True, True]
+    with warnings.catch_warnings(action="error"):
+        simulate(net, {}, 2, state=run.state)  # goes on from below
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"theta": 15.0},
+        {"theta": 0.5, "bias": 1.0},  # driven, and meant to be
+        {"theta": -1.0, "bias": -1.5},  # passes it on an input only
+        {"theta": [np.inf, 1.0, 0.0]},
+    ],
+)
+def test_other_thresholds_and_biases_pass_without_a_warning(parameters):
+    with warnings.catch_warnings(action="error"):
+        simulate(_biological(**parameters), {}, 2)
+
+
+def test_a_warning_is_one_line_on_the_command_line(tmp_path, snmem):
+    net = Network((Input("x", 1), Population("h", 3, LIF(theta=-50.0))), (), ("h",))
+    write_nir(net, tmp_path / "net.nir")
+    for _ in range(2):
+        result = snmem("verify", tmp_path / "net.nir", "--backends", "event", "--steps", 5, "--json")
+        assert [line.split(" begins")[0] for line in result.err.splitlines() if "snmem: warning" in line] == [
+            "snmem: warning: population 'h': v"
+        ]
+        assert ".py" not in result.err

@@ -3,9 +3,9 @@
 - ``--json`` prints exactly one JSON object on standard output, and nothing else goes there. When the verb fails, the
   object is ``{"ok": false, "error": {"type": ..., "message": ...}}``.
 - Without ``--json`` the result goes to standard output as tables. Progress and errors go to standard error.
-- An error is one line, ``snmem: error: ...``. Exit codes: 0 success; 1 an error, or a result that is not ok (a check
-  that differs, a target that is missed), or a result that cannot be printed; 2 wrong usage; 129 terminal closed;
-  130 Ctrl-C; 141 nobody reads standard output; 143 terminated.
+- An error is one line, ``snmem: error: ...``, and a warning, ``snmem: warning: ...``. Exit codes: 0 success; 1 an
+  error, or a result that is not ok (a check that differs, a target that is missed) or cannot be printed; 2 wrong usage;
+  129 terminal closed; 130 Ctrl-C; 141 nobody reads standard output; 143 terminated.
 - ``--debug`` shows the traceback of an error.
 - ``--out DIR`` receives ``run.json`` (verb, configuration, versions, seed), ``report.json`` (what ``--json`` prints)
   and the files of the verb, all of them or, after a failure, none.
@@ -17,8 +17,9 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +27,7 @@ from typing import Annotated, Any
 from typer import Option, Typer
 
 from .._text import visible
-from ..errors import SnmemError
+from ..errors import SnmemError, SnmemWarning
 from ..io.drafts import remove_own
 from .children import end_children
 from .signals import alone, check, held, meaning, untold
@@ -87,7 +88,7 @@ def add_verb(app: Typer, name: str, function: Callable[..., Report], *, out: str
 def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> int:
     as_json, debug = values.pop("as_json"), values.pop("debug")
     try:
-        with results_only_on_stdout(as_json):
+        with results_only_on_stdout(as_json), _warnings_told():
             report = _work(name, function, values)
         check()
         return _print(report, as_json) or (0 if report.ok else 1)
@@ -98,6 +99,24 @@ def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> 
         if isinstance(error, BrokenPipeError):  # nobody reads what the verb says on standard error
             return unprintable(error)
         return _failed(name, error, as_json, debug)
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Warnings of snmem's are one line each, and told once; those of other packages are told as ever."""
+    told = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+        text = warnings.formatwarning(message, category, *where[:2]).rstrip("\n")
+        if issubclass(category, SnmemWarning):
+            text = f"snmem: warning: {visible(' '.join(str(message).split()))}"
+        if text not in told:
+            complain(text)
+        told.add(text)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _failed(name: str, error: Exception, as_json: bool, debug: bool) -> int:

@@ -121,6 +121,11 @@ class Neuron(Description):
         """Whether all thresholds are meant to be out of reach, as those of a readout are."""
         return False
 
+    @property
+    def start_note(self) -> str:
+        """What a user may not expect of the first step; empty if nothing. :func:`snmem.simulate` warns of it."""
+        return ""
+
     def initial(self, size: int) -> dict[str, NDArray[Any]]:
         """State before step 0 of ``size`` neurons."""
         kind = np.float64 if self.arithmetic == "float" else np.int64

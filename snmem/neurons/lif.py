@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -80,6 +81,19 @@ class LIF(Neuron):
     def never_spikes(self) -> bool:
         """Whether all thresholds are infinite."""
         return bool(np.all(np.asarray(self.theta) == np.inf))
+
+    @cached_property
+    def start_note(self) -> str:
+        """Which threshold below 0 is passed in step 0 without any input, v beginning at 0."""
+        low = np.min(self.theta)
+        if low >= 0 or not np.any(passed := (np.asarray(self.theta) < 0) & (np.asarray(self.bias) > self.theta)):
+            return ""
+        theta = float(np.broadcast_to(self.theta, passed.shape)[passed].flat[0])
+        return (
+            f"v begins at 0, above the threshold of {theta:g}, so neurons spike in step 0 without input; where these "
+            "are millivolts, count all potentials from the resting potential (-65 mV: theta = -50 becomes 15), as "
+            "read_nir does"
+        )
 
     def step(self, state: State, current: State, t: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
         """One step by :func:`step_lif`."""
