@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,14 @@ def snmem(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, *capfd.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_backend_stays() -> Iterator[None]:
+    """A test module leaves no backend of its own behind, by which the results of others would depend on their order."""
+    yield
+    base = sys.modules.get("snmem.backends.base")
+    assert base is None or set(base.BACKENDS) - set(base.BUILT_IN) == set()
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_find_shift(shift):
     assert find_shift(expected, Spikes.from_raster(rng.random((60, 5)) < 0.3)) is None
 
 
-def test_refused_absent_and_failed_backends_are_told_apart(fake, monkeypatch):
+def test_refused_absent_and_failed_backends_are_told_apart(monkeypatch, request):
     def broken(job):
         raise RuntimeError("out of ideas")
 
@@ -166,6 +166,7 @@ def test_refused_absent_and_failed_backends_are_told_apart(fake, monkeypatch):
             return broken
 
     monkeypatch.setattr(base, "entry_points", lambda group: [Entry()])
+    request.addfinalizer(lambda: base.BACKENDS._items.pop("broken", None))
     monkeypatch.setattr("snmem.verify.run.backend_names", lambda: ["event", "broken", "snntorch", "brian2"])
     monkeypatch.setitem(sys.modules, "brian2", None)
     plastic = next(n for n in map(random_network, range(20)) if any(q.plasticity for q in n.projections))

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-#: Seconds in which the main thread must take note of a signal.
-GRACE = 2.0
+#: Seconds in which the main thread must take note of a signal, and in which another thread then has to clean up.
+GRACE, _LAST = 2.0, 20.0
 #: Signal -> kind and message of the error.
 _MEANINGS = {
     signal.SIGINT: ("Interrupted", "interrupted"),
@@ -138,7 +138,7 @@ def watch(end: Callable[[], object]) -> None:
             time.sleep(GRACE)
             if not _came and not _held and _turn.acquire(blocking=False):
                 _came = number
-                last = threading.Timer(GRACE, os._exit, (128 + number,))  # should that not come to its end either
+                last = threading.Timer(_LAST, os._exit, (128 + number,))  # should that not come to its end either
                 last.daemon = True
                 last.start()
                 end()
