@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -121,7 +122,7 @@ class Neuron(Description):
         """Whether all thresholds are meant to be out of reach, as those of a readout are."""
         return False
 
-    @property
+    @cached_property
     def start_note(self) -> str:
         """What a user may not expect of the first step; empty if nothing. :func:`snmem.simulate` warns of it."""
         return ""
