@@ -62,7 +62,7 @@ def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State
         weights[q.name] = q.weights.astype(np.float64)
         if kind is np.int64:
             weights[q.name] = weights[q.name].astype(np.int64)
-            weights[q.name].data = condition_weights(q.weights.data)
+            weights[q.name].data = condition_weights(q.weights.data, clip=q.plasticity is None)
     plastic = [(q.name, q.plasticity) for q in network.projections if q.plasticity]
     memory = {name: rule.start(weights[name], kind is np.int64) for name, rule in plastic}
     return State(0, neurons, {p.name: _no_current(p) for p in network.neurons}, weights, memory)

@@ -8,6 +8,9 @@ What the backend declares that it refuses (``Backend(without=...)``) and what ``
 (of ``snmem.conformance.FEATURES``) is left out. The suite then checks that it refuses it with an error that names a
 population or projection, and that everything else equals the reference bit for bit.
 
+``snmem.conformance.test_golden`` compares with what Lava did on 120 networks, recorded once; Lava need not be
+installed.
+
 A neuron, a learning rule or a memory of one's own is tried with ``--snmem-load FILE``, a Python file that registers it,
 and ``--snmem-neuron NAME``, ``--snmem-rule NAME``, or ``--snmem-memory NAME`` with the module
 ``snmem.conformance.test_memory``. A backend that does not declare the neuron or rule must refuse it by name.
@@ -89,5 +92,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for name in option.snmem_backend
     ]
     metafunc.parametrize("snmem_claim", claims, ids=option.snmem_backend)
+    if "snmem_vector" in metafunc.fixturenames:
+        from .golden import vectors
+
+        chosen = [v for v in vectors() if v.network.arithmetic == arithmetic]
+        metafunc.parametrize("snmem_vector", chosen, ids=[v.id for v in chosen])
     if "snmem_seed" in metafunc.fixturenames:
         metafunc.parametrize("snmem_seed", range(option.snmem_networks))

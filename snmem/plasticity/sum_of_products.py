@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from .._text import shown
 from ..description import number, whole
 from ..errors import NetworkError
@@ -91,6 +93,12 @@ class SumOfProducts(LearningRule):
         pair = tuple(int(x) if x.is_integer() else x for x in (impulse, tau))  # equal rules print alike
         object.__setattr__(self, name, pair)
 
+    @classmethod
+    def example(cls, rng: np.random.Generator) -> SumOfProducts:
+        """One of :data:`EXAMPLES`, with random rounding of its own."""
+        chosen: dict[str, Any] = EXAMPLES[int(rng.integers(len(EXAMPLES)))]
+        return cls(**chosen, seed=int(rng.integers(1, 1000)))
+
     def start(self, weights: Any, integer: bool) -> Learning:
         """The learning engine of one projection."""
         return Learning(self, weights, integer)
@@ -109,3 +117,15 @@ class SumOfProducts(LearningRule):
         traces = {name: getattr(self, name)[0] != 0 for name in TRACES}
         before, after = (sum(on for name, on in traces.items() if name[0] == side) for side in "xy")
         return before * spikes[q.pre] + after * spikes[self.gate_of(q)]
+
+
+#: Rules for the conformance suite: every kind of dependency, factor, trace and target.
+EXAMPLES: tuple[dict[str, Any], ...] = (
+    {"dw": "2^-2*y0*x1 - 2^-2*y0*w", "x1": (127, 0)},
+    {"dw": "5*2^-4*x0*y1 - 5*2^-4*x0*w", "y1": (127, 0)},
+    {"dw": "2^-2*y0*x1 - 2^-4*x0*y1", "x1": (20.7, 8.3), "y1": (11.3, 5)},
+    {"dw": "2^-3*y0*x1*y1 - 2^-5*u2*(w-40)", "x1": (60, 4), "y1": (100.5, 3)},
+    {"dw": "2^-2*y0*x1*t - 3*y0*sgn(w)", "dt": "2^-3*x0*y2 - 2^-4*u0*t", "x1": (60, 4), "y2": (30, 6), "t": 5},
+    {"dd": "2*y0*x2", "dw": "2^-6*y0*d*x2 - y0*w*2^-3", "x2": (33, 7)},
+    {"dw": "2^-1*y0*x1 - 2^-3*u1*w*y3", "x1": (9.5, 2), "y3": (3, 9)},
+)
