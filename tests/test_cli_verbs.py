@@ -14,9 +14,11 @@ import psutil
 import pytest
 from conftest import SNMEM, Result
 
-from snmem import LIF, Input, Network, Population, Projection
+from snmem import LIF, Input, Network, Population, Projection, simulate
 from snmem.installation.doctor import Row
+from snmem.io.spikes import read_spikes
 from snmem.nir_io import read_nir, write_nir
+from snmem.stimuli import poisson
 
 LINES = "The cat sat on the mat.\nA dog barked all night.\nRain fell on the old town.\nNobody saw the thief leave.\n"
 
@@ -273,6 +275,41 @@ def test_verify_agrees_and_says_so(snmem: Callable[..., Result], nir_file: Path)
     result = snmem("verify", nir_file, "--backends", "event", "--input", nir_file.with_name("in.npy"))
     assert "4 steps" in result.out
     assert "All agree." in result.out
+
+
+def test_simulate_keeps_spikes_and_traces(snmem: Callable[..., Result], nir_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ("simulate", nir_file, "--steps", 30, "--seed", 3, "--record", "out.v")
+    result = snmem(*arguments, "--out", out, "--json")
+    assert result.code == 0
+    network = read_nir(nir_file)
+    expected = simulate(network, poisson(network, 30, 3, 0.1), 30, record=["out.v"])
+    rows = {row["name"]: row for row in result.data["populations"]}
+    assert {name: row["spikes"] for name, row in rows.items()} == {n: len(s) for n, s in expected.spikes.items()}
+    assert rows["in"]["rate_hz"] == rows["in"]["spikes"] / (30 * 3) / network.dt
+    assert result.data["files"] == ["spikes.h5", "spikes.npz", "traces.npz"]
+    assert dict(read_spikes(out / "spikes.h5").spikes) == dict(expected.spikes)
+    assert nir.read_data(out / "spikes.h5").nodes.keys() == expected.spikes.keys()
+    with np.load(out / "spikes.npz") as rasters, np.load(out / "traces.npz") as traces:
+        assert {name: rasters[name].tolist() for name in rasters} == {
+            name: s.raster().tolist() for name, s in expected.spikes.items()
+        }
+        assert np.array_equal(traces["out.v"], expected.traces["out.v"])
+    assert snmem("verify", nir_file, "--golden", out / "spikes.npz", "--backends", "event").code == 0
+    again = snmem("simulate", nir_file, "--input", out / "spikes.npz", "--backend", "reference", "--json")
+    assert again.data["populations"] == result.data["populations"]
+    assert "out" in snmem(*arguments).out
+    assert "'magic'" in snmem("simulate", nir_file, "--backend", "magic").error()
+    assert "out.w" in snmem("simulate", nir_file, "--record", "out.w").error()
+
+
+def test_populations_of_any_name_are_kept(snmem: Callable[..., Result], tmp_path: Path) -> None:
+    names = ["file", "allow_pickle", "a b.npy", "[bold]"]
+    network = Network((Input("in", 1), *(Population(n, 1, LIF(bias=1.5)) for n in names)), outputs=tuple(names))
+    write_nir(network, tmp_path / "n.nir")
+    result = snmem("simulate", tmp_path / "n.nir", "--steps", 5, "--out", tmp_path / "run", "--json")
+    assert result.code == 0
+    assert set(read_spikes(tmp_path / "run" / "spikes.npz").spikes) == {"in", *names}
 
 
 def test_verify_fails_where_spikes_differ(snmem: Callable[..., Result], nir_file: Path, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ RESULTS = {
     "cost": Verb("cost NET --chip loihi1-davies2018 --steps 20 --html PAGE", copied=True),
     "demo": Verb("demo --no-lava --data LINES", copied=True),
     "reproduce": Verb("reproduce TINY"),
+    "simulate": Verb("simulate NET --steps 20 --record p.v"),
     "verify": Verb("verify NET --steps 20 --backends event", copied=True),
 }
 #: Verbs that write one file, and what of the library does.
@@ -95,8 +96,8 @@ SILENT = {
     "run": "run TINY",
 }
 #: Parameters of verbs that are files: those that are read, and those that are written.
-READ = {("inspect", "file"), ("verify", "file"), ("compile", "file"), ("cost", "file")}
-READ |= {(verb, "inputs") for verb in ("verify", "compile", "cost")} | {("verify", "golden")}
+READ = {("inspect", "file"), ("verify", "file"), ("simulate", "file"), ("compile", "file"), ("cost", "file")}
+READ |= {(verb, "inputs") for verb in ("verify", "simulate", "compile", "cost")} | {("verify", "golden")}
 WRITTEN = {("export", "file"), ("sweep", "folder"), ("cost", "html"), ("verify", "save_golden")}
 _MEMORY = KWinnerConfig(visible=20, hidden=24, fan_in=6, winners=3, active=4, rate=0.5)
 

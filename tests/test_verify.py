@@ -213,6 +213,49 @@ def test_golden_raster_is_reproduced_and_guards_against_change(tmp_path):
         verify(chain(), golden=golden)
 
 
+def test_a_raster_of_another_tool_is_compared_with_its_layer(tmp_path):
+    """By name, by size, with the inputs given; a shift in time is named; whose spikes a raster holds must be clear."""
+    neuron = LIF(alpha=0.5, beta=0.5, theta=0.75)
+    populations = (Input("in", 4), Population("hidden", 5, neuron), Population("out", 2, neuron))
+    weights = np.random.default_rng(0).normal(1, 1, (5, 4)), np.random.default_rng(1).normal(1, 1, (2, 5))
+    projections = (Projection("in", "hidden", weights[0]), Projection("hidden", "out", weights[1]))
+    network = Network(populations, projections, ("out",))
+    given = poisson(network, 40, 0, 0.5)
+    spikes = simulate(network, given, 40).spikes
+    rasters = {name: s.raster() for name, s in spikes.items()}
+    assert rasters["out"][:-1].any()
+
+    def compare(**arrays):
+        np.savez(tmp_path / "tool.npz", **arrays)
+        return verify(network, given, golden=tmp_path / "tool.npz", backends=["event"])
+
+    for name in ("out", "layer3"):
+        result = compare(**{name: rasters["out"]})
+        assert (result["agree"], result["steps"], list(result["golden"]["populations"])) == (True, 40, ["out"])
+    assert list(compare(hidden=rasters["hidden"], readout=rasters["out"])["golden"]["populations"]) == ["hidden", "out"]
+    np.save(tmp_path / "tool.npy", rasters["hidden"])
+    assert verify(network, given, golden=tmp_path / "tool.npy", backends=["event"])["agree"]
+    late = compare(out=np.roll(rasters["out"], 1, axis=0) * (np.arange(40) > 0)[:, None])
+    row = late["golden"]["populations"]["out"]
+    assert not late["agree"]
+    assert row["differing"] > 0
+    assert row["reason"] == "equal where the recorded spikes are taken a step earlier"
+    with pytest.raises(FileError, match=r"tool.npz: holds spikes of 'x', 3 neurons, but the network has"):
+        compare(x=np.zeros((40, 3)))
+    with pytest.raises(FileError, match=r"holds 3 neurons of 'out', which has 2"):
+        compare(out=np.zeros((40, 3)))
+    with pytest.raises(FileError, match="two of its records"):
+        compare(out=rasters["out"], x=rasters["out"])
+    np.savez(tmp_path / "tool.npz", out=rasters["out"])
+    with pytest.raises(InputError, match=r"none of the input 'in'; give the inputs"):
+        verify(network, golden=tmp_path / "tool.npz", backends=["event"])
+    with pytest.raises(InputError, match="steps=30, but the golden file holds 40"):
+        verify(network, given, 30, golden=tmp_path / "tool.npz", backends=["event"])
+    twins = Network((*populations, Population("other", 5, neuron)), projections)
+    with pytest.raises(InputError, match="fits 'hidden', 'other'; name it"):
+        verify(twins, given, golden=tmp_path / "tool.npy", backends=["event"])
+
+
 def test_golden_file_is_nir_data(tmp_path):
     verify(chain(), steps=50, backends=["event"], rate=0.5, save_golden=tmp_path / "golden.h5")
     data = nir.read_data(tmp_path / "golden.h5")

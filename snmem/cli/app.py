@@ -19,6 +19,7 @@ from .verbs.export import export
 from .verbs.lava import lava
 from .verbs.models import models, run
 from .verbs.reproduce import reproduce
+from .verbs.simulate import simulate
 from .verbs.sweep import sweep
 from .verbs.verify import verify
 
@@ -55,6 +56,7 @@ add_verb(app, "run", run)
 add_verb(app, "sweep", sweep)
 add_verb(app, "export", export)
 add_verb(app, "inspect", inspect)
+add_verb(app, "simulate", simulate)
 add_verb(app, "verify", verify)
 add_verb(app, "compile", compile, out="snmem-lava")
 add_verb(app, "cost", cost)

@@ -1,4 +1,4 @@
-"""Numpy's ``.npy`` and ``.npz`` files, read without trusting them.
+"""Numpy's ``.npy`` and ``.npz`` files, read without trusting them, and written under any name.
 
 Nothing is unpickled or evaluated: the header of an array is matched against the form that the file format prescribes
 (numpy.lib.format, versions 1.0 to 3.0). What it declares is compared with the bytes that are there before memory is
@@ -11,7 +11,7 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .._text import CONTROL, one_line, path_text, shown
 from ..errors import FileError
+from .files import replace_file
 from .reading import open_file
 
 #: An archive may unpack to this many bytes, or to so many times its own size if that is more.
@@ -302,3 +303,24 @@ def open_arrays(
     """
     with open_file(path, remedy) as stream:
         yield ArrayFile(path_text(path), stream, remedy)
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Write an ``.npz`` file, one array after the other; names may be any ("file", "allow_pickle"), unlike numpy's own.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; an older one stays until the new one is complete.
+    arrays : iterable of (str, array)
+        Names and arrays.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    with replace_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)

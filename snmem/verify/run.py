@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +16,16 @@ import numpy as np
 from ..backends.base import BUILT_IN
 from ..conformance.compare import Difference, differing
 from ..conformance.explain import explain
-from ..errors import BackendError, FileError, InputError, MissingDependencyError, NetworkError
+from ..errors import BackendError, InputError, MissingDependencyError, NetworkError
 from ..io.inputs import load_inputs
-from ..io.spikes import SpikeFile, read_spikes, spikes_sha256, write_spikes
+from ..io.spikes import SpikeFile, spikes_sha256, write_spikes
 from ..network import Network
 from ..simulation import backend_names, get_backend, simulate
 from ..spikes import Recording, Spikes
 from ..stimuli import poisson
 from .evidence import STEPS, Evidence, driving_input, is_readout, silent, unable_to_spike, why_no_verdict
-from .report import BackendResult, GoldenResult, PopulationResult, QuantizedResult, Verdict
+from .golden import against_golden, read_golden
+from .report import BackendResult, PopulationResult, QuantizedResult, Verdict
 
 __all__ = ["BASELINE", "verify"]
 
@@ -83,7 +83,8 @@ def verify(
     save_golden : path, optional
         Write inputs and spikes of the baseline, with their sha256, to this file.
     golden : path, optional
-        File so written, whose inputs and steps are used, and whose spikes every backend must reproduce.
+        File so written, whose inputs and steps are used, and whose spikes every backend must reproduce. Or rasters of
+        one layer or more from another tool, for the ``inputs`` given (:func:`snmem.verify.golden.read_golden`).
     report : callable
         Is told what is being done.
     **options : Any
@@ -108,7 +109,7 @@ def verify(
     """
     network, choices = _load(source, options)
     wanted, later = _names(backends, quantize)
-    stored = _read_golden(golden, network, inputs) if golden is not None else None
+    stored = read_golden(golden, network, inputs) if golden is not None else None
     run, evidence = _baseline(network, _given(network, inputs, steps, stored), steps, seed, rate, report)
     reason = why_no_verdict(network, run.baseline, evidence, file=not isinstance(source, Network))
     base = BASELINE[network.arithmetic]
@@ -129,7 +130,7 @@ def verify(
         "backends": results,
     }
     if stored is not None:
-        result["golden"] = _against_golden(golden, stored, network, run.baseline)
+        result["golden"] = against_golden(golden, stored, network, run.baseline)
         result["agree"] &= result["golden"]["agree"]
     if quantize:
         _add_quantized(result, run, wanted, later, report)
@@ -200,8 +201,12 @@ def _given(
     network: Network, inputs: Any, steps: int | None, stored: SpikeFile | None
 ) -> tuple[Mapping[str, Any], int] | None:
     """The input spikes that were given and the number of steps, or None."""
-    if stored is not None:
-        return {p.name: stored.spikes[p.name] for p in network.inputs}, next(iter(stored.spikes.values())).steps
+    length = None if stored is None else next(iter(stored.spikes.values())).steps
+    if stored is not None and inputs is None:
+        return {p.name: stored.spikes[p.name] for p in network.inputs}, length or 0
+    if length is not None and steps not in (None, length):
+        raise InputError(f"verify: steps={steps}, but the golden file holds {length} steps; leave steps out")
+    steps = length or steps
     if inputs is None:
         return None
     if isinstance(inputs, Mapping):
@@ -337,30 +342,4 @@ def _quantized(run: _Run, wanted: list[str] | None, report: Callable[[str], None
         "silent": silent(made.network, found.spikes, {}),
         "populations": populations,
         "backends": _compare_all(replace(run, network=made.network, baseline=found), wanted, BASELINE["loihi"], report),
-    }
-
-
-def _read_golden(path: Any, network: Network, inputs: Any) -> SpikeFile:
-    if inputs is not None:
-        raise InputError("verify: a golden file holds its own inputs; leave inputs out")
-    found = read_spikes(path)
-    names = {p.name: p.size for p in network.populations}
-    held = {name: s.size for name, s in found.spikes.items()}
-    if names != held:
-        raise FileError(f"{Path(path).name}: holds spikes of {held}, but the network has {names}; use its own file")
-    return found
-
-
-def _against_golden(path: Any, stored: SpikeFile, network: Network, recording: Recording) -> GoldenResult:
-    populations: dict[str, PopulationResult] = {}
-    for name, s in stored.spikes.items():
-        count, first = s.differing(recording.spikes[name])
-        populations[name] = _numbers(Difference(s.steps * s.size, count, first))
-        populations[name]["spikes"] = len(recording.spikes[name])
-    return {
-        "file": str(path),
-        "sha256": stored.sha256,
-        "same_network": stored.about.get("network_sha256") == network.digest(),
-        "agree": not any(p["differing"] for p in populations.values()),
-        "populations": populations,
     }

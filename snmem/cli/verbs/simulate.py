@@ -1,0 +1,102 @@
+"""``snmem simulate``: run a NIR file, and keep its spikes and traces."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from ..contract import Report
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
+from ..progress import say
+
+#: Entries of all rasters together that are written as .npz; beyond, there is spikes.h5 alone.
+RASTER = 10**9
+
+
+def simulate(
+    file: NirFile,
+    steps: Steps = None,
+    inputs: InputFile = None,
+    backend: Annotated[str, Option(help="Runtime; a wrong name lists them.")] = "",
+    rate: Rate = 0.1,
+    seed: Seed = 0,
+    record: Annotated[
+        list[str] | None,
+        Option(metavar="POPULATION.u|v", help="Keep a variable of a population in every step; repeatable."),
+    ] = None,
+    dt: Dt = None,
+    settings: Settings = None,
+    *,
+    out: Path | None,
+) -> Report:
+    """Run a network on one backend; `--out` keeps spikes (.npz, NIR data as .h5) and traces (.npz)."""
+    from ...nir_io import read_nir
+    from ...simulation import simulate
+
+    options = reading_options(dt, settings)
+    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
+    given, length = _inputs(network, inputs, steps, rate, seed)
+    name = backend or ("event" if network.arithmetic == "float" else "loihi")
+    recording = simulate(network, given, length, name, record=record or ())
+    files = _write(out, recording) if out is not None else []
+    data = {
+        "file": str(file),
+        "backend": name,
+        "steps": recording.steps,
+        "dt": network.dt,
+        "seed": None if inputs else seed,
+        "populations": [_row(p, recording) for p in network.populations],
+        "traces": {key: list(rows.shape) for key, rows in recording.traces.items()},
+        "files": files,
+    }
+    return Report(data, list(_tables(data)))
+
+
+def _inputs(network: Any, inputs: Path | None, steps: int | None, rate: float, seed: int) -> tuple[Any, int]:
+    from ...io.inputs import load_inputs
+    from ...stimuli import poisson
+
+    if inputs is not None:
+        return load_inputs(inputs, network, steps)
+    length = steps or 100
+    return poisson(network, length, seed, rate), length
+
+
+def _row(population: Any, recording: Any) -> dict[str, Any]:
+    spikes = recording.spikes[population.name]
+    per_step = len(spikes) / (spikes.steps * spikes.size)
+    return {
+        "name": population.name,
+        "neurons": spikes.size,
+        "spikes": len(spikes),
+        "per_neuron_and_step": per_step,
+        "rate_hz": per_step / recording.dt,
+    }
+
+
+def _write(folder: Path, recording: Any) -> list[str]:
+    """Spikes as events in NIR data, as rasters where they are of a reasonable size, and traces."""
+    from ...io.arrays import save_arrays
+    from ...io.spikes import write_spikes
+
+    files = ["spikes.h5"]
+    write_spikes(folder / files[0], recording.spikes, recording.dt, {"backend": recording.backend})
+    if sum(s.steps * s.size for s in recording.spikes.values()) <= RASTER:
+        files.append("spikes.npz")
+        save_arrays(folder / files[-1], ((name, s.raster()) for name, s in recording.spikes.items()))
+    if recording.traces:
+        files.append("traces.npz")
+        save_arrays(folder / files[-1], recording.traces.items())
+    return files
+
+
+def _tables(data: dict[str, Any]) -> Any:
+    from ..._rich import Table
+
+    table = Table("population", "neurons", "spikes", "per neuron and step", "Hz", title=f"{data['steps']} steps")
+    for row in data["populations"]:
+        rates = f"{row['per_neuron_and_step']:.4g}", f"{row['rate_hz']:.4g}"
+        table.add_row(row["name"], f"{row['neurons']:,}", f"{row['spikes']:,}", *rates)
+    yield table
+    if data["files"]:
+        yield f"written: {', '.join(data['files'])}"
