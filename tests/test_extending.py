@@ -4,14 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from snmem import Input, Network, Population, Projection, quantize, simulate
 from snmem.backends.base import BACKENDS, get_backend
 from snmem.cost import bill
-from snmem.errors import BackendError, NetworkError
-from snmem.nir_io import write_nir
+from snmem.errors import BackendError, FileError, NetworkError
+from snmem.nir_io import inspect_nir, read_nir, write_nir
+from snmem.nir_io.nodes import NODES
 
 FOLDER = Path(__file__).parent / "extensions"
 sys.path.insert(0, str(FOLDER))
@@ -21,13 +23,17 @@ sys.path.insert(0, str(FOLDER))
 def registered():
     """The files, imported as a user would; the runtime is known to this module only."""
     import adaptive_lif  # noqa: F401
+    import adaptive_nodes  # noqa: F401
     import correlation_memory  # noqa: F401
     import loops  # noqa: F401
     import triplet  # noqa: F401
 
     yield
-    BACKENDS._items.pop("loops", None)
-    sys.modules.pop("loops", None)
+    for registry, names in ((BACKENDS, ["loops"]), (NODES, ["Mean", "AdLIF"])):
+        for name in names:
+            registry._items.pop(name, None)
+    for name in ("loops", "adaptive_nodes"):
+        sys.modules.pop(name, None)
 
 
 def adapting(n=3):
@@ -111,6 +117,45 @@ def test_the_triplet_rule_learns_what_its_equations_say():
     up = 0.25 * 0.5  # r1 was 1 after step 0 and decays once before the spike in step 1
     down = 0.5 * 0.25  # o1 was 1 after step 1 and decays twice before the spike in step 3
     assert run.weights["pre->post"].data[0] == pytest.approx(0.5 + up - down, abs=1e-15)
+
+
+def nir_file(path, kind="Mean", **parameters):
+    """in (2 lines) -> map -> neuron -> out, with the neuron of ``adapting`` at dt = 0.5."""
+    neuron = {"tau": 1.0, "tau_a": 2.0, "r": 5.0, "kappa": 2.0, "v_threshold": 1.0} | parameters
+    nodes = {
+        "in": {"type": "Input", "shape": [2]},
+        "map": {"type": kind},
+        "cells": {"type": "AdLIF"} | {key: [value] for key, value in neuron.items()},
+        "out": {"type": "Output", "shape": [1]},
+    }
+    with h5py.File(path, "w") as file:
+        file["node/type"] = "NIRGraph"
+        file["node/edges"] = [["in", "map"], ["map", "cells"], ["cells", "out"]]
+        for name, values in nodes.items():
+            for key, value in values.items():
+                file[f"node/nodes/{name}/{key}"] = value
+    return path
+
+
+def test_nir_node_types_of_ones_own_are_read_and_inspected(tmp_path):
+    from adaptive_lif import AdaptiveLIF
+
+    path = nir_file(tmp_path / "x.nir")
+    network = read_nir(path, dt=0.5)
+    assert network["cells"].neuron == AdaptiveLIF(beta=0.5, theta=1.0, rho=0.75, kappa=2.0)
+    assert network.projections[0].weights.toarray().tolist() == [[1.25, 1.25]]
+    run = simulate(network, {"in": np.ones((4, 2))}, 4, "reference")
+    assert run.spikes["cells"].step.tolist() == [0, 2]
+    summary = inspect_nir(path, dt=0.5)
+    assert [node["known"] for node in summary["nodes"]] == [True] * 4
+    assert summary["network"]["populations"][1]["kind"] == "AdaptiveLIF"
+
+
+def test_errors_of_nir_node_types_name_the_node_and_those_that_there_are(tmp_path):
+    with pytest.raises(FileError, match=r"node 'map' \(Median\): unknown node type 'Median'; known are AdLIF, .*Mean"):
+        read_nir(nir_file(tmp_path / "x.nir", "Median"))
+    with pytest.raises(FileError, match=r"node 'cells' \(AdLIF\): tau: must be positive, got -1"):
+        read_nir(nir_file(tmp_path / "y.nir", tau=-1.0))
 
 
 def suite(module, *options):

@@ -19,10 +19,12 @@ from ..io.events import in_steps
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, LearningRule, Outstar
-from .graph import DEFAULTS, NEURONS, Graph, Node
+from .choices import OPTIONS
+from .graph import Graph, Node
 from .layout import LAYOUT, edges_of
-from .nodes.linear import read_dense, read_sparse
-from .nodes.neurons import loihi_as_float, read_neuron
+from .nodes.affine import read_dense
+from .nodes.neurons.base import loihi_as_float, neuron_types, read_neuron
+from .nodes.sparse_linear import read_sparse
 
 _EDITED = "the file was changed after snmem wrote it; read it with metadata=False to take its plain values"
 _RULES = {"Instar": Instar, "Outstar": Outstar}
@@ -125,7 +127,7 @@ def _node(graph: Graph, name: str, types: tuple[str, ...]) -> Node:
 def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> Input | Population:
     if entry["kind"] == "input":
         return Input(entry["name"], _node(graph, entry["node"], ("Input",)).shape_in)
-    node = _node(graph, entry["node"], tuple(NEURONS))
+    node = _node(graph, entry["node"], tuple(neuron_types()))
     metadata = node.metadata
     values = {f.name: metadata.get(f.name) for f in fields(model)}
     if "reset" in values:
@@ -148,9 +150,9 @@ def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> 
 
 def _check_agreement(node: Node, neuron: LIF, dt: float) -> None:
     """The plain values, read with Euler, must give the parameters of the metadata (up to float32)."""
-    plain = read_neuron(node, dt)
+    plain = read_neuron(node, dt, lambda option: OPTIONS[option].default)
     for name in ("alpha", "beta", "theta", "bias", "v_reset", "gain"):
-        if name in DEFAULTS and name not in node.members:
+        if name in node.kind.defaults and name not in node.members:
             continue
         meant = 1.0 if name == "gain" else getattr(neuron, name)
         value = getattr(plain, name)

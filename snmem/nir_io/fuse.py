@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .graph import LINEAR, Graph, Node
-from .nodes.linear import bias_of, check_synapses, matrix_of
+from .graph import Graph, Node
+from .nodes.base import LinearNode, check_synapses, is_linear
 
 Array = NDArray[np.float64]
 
@@ -39,15 +39,16 @@ class Signal:
     constant: Array | None = None
 
 
-def incoming(graph: Graph, delay_steps: Callable[[Node], NDArray[np.int64]]) -> dict[str, Signal]:
-    """The Signal into every node that is not linear. ``delay_steps`` gives the steps of a Delay node's elements.
+def incoming(graph: Graph, delay_steps: Callable[[Node], NDArray[np.int64] | None]) -> dict[str, Signal]:
+    """The Signal into every node that is not linear. ``delay_steps`` gives the steps of the elements of a node
+    that delays.
 
     FileError for a cycle of linear nodes and for products with too many synapses.
     """
     into = graph.into()
     edge_order = {edge: i for i, edge in enumerate(graph.edges)}
-    linear = {name: [p for p in into[name] if graph.nodes[p].type in LINEAR] for name in graph.nodes}
-    sorter = TopologicalSorter({n: before for n, before in linear.items() if graph.nodes[n].type in LINEAR})
+    linear = {name: [p for p in into[name] if is_linear(graph.nodes[p])] for name in graph.nodes}
+    sorter = TopologicalSorter({n: before for n, before in linear.items() if is_linear(graph.nodes[n])})
     try:
         order = list(sorter.static_order())
     except CycleError as error:
@@ -61,7 +62,7 @@ def incoming(graph: Graph, delay_steps: Callable[[Node], NDArray[np.int64]]) -> 
     def gather(name: str) -> Signal:
         signals = []
         for pre in into[name]:
-            signal = after.get(pre) if graph.nodes[pre].type in LINEAR else Signal((Path(pre, 0),))
+            signal = after.get(pre) if is_linear(graph.nodes[pre]) else Signal((Path(pre, 0),))
             assert signal is not None
             at = edge_order[pre, name]
             signals.append(replace(signal, paths=tuple(replace(p, order=at) for p in signal.paths)))
@@ -72,7 +73,7 @@ def incoming(graph: Graph, delay_steps: Callable[[Node], NDArray[np.int64]]) -> 
 
     for name in order:
         after[name] = _apply(graph.nodes[name], gather(name), delay_steps)
-    return {name: gather(name) for name, node in graph.nodes.items() if node.type not in LINEAR}
+    return {name: gather(name) for name, node in graph.nodes.items() if not is_linear(node)}
 
 
 def _sum(node: Node, signals: list[Signal]) -> Signal:
@@ -92,10 +93,12 @@ def _eye(n: int) -> sp.csr_array:
     return sp.csr_array(sp.eye_array(n, format="csr"))
 
 
-def _apply(node: Node, signal: Signal, delay_steps: Callable[[Node], NDArray[np.int64]]) -> Signal:
-    if node.type == "Delay":
-        return _delayed(node, signal, delay_steps(node))
-    matrix, bias, constant = matrix_of(node), bias_of(node), signal.constant
+def _apply(node: Node, signal: Signal, delay_steps: Callable[[Node], NDArray[np.int64] | None]) -> Signal:
+    kind, steps = node.kind, delay_steps(node)
+    assert isinstance(kind, LinearNode)
+    if steps is not None:
+        signal = _delayed(node, signal, steps)
+    matrix, bias, constant = kind.matrix(node), kind.bias(node), signal.constant
     if constant is not None and matrix is not None:
         constant = matrix @ constant
     if bias is not None:

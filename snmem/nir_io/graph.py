@@ -12,30 +12,10 @@ from numpy.typing import NDArray
 
 from ..errors import FileError
 from ..io.hdf5 import Store
+from .nodes.base import NODES, NodeType
 
-#: NIR's neurons and their parameters (those with a default may be absent).
-NEURONS: dict[str, tuple[str, ...]] = {
-    "I": ("r",),
-    "IF": ("r", "v_threshold", "v_reset"),
-    "LI": ("tau", "r", "v_leak"),
-    "LIF": ("tau", "r", "v_leak", "v_threshold", "v_reset"),
-    "CubaLI": ("tau_syn", "tau_mem", "r", "v_leak", "w_in"),
-    "CubaLIF": ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"),
-    "Threshold": ("threshold",),
-}
-#: Neurons whose output is their membrane potential, not spikes.
-GRADED = frozenset({"I", "LI", "CubaLI"})
-DEFAULTS = {"v_reset": 0.0, "w_in": 1.0}
-#: Maps without state. "Identity" stands for the Input and Output nodes of a nested graph.
-LINEAR = frozenset(
-    {"Linear", "SparseLinear", "Affine", "Scale", "Conv1d", "Conv2d"}
-    | {"SumPool2d", "AvgPool2d", "Flatten", "Delay", "Identity"}
-)
-KNOWN = frozenset({"Input", "Output", "NIRGraph"} | LINEAR) | NEURONS.keys()
 #: Characters of the name of a node, with those of the graphs around it.
 _NAME = 1000
-#: Nodes that act on each element by itself, with their parameters.
-ELEMENTWISE = {"Scale": ("scale",), "Delay": ("delay",)} | NEURONS
 
 
 @dataclass(eq=False)
@@ -48,6 +28,11 @@ class Node:
     members: dict[str, Any] = field(repr=False)
     shape_in: tuple[int, ...] = ()
     shape_out: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> NodeType:
+        """How nodes of this type are read; the type is one that :func:`check_types` knows."""
+        return NODES[self.type]
 
     def owner(self, key: str = "") -> str:
         """How errors call this node."""
@@ -278,5 +263,6 @@ def read_graph(store: Store) -> Graph:
 def check_types(graph: Graph) -> None:
     """FileError that names the first node of a type snmem does not know."""
     for node in graph.nodes.values():
-        if node.type not in KNOWN:
-            raise node.error(f"unknown node type {node.type!r}; known are {', '.join(sorted(KNOWN - {'Identity'}))}")
+        if node.type not in NODES:
+            known = sorted({"NIRGraph", *NODES} - {"Identity"})
+            raise node.error(f"unknown node type {node.type!r}; known are {', '.join(known)}")

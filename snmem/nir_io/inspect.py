@@ -16,9 +16,10 @@ from ..io.hdf5.blocks import blocks
 from ..network import Network
 from .choices import Choice
 from .exact import is_exact
-from .graph import KNOWN, Graph, Node, check_types, read_graph
-from .nodes.shapes import infer_shapes
+from .graph import Graph, Node, check_types, read_graph
+from .nodes import NODES
 from .read import read_nir
+from .shapes import infer_shapes
 
 
 def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, **options: Any) -> dict[str, Any]:
@@ -102,12 +103,9 @@ def _node(node: Node) -> dict[str, Any]:
         except FileError as error:
             values[key] = {"problem": str(error)}
     shapes = {"input_shape": list(node.shape_in) or None, "output_shape": list(node.shape_out) or None}
-    synapses = None
-    if node.type in ("Linear", "Affine"):
-        synapses = values.get("weight", {}).get("nonzero")
-    elif node.type == "SparseLinear":
-        synapses = int(np.prod(values.get("data", {}).get("shape", 0)))
-    found = {"name": node.name, "type": node.type, "known": node.type in KNOWN, "synapses": synapses}
+    known = node.type in NODES
+    synapses = node.kind.synapses(values) if known else None
+    found = {"name": node.name, "type": node.type, "known": known, "synapses": synapses}
     return found | shapes | {"parameters": values}
 
 

@@ -24,17 +24,14 @@ import scipy.sparse as sp
 
 from .._text import LONGEST_NAME, unique
 from ..errors import InputError
-from ..io.events import in_steps
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from .choices import DEFAULT_DT, UNITS, Choice, Settings
 from .feedback import depths, feedback_edges
 from .fuse import Array, Path, Signal, incoming
-from .graph import GRADED, NEURONS, Graph, Node
-from .nodes.linear import check_synapses
-from .nodes.neurons import Reading, from_rest, read_neuron, with_unit_gain
-
-_ROUND = {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "exact": np.rint}
+from .graph import Graph, Node
+from .nodes.base import LinearNode, check_synapses
+from .nodes.neurons.base import NeuronNode, Reading, from_rest, is_graded, read_neuron, with_unit_gain
 
 
 def read_plain(
@@ -43,7 +40,12 @@ def read_plain(
     """Build the Network; ``dt`` in the file's time unit, ``feedback`` the connections that take the step of a cycle."""
     _add_inputs(graph)
     step, unit = _time_step(graph, settings, dt), UNITS[settings.use("time_unit")]
-    signals = incoming(graph, lambda node: delay_steps(node, step, settings))
+
+    def delays(node: Node) -> Any:
+        assert isinstance(node.kind, LinearNode)
+        return node.kind.delays(node, step, lambda option: settings.use(option, node))
+
+    signals = incoming(graph, delays)
     return _Builder(graph, settings, step, signals).network(step * unit, feedback)
 
 
@@ -79,7 +81,7 @@ def _hint(graph: Graph, dt: float) -> str:
     shortest = np.inf
     for node in graph.nodes.values():
         key = "tau_mem" if "tau_mem" in node.members else "tau"
-        if node.type in NEURONS and key in node.members and "r" in node.members:
+        if isinstance(node.kind, NeuronNode) and key in node.members and "r" in node.members:
             tau, r = node.numbers(key), node.numbers("r")
             shortest = min(shortest, tau.min(initial=np.inf))
             with np.errstate(all="ignore"):
@@ -90,26 +92,6 @@ def _hint(graph: Graph, dt: float) -> str:
     if dt * 1e4 < shortest < np.inf:
         return f"; the shortest time constant is {shortest:g}, over 10,000 steps: is the file in another time unit?"
     return ""
-
-
-def delay_steps(node: Node, dt: float, settings: Settings) -> Any:
-    """Steps of each element of a Delay node."""
-    delay = np.broadcast_to(node.numbers("delay"), node.shape_in).reshape(-1)
-    if (delay < 0).any():
-        raise node.error(f"must be >= 0, got {delay[delay < 0][0]:g}", "delay")
-    exact, limit = in_steps(delay, dt), node.store.limits.delay
-    if exact.max() > limit:
-        raise node.error(
-            f"{delay.max():g} is {exact.max():.3g} steps of {dt:g}, the limit is {limit}; check unit and dt"
-        )
-    steps = np.rint(exact)
-    if (np.abs(exact - steps) > 1e-6 * np.maximum(steps, 1)).any():
-        rule = settings.use("delay_rounding", node)
-        if rule == "exact":
-            worst = delay[np.argmax(np.abs(exact - steps))]
-            raise node.error(f"{worst:g} is no multiple of dt = {dt:g}; choose another dt or delay_rounding", "delay")
-        steps = _ROUND[rule](exact)
-    return steps.astype(np.int64)
 
 
 class _Builder:
@@ -132,7 +114,7 @@ class _Builder:
                 self.populations.append(Input(name, node.shape_out))
             elif node.type == "Output":
                 self._output(node)
-            elif node.type not in GRADED or name in kept:
+            elif not is_graded(node) or name in kept:
                 self._neurons(node)
         drafts = sorted(self.projections, key=lambda draft: draft.order)
         edges = [(d.pre, d.post) for d in drafts if d.pre != self.bias]
@@ -149,15 +131,16 @@ class _Builder:
         looked_at = {name: self._integrator(self.graph.nodes[name]) for name in self.signals}
         used = {p.source for name, s in self.signals.items() for p in s.paths if not looked_at[name]}
         hidden = set(looked_at.values()) - used
-        return {n for n, node in self.graph.nodes.items() if node.type in GRADED and n not in hidden}
+        return {n for n, node in self.graph.nodes.items() if is_graded(node) and n not in hidden}
 
     def _integrator(self, node: Node) -> str | None:
         """The LI, CubaLI or I node that a Threshold looks at directly, if it is one that does."""
         signal = self.signals[node.name]
-        if node.type != "Threshold" or len(signal.paths) != 1 or signal.constant is not None:
+        looks = isinstance(node.kind, NeuronNode) and node.kind.on_potential
+        if not looks or len(signal.paths) != 1 or signal.constant is not None:
             return None
         path = signal.paths[0]
-        direct = path.matrix is None and path.delay == 0 and self.graph.nodes[path.source].type in GRADED
+        direct = path.matrix is None and path.delay == 0 and is_graded(self.graph.nodes[path.source])
         return path.source if direct else None
 
     # --- nodes ---
@@ -166,18 +149,21 @@ class _Builder:
         """The population of a neuron node, or of a Threshold with what it looks at."""
         integrator = self._integrator(node)
         source = self.graph.nodes[integrator] if integrator else node
+        kind, source_kind = node.kind, source.kind
+        assert isinstance(kind, NeuronNode)
+        assert isinstance(source_kind, NeuronNode)
         reading = self._read(source)
-        theta = read_neuron(node, self.dt).theta if integrator else reading.theta
-        if node.type not in GRADED and self.settings.use("threshold", node) == ">=":
+        theta = self._plain(node).theta if integrator else reading.theta
+        if not kind.graded and self.settings.use("threshold", node) == ">=":
             theta = np.nextafter(theta, -np.inf)
         reset = "subtract" if integrator else "zero"
-        if node.type in ("IF", "LIF", "CubaLIF"):
+        if kind.resets:
             reset = self.settings.use("reset", node)
             if reset == "subtract" and reading.v_reset.any():
                 raise node.error(
                     f"{reading.v_reset[reading.v_reset != 0][0]:g} has no meaning with reset='subtract'", "v_reset"
                 )
-        late = source.type.startswith("Cuba") and self.settings.use("semantics", source) == "v_then_u"
+        late = source_kind.synaptic and self.settings.use("semantics", source) == "v_then_u"
         reading = replace(reading, theta=theta)
         self._populate(node, self.signals[source.name], reading, reset, int(late))
         if integrator:
@@ -192,13 +178,12 @@ class _Builder:
                         f"{node.name} no reset {delay}",
                     )
 
+    def _plain(self, node: Node) -> Reading:
+        """As its numbers say."""
+        return read_neuron(node, self.dt, lambda option: self.settings.use(option, node))
+
     def _read(self, node: Node) -> Reading:
-        use = self.settings.use
-        if any(key.startswith("tau") for key in NEURONS[node.type]):
-            reading = read_neuron(node, self.dt, use("discretization", node), use("spike", node))
-        else:
-            if_gain = use("if_gain", node) if node.type in ("I", "IF") else "r"
-            reading = read_neuron(node, self.dt, if_gain=if_gain)
+        reading = self._plain(node)
         made = with_unit_gain(reading)
         if made is not reading:
             what = "its factors cancel but for the rounding of float32, so a spike adds W as it is"
@@ -235,8 +220,7 @@ class _Builder:
             bias = bias + (constant - on_current)
             if on_current.any():
                 self._drive(node, on_current, late)
-        neuron = LIF(reading.alpha, reading.beta, reading.theta, bias, reading.v_reset, reset)
-        self.populations.append(Population(node.name, node.shape_in, neuron))
+        self.populations.append(Population(node.name, node.shape_in, reading.neuron(bias, reset)))
         for path in signal.paths:
             self._connect(path, node, reading.gain, late)
 
@@ -251,7 +235,7 @@ class _Builder:
 
     def _connect(self, path: Path, node: Node, gain: Array, late: int) -> None:
         source = self.graph.nodes[path.source]
-        if source.type in GRADED:
+        if is_graded(source):
             raise source.error(
                 f"feeds {node.name!r} with its membrane potential, but populations exchange spikes; "
                 "end the graph there or put a Threshold between"

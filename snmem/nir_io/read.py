@@ -12,8 +12,8 @@ from ..network import Network
 from .choices import Choice, Settings
 from .exact import is_exact, read_exact
 from .graph import check_types, read_graph
-from .nodes.shapes import infer_shapes
 from .plain import read_plain
+from .shapes import infer_shapes
 
 
 def read_nir(
@@ -51,7 +51,7 @@ def read_nir(
     time_unit
         "s", "ms" or "us".
     discretization
-        "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in :mod:`snmem.nir_io.nodes.neurons`.
+        "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in :mod:`snmem.nir_io.nodes.neurons.base`.
     spike
         "pulse" (a current of 1 for one dt), "dirac" (of area 1), "current" (adds W to the synaptic current; w_in
         unused, as Norse's LIFCell), or "unit" (adds W as it is; r and w_in unused).

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from dataclasses import fields
 from io import BytesIO
 from typing import Any
 
 import h5py
 import numpy as np
-import scipy.sparse as sp
 
 from ..io.arguments import as_network
 from ..io.hdf5 import Limits, save_hdf5
@@ -19,14 +17,15 @@ from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..retime import when_cleared
 from .layout import edges_of, layout_of
-from .nodes.neurons import loihi_as_float, node_type, physical
+from .nodes.affine import write_dense
+from .nodes.neurons.base import loihi_as_float, written_as
+from .nodes.sparse_linear import write_sparse
+from .nodes.writing import new_node, put
 
 #: Version of the NIR format that is written.
 NIR_VERSION = "1.0.8"
 #: Default largest number of entries of a weight matrix that is written densely.
 MAX_DENSE = 2**24
-#: Numbers of a dense matrix held at once, and per HDF5 chunk.
-_BLOCK, _CHUNK = 2**22, 2**17
 
 
 def write_nir(
@@ -104,38 +103,38 @@ def _uncompressed(memory: BytesIO) -> BytesIO:
 
 
 def _write(file: h5py.File, network: Network, layout: dict[str, Any], max_dense: int) -> tuple[str, ...]:
-    _put(file, "version", NIR_VERSION)
+    put(file, "version", NIR_VERSION)
     graph = file.create_group("node")
-    _put(graph, "type", "NIRGraph")
+    put(graph, "type", "NIRGraph")
     nodes = graph.create_group("nodes")
     notes: list[str] = []
     feeding = {q.pre for q in network.projections}
     for entry, p in zip(layout["populations"], network.populations, strict=True):
         if isinstance(p, Input):
-            _node(nodes, entry["node"], "Input", shape=np.array(p.shape))
+            new_node(nodes, entry["node"], "Input", shape=np.array(p.shape))
             if "flatten" in entry:
-                _node(nodes, entry["flatten"], "Flatten", input_type=np.array(p.shape), start_dim=0, end_dim=-1)
+                new_node(nodes, entry["flatten"], "Flatten", input_type=np.array(p.shape), start_dim=0, end_dim=-1)
         else:
             notes += _write_population(nodes, entry["node"], p, network.dt, p.name in feeding)
     for entry, q in zip(layout["projections"], network.projections, strict=True):
         notes += _write_projection(nodes, entry, q, max_dense)
         if "delay_node" in entry:
-            _node(nodes, entry["delay_node"], "Delay", delay=np.full(network[q.pre].size, q.delay * network.dt))
+            new_node(nodes, entry["delay_node"], "Delay", delay=np.full(network[q.pre].size, q.delay * network.dt))
         elif q.delay and q.pre != q.post:
             notes.append(f"projection {q.name!r}: its delay of {q.delay} steps is in the metadata only")
     for entry in layout["outputs"]:
         shown = network[entry["population"]]
         shape = shown.shape if isinstance(shown, Input) else (shown.size,)
-        _node(nodes, entry["node"], "Output", shape=np.array(shape))
+        new_node(nodes, entry["node"], "Output", shape=np.array(shape))
     if layout["silent"]:
         silent = layout["silent"]
-        _node(nodes, silent["node"], "Input", shape=np.array([network[silent["population"]].size]))
+        new_node(nodes, silent["node"], "Input", shape=np.array([network[silent["population"]].size]))
     edges = edges_of(layout)
     pairs = np.array([(a, b) for a, b, _ in edges], dtype=object).reshape(-1, 2)
     graph.create_dataset("edges", data=pairs, dtype=h5py.string_dtype())
     metadata = _metadata(network, layout, [steps for _, _, steps in edges], notes)
     for key, value in metadata.items():
-        _put(graph.require_group("metadata"), key, value)
+        put(graph.require_group("metadata"), key, value)
     return tuple(notes)
 
 
@@ -159,13 +158,12 @@ def _metadata(network: Network, layout: dict[str, Any], steps: list[int], notes:
 def _write_population(nodes: h5py.Group, name: str, p: Population, dt: float, feeds_others: bool) -> list[str]:
     exact: Any = p.neuron
     neuron = exact if isinstance(exact, LIF) else loihi_as_float(exact)
-    kind = node_type(neuron, feeds_others)
-    values = physical(neuron, kind, dt)
+    kind, values = written_as(neuron, feeds_others, dt)
     metadata = {f.name: getattr(exact, f.name) for f in fields(exact)} | {"gain": 1.0, "shape": np.array(p.shape)}
     if p.clear_every:
         metadata |= {"clear_every": int(p.clear_every), "clear_offset": int(p.clear_offset)}
     vectors = {key: np.broadcast_to(np.asarray(v, float), (p.size,)) for key, v in values.items()}
-    _node(nodes, name, kind, metadata, **vectors)
+    new_node(nodes, name, kind, metadata, **vectors)
     notes = []
     if isinstance(exact, LIF):
         notes += [f"population {p.name!r}: reset by subtraction of the threshold"] if exact.reset == "subtract" else []
@@ -190,14 +188,10 @@ def _rounding(name: str, neuron: LIF, vectors: dict[str, Any], dt: float) -> lis
 
 
 def _write_projection(nodes: h5py.Group, entry: dict[str, Any], q: Projection, max_dense: int) -> list[str]:
-    matrix = q.weights
-    scale = 2.0**q.exponent
+    matrix, scale = q.weights, 2.0**q.exponent if q.exponent else None
     notes = [f"projection {q.name!r}: learning rule {type(q.plasticity).__name__}"] if q.plasticity else []
     if matrix.shape[0] * matrix.shape[1] > max_dense:
-        group = _node(nodes, entry["node"], "SparseLinear", shape=np.array(matrix.shape))
-        _put(group, "data", matrix.data if q.exponent == 0 else matrix.data * scale)
-        _put(group, "indices", matrix.indices.astype(np.int32))
-        _put(group, "indptr", matrix.indptr.astype(np.int32))
+        write_sparse(nodes, entry["node"], matrix, scale)
         return [*notes, f"projection {q.name!r}: a SparseLinear node, which other readers refuse"]
     zero = np.flatnonzero(matrix.data == 0)
     metadata = {}
@@ -205,45 +199,5 @@ def _write_projection(nodes: h5py.Group, entry: dict[str, Any], q: Projection, m
         row = np.searchsorted(matrix.indptr, zero, side="right") - 1
         position = row.astype(np.int64) * matrix.shape[1] + matrix.indices[zero]
         metadata["explicit_zeros"] = np.where(np.signbit(matrix.data[zero]), ~position, position)  # ~position: -0.0
-    group = _node(nodes, entry["node"], "Linear", metadata)
-    _write_dense(group, matrix, scale if q.exponent else None)
+    write_dense(nodes, entry["node"], matrix, scale, metadata)
     return notes
-
-
-def _write_dense(group: h5py.Group, matrix: sp.csr_array, scale: float | None) -> None:
-    """Write a CSR matrix densely, a block of rows at a time; blocks without synapses take no space."""
-    rows, columns = map(int, matrix.shape)  # type: ignore[arg-type]
-    dtype = np.float64 if scale else matrix.dtype
-    chunk = (min(rows, max(1, _CHUNK // columns)), min(columns, _CHUNK))
-    if rows * columns <= 1024:
-        group.create_dataset("weight", data=matrix.toarray() if scale is None else matrix.toarray() * scale)
-        return
-    data = group.create_dataset("weight", matrix.shape, dtype, chunks=chunk, compression="gzip", compression_opts=1)
-    step = max(1, _BLOCK // columns // chunk[0]) * chunk[0]
-    for start in range(0, rows, step):
-        part = matrix[start : start + step]
-        if part.nnz:
-            data[start : start + step] = part.toarray() if scale is None else part.toarray() * scale
-
-
-def _node(nodes: h5py.Group, name: str, kind: str, metadata: dict[str, Any] | None = None, **values: Any) -> h5py.Group:
-    group = nodes.create_group(name)
-    _put(group, "type", kind)
-    for key, value in values.items():
-        _put(group, key, value)
-    for key, value in (metadata or {}).items():
-        _put(group.require_group("metadata"), key, value)
-    return group
-
-
-def _put(group: h5py.Group, key: str, value: Any) -> None:
-    if isinstance(value, str):
-        group.create_dataset(key, data=value, dtype=h5py.string_dtype())
-    elif isinstance(value, np.ndarray) and value.size > 1024:
-        sample = np.ascontiguousarray(value[:: max(1, value.size // 8192)])
-        worth = len(zlib.compress(sample.tobytes(), 1)) < 0.8 * sample.nbytes or value.dtype.kind in "iu"
-        chunks = tuple(min(n, _CHUNK) for n in value.shape)
-        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "chunks": chunks} if worth else {}
-        group.create_dataset(key, data=value, **options)
-    else:
-        group.create_dataset(key, data=value)

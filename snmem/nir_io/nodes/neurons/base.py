@@ -21,13 +21,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...neurons import LIF, LoihiLIF
-from ..graph import DEFAULTS, NEURONS, Node
+from ....neurons import LIF, LoihiLIF, Neuron
+from ..base import NODES, NodeType, Use
+
+if TYPE_CHECKING:
+    from ...graph import Node
 
 Array = NDArray[np.float64]
 #: A perfect integrator (beta = 1) is written with tau = dt * 2**60: 1 - dt/tau is 1 in float64, and r*dt/tau exact.
@@ -48,6 +51,54 @@ class Reading:
     gain: Array
     bias_gain: Array
 
+    def neuron(self, bias: Array, reset: str) -> Neuron:
+        """The neurons, with the constant that reaches them added to their bias."""
+        return LIF(self.alpha, self.beta, self.theta, bias, self.v_reset, reset)
+
+
+class NeuronNode(NodeType):
+    """How the neurons of one type are read as LIF neurons, and LIF neurons written as them.
+
+    Attributes
+    ----------
+    graded : bool
+        Whether the output is the membrane potential, not spikes.
+    resets : bool
+        Whether the option ``reset`` says what a spike does to v.
+    synaptic : bool
+        Whether there is a synaptic current, so that the option ``semantics`` says when v sees it.
+    on_potential : bool
+        Whether it looks at the potential of a graded neuron right in front of it.
+    """
+
+    defaults = {"v_reset": 0.0, "w_in": 1.0}  # noqa: RUF012
+    graded: ClassVar[bool] = False
+    resets: ClassVar[bool] = False
+    synaptic: ClassVar[bool] = False
+    on_potential: ClassVar[bool] = False
+
+    def read(self, node: Node, values: dict[str, Array], dt: float, use: Use) -> Reading:
+        """Read ``values`` of the parameters, vectors of one length, with time step ``dt``."""
+        raise NotImplementedError
+
+    def writes(self, neuron: LIF) -> bool:
+        """Whether ``neuron`` is written as this type, if their outputs are of one kind (:attr:`graded`)."""
+        return False
+
+    def physical(self, neuron: LIF, dt: float) -> dict[str, Any]:
+        """The parameters but threshold and reset that Euler with ``dt`` reads as ``neuron`` with gain 1."""
+        raise NotImplementedError
+
+
+def neuron_types() -> dict[str, NeuronNode]:
+    """The types of neurons by name."""
+    return {name: kind for name, kind in NODES.items() if isinstance(kind, NeuronNode)}
+
+
+def is_graded(node: Node) -> bool:
+    """Whether a node is a neuron whose output is its membrane potential."""
+    return isinstance(node.kind, NeuronNode) and node.kind.graded
+
 
 def parameters(node: Node) -> dict[str, Array]:
     """The parameters of a NIR neuron, each with one value per neuron. FileError for NaN, infinity, tau <= 0.
@@ -55,12 +106,12 @@ def parameters(node: Node) -> dict[str, Array]:
     One value that all neurons have in common takes the memory of one.
     """
     found: dict[str, Array] = {}
-    size = prod(node.shape_in)
-    for key in NEURONS[node.type]:
-        if key in node.members or key not in DEFAULTS:
+    size, kind = prod(node.shape_in), node.kind
+    for key in kind.parameters:
+        if key in node.members or key not in kind.defaults:
             value = node.numbers(key, finite=key not in ("v_threshold", "threshold"))
         else:
-            value = np.float64(DEFAULTS[key])
+            value = np.float64(kind.defaults[key])
         one = value.reshape(-1)[0]
         found[key] = (
             np.broadcast_to(one, size) if (value == one).all() else np.broadcast_to(value, node.shape_in).reshape(-1)
@@ -72,20 +123,30 @@ def parameters(node: Node) -> dict[str, Array]:
     return found
 
 
-def read_neuron(node: Node, dt: float, scheme: str = "euler", spike: str = "pulse", if_gain: str = "r") -> Reading:
-    """Read a NIR neuron with time step dt (equations in the module docstring).
+def read_neuron(node: Node, dt: float, use: Use) -> Reading:
+    """Read a NIR neuron with time step ``dt`` (equations in the module docstring).
 
-    scheme : "euler" or "exp".
-    spike : "pulse", "dirac", "current" (u jumps by W; w_in unused) or "unit" (gain 1 whatever r and w_in say).
-    if_gain : "r", "r*dt" or "1", for I and IF whatever ``spike`` is.
-    FileError where the decay of Euler would be negative (tau < dt).
+    Parameters
+    ----------
+    node : Node
+        A neuron.
+    dt : float
+        Step, in the file's unit of time.
+    use : function
+        The value of an option of :func:`snmem.nir_io.read_nir` by its name, such as "discretization".
+
+    Raises
+    ------
+    FileError
+        Where the decay of Euler would be negative (tau < dt), or numbers overflow.
     """
+    kind: Any = node.kind
     values = parameters(node)
     alike = all(value.strides == (0,) for value in values.values())
     if alike:  # computed once for all neurons
         values = {key: value[:1] for key, value in values.items()}
     with np.errstate(all="ignore"):  # what overflows is refused below
-        reading = _read(node, values, dt, scheme, spike, if_gain)
+        reading: Reading = kind.read(node, values, dt, use)
     for name in ("bias", "gain", "bias_gain"):
         value = getattr(reading, name)
         if not np.isfinite(value).all():
@@ -94,7 +155,7 @@ def read_neuron(node: Node, dt: float, scheme: str = "euler", spike: str = "puls
             )
     if alike:
         size = prod(node.shape_in)
-        return Reading(**{f.name: np.broadcast_to(getattr(reading, f.name), size) for f in fields(Reading)})
+        return replace(reading, **{f.name: np.broadcast_to(getattr(reading, f.name), size) for f in fields(reading)})
     return reading
 
 
@@ -116,7 +177,7 @@ def from_rest(node: Node, reading: Reading) -> Reading:
     threshold, and all neurons would spike in the first step. Counted from v_leak the equations are the same, and v
     begins at rest.
     """
-    if "v_leak" not in NEURONS[node.type]:
+    if "v_leak" not in node.kind.parameters:
         return reading
     rest = parameters(node)["v_leak"]
     below = (reading.theta < 0) & (rest <= reading.theta)
@@ -126,32 +187,7 @@ def from_rest(node: Node, reading: Reading) -> Reading:
     return replace(reading, theta=reading.theta - shift, v_reset=reading.v_reset - shift, bias=bias)
 
 
-def _read(node: Node, p: dict[str, Array], dt: float, scheme: str, spike: str, if_gain: str) -> Reading:
-    one = np.ones(len(next(iter(p.values()))))
-    zero = one * 0
-    if node.type == "Threshold":
-        return Reading(zero, zero, p["threshold"], zero, zero, one, one)
-    theta, v_reset = p.get("v_threshold", one * np.inf), p.get("v_reset", zero)
-    if node.type in ("I", "IF"):
-        gain = {"r": p["r"], "r*dt": p["r"] * dt, "1": one}[if_gain]
-        return Reading(zero, one, theta, zero, v_reset, gain, gain)
-    membrane = "tau_mem" if "tau_mem" in p else "tau"
-    beta, x_mem = _decay(node, membrane, p[membrane], dt, scheme)
-    alpha = zero
-    drive = p["r"] * x_mem
-    dirac = drive / dt if scheme == "euler" else p["r"] / p[membrane]
-    if "tau_syn" in p:
-        alpha, x_syn = _decay(node, "tau_syn", p["tau_syn"], dt, scheme)
-        if scheme == "exp":
-            drive = p["r"] * _double_exponential(p["tau_syn"], p["tau_mem"], dt)
-        dirac = p["w_in"] / p["tau_syn"] * drive
-        drive = drive if spike == "current" else (p["w_in"] * x_syn) * drive
-    gain, bias_gain = (dirac if spike == "dirac" else drive), drive
-    gain, bias_gain = (one, one) if spike == "unit" else (gain, bias_gain)
-    return Reading(alpha, beta, theta, p["v_leak"] * x_mem, v_reset, gain, bias_gain)
-
-
-def _decay(node: Node, key: str, tau: Array, dt: float, scheme: str) -> tuple[Array, Array]:
+def decay(node: Node, key: str, tau: Array, dt: float, scheme: str) -> tuple[Array, Array]:
     """The factor kept per step and what is lost (dt/tau for Euler)."""
     x = dt / tau
     if scheme == "exp":
@@ -162,7 +198,7 @@ def _decay(node: Node, key: str, tau: Array, dt: float, scheme: str) -> tuple[Ar
     return 1 - x, x
 
 
-def _double_exponential(ts: Array, tm: Array, dt: float) -> Array:
+def double_exponential(ts: Array, tm: Array, dt: float) -> Array:
     """v after one step from u = 1 (exact solution): ts/(ts - tm) * (exp(-dt/ts) - exp(-dt/tm)), or its limit."""
     same = np.isclose(ts, tm, rtol=1e-9)
     apart = np.where(same, 1.0, ts - tm)
@@ -171,52 +207,50 @@ def _double_exponential(ts: Array, tm: Array, dt: float) -> Array:
     return np.where(same, dt / tm * np.exp(-dt / tm), ts / apart * difference)
 
 
+def gains(spike: str, drive: Array, dirac: Array) -> tuple[Array, Array]:
+    """The gain on weights and on biases: ``drive`` for a current of 1 in one dt, ``dirac`` for one of area 1."""
+    if spike == "unit":
+        return np.ones_like(drive), np.ones_like(drive)
+    return (dirac if spike == "dirac" else drive), drive
+
+
 # --- the way back ----------------------------------------------------------------------------------------------------
 
 
-def node_type(neuron: LIF, feeds_others: bool) -> str:
-    """The NIR node that means the same as ``neuron`` when read with Euler."""
-    silent = np.isposinf(neuron.theta).all() and not feeds_others
-    if np.any(neuron.alpha):
-        return "CubaLI" if silent else "CubaLIF"
-    if np.all(neuron.beta == 1) and not np.any(neuron.bias):
-        return "I" if silent else "IF"
-    return "LI" if silent else "LIF"
+def written_as(neuron: LIF, feeds_others: bool, dt: float) -> tuple[str, dict[str, Any]]:
+    """The NIR type that Euler with ``dt`` reads as ``neuron`` with gain 1, and its parameters.
 
-
-def physical(neuron: LIF, kind: str, dt: float) -> dict[str, Any]:
-    """Parameters of a NIR node of type ``kind`` that Euler with dt reads as ``neuron`` with gain 1.
-
-    tau = dt/(1 - decay), r = tau/dt, w_in = tau_syn/dt, v_leak = c tau/dt, each moved by a few units in the last place
-    to where the reading comes closest, in most cases exactly. Numbers, or vectors where they differ by neuron.
+    Parameters are moved by a few units in the last place to where the reading comes closest, in most cases exactly.
+    Numbers, or vectors where they differ by neuron.
     """
-    values = {"v_threshold": neuron.theta, "v_reset": neuron.v_reset, "r": 1.0}
-    if kind not in ("I", "IF"):
-        tau, values["r"], x = _time_constant(neuron.beta, dt)
-        values["tau"] = values["tau_mem"] = tau
-        values["v_leak"] = _factor(neuron.bias, x)
-    if kind.startswith("Cuba"):
-        values["tau_syn"], values["w_in"], _ = _time_constant(neuron.alpha, dt)
-    return {key: values[key] for key in NEURONS[kind]}
+    graded = bool(np.isposinf(neuron.theta).all()) and not feeds_others
+    name, kind = next((n, k) for n, k in neuron_types().items() if k.graded == graded and k.writes(neuron))
+    values = {"v_threshold": neuron.theta, "v_reset": neuron.v_reset} | kind.physical(neuron, dt)
+    return name, {key: values[key] for key in kind.parameters}
 
 
-def _time_constant(decay: Any, dt: float) -> tuple[Array, Array, Array]:
-    """(tau, factor, dt/tau) with 1 - dt/tau == decay and factor * (dt/tau) == 1, exact where float64 allows."""
-    decay = np.asarray(decay, float)
+def is_integrator(neuron: LIF) -> bool:
+    """Whether v sums its input up for ever: no synaptic current, no leak, no bias."""
+    return not np.any(neuron.alpha) and bool(np.all(neuron.beta == 1)) and not np.any(neuron.bias)
+
+
+def time_constant(kept: Any, dt: float) -> tuple[Array, Array, Array]:
+    """(tau, gain, dt/tau) with 1 - dt/tau == kept and gain * (dt/tau) == 1, exact where float64 allows."""
+    kept = np.asarray(kept, float)
     with np.errstate(divide="ignore"):
-        start = np.where(decay == 1, dt * _FOREVER, dt / (1 - decay))
-    tau, factor, cost = start, dt / start, np.full(decay.shape, np.inf)
+        start = np.where(kept == 1, dt * _FOREVER, dt / (1 - kept))
+    tau, gain, cost = start, dt / start, np.full(kept.shape, np.inf)
     for k in sorted(range(-4, 5), key=abs):
         other = start + k * np.spacing(start)
         x = dt / other
-        inverse = _factor(np.ones_like(x), x)
-        now = np.abs(1 - x - decay) + 1e-3 * np.abs(inverse * x - 1)
-        tau, factor = np.where(now < cost, other, tau), np.where(now < cost, inverse, factor)
+        inverse = factor(np.ones_like(x), x)
+        now = np.abs(1 - x - kept) + 1e-3 * np.abs(inverse * x - 1)
+        tau, gain = np.where(now < cost, other, tau), np.where(now < cost, inverse, gain)
         cost = np.minimum(cost, now)
-    return tau, factor, dt / tau
+    return tau, gain, dt / tau
 
 
-def _factor(target: Any, x: Array) -> Array:
+def factor(target: Any, x: Array) -> Array:
     """f with f * x == target, exact where one of the neighbours of target / x allows."""
     target = np.asarray(target, float)
     start = target / x

@@ -1,0 +1,106 @@
+"""What every NIR node type is: a record of how its nodes are read, in a file that registers it here.
+
+A type of one's own is one file too, inside the package or outside: a :class:`LinearNode` for a map without state, a
+:class:`~snmem.nir_io.nodes.neurons.base.NeuronNode` for neurons, and ``NODES.add("Name", record)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ...registry import Registry
+
+if TYPE_CHECKING:
+    from ..graph import Node
+
+Shape = tuple[int, ...]
+#: The value of an option of :func:`snmem.nir_io.read_nir` for the node that is read.
+Use = Callable[[str], Any]
+
+_FILES = ("ends", "affine", "sparse_linear", "scale", "convolution", "flatten", "delay")
+_FILES += ("neurons.lif", "neurons.cuba", "neurons.integrator", "neurons.threshold")
+#: Node types by the name that stands in a file.
+NODES: Registry[NodeType] = Registry("NIR node type", tuple(f"snmem.nir_io.nodes.{name}" for name in _FILES))
+
+
+class NodeType:
+    """How the nodes of one type are read.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Datasets with one value per element, or one for all; together they say the shape of the node.
+    defaults : mapping of str to float
+        Parameters that may be absent, and their values then.
+    """
+
+    parameters: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[Mapping[str, float]] = {}
+
+    def own_shape(self, node: Node) -> tuple[Shape | None, bool]:
+        """The input shape that a node declares itself, and whether it is certain (not open to broadcasting)."""
+        if not self.parameters:
+            return None, False
+        present = [key for key in self.parameters if key in node.members or key not in self.defaults]
+        shapes = [node.declared_shape(key) for key in present]
+        try:
+            shape = np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise node.error(f"parameters have shapes {shapes}, which do not fit together") from None
+        return shape or (1,), all(n > 1 for n in shape) and shape != ()
+
+    def output_shape(self, node: Node, shape: Shape) -> Shape:
+        """The output shape of a node with input of ``shape``; FileError where the node does not take it."""
+        return shape
+
+    def synapses(self, datasets: Mapping[str, Any]) -> int | None:
+        """Synapses of a node, from what :func:`snmem.nir_io.inspect.inspect_nir` says of its datasets."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}()"
+
+
+class LinearNode(NodeType):
+    """A map without state, y(t) = W x(t - d) + b; whatever it does not define is the identity, 0 and 0."""
+
+    def matrix(self, node: Node) -> sp.csr_array | None:
+        """W as CSR (output, input), row-major over the shapes ``node.shape_out`` and ``node.shape_in``."""
+        return None
+
+    def bias(self, node: Node) -> NDArray[np.float64] | None:
+        """The vector b, one value per output."""
+        return None
+
+    def delays(self, node: Node, dt: float, use: Use) -> NDArray[np.int64] | None:
+        """The vector d of delays in steps of ``dt``, one value per input."""
+        return None
+
+
+def is_linear(node: Node) -> bool:
+    """Whether a node is a map without state."""
+    return isinstance(node.kind, LinearNode)
+
+
+def check_synapses(node: Node, count: float, what: str = "synapses") -> None:
+    """FileError where a matrix would hold more synapses than the limit."""
+    limit = node.store.limits.synapses
+    if count > limit:
+        raise node.error(f"means {count:.0f} {what}, the limit is {limit}; raise the limit if this is meant")
+
+
+def per_output(node: Node, bias: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """A dataset ``bias`` with one value per output of the node, or None where all are 0."""
+    try:
+        bias = np.broadcast_to(bias, node.shape_out).reshape(-1)
+    except ValueError:
+        shape = node.declared_shape("bias")
+        raise node.error(
+            f"has shape {shape}, expected one value per output of shape {node.shape_out}", "bias"
+        ) from None
+    return bias if bias.any() else None
