@@ -64,6 +64,36 @@ def kernel(function: Callable[..., Any] | None = None, *, keep: bool = True, **o
     return compiled
 
 
+def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function that only kernels call, whose machine code it is part of: it counts no references to arrays.
+
+    So arrays change hands for nothing, also in the innermost loop. The caller keeps them; here none may be made.
+
+    Parameters
+    ----------
+    function : callable
+        The function; None returns the decorator.
+    **options
+        Further options of ``numba.njit``.
+    """
+    return kernel(function, keep=False, _nrt=False, **options)
+
+
+def c_function(signature: Any, function: Callable[..., Any]) -> Any:
+    """Compile a function at once to one of the C calling convention, to be called by its ``address``.
+
+    Its machine code is not kept on disk.
+
+    Parameters
+    ----------
+    signature : numba signature
+        Types of the result and of the arguments.
+    function : callable
+        The function.
+    """
+    return numba.cfunc(signature, **({"boundscheck": True} if DEBUG else {}))(function)
+
+
 def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The Python function of a kernel, where numba's compiler is off; those that use intrinsics refuse."""
 
@@ -231,6 +261,7 @@ class _Cache:
         if self._digest == "none":
             return []
         key = (str(signature), codegen.magic_tuple(), numba.__version__, llvmlite.__version__)
+        key += () if str(config.OPT) == "3" else (str(config.OPT),)  # code that was not optimised is no other's
         name = f"{self._name}-{self._digest[:24]}-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}{_SUFFIX}"
         return [place / name for place in places(self._function.__code__.co_filename)]
 

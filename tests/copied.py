@@ -45,6 +45,7 @@ from snmem import (
     sweep,
 )
 from snmem.backends.base import RunState
+from snmem.backends.event import CompiledNeuron
 from snmem.backends.snntorch import to_torch
 from snmem.errors import UnknownNameError
 from snmem.hdc.circuits import Part
@@ -169,6 +170,7 @@ CASES: dict[type, Case] = {
     Recording: Case(recording, go_on),
     Interrupted: Case(lambda: Interrupted(recording()), lambda e: (str(e), e.recording)),
     SnmemError: Case(lambda: UnknownNameError("network: no population", "y", ["h"]), str),
+    CompiledNeuron: Case(lambda: CompiledNeuron(fields_of, ("beta",))),
     RunState: Case(
         lambda: recording(True).state, lambda s: go_on(recording(True)) and simulate(network(True), X, state=s)
     ),

@@ -11,8 +11,9 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate, simulate_batch
-from snmem.backends.event import arrays, layout_of, synapses, team, tuning, turns
+from snmem.backends.event import arrays, layout_of, team, tuning, turns
 from snmem.backends.event.kernels import entries
+from snmem.backends.event.layout import synapses
 from snmem.errors import InputError
 from snmem.spikes import Interrupted
 

@@ -162,6 +162,30 @@ def test_digests_are_the_same_in_every_process():
         assert other == [_jit.digest(names["snmem.backends.event.kernels.entries.run"])]
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("kernels.blocks", "PATIENCE"),
+        ("kernels.delivery", "STRIDE"),
+        ("kernels.cell_delivery", "CELLS_AHEAD"),
+        ("kernels.plane_delivery", "GROUPS_AHEAD"),
+        ("kernels.learning", "WEIGHTS_AHEAD"),
+        ("kernels.meeting", "SPINS"),
+        ("kernels.neuron", "np"),
+        ("llvm.lif", "THETA"),
+        ("llvm.popcount", "LEVELS"),
+        ("llvm.closed_form", "BATCH"),
+        ("llvm.memory", "I64"),
+        ("llvm.system", "_CLOCK"),
+    ],
+)
+def test_machine_code_of_the_engine_follows_every_file_of_it(module, name, monkeypatch):
+    run = importlib.import_module("snmem.backends.event.kernels.entries").run.py_func
+    before, source = _jit.digest(run), importlib.import_module(f"snmem.backends.event.{module}")
+    monkeypatch.setattr(source, name, 1234)
+    assert _jit.digest(run) not in (before, None)
+
+
 def test_all_kernels_are_compiled_through_the_one_helper():
     for path in PACKAGE.rglob("*.py"):
         if path.name != "_jit.py":

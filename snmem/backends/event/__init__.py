@@ -13,9 +13,9 @@ speed only.
 
 from ...plasticity import Instar, Outstar
 from ..base import Backend, register_backend
-from .layout import layout_of
+from .layout import CompiledNeuron, layout_of
 from .runner import run
 
-__all__ = ["EVENT", "layout_of", "run"]
+__all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 
 EVENT = register_backend(Backend("event", run, rules=(Instar, Outstar)))

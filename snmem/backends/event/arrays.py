@@ -110,6 +110,15 @@ class Rules(NamedTuple):
     other: Any  # signal neuron that the synapse moves towards
 
 
+class Custom(NamedTuple):
+    """Populations of neurons of types from elsewhere (:mod:`.layout.custom`)."""
+
+    steps: Any  # (pops + 1,) address of the compiled step, or 0
+    first: Any  # (pops + 1,) first place in State.custom: a row of all neurons for each variable
+    row: Any  # (pops + 1,) first place in ``par``
+    par: Any  # a row of all neurons for each parameter, then one of the bias
+
+
 class Net(NamedTuple):
     """What does not change during a run."""
 
@@ -117,6 +126,7 @@ class Net(NamedTuple):
     synapses: Synapses
     planes: Planes
     rules: Rules
+    custom: Custom
     traces: Any  # (recorded, 3), see POPULATION
 
 
@@ -135,6 +145,7 @@ class State(NamedTuple):
     """What a step changes."""
 
     blocks: Blocks
+    custom: Any  # variables of neurons of types from elsewhere, see Custom
     weight: Any  # weights of projections that are neither coded nor planes
     x: Any  # traces of the learning rules
     ring: Any  # (depth, pops, 2) ranges of the spike buffers, by step modulo depth, see BEGIN
@@ -145,11 +156,12 @@ class State(NamedTuple):
 class Work(NamedTuple):
     """Room of one thread for what is not yet input, or not yet state."""
 
-    scratch: Any  # (blocks * BLOCK,) shared by all threads
+    scratch: Any  # (blocks * BLOCK,) sums, or v before a step; shared by all threads
     listed: Any  # (3, KINDS * SPIKES), see PLACE
     filled: Any  # (KINDS,) how many planes of each kind are listed
     sums: Any  # (2 * LEVELS, TILE) bit by bit: of positive weights, then of negative ones
     over: Any  # (blocks, BLOCK / WORD) a bit for each neuron: whether it is over threshold
+    before: Any  # (3, BLOCK) input, u and v of a block
 
 
 class Cells(NamedTuple):
@@ -201,6 +213,7 @@ class Meeting(NamedTuple):
     thread: int
     sync: Any  # see ARRIVED in :mod:`.kernels.meeting`
     spiking: Any  # (2, threads, neurons + 1) spikes of a population by thread, their number first; two by turns
+    ignored: Any  # room for the steps of these, which all know
 
 
 class Arrivals(NamedTuple):

@@ -18,7 +18,7 @@ from .arrays import AGES, BATCH, BLOCK, LANES, Cells, Net, State, Work, copied, 
 from .columns import ALPHA, BETA, BIAS, EVENTS, FIELDS, FIRST_ROW, MARGIN, PEAKS, POST, STEPPED, STEPS, THETA
 from .kernels import entries
 from .kernels.cells import NEURON, powers
-from .layout import Layout
+from .layout.network import Layout
 from .tuning import CELL_LIMITS, CELLS_FROM
 
 #: Steps of a slice at most, and steps after which cells are brought up to date at the next look, since the list of due
@@ -28,7 +28,7 @@ LONG = 1 << 29
 
 def eligible(p: Population) -> bool:
     """Whether the neurons of ``p`` can run one by one: many float LIF neurons, all alike, never cleared."""
-    if p.size < CELLS_FROM or p.clear_every or not isinstance(p.neuron, LIF):
+    if p.size < CELLS_FROM or p.clear_every or type(p.neuron) is not LIF:
         return False
     return all(np.ptp(getattr(p.neuron, name)) == 0 for name in ("alpha", "beta", "bias", "theta", "v_reset"))
 

@@ -18,7 +18,8 @@ from .arrays import Blocks, Inputs, Net, Part, State, copied
 from .columns import CHANGED, COUNT, FIRST_PTR, LAST, PROJECTION, STEP, UPDATED
 from .interrupts import CtrlC
 from .kernels import entries
-from .layout import EventState, Layout, layout_of
+from .layout.custom import check_counters
+from .layout.network import EventState, Layout, layout_of
 from .modes import LONG
 from .team import Team, rebase
 
@@ -51,12 +52,14 @@ def _start(job: Job, layout: Layout) -> EventState:
 
 
 def _check(job: Job, start: int) -> None:
-    """Raise InputError for more steps or threads than the engine counts."""
+    """Raise InputError for more steps or threads than the engine counts, BackendError for what it cannot count."""
     if start + job.steps > STEPS:
         at = f" from step {start:,} on" if start else ""
         raise InputError(f"simulate: at most {STEPS:,} steps can be counted, got {job.steps:,}{at}; run fewer")
     if job.threads > THREADS:
         raise InputError(f"simulate: threads must be at most {THREADS}, got {job.threads:,}; use one per core")
+    if job.counters:
+        check_counters(job.network)
 
 
 def run(job: Job) -> Recording:
@@ -199,7 +202,7 @@ def _trace_plan(job: Job, layout: Layout) -> tuple[Net, Any]:
     rows, column = [], 0
     for pop, var in job.traces():
         p = layout.index[pop]
-        rows.append((p, "uv".index(var), column))
+        rows.append((p, job.network[pop].neuron.variables.index(var), column))
         column += int(layout.sizes[p])
     plan = np.array(rows, np.int64).reshape(-1, 3)
     return layout.net._replace(traces=plan), np.zeros((job.steps if rows else 0, column))

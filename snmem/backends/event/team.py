@@ -21,7 +21,7 @@ from .arrays import BLOCK, Blocks, Buffer, Inputs, Meeting, Net, Part, State, ch
 from .columns import BEGIN, COUNT, DONE, END, STEP
 from .kernels import entries
 from .kernels.meeting import COLUMNS, GIVE_UP, PATIENCE, SAID, STARTED
-from .layout import EventState, Layout
+from .layout.network import EventState, Layout
 from .modes import Modes
 
 #: Seconds that the first thread waits for the others to start.
@@ -45,12 +45,13 @@ class Team:
 
     def __init__(self, layout: Layout, net: Net, inputs: Inputs, job: Job, start: EventState) -> None:
         blocks = int(np.diff(layout.blocks).max())
-        threads = 1 if net.rules.rule.size else min(job.threads, blocks)
+        threads = 1 if net.rules.rule.size or net.custom.par.size else min(job.threads, blocks)
         self.nets = [with_cut(net, layout.cut(n)) for n in (1, threads)]
         self.inputs = inputs
         self.states = [start.arrays, *(self._own(start.arrays) for _ in range(1, threads))]
         room = int(layout.first[-1]) // 16 * 16 + 32 if threads > 1 else 1
         self.spiking = zeros(2, threads, room, dtype=np.int64)
+        self.ignored = [np.empty(room, np.int64) for _ in range(threads)]
         self.work = layout.work(threads)
         self.neurons = len(layout.network.neurons)
         self.room = int(layout.first[self.neurons])  # spikes of a step, at most
@@ -145,7 +146,7 @@ class Team:
 
     def _part(self, net: Net, thread: int, part: Part, at: Any, sync: Any, seconds: float) -> None:
         part = part._replace(time=int(1e9 * seconds), room=self.room)
-        meeting = Meeting(thread, sync, self.spiking)
+        meeting = Meeting(thread, sync, self.spiking, self.ignored[thread])
         state, cells, work = self.states[thread], self.modes.cells[thread], self.work[thread]
         entries.run(net, state, cells, work, self.inputs, self.buffers[thread], part, meeting, at)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner
 from ..arrays import BLOCK, WORD
 from ..columns import (
     ALIKE,
@@ -27,9 +27,10 @@ from ..llvm.lif import over, step_word, step_word_alike
 from ..llvm.memory import load_bytes, lowest_bit
 from ..tuning import PATIENCE
 from .neuron import loihi_step, may_spike
+from .ranges import copy_range, differing
 
 
-@kernel(keep=False)
+@inner
 def _advance(u, v, given, par, tile, loihi, begin, end, bits):
     """u and v of the blocks begin .. end-1, one step further, without resets; their input ``given`` becomes 0.
 
@@ -54,7 +55,7 @@ def _advance(u, v, given, par, tile, loihi, begin, end, bits):
                 bits[block, k // WORD] = step_word(u, v, given, block * BLOCK + k, par, rows + k)
 
 
-@kernel(keep=False)
+@inner
 def _can_spike(u, v, par, b, tile):
     """Whether a neuron of block b may spike without input."""
     bad = 0
@@ -65,7 +66,7 @@ def _can_spike(u, v, par, b, tile):
     return bad > 0
 
 
-@kernel(keep=False)
+@inner
 def _busy(u, v, given, par, b, tile):
     """Neurons of block b with nonzero state, input or bias; a u that decays at once is none."""
     n = 0
@@ -75,7 +76,7 @@ def _busy(u, v, given, par, b, tile):
     return n
 
 
-@kernel(keep=False)
+@inner
 def _at_rest(u, v, par, b, tile, fresh):
     """Whether u, v and bias are 0 in all of block b, so that nothing moves without input; fresh: u and v are 0."""
     moving = 0
@@ -88,8 +89,8 @@ def _at_rest(u, v, par, b, tile, fresh):
     return moving == 0
 
 
-@kernel(keep=False)
-def catch_up(neurons, blocks, bits, counts, p, b, stop, counting):
+@inner
+def catch_up(neurons, blocks, work, counts, p, b, stop, counting):
     """Bring block b of population p to step ``stop``: it gets no input and cannot spike. Skips what does not move."""
     par, tile, start = neurons.par, neurons.tile[b], blocks.upto[b]
     u, v, given = blocks.u, blocks.v, blocks.input
@@ -98,7 +99,8 @@ def catch_up(neurons, blocks, bits, counts, p, b, stop, counting):
         return
     loihi, every, offset = neurons.flags[p, LOIHI] != 0, neurons.flags[p, CLEAR_EVERY], neurons.flags[p, CLEAR_OFFSET]
     low, high = b * BLOCK, (b + 1) * BLOCK
-    saved, before_u, before_v = given[low:high].copy(), np.empty(BLOCK), np.empty(BLOCK)
+    saved, before_u, before_v = work.before[0], work.before[1], work.before[2]
+    copy_range(given, low, BLOCK, saved, 0)
     given[low:high] = 0.0
     busy, t = 0, start
     while t < stop:
@@ -109,23 +111,23 @@ def catch_up(neurons, blocks, bits, counts, p, b, stop, counting):
                 break
         look = counting or (t - start) % PATIENCE == PATIENCE - 1
         if look:
-            before_u[:] = u[low:high]
-            before_v[:] = v[low:high]
+            copy_range(u, low, BLOCK, before_u, 0)
+            copy_range(v, low, BLOCK, before_v, 0)
         if counting:
             busy = _busy(u, v, given, par, b, tile)
-        _advance(u, v, given, par, tile, loihi, b, b + 1, bits)
+        _advance(u, v, given, par, tile, loihi, b, b + 1, work.over)
         t += 1
         if counting:
             counts[p, UPDATED] += busy
-            counts[p, CHANGED] += (before_v != v[low:high]).sum()
-        if look and (before_u == u[low:high]).all() and (before_v == v[low:high]).all():
+            counts[p, CHANGED] += differing(before_v, v, low, BLOCK)
+        if look and differing(before_u, u, low, BLOCK) == 0 and differing(before_v, v, low, BLOCK) == 0:
             still = stop if every == 0 else min(stop, t + (offset - t) % every)
             counts[p, UPDATED] += busy * (still - t)
             t = still
-    given[low:high] = saved
+    copy_range(saved, 0, BLOCK, given, low)
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _spike(v, par, tile, block, bits, subtract, spikes, t, n):
     """Reset the neurons of a block that are over threshold and append them to the spikes; returns their new number."""
     for k in range(BLOCK // WORD):
@@ -141,12 +143,13 @@ def _spike(v, par, tile, block, bits, subtract, spikes, t, n):
     return n
 
 
-@kernel(keep=False)
-def step_blocks(neurons, blocks, bits, counts, load, spikes, n, turn):
+@inner
+def step_blocks(neurons, blocks, work, counts, load, spikes, n, turn):
     """A population's step in blocks; appends their spikes from place n on and returns the new number."""
     p, t, end, stop, stepped, counting = turn
     par, tiles, flags = neurons.par, neurons.tile, neurons.flags
     u, v, given, pending, awake, upto = blocks
+    bits, old = work.over, work.scratch
     loihi, subtract, every = flags[p, LOIHI] != 0, flags[p, SUBTRACT] != 0, flags[p, CLEAR_EVERY]
     clear = every > 0 and t % every == flags[p, CLEAR_OFFSET]
     while end < stop:
@@ -164,13 +167,12 @@ def step_blocks(neurons, blocks, bits, counts, load, spikes, n, turn):
         load[p, STEPPED] += (end - b) * BLOCK
         for block in range(b, end):
             if upto[block] < t:
-                catch_up(neurons, blocks, bits, counts, p, block, t, counting)
+                catch_up(neurons, blocks, work, counts, p, block, t, counting)
         if clear:
             u[b * BLOCK : end * BLOCK] = 0.0
             v[b * BLOCK : end * BLOCK] = 0.0
-        old = v[b * BLOCK : end * BLOCK]
         if counting:
-            old = old.copy()
+            copy_range(v, b * BLOCK, (end - b) * BLOCK, old, b * BLOCK)
             for block in range(b, end):
                 counts[p, UPDATED] += _busy(u, v, given, par, block, tile)
         _advance(u, v, given, par, tile, loihi, b, end, bits)
@@ -185,5 +187,5 @@ def step_blocks(neurons, blocks, bits, counts, load, spikes, n, turn):
                 awake[block] = n > before or _can_spike(u, v, par, block, tile)
         if counting:
             for i in range(b * BLOCK, end * BLOCK):
-                counts[p, CHANGED] += old[i - b * BLOCK] != v[i]
+                counts[p, CHANGED] += old[i] != v[i]
     return n

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner
 from ..arrays import BATCH, BLOCK
 from ..columns import (
     AGE,
@@ -34,7 +34,7 @@ from .neuron import lif_step, may_spike, reach
 _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), np.uint64(AGE)
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _add_exactly(cells, ages, due, n, target, code, palette, weight, coded, q, low, high, shift, t):
     """Add the weights of the synapses low .. high-1 to their cells; those that get their first join the due ones."""
     for k in range(low, high):
@@ -48,7 +48,7 @@ def _add_exactly(cells, ages, due, n, target, code, palette, weight, coded, q, l
     return n
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _catch_up(cells, ages, target, code, palette, weight, coded, q, low, high, shift, table, form, peaks, t):
     """What :func:`..llvm.closed_form.catch_up_batch` does, for any number of cells of any age."""
     alpha, beta, bias, gain, drive, limit = form
@@ -71,7 +71,7 @@ def _catch_up(cells, ages, target, code, palette, weight, coded, q, low, high, s
     return reaching
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _join(cells, ages, due, n, target, low, reaching, form, theta):
     """Of the cells with a bit in ``reaching``, those that may spike join the due ones; returns their new number."""
     alpha, beta, bias, gain, drive, _ = form
@@ -87,7 +87,7 @@ def _join(cells, ages, due, n, target, low, reaching, form, theta):
     return n
 
 
-@kernel(keep=False)
+@inner
 def deliver_cells(neurons, synapses, weight, cell, spikes, arrivals, thread, t):
     """Add the weights of spikes to the input of their target cells in some blocks, in step t.
 

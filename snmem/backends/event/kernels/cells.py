@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...._jit import kernel
+from ...._jit import inner, kernel
 from ..arrays import AGES, BLOCK, LANES
 from ..columns import (
     AGE,
@@ -39,6 +39,7 @@ from ..llvm.lif import advance_silent
 from ..llvm.memory import prefetch
 from ..tuning import STRETCH
 from .neuron import NOTHING, lif_step, may_spike, reach
+from .ranges import copy_range, differing
 
 #: Fields of a cell, as unsigned numbers.
 _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), np.uint64(AGE)
@@ -46,13 +47,13 @@ _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), n
 NEURON = (1 << 32) - 1
 
 
-@kernel(keep=False)
+@inner(inline="always")
 def due_of(cell, p, thread, begin):
     """The list of population p and this thread, whose first block is ``begin``."""
     return cell.due[begin * BLOCK + p * cell.waiting.shape[0] + thread :]
 
 
-@kernel(keep=False)
+@inner
 def _by_age(due, n, out, first):
     """out: due[:n] in ascending order of age (ages from AGES - 1 on as they come)."""
     first[:] = 0
@@ -67,7 +68,7 @@ def _by_age(due, n, out, first):
         first[age] += 1
 
 
-@kernel(keep=False)
+@inner
 def _advance(u, v, age, since, alpha, beta, bias, steps, together):
     """``steps`` steps of all lanes, or of those that are older than ``since`` in the first of them, and so on."""
     if together:
@@ -80,27 +81,33 @@ def _advance(u, v, age, since, alpha, beta, bias, steps, together):
             v[j] = vn if age[j] > s else v[j]
 
 
-@kernel(keep=False)
+@inner
 def _advance_lanes(lanes, age, alpha, beta, bias):
     """Lane j, age[j] steps further without input; stops where nothing moves any longer."""
     u, v, before_u, before_v = lanes[LANE_U], lanes[LANE_V], lanes[BEFORE_U], lanes[BEFORE_V]
-    least, most = age.min(), age.max()
-    done = 0
+    least, most, done = age[0], age[0], 0
+    for j in range(LANES):
+        least, most = min(least, age[j]), max(most, age[j])
     while done < most:
         together = done < least
         steps = min((least if together else most) - done, STRETCH)
         look = steps == STRETCH
         _advance(u, v, age, done, alpha, beta, bias, steps - look, together)
         if look:
-            before_u[:] = u
-            before_v[:] = v
+            copy_range(u, 0, LANES, before_u, 0)
+            copy_range(v, 0, LANES, before_v, 0)
             _advance(u, v, age, done + steps - 1, alpha, beta, bias, 1, together)
-            if (before_u == u).all() and (before_v == v).all():
+            if differing(before_u, u, 0, LANES) == 0 and differing(before_v, v, 0, LANES) == 0:
                 return
         done += steps
 
 
-@kernel(keep=False, inline="always")
+@kernel(keep=False, _nrt=True)  # it takes memory
+def _sort(array):
+    array.sort()
+
+
+@inner(inline="always")
 def _fire(cell, cells, ages, par, due, ordered, low, count, subtract, spikes, at, again, p, t):
     """Let those of a group of cells spike that are over threshold; keep those on the list that may spike again."""
     theta, gain, drive = par[THETA, 0], par[GAIN, 0], par[DRIVE, 0]
@@ -125,7 +132,7 @@ def _fire(cell, cells, ages, par, due, ordered, low, count, subtract, spikes, at
     return at, again
 
 
-@kernel(keep=False)
+@inner
 def step_cells(cell, subtract, spikes, at, thread, turn):
     """A population's step for the due cells of this thread; returns the new number of spikes."""
     p, t = turn.population, turn.step
@@ -142,7 +149,7 @@ def step_cells(cell, subtract, spikes, at, thread, turn):
     if n > 2 * LANES and cell.table.shape[1] == 0:  # by the closed form, all are of age 0
         _by_age(due, n, ordered, cell.first)
     else:
-        ordered[:n] = due[:n]
+        copy_range(due, 0, n, ordered, 0)
     again, begin = 0, at
     group, total = np.uint64(LANES), np.uint64(n)
     for low in range(np.uint64(0), total, group):
@@ -178,7 +185,7 @@ def step_cells(cell, subtract, spikes, at, thread, turn):
             at, again = _fire(
                 cell, cells, ages, par, due, ordered, low, count, subtract, spikes, at, again, p, t,
             )  # fmt: skip
-    spikes.neuron[begin:at].sort()
+    _sort(spikes.neuron[begin:at])
     cell.waiting[thread, p] = again
     return at
 
@@ -193,7 +200,7 @@ def powers(alpha: float, beta: float, bias: float) -> NDArray[Any]:
     return out
 
 
-@kernel(keep=False)
+@inner
 def to_cells(cell, p, thread, begin, end, blocks, t):
     """Make cells of the neurons begin .. end-1 of population p, which are at the start of step t."""
     u, v, given = blocks.u, blocks.v, blocks.input
@@ -210,7 +217,7 @@ def to_cells(cell, p, thread, begin, end, blocks, t):
     cell.waiting[thread, p] = n
 
 
-@kernel(keep=False)
+@inner
 def from_cells(cell, p, thread, begin, end, blocks, t):
     """u, v and input, at the start of step t, of the cells begin .. end-1 of population p."""
     cell.waiting[thread, p] = 0
@@ -236,7 +243,7 @@ def from_cells(cell, p, thread, begin, end, blocks, t):
             u[group[j] & NEURON], v[group[j] & NEURON] = lanes[LANE_U, j], lanes[LANE_V, j]
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def catch_up_one(u, v, given, steps, alpha, beta, bias, table):
     """u and v, ``steps`` > 0 steps further: one with the input ``given``, then by the closed form."""
     u, v = lif_step(u, v, given, alpha, beta, bias)
@@ -250,7 +257,7 @@ def catch_up_one(u, v, given, steps, alpha, beta, bias, table):
     return u, v
 
 
-@kernel(keep=False)
+@inner
 def _from_cells_at_once(cells, ages, par, table, begin, end, blocks, t):
     """:func:`from_cells` by the closed form: a cell may hold the input of the step that it has reached."""
     alpha, beta, bias = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0]

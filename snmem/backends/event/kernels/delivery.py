@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner
 from ..arrays import BLOCK
 from ..columns import CODED, EXPONENT, FIRST_PTR, MARK_ALL, POST, PRE, RANGES, SINGLE
 from ..llvm.memory import load_four, prefetch
 from ..tuning import ROWS_AT_ONCE, STRIDE
 
 
-@kernel(keep=False)
+@inner
 def first_from(target, low, high, bound):
     """Where in the ascending target[low:high] the first one >= bound stands."""
     while low < high:
@@ -25,7 +25,7 @@ def first_from(target, low, high, bound):
     return low
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def prefetch_synapses(target, code, weight, coded, k, shift):
     """Prefetch synapse k: its target, and its weight or the number of it."""
     prefetch(target, k)
@@ -35,7 +35,7 @@ def prefetch_synapses(target, code, weight, coded, k, shift):
         prefetch(weight, k + shift)
 
 
-@kernel(keep=False)
+@inner
 def add_rounded(given, sums, exponent, begin, end):
     """Add the sums of a step, times 2**exponent and rounded down as on Loihi, to the input of the neurons."""
     scale = 2.0**exponent
@@ -43,7 +43,7 @@ def add_rounded(given, sums, exponent, begin, end):
         given[i] += math.floor(sums[i] * scale)
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _deliver_single(synapses, weight, given, pending, spikes, arrivals, first):
     """:func:`deliver_blocks` where every row is one synapse."""
     q, lo, hi, begin, end = arrivals
@@ -58,7 +58,7 @@ def _deliver_single(synapses, weight, given, pending, spikes, arrivals, first):
             pending[i // np.uint64(BLOCK)] = 1
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _add_row(into, target, code, palette, weight, coded, q, low, high, shift):
     """Add the weights of the synapses low .. high-1 to their targets' places, four at a time."""
     fours = low + (high - low) // np.uint64(4) * np.uint64(4)
@@ -83,7 +83,7 @@ def _add_row(into, target, code, palette, weight, coded, q, low, high, shift):
             into[target[k]] += weight[k + shift]
 
 
-@kernel(keep=False)
+@inner
 def deliver_blocks(neurons, synapses, weight, blocks, scratch, spikes, arrivals):
     """Add the weights of spikes to the input of their targets in some blocks.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...._jit import kernel
+from ...._jit import inner, kernel
 from ..arrays import BLOCK
 from ..llvm.memory import borrowed
 from .blocks import catch_up
@@ -16,13 +16,13 @@ def run(net, state, cell, work, inputs, spikes, part, meeting, at):
     run_steps(*borrowed((net, state, cell, work, inputs, spikes, part, meeting, at)))
 
 
-@kernel(keep=False)
+@inner
 def _settle(net, state, work, t, counting):
     neurons = net.neurons
     for p in neurons.order:
         for b in range(neurons.blocks[p], neurons.blocks[p + 1]):
             if state.blocks.upto[b] < t:
-                catch_up(neurons, state.blocks, work.over, state.counts, p, b, t, counting)
+                catch_up(neurons, state.blocks, work, state.counts, p, b, t, counting)
 
 
 @kernel
@@ -31,12 +31,12 @@ def settle(net, state, work, t, counting):
     _settle(*borrowed((net, state, work, t, counting)))
 
 
-@kernel(keep=False)
+@inner
 def _enter(net, state, work, cell, p, thread, t):
     neurons, blocks = net.neurons, state.blocks
     begin, end = neurons.cut[p, thread], neurons.cut[p, thread + 1]
     for b in range(begin, end):
-        catch_up(neurons, blocks, work.over, state.counts, p, b, t, False)
+        catch_up(neurons, blocks, work, state.counts, p, b, t, False)
         blocks.pending[b], blocks.awake[b] = 0, 0
     to_cells(cell, p, thread, begin * BLOCK, min(end * BLOCK, neurons.first[p] + neurons.size[p]), blocks, t)
     cell.on[p] = 1
@@ -48,7 +48,7 @@ def enter(net, state, work, cell, p, thread, t):
     _enter(*borrowed((net, state, work, cell, p, thread, t)))
 
 
-@kernel(keep=False)
+@inner
 def _leave(net, state, cell, p, thread, t):
     neurons, blocks = net.neurons, state.blocks
     begin, end = neurons.cut[p, thread], neurons.cut[p, thread + 1]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner
 from ..columns import BEGIN, DECAY, END, GATE, GATE_PTR, RATE, SIGNAL, SIGNAL_SIZE, TRACE
 from ..llvm.memory import prefetch
 from ..tuning import WEIGHTS_AHEAD
 
 
-@kernel(keep=False)
+@inner
 def learn(net, state, r, spikes, inputs, slot):
     """Apply rule r after a step, whose spikes are those of ring slot ``slot``."""
     rules, neurons, ring = net.rules, net.neurons, state.ring

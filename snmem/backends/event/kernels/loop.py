@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from ...._jit import kernel
+from ...._jit import inner
 from ..arrays import BLOCK, Arrivals, Buffer, Turn
 from ..columns import (
     BEGIN,
@@ -30,16 +28,18 @@ from ..llvm.system import nanoseconds
 from .blocks import step_blocks
 from .cell_delivery import deliver_cells
 from .cells import step_cells
+from .custom import step_custom
 from .delivery import deliver_blocks
 from .learning import learn
-from .meeting import GIVE_UP, SAID, UP, begin, gather, wait
+from .meeting import GIVE_UP, SAID, UP, all_said, begin, gather, wait
 from .plane_delivery import deliver_planes
+from .ranges import copy_range
 
 #: Steps between two looks at the clock of a thread that is alone.
 _CLOCK = 8
 
 
-@kernel(keep=False)
+@inner
 def _asleep(blocks, waiting, neurons, thread):
     """Whether all of this thread's blocks and cells sleep."""
     awake, pending, cut = blocks.awake, blocks.pending, neurons.cut
@@ -52,7 +52,7 @@ def _asleep(blocks, waiting, neurons, thread):
     return True
 
 
-@kernel(keep=False)
+@inner
 def _read_inputs(neurons, inputs, ring, slot, t, e):
     """Note which input spikes, from number e on, are of step t; returns the number of the next one."""
     first, size, neuron, step = neurons.first, neurons.size, inputs.neuron, inputs.step
@@ -64,7 +64,7 @@ def _read_inputs(neurons, inputs, ring, slot, t, e):
     return e
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
     """Deliver what reaches population ``order[turn]`` in step t; after the last, what comes in time for step t + 1."""
     neurons, synapses, planes, blocks = net.neurons, net.synapses, net.planes, state.blocks
@@ -91,27 +91,34 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
             deliver_blocks(neurons, synapses, state.weight, blocks, work.scratch, come, arrivals)
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _step(net, state, cell, work, spikes, n, thread, turn):
     """A population's step on this thread; appends its spikes from place n on and returns the new number."""
     p = turn.population
+    if net.custom.steps[p] != 0:
+        return step_custom(net.neurons, net.custom, state, spikes, n, turn)
     if cell.on[p]:
         return step_cells(cell, net.neurons.flags[p, SUBTRACT] != 0, spikes, n, thread, turn)
-    return step_blocks(net.neurons, state.blocks, work.over, state.counts, cell.load, spikes, n, turn)
+    return step_blocks(net.neurons, state.blocks, work, state.counts, cell.load, spikes, n, turn)
 
 
-@kernel(keep=False)
+@inner
 def _record(net, state, out, row, thread):
     """Write the traces of this thread's blocks into a row of the output."""
     neurons, cut, u, v = net.neurons, net.neurons.cut, state.blocks.u, state.blocks.v
     for trace in net.traces:
         p, column = trace[POPULATION], trace[COLUMN] - neurons.first[trace[POPULATION]]
+        if net.custom.steps[p] != 0:
+            size = neurons.size[p]
+            begin = net.custom.first[p] + trace[VARIABLE] * size
+            copy_range(state.custom, begin, size, out[row], trace[COLUMN])
+            continue
         end = min(cut[p, thread + 1] * BLOCK, neurons.first[p] + neurons.size[p])
         for i in range(cut[p, thread] * BLOCK, end):
             out[row, column + i] = v[i] if trace[VARIABLE] else u[i]
 
 
-@kernel(keep=False)
+@inner
 def _may_skip(net, part):
     """Whether steps in which nothing happens need not be made."""
     may_skip = not part.stepped
@@ -120,7 +127,7 @@ def _may_skip(net, part):
     return may_skip
 
 
-@kernel(keep=False)
+@inner
 def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
     """Steps up to ``part.stop`` - 1, or until the buffer has no room for one more or the time is over.
 
@@ -131,10 +138,10 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
     meet once for each population: with two places for the spikes of each, none is a meeting ahead of a reader.
     """
     neurons, blocks, ring, order = net.neurons, state.blocks, state.ring, net.neurons.order
-    thread, sync, spiking = meeting
+    thread, sync, spiking, ignored = meeting
     cut, threads, depth, rules = neurons.cut, neurons.cut.shape[1] - 1, ring.shape[0], net.rules.rule.shape[0]
     event_step, events, room, stop = inputs.step, inputs.step.size, part.room, part.stop
-    ignored, side, met = np.empty(spiking.shape[2], np.int64), 0, 0
+    side = met = 0
     may_skip = _may_skip(net, part)
     t, n, e, last, done = at[STEP], at[COUNT], at[EVENT], at[LAST], at[DONE]
     start, began = t, nanoseconds()
@@ -147,7 +154,7 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
         if idle and threads == 1:
             idle = _asleep(blocks, cell.waiting, neurons, thread)
         elif idle:
-            idle = met > 0 and sync[SAID:, met & 1].all()
+            idle = met > 0 and all_said(sync, met & 1)
         if idle:
             after = event_step[e] if e < events else stop
             if after > t:

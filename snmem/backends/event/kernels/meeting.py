@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner
 from ..arrays import LINE
 from ..llvm.system import atomic_increment, atomic_load, nanoseconds, sched_yield, sleep
 from ..tuning import OFFERS, SPINS
@@ -20,7 +20,7 @@ COLUMNS = np.int64(2 * LINE // 8)
 _NAP, _NAP_MOST = 50, 1000
 
 
-@kernel(keep=False)
+@inner
 def _rest(sync, looks):
     """What to do after so many looks at something that is not yet there: look again, let others run, or take a nap."""
     naps = looks - SPINS - OFFERS
@@ -31,7 +31,7 @@ def _rest(sync, looks):
         sched_yield()
 
 
-@kernel(keep=False)
+@inner
 def begin(sync, threads, thread):
     """Whether all threads begin. The first waits some time for the others, and tells them to give up if they are late.
 
@@ -52,7 +52,7 @@ def begin(sync, threads, thread):
     return atomic_load(sync, GIVE_UP * COLUMNS) == 0
 
 
-@kernel(keep=False)
+@inner
 def wait(sync, threads):
     """Go on when all threads have come here (``sync`` counts arrivals), or when it tells to give up."""
     arrived = atomic_increment(sync, ARRIVED * COLUMNS) + 1
@@ -64,7 +64,16 @@ def wait(sync, threads):
             _rest(sync, looks)
 
 
-@kernel(keep=False)
+@inner
+def all_said(sync, column):
+    """Whether every thread said so in the step that belongs to the column."""
+    said = 0
+    for row in range(SAID, sync.shape[0]):
+        said += sync[row, column] != 0
+    return said == sync.shape[0] - SAID
+
+
+@inner
 def gather(spiking, spikes, t, n, thread):
     """Append the spikes of all threads to a buffer, in their order; returns the new number. One notes their step."""
     threads, before = spiking.shape[0], n

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner
 
 #: An input, or a bias, that is not there: x + -0.0 is x to the last bit, also where x is -0.0, and costs nothing.
 NOTHING = -0.0
 
 
-@kernel(keep=False)
+@inner
 def lif_step(u, v, given, alpha, beta, bias):
     """u and v a step further, without reset, added up as in :func:`snmem.neurons.lif.step_lif`."""
     u = alpha * u + given
     return u, beta * v + u + bias
 
 
-@kernel(keep=False)
+@inner
 def loihi_step(u, v, given, alpha, beta, bias):
     """u and v a step further, without reset, as in :func:`snmem.neurons.loihi.step_loihi`; whole numbers in float64."""
     u = np.trunc(alpha * u) + 64.0 * given
@@ -26,7 +26,7 @@ def loihi_step(u, v, given, alpha, beta, bias):
     return u, min(max(v, -8388607.0), 8388607.0)
 
 
-@kernel(keep=False)
+@inner
 def may_spike(u, v, gain, drive, theta):
     """Whether a neuron may yet spike without input: an upper bound on every later v against theta.
 
@@ -39,7 +39,7 @@ def may_spike(u, v, gain, drive, theta):
     return not (bound <= limit) and theta < np.inf
 
 
-@kernel(keep=False)
+@inner
 def reach(u, v, gain, drive):
     """What no later v of a neuron without input exceeds; not <= 0.999 theta - 1e-300 if :func:`may_spike` is true."""
     return abs(v) + gain * abs(u) + drive

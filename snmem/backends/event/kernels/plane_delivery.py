@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner
 from ..arrays import BITS, BLOCK, GROUP_SIZE, KINDS, LEVELS, SPIKES, WIDE, WORD
 from ..columns import (
     EXPONENT,
@@ -26,7 +26,7 @@ from ..tuning import GROUPS_AHEAD, SPIKES_AHEAD
 from .delivery import add_rounded
 
 
-@kernel(keep=False)
+@inner
 def _list_planes(spikes, lo, hi, first, rows, tile, zeros, listed, filled):
     """The planes of the spikes lo .. hi-1 by kind: where each begins in the first tile.
 
@@ -59,7 +59,7 @@ def _list_planes(spikes, lo, hi, first, rows, tile, zeros, listed, filled):
     return count, positive
 
 
-@kernel(keep=False, inline="always")
+@inner(inline="always")
 def _count_tile(bits, listed, filled, sums, count, positive, t, last, step, x, vectors):
     """Sums of the listed planes over the words of tile t from x on; returns their bits: positive, and negative ones."""
     place, groups, kinds = listed[PLACE], listed[GROUP], listed[GROUP_KIND]
@@ -86,7 +86,7 @@ def _count_tile(bits, listed, filled, sums, count, positive, t, last, step, x, v
     return (rows if count == positive else plus), (0 if count == positive else rows)
 
 
-@kernel(keep=False)
+@inner
 def deliver_planes(neurons, links, planes, blocks, work, spikes, arrivals):
     """Add the weights of spikes to the input of their targets in some blocks."""
     q, lo, hi, begin, end = arrivals

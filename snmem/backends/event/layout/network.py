@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ...errors import BackendError
-from ...loihi.arithmetic import condition_weights
-from ...network import Network, Population, Projection
+from ....errors import BackendError
+from ....loihi.arithmetic import condition_weights
+from ....network import Network, Population, Projection
+from ..arrays import (
+    BLOCK,
+    KINDS,
+    LEVELS,
+    SPIKES,
+    TILE,
+    WORD,
+    Blocks,
+    Net,
+    Neurons,
+    Planes,
+    State,
+    Synapses,
+    Work,
+    copied,
+    zeros,
+)
+from ..columns import FIRST_ROW, SIGNAL_SIZE, ZEROS
 from . import bitplanes
-from .arrays import BLOCK, KINDS, LEVELS, SPIKES, TILE, WORD, Blocks, Net, Neurons, Planes, State, Synapses, Work, zeros
-from .columns import FIRST_ROW, SIGNAL_SIZE, ZEROS
+from .custom import custom_of, initial, is_custom
 from .parameters import blocks_of, flags_of, spontaneous, tiles_of
 from .rules import rules_of
 from .synapses import distinct, parts_of, records_of
@@ -67,6 +85,7 @@ class Layout:
         self.weight = records.weight
         order = [self.index[name] for name in network.update_order]
         par, tile = tiles_of(network)
+        custom, self.functions = custom_of(network, len(pops))
         self.net = Net(
             Neurons(
                 par, tile, self.blocks, self.first, self.sizes, self.cut(1), flags_of(network, len(pops)),
@@ -75,6 +94,7 @@ class Layout:
             Synapses(*records[:2], *records.queue(order), *records[2:6]),
             planes,
             rules_of(network, self.index, self.first, self.sizes, records),
+            custom,
             np.zeros((0, 3), np.int64),
         )  # fmt: skip
 
@@ -124,6 +144,7 @@ class Layout:
                 zeros(KINDS, dtype=np.int64),
                 zeros(2 * LEVELS, TILE, dtype=np.uint64),
                 zeros(blocks, BLOCK // WORD, dtype=np.uint64),
+                np.empty((3, BLOCK)),
             )
             for _ in range(threads)
         ]
@@ -138,19 +159,33 @@ class Layout:
             self._cuts[threads] = self.blocks[:-1, None] + np.minimum(at, blocks[:, None])
         return self._cuts[threads]
 
+    @cached_property
+    def _awake(self) -> Any:
+        """(blocks,) 1 where a spike may come without input, and where neurons are stepped in every step."""
+        awake = spontaneous(self.net.neurons.par)[self.net.neurons.tile]
+        for p in self.network.neurons:
+            if is_custom(p):
+                awake[slice(*self.blocks[self.index[p.name] :][:2])] = 1
+        return awake
+
+    @cached_property
+    def _variables(self) -> Any:
+        return initial(self.network)
+
     def fresh(self) -> EventState:
         """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
-        n, rules, neurons = int(self.blocks[-1]), self.net.rules.rule, self.net.neurons
+        n, rules = int(self.blocks[-1]), self.net.rules.rule
         blocks = Blocks(
             u=zeros(n * BLOCK),
             v=zeros(n * BLOCK),
             input=zeros(n * BLOCK),
             pending=np.zeros(n, np.uint8),
-            awake=spontaneous(neurons.par)[neurons.tile],
+            awake=self._awake.copy(),
             upto=np.zeros(n, np.int64),
         )
         state = State(
             blocks,
+            copied(self._variables),
             weight=self.weight,
             x=np.zeros(int(rules[:, SIGNAL_SIZE].sum())),
             ring=np.zeros((self.depth, len(self.sizes), 2), np.int64),

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BackendError
-from ...network import Network
-from ...plasticity import Instar, SumOfProducts
-from .arrays import Rules
-from .columns import FIRST_PTR, POST, SIGNAL_SIZE
+from ....errors import BackendError
+from ....network import Network
+from ....plasticity import Instar, SumOfProducts
+from ..arrays import Rules
+from ..columns import FIRST_PTR, POST, SIGNAL_SIZE
 from .synapses import Records
 
 

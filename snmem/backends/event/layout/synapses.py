@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._jit import kernel
-from ...network import Network, Projection
-from .arrays import BLOCK, copied, zeros
-from .columns import DELAY, POST, SINGLE
-from .tuning import CELLS_AHEAD, FLOAT32_FROM, RANGE, STRIDE
+from ...._jit import kernel
+from ....network import Network, Projection
+from ..arrays import BLOCK, copied, zeros
+from ..columns import DELAY, POST, SINGLE
+from ..tuning import CELLS_AHEAD, FLOAT32_FROM, RANGE, STRIDE
 
 
 class Records(NamedTuple):

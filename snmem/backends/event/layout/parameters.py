@@ -6,10 +6,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...network import Network, Population
-from ...neurons import LIF, LOIHI_SHIFT
-from .arrays import BLOCK, zeros
-from .columns import ALIKE, BIAS, DRIVE, GAIN, THETA
+from ....network import Network, Population
+from ....neurons import LIF, LOIHI_SHIFT
+from ..arrays import BLOCK, zeros
+from ..columns import ALIKE, BIAS, DRIVE, GAIN, THETA
+from .custom import is_custom
 
 
 def blocks_of(size: int) -> int:
@@ -22,14 +23,14 @@ def flags_of(network: Network, populations: int) -> Any:
     flags = np.zeros((populations, 4), np.int64)
     for i, p in enumerate(network.neurons):
         neuron: Any = p.neuron
-        subtract = isinstance(neuron, LIF) and neuron.reset == "subtract"
+        subtract = type(neuron) is LIF and neuron.reset == "subtract"
         flags[i] = neuron.arithmetic == "loihi", subtract, p.clear_every or 0, p.clear_offset
     return flags
 
 
 def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
     """Factors of an upper bound on later v without input: v <= max(v, 0) + gain * max(u, 0) + drive."""
-    if isinstance(neuron, LIF):
+    if type(neuron) is LIF:
         alpha, beta, bias = (neuron.vector(n, size) for n in ("alpha", "beta", "bias"))
     else:
         alpha = (4095 - neuron.vector("du", size)) / 4096
@@ -49,11 +50,14 @@ def _rows(p: Population) -> Any:
     """(7, padded neurons) parameters, see ALPHA and what follows; padding never spikes.
 
     Where it would not with the parameters of the others, it has theirs, so that the last block is like the rest.
+    Neurons that are not stepped by these parameters have those of padding.
     """
     n, neuron = p.size, cast(Any, p.neuron)
     rows = np.zeros((ALIKE, blocks_of(n) * BLOCK))
     rows[THETA] = np.inf
-    if isinstance(neuron, LIF):
+    if is_custom(p):
+        return rows
+    if type(neuron) is LIF:
         values = [neuron.vector(k, n) for k in ("alpha", "beta", "bias", "theta", "v_reset")]
     else:
         values = [

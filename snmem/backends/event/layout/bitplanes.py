@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._jit import kernel
-from ...network import Projection
-from .arrays import BITS, BLOCK, WIDE, WORD
-from .tuning import PLANE_BYTES, PLANES_FROM
+from ...._jit import kernel
+from ....network import Projection
+from ..arrays import BITS, BLOCK, WIDE, WORD
+from ..tuning import PLANE_BYTES, PLANES_FROM
 
 
 @dataclass(frozen=True)

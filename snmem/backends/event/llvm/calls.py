@@ -1,0 +1,47 @@
+"""Calls of compiled functions by their addresses."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from .base import DOUBLE, I64, data_of, llvm, whole
+
+_REALS, _WHOLES = types.CPointer(types.float64), types.CPointer(types.int64)
+#: A step of the neurons of a population: of its variables, input and parameters, a row of ``size`` numbers for each;
+#: size; number of the first neuron; where the numbers of those that spike go; how many are updated, and changed, so
+#: far. Returns how many spike.
+STEPS = types.int64(_REALS, _REALS, _REALS, types.int64, types.int64, _WHOLES, _WHOLES)
+
+
+def _call_steps(
+    address: Any, state: Any, at: Any, given: Any, par: Any, row: Any, size: Any, first: Any, spiking: Any, n: Any,
+    counts: Any, p: Any,
+) -> int:  # fmt: skip
+    kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2)
+    places = [array[i:].ctypes.data for array, i in ((state, at), (given, first), (par, row))]
+    return kind(int(address))(*places, int(size), int(first), spiking[n:].ctypes.data, counts[p:].ctypes.data)
+
+
+@llvm(_call_steps, always=True)
+def call_steps(typing, address, state, at, given, par, row, size, first, spiking, n, counts, p):
+    """Call the function (``STEPS``) at an address: for a population with variables from ``state[at]`` on, inputs from
+    ``given[first]`` on, parameters from ``par[row]`` on; numbers of spiking neurons go to ``spiking`` from n on, counts
+    to row p. Returns how many spike.
+    """
+
+    def generate(context, builder, signature, arguments):
+        numbers = whole(context, builder, signature, arguments, (0, 2, 5, 6, 7, 9, 11))
+        address, at, row, size, first, n, p = numbers
+        state, given, par, spiking, counts = data_of(context, builder, signature, arguments, (1, 3, 4, 8, 10))
+        real, number = DOUBLE.as_pointer(), I64.as_pointer()
+        kind = ir.FunctionType(I64, [real, real, real, I64, I64, number, number])
+        function = builder.inttoptr(address, kind.as_pointer())
+        places = [builder.gep(*pair) for pair in ((state, [at]), (given, [first]), (par, [row]))]
+        place = builder.gep(counts, [builder.mul(p, I64(2))])
+        return builder.call(function, [*places, size, first, builder.gep(spiking, [n]), place])
+
+    return types.int64(address, state, at, given, par, row, size, first, spiking, n, counts, p), generate
