@@ -34,7 +34,7 @@ def llvm(twin: F, always: bool = False) -> Callable[[Callable[..., Any]], F]:
 
     def decorate(definition: Callable[..., Any]) -> F:
         function = kernel(twin, keep=False) if DEBUG and not always else intrinsic(definition)
-        function.twin = twin
+        function.twin = twin  # pyright: ignore[reportAttributeAccessIssue]
         return cast(F, function)
 
     return decorate

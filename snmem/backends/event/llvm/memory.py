@@ -23,7 +23,7 @@ def _without_counts(context: Any, builder: Any, kind: Any, value: Any) -> Any:
         array.meminfo = ir.Constant(array.meminfo.type, None)
         return array._getvalue()
     if isinstance(kind, types.BaseTuple):
-        parts = zip(kind.types, cgutils.unpack_tuple(builder, value), strict=True)
+        parts = zip(kind.types, cgutils.unpack_tuple(builder, value), strict=True)  # pyright: ignore[reportAttributeAccessIssue]
         return context.make_tuple(builder, kind, [_without_counts(context, builder, of, part) for of, part in parts])
     return value
 
