@@ -21,7 +21,7 @@ from snmem.attention.transformer.figures import query_raster
 from snmem.cost import bill
 from snmem.errors import MissingDependencyError
 from snmem.io.files import replace_file
-from snmem.protocols.rows import not_run, result, row
+from snmem.protocols.rows import expected, not_run, result
 from snmem.quantization.grid import quantize
 from snmem.simulation import simulate
 from snmem.spikes import Recording
@@ -71,13 +71,13 @@ def on_runtimes(
             absent[backend] = str(error)
             rows.append(not_run(name, str(error), 1.0, 0.0))
         else:
-            rows.append(row(name, float((answers == sequences.upper).mean()), 1.0, 0.0))
+            rows.append(expected(name, float((answers == sequences.upper).mean()), 1.0, 0.0))
     for backend in (name for name in RUNTIMES if name != "loihi"):
         name = f"{form}, {backend} and loihi: spikes that differ"
         if backend in absent:
             rows.append(not_run(name, absent[backend], 0, 0, "cells"))
         else:
-            rows.append(row(name, differing(runs[backend], runs["loihi"]), 0, 0, "cells"))
+            rows.append(expected(name, differing(runs[backend], runs["loihi"]), 0, 0, "cells"))
     return rows
 
 
@@ -119,7 +119,7 @@ def reproduce(
             report(f"trial {trial}, {form}: {len(sequences)} sequences on the event engine")
             answers, run = spiking_transformer(training, trial, form).run(sequences)
             scores.append(float((answers == sequences.upper).mean()))
-        rows.append(row(f"{form}, event: share right, worst trial", min(scores), 1.0, 0.0))
+        rows.append(expected(f"{form}, event: share right, worst trial", min(scores), 1.0, 0.0))
         counts = {"spikes": run.counters.spikes, "synaptic_events": run.counters.synaptic_events}
         counts["weight_updates"] = run.counters.weight_updates
         events[form] = {name: sum(count.values()) / len(sequences) for name, count in counts.items()}

@@ -23,7 +23,7 @@ from snmem.memory import KWinnerConfig, KWinnerMemory
 from snmem.protocols import published as paper
 from snmem.protocols.curves import band_mean, draw_curves, summary
 from snmem.protocols.retention import Build, Changed, Protocol, Retention, retention
-from snmem.protocols.rows import result, row, verdict
+from snmem.protocols.rows import expected, finding, result
 
 FLOAT, KINDS, BITS, SHARES = "float64", ("learned", "rounded"), (8, 4, 2, 1), (1.0, 0.5)
 BANDS, TOLERANCE = ((1, 10), (11, 50)), 0.02
@@ -71,11 +71,11 @@ def precision_rows(
     if bits >= 4:
         values = [[band_mean(x.accuracy(), band) for x in (ours, exact)] for band in BANDS]
         rows = [
-            row(f"{title}: accuracy at ages {band[0]}-{band[1]}, to that of {FLOAT}", *pair, TOLERANCE)
+            expected(f"{title}: accuracy at ages {band[0]}-{band[1]}, to that of {FLOAT}", *pair, TOLERANCE)
             for band, pair in zip(BANDS, values, strict=True)
         ]
-        return [*rows, row(f"{title}: accuracy, never stored", ours.baseline(), exact.baseline(), TOLERANCE)]
+        return [*rows, expected(f"{title}: accuracy, never stored", ours.baseline(), exact.baseline(), TOLERANCE)]
     effect = [float(np.median(x.d_prime()[:, 10:200])) for x in (ours, exact)]
     word = "at least 60%" if effect[0] >= 0.6 * effect[1] else "less than 60%"
     title += f": share of the d' of {FLOAT} at ages 11-200 that is kept ({effect[0]:.2f} of {effect[1]:.2f})"
-    return [verdict(title, word, FINDING[kind, bits])]
+    return [finding(title, word, FINDING[kind, bits])]

@@ -22,7 +22,7 @@ from snmem.memory import KWinnerConfig, KWinnerMemory
 from snmem.protocols import published as paper
 from snmem.protocols.curves import band_mean
 from snmem.protocols.retention import Build, Changed, Protocol, Retention, retention
-from snmem.protocols.rows import result, verdict
+from snmem.protocols.rows import finding, result
 
 MODELS = {paper.K: KWinnerConfig.main(), paper.ONE: KWinnerConfig.one_winner()}
 KINDS, DEAD, SHARE, BAND = ("neurons", "synapses"), (0.1, 0.3, 0.5, 0.7, 0.9), 0.5, (11, 50)
@@ -75,17 +75,17 @@ def lesion_rows(left: dict[Key, dict[str, float]]) -> list[dict[str, Any]]:
             trace = [left[model, kind, share]["raw_difference"] for share in (0.0, *DEAD)]
             shown = ", ".join(f"{value:.3f}" for value in trace)
             steady = "falls" if all(np.diff(trace) < 0.01) else "rises somewhere"
-            rows.append(verdict(f"{model}: raw difference with more dead {kind} ({shown}), {ages}", steady, "falls"))
+            rows.append(finding(f"{model}: raw difference with more dead {kind} ({shown}), {ages}", steady, "falls"))
     slots = left[paper.ONE, "neurons", 0.0]["d_prime"]
     for kind in KINDS:
         ours = left[paper.K, kind, 0.5]["d_prime"]
         title = f"d' of the K-winner with 50% of its {kind} dead, {ours:.2f}, to an intact 1-winner's, {slots:.2f}"
-        rows.append(verdict(f"{title}, {ages}", "above" if ours > slots else "below", "above"))
+        rows.append(finding(f"{title}, {ages}", "above" if ours > slots else "below", "above"))
     for kind, name, wanted in (("neurons", "raw_difference", paper.K), ("synapses", "d_prime", paper.ONE)):
         kept = {m: left[m, kind, 0.5][name] / left[m, kind, 0.0][name] for m in MODELS}
         shown = ", ".join(f"{model} {value:.0%}" for model, value in kept.items())
         title = f"who keeps more of its {name.replace('_', ' ')} with 50% of its {kind} dead ({shown}), {ages}"
-        rows.append(verdict(title, max(kept, key=lambda model, kept=kept: kept[model]), wanted))
+        rows.append(finding(title, max(kept, key=lambda model, kept=kept: kept[model]), wanted))
     return rows
 
 

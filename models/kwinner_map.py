@@ -29,7 +29,7 @@ import numpy as np
 from snmem.memory import KWinnerConfig, KWinnerMemory
 from snmem.metrics import accuracy, d_prime
 from snmem.protocols import published as paper
-from snmem.protocols.rows import result, row, verdict
+from snmem.protocols.rows import finding, result, row
 from snmem.sweep import sweep
 from snmem.tasks.patterns import partial_cues, random_patterns
 
@@ -134,16 +134,16 @@ def map_rows(mean: Any) -> list[dict[str, Any]]:
     ]
     wide = mean["capacity"].sel(fan_in=mean["fan_in"] >= 50)
     falls = bool((wide.sel(winners=wide["winners"] >= 20).diff("winners") < 0).all())
-    rows.append(verdict("fan-in 50 and more: capacity from 20 winners on", "falls" if falls else "mixed", "falls"))
+    rows.append(finding("fan-in 50 and more: capacity from 20 winners on", "falls" if falls else "mixed", "falls"))
     less = bool((wide.sel(rate=1.0) < wide.sel(rate=0.3)).all())
-    rows.append(verdict("fan-in 50 and more: capacity at rate 1 to that at 0.3", "less" if less else "mixed", "less"))
+    rows.append(finding("fan-in 50 and more: capacity at rate 1 to that at 0.3", "less" if less else "mixed", "less"))
     better = mean.where((mean["newest"] > main["newest"]) & (mean["capacity"] > main["capacity"]))["capacity"]
     flat = better.stack(point=list(GRID)).dropna("point")
     found = "none"
     if flat.size:
         fan_in, winners, rate = flat["point"].values[int(flat.values.argmax())]
         found = f"fan-in {fan_in:.0f}, k = {winners:.0f}, rate {rate:g}"
-    return [*rows, verdict("beats the main configuration in newest and capacity, with most capacity", found, BEST)]
+    return [*rows, finding("beats the main configuration in newest and capacity, with most capacity", found, BEST)]
 
 
 def draw(mean: Any, out: Path) -> str:

@@ -21,7 +21,7 @@ from snmem.metrics import accuracy
 from snmem.protocols import published as paper
 from snmem.protocols.curves import band_mean, draw_curves
 from snmem.protocols.retention import Protocol, unstructured
-from snmem.protocols.rows import result, row
+from snmem.protocols.rows import expected, result
 from snmem.tasks.patterns import partial_cues, random_patterns
 
 STRATEGIES = (SuccessiveApproximation(9), Race(120, slowest=0.14))
@@ -87,7 +87,7 @@ def cost(memory: SpikingKWinnerMemory, patterns: Any, cues: Any) -> dict[str, An
 
 
 def compare(curves: Curves, scored: int) -> list[dict[str, Any]]:
-    """Rows: band means of accuracy of each strategy beside the algorithm's (as ``published``)."""
+    """Rows: band means of accuracy of each strategy beside the algorithm's."""
     rows = []
     mean = {key: np.mean(runs, axis=0) for key, runs in curves.items()}
     for strategy in STRATEGIES:
@@ -96,9 +96,9 @@ def compare(curves: Curves, scored: int) -> list[dict[str, Any]]:
             name = f"{strategy.name}, {share:.0%} cues: accuracy"
             for band in (b for b in paper.BANDS if b[1] <= scored):
                 values = (band_mean(x[:scored], band) for x in (ours, theirs))
-                rows.append(row(f"{name} at ages {band[0]}-{band[1]}", *values, TOLERANCE))
+                rows.append(expected(f"{name} at ages {band[0]}-{band[1]}", *values, TOLERANCE))
             values = (float(x[scored:].mean()) for x in (ours, theirs))
-            rows.append(row(f"{name}, never stored", *values, TOLERANCE))
+            rows.append(expected(f"{name}, never stored", *values, TOLERANCE))
     return rows
 
 

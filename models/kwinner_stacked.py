@@ -1,7 +1,7 @@
 """Stacked K-winner memory: does preprocessing win back what high similarity costs?
 
 Bhandarkar & McClelland 2025, "Neural Computation Without Slots", arXiv 2511.04593, propose in appendix A.4 to put a
-fixed sparse k-WTA layer in front of the K-winner memory, since on similar patterns (figure 5) it does worse than the
+fixed sparse k-WTA layer in front of the K-winner memory, since on similar patterns (figure S6) it does worse than the
 1-winner memory, and leave open whether it helps. Here both memories and two stacked ones learn leaves of the same trees
 as in the recipe kwinner-tree. All have 100,000 plastic forward synapses:
 
@@ -26,7 +26,7 @@ from snmem.memory import KWinnerConfig, StackedKWinnerMemory
 from snmem.protocols import published as paper
 from snmem.protocols.curves import band_mean, draw_curves, summary
 from snmem.protocols.retention import Build, Protocol, Retention, retention, tree
-from snmem.protocols.rows import result, row, verdict
+from snmem.protocols.rows import expected, finding, result
 from snmem.tasks.patterns import mean_similarity, random_patterns, tree_patterns
 
 SMALL, WIDE = "stacked, 2000", "stacked, 10000"
@@ -63,14 +63,14 @@ def code_rows(seed: int) -> list[dict[str, Any]]:
         found = memory.decode(memory.encode(patterns))
         share = float((found & patterns).sum() / patterns.sum())
         if name == WIDE:
-            rows.append(row(f"{name}: share of bits read back from an intact code", share, 1.0, 0.05))
+            rows.append(expected(f"{name}: share of bits read back from an intact code", share, 1.0, 0.05))
         for flips in FLIPS:
             leaves = tree_patterns(14_000, flips, seed=seed).shuffled_leaves(seed)[:600]
             values = mean_similarity(leaves), mean_similarity(memory.encode(leaves).toarray())
             title = (
                 f"b = {flips}, {name}: mean similarity of codes, {values[1]:.3f}, to that of patterns, {values[0]:.3f}"
             )
-            rows.append(verdict(title, "lower" if values[1] < values[0] else "not lower", "lower"))
+            rows.append(finding(title, "lower" if values[1] < values[0] else "not lower", "lower"))
     return rows
 
 
@@ -112,7 +112,7 @@ def answer(flips: int, share: float, found: dict[str, Retention]) -> list[dict[s
     shown = ", ".join(f"{model} {value:.2f}" for model, value in effect.items())
     name = f"b = {flips}, {share:.0%} cues, ages {BAND[0]}-{BAND[1]}"
     rows = [
-        verdict(
+        finding(
             f"{name}: d' of the small stacked memory to the K-winner's ({shown})",
             compare(effect[SMALL], effect[paper.K]),
             FINDING[flips, share],
@@ -123,5 +123,5 @@ def answer(flips: int, share: float, found: dict[str, Retention]) -> list[dict[s
         title = (
             f"{name}: raw difference, stacked at best {best:.3f}, K-winner {trace[paper.K]:.3f}, 1-winner {slots:.3f}"
         )
-        rows.append(verdict(title, "won back" if best > slots else "not won back", "not won back"))
+        rows.append(finding(title, "won back" if best > slots else "not won back", "not won back"))
     return rows

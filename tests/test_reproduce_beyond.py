@@ -47,7 +47,7 @@ def test_lesions_leave_less_and_less(monkeypatch, tmp_path):
     monkeypatch.setattr(recipe, "DEAD", (0.3, 0.5, 0.9))
     monkeypatch.setattr(recipe, "Protocol", lambda **kinds: Protocol(burn_in=300, scored=60, runs=6, samples=1))
     found = recipe.reproduce(quick=True, out=tmp_path, report=lambda text: None)
-    falls = [row for row in found["rows"] if row["published"] == "falls"]
+    falls = [row for row in found["rows"] if row["expected"] == "falls"]
     assert len(falls) == 4
     assert all(row["ok"] for row in falls[:2])  # of the K-winner memory
     raw = found["raw"]

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Rows with name, value, target (or published and tolerance), unit and ok as a table."""
+    """Rows with name, value, target (or published or expected, and tolerance), unit and ok as a table."""
     from .._rich import Table
 
     table = Table("", "value", "wanted", "unit", "ok", title=title)
@@ -16,7 +16,8 @@ def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _wanted(row: Mapping[str, Any]) -> str:
-    wanted, tolerance = _number(row["target"] if "target" in row else row["published"]), row.get("tolerance", "")
+    wanted = _number(next(row[key] for key in ("target", "published", "expected") if key in row))
+    tolerance = row.get("tolerance", "")
     return wanted if isinstance(tolerance, str) else f"{wanted} ± {_number(tolerance)}"
 
 

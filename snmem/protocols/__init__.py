@@ -39,8 +39,9 @@ def reproduce(
 
     Returns
     -------
-    dict with ``rows`` (each ``name``, ``value``, ``published``, ``tolerance``, ``unit``, ``ok``), ``raw`` (further
-    figures, without published counterpart), ``files``, ``seed``, ``seconds`` and ``ok`` (all rows are).
+    dict with ``rows`` (each ``name``, ``value``, ``tolerance``, ``unit``, ``ok``, and ``published``; or ``expected``
+    or ``target`` where nothing is published), ``raw`` (further figures), ``files``, ``seed``, ``seconds`` and ``ok``
+    (all rows are).
 
     Raises
     ------

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .retention import Retention
+from .rows import row
 
 
 def band_mean(curve: ArrayLike, band: tuple[int, int]) -> float:
@@ -52,6 +53,51 @@ def accuracy_tolerance(ours: Retention, age: int, published_runs: int) -> float:
     spread = float(smooth(ours.spread(), 5)[age - 1])
     runs = ours.stored.shape[0] * ours.stored.shape[1]
     return 3.0 * spread * math.sqrt(1.0 / runs + 1.0 / published_runs) + 0.0005
+
+
+def window_mean(curve: ArrayLike, age: int, reach: int = 5) -> float:
+    """Return the mean of a curve over the ages within ``reach`` of ``age``."""
+    array = np.asarray(curve)
+    return band_mean(array, (max(1, age - reach), min(array.size, age + reach)))
+
+
+def judged(
+    name: str,
+    statistic: Callable[[Retention], float],
+    ours: Retention,
+    published: float,
+    published_runs: int,
+    rounding: float = 0.0005,
+    unit: str = "",
+) -> dict[str, Any]:
+    """Return a row whose tolerance is 3 standard errors of the difference between ours and the published number.
+
+    Parameters
+    ----------
+    name : str
+        Name of the row.
+    statistic : callable
+        Takes a Retention, returns the number.
+    ours : Retention
+        Our runs; they are redrawn with replacement for the error of one run.
+    published : float
+        The published number.
+    published_runs : int
+        Runs behind it.
+    rounding : float
+        Half a unit of its last digit, added to the tolerance.
+    unit : str
+        Unit of both.
+    """
+    rng, runs = np.random.default_rng(0), ours.stored.shape[0] * ours.stored.shape[1]
+    error = float(np.std([statistic(_redrawn(ours, len(ours.stored), rng)) for _ in range(60)]))
+    tolerance = 3.0 * error * math.sqrt(1.0 + runs / published_runs) + rounding
+    return row(name, statistic(ours), published, tolerance, unit)
+
+
+def d_prime_band(band: tuple[int, int], kind: str = "same") -> Callable[[Retention], float]:
+    """Return the statistic "mean d' over a band of ages", for :func:`judged`."""
+    return lambda found: band_mean(found.d_prime(kind).mean(axis=0), band)
 
 
 def bootstrap_error(

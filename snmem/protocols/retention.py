@@ -64,6 +64,8 @@ class Stream:
     never: Mapping[str, NDArray[np.bool_]]
 
 
+#: Nodes of a tree of patterns. A shorter sequence takes fewer leaves of as large a tree: a smaller tree has other ones.
+NODES = 14_000
 Source = Callable[[KWinnerConfig, Protocol, np.random.Generator], Stream]
 #: Makes a memory with ``store`` and ``recall``.
 Build = Callable[[KWinnerConfig, np.random.Generator], Any]
@@ -80,7 +82,7 @@ def tree(flips: int) -> Source:
 
     def draw(config: KWinnerConfig, protocol: Protocol, rng: np.random.Generator) -> Stream:
         learned, scored = protocol.burn_in + protocol.scored, protocol.scored
-        nodes = round(14_000 * (learned + scored) / 5000)
+        nodes = max(NODES, round(NODES * (learned + scored) / 5000))
         leaves = tree_patterns(nodes, flips, config.visible, config.active, rng).shuffled_leaves(rng)
         if len(leaves) < learned + scored:
             raise InputError(f"tree: {len(leaves)} leaves for {learned + scored} patterns; use a longer sequence")

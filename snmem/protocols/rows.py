@@ -1,4 +1,7 @@
-"""Rows that set a number of ours beside a published one."""
+"""Rows that set a number of ours beside a published one, or beside one expected from theory or from our own full run.
+
+The key of the second number says which it is: ``published``, ``expected``, or ``target`` for a limit to keep.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,37 @@ from typing import Any
 
 def row(name: str, value: float, published: float, tolerance: float, unit: str = "") -> dict[str, Any]:
     """Return a row; it is ok if ``value`` lies within ``tolerance`` of ``published``."""
-    ok = bool(math.isfinite(value) and abs(value - published) <= tolerance)
-    return {
-        "name": name,
-        "value": float(value),
-        "published": float(published),
-        "tolerance": float(tolerance),
-        "unit": unit,
-        "ok": ok,
-    }
+    return _number_row(name, value, "published", published, tolerance, unit)
+
+
+def expected(name: str, value: float, wanted: float, tolerance: float, unit: str = "") -> dict[str, Any]:
+    """Return a row beside a number that nobody published: of theory, of another level, of our own full run."""
+    return _number_row(name, value, "expected", wanted, tolerance, unit)
+
+
+def _number_row(name: str, value: float, key: str, wanted: float, tolerance: float, unit: str) -> dict[str, Any]:
+    ok = bool(math.isfinite(value) and abs(value - wanted) <= tolerance)
+    numbers = {"value": float(value), key: float(wanted), "tolerance": float(tolerance)}
+    return {"name": name, **numbers, "unit": unit, "ok": ok}
 
 
 def verdict(name: str, value: str, published: str) -> dict[str, Any]:
-    """Return a row for a finding in words; it is ok if both are the same."""
-    return {
-        "name": name,
-        "value": value,
-        "published": published,
-        "tolerance": "same",
-        "unit": "",
-        "ok": value == published,
-    }
+    """Return a row for a published finding in words; it is ok if both are the same."""
+    return _word_row(name, value, "published", published)
 
 
-def not_run(name: str, why: str, published: float, tolerance: float, unit: str = "") -> dict[str, Any]:
+def finding(name: str, value: str, wanted: str) -> dict[str, Any]:
+    """Return a row for a finding in words of our own full run; it is ok if both are the same."""
+    return _word_row(name, value, "expected", wanted)
+
+
+def _word_row(name: str, value: str, key: str, wanted: str) -> dict[str, Any]:
+    return {"name": name, "value": value, key: wanted, "tolerance": "same", "unit": "", "ok": value == wanted}
+
+
+def not_run(name: str, why: str, wanted: float, tolerance: float, unit: str = "") -> dict[str, Any]:
     """Return a row, never ok, for what could not be measured here; ``why`` says what is missing and how to get it."""
-    return {**row(name, math.nan, published, tolerance, unit), "value": f"not run: {why}"}
+    return {**expected(name, math.nan, wanted, tolerance, unit), "value": f"not run: {why}"}
 
 
 def target(name: str, value: float, limit: float, unit: str, least: bool = True) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def tree_patterns(
     new child with probability 1 / (D + 1), and is otherwise inserted at an existing child, chosen in proportion to the
     size of its subtree. A new child is its parent's pattern with ``flips`` random ones and as many zeros turned over.
 
-    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2.4.
+    Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2.2.2 and appendix A.3.
 
     Parameters
     ----------
