@@ -102,7 +102,7 @@ def test_gradients_of_the_memory_models_are_those_of_their_losses(projected):
         second, cross = np.zeros((9, 9)), np.zeros((9, 9))
         rules = (kernels.MEMORY, kernels.ALIGNMENT)
         for rule in rules:
-            sizes = (np.random.default_rng(seed), 1, 3, 2, 7, projected, rule)
+            sizes = (np.random.default_rng(seed), 1, 3, 2, 7, projected, rule, (0, 1.0, np.zeros((7, 9))))
             kernels.memory_batch(*sizes, wq, wk, wv, *grads, second, cross)
         oracle = Oracle(seed, projected, 7, wk, wv)
         x = oracle.reinstate(wq)

@@ -76,6 +76,38 @@ def write_context(tokens, wk, wv, projected, fk, fv, fx):
 
 
 @kernel(**_OPTIONS)
+def write_ensembles(tokens, wk, wv, project, winners, write_rate, fk, fv, fx, drive, won):
+    """Write every item into the ``winners`` units of largest drive (first ones of equal drive), by ``write_rate``.
+
+    ``project`` (hidden, tokens); ``drive`` (hidden,) and ``won`` (winners,) are working memory.
+    """
+    for token in tokens:
+        for j in range(fk.shape[0]):
+            drive[j] = _dot(fk[j], wk[token]) + project[j, token]
+        for n in range(winners):
+            best, winner = -1e300, 0
+            for j in range(drive.size):
+                if drive[j] > best:
+                    best, winner = drive[j], j
+            drive[winner] = -1e300
+            won[n] = winner
+        for j in won:
+            if write_rate == 1.0:
+                fk[j] = wk[token]
+                fv[j] = wv[token]
+                fx[j] = 0.0
+                fx[j, token] = 1.0
+            else:
+                for i in range(fk.shape[1]):
+                    fk[j, i] += write_rate * (wk[token, i] - fk[j, i])
+                for i in range(2):
+                    fv[j, i] += write_rate * (wv[token, i] - fv[j, i])
+                for i in range(fx.shape[1]):
+                    fx[j, i] -= write_rate * fx[j, i]
+                fx[j, token] += write_rate
+
+
+@kernel(**_OPTIONS)
 def _fresh(rng, projected, fk, fv, fx):
     """Initial fast weights of a sequence."""
     for j in range(fk.shape[0]):
@@ -121,9 +153,12 @@ def _through_memory(wk, x, fk, fv, y, gk):
 
 
 @kernel(**_OPTIONS)
-def memory_batch(rng, batch, letters, context, hidden, projected, rule, wq, wk, wv, gq, gk, gv, second, cross):
+def memory_batch(
+    rng, batch, letters, context, hidden, projected, rule, ensemble, wq, wk, wv, gq, gk, gv, second, cross
+):  # fmt: skip
     """A batch of an MHN-transformer: adds to the gradients, returns (correct, loss of y_hat, loss of y_tilde).
 
+    ``ensemble`` is (winners, write rate, projection) of :func:`write_ensembles`; 0 winners: :func:`write_context`.
     For query-key alignment ``second`` collects sum x x^T (tokens, tokens) and ``cross`` row q sum of x at query q.
     """
     tokens, keys = wq.shape
@@ -132,12 +167,17 @@ def memory_batch(rng, batch, letters, context, hidden, projected, rule, wq, wk, 
     a, d = np.empty(hidden), np.empty(hidden)
     x, back, y, out, again = np.empty(tokens), np.empty(tokens), np.empty(2), np.empty(2), np.empty(2)
     gradient = np.empty(keys)
+    winners, write_rate, project = ensemble
+    drive, won = np.empty(hidden), np.empty(winners, np.int64)
     correct, loss, loss_again = 0, 0.0, 0.0
     for _ in range(batch):
         query, upper = draw(rng, letters, order, items)
         y[0], y[1] = (0.0, 1.0) if upper else (1.0, 0.0)
         _fresh(rng, projected, fk, fv, fx)
-        write_context(items, wk, wv, projected, fk, fv, fx)
+        if winners == 0:
+            write_context(items, wk, wv, projected, fk, fv, fx)
+        else:
+            write_ensembles(items, wk, wv, project, winners, write_rate, fk, fv, fx, drive, won)
         _attend(wq[query], fk, a)
         _mix(a, fv, out)
         _mix(a, fx, x)
@@ -249,8 +289,8 @@ def _record(wq, wk, wv, letters, similarity, values):
 
 @kernel(**_OPTIONS)
 def train_trial(
-    rng, batch, letters, context, hidden, projected, rule, published, rate, key_rate, every, wq, wk, wv, accuracy,
-    loss, loss_again, similarity, values,
+    rng, batch, letters, context, hidden, projected, rule, ensemble, published, rate, key_rate, value_rate, every, wq,
+    wk, wv, accuracy, loss, loss_again, similarity, values,
 ):  # fmt: skip
     """Train one model in place; ``rule`` < 0 is the baseline. Fills the records, the last five arguments."""
     tokens, keys = wq.shape
@@ -264,12 +304,37 @@ def train_trial(
             loss_again[step] = loss[step]
         else:
             correct, loss[step], loss_again[step] = memory_batch(
-                rng, batch, letters, context, hidden, projected, rule, wq, wk, wv, gq, gk, gv, second, cross
+                rng, batch, letters, context, hidden, projected, rule, ensemble, wq, wk, wv, gq, gk, gv, second, cross
             )
         accuracy[step] = correct / batch
         _descend(wq, gq, rate)
-        _descend(wv, gv, rate)
+        _descend(wv, gv, value_rate)
         if rule == ALIGNMENT:
             _align(wk, wq, second, cross, gk)
         _descend(wk, gk, key_rate)
     _record(wq, wk, wv, letters, similarity[-1], values[-1])
+
+
+@kernel(**_OPTIONS)
+def answer_trial(rng, number, letters, context, hidden, projected, ensemble, dead, wq, wk, wv):
+    """Share of ``number`` random sequences answered right after ``dead`` random units fell silent, items written."""
+    tokens, keys = wq.shape
+    items, order = np.empty(context, np.int64), np.empty(letters, np.int64)
+    fk, fv, fx = np.empty((hidden, keys)), np.empty((hidden, 2)), np.empty((hidden, tokens))
+    winners, write_rate, project = ensemble
+    drive, won = np.empty(hidden), np.empty(winners, np.int64)
+    a, out, unit, correct = np.empty(hidden), np.empty(2), np.arange(hidden), 0
+    for _ in range(number):
+        query, upper = draw(rng, letters, order, items)
+        _fresh(rng, projected, fk, fv, fx)
+        write_ensembles(items, wk, wv, project, winners, write_rate, fk, fv, fx, drive, won)
+        for j in range(hidden):
+            a[j] = _dot(fk[j], wq[query])
+        for i in range(dead):
+            j = i + int(rng.random() * (hidden - i))
+            unit[i], unit[j] = unit[j], unit[i]
+            a[unit[i]] = -1e300
+        _softmax(a)
+        _mix(a, fv, out)
+        correct += (out[1] > out[0]) == upper
+    return correct / number

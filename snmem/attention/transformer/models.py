@@ -16,7 +16,13 @@ of F_V becomes W_V x, row j of F_X becomes x. Query: :math:`a = \mathrm{softmax}
 
 W_K is fixed, or trained through the memory (a second read with the key of :math:`\tilde x`), or by query-key
 alignment: :math:`\nabla W_K = 2 (W_K \tilde x - W_Q x_q) \tilde x^T` with the W_Q just updated. Gradients are summed
-over the batch. The authors' gradient of the baseline ("published") leaves the factor beta out; "exact" is the true
+over the batch.
+
+**K winners** (``winners`` k > 1 or ``write_rate`` :math:`\epsilon < 1`; proposed in the discussion, not tested there):
+each item is written to the k units of largest drive, by graded steps: :math:`\Delta F_{K,j} = \epsilon (W_K x -
+F_{K,j})`, likewise column j of F_V and row j of F_X; P drives k units for every token. Reading and gradients stay.
+
+The authors' gradient of the baseline ("published") leaves the factor beta out; "exact" is the true
 one.
 
 Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 3 and appendix B.
@@ -57,11 +63,17 @@ class TransformerConfig:
         Learning rate of W_K.
     gradient
         Of the baseline, "published" or "exact".
+    winners
+        Hidden units to which an item is written (MHN only).
+    write_rate
+        Step towards the item of the fast weights of these units, in (0, 1]; 1 replaces what they held.
+    value_rate
+        Learning rate of W_V, if not ``rate``.
 
     Raises
     ------
     InputError
-        For an unknown rule or gradient, sizes below 1, negative rates.
+        For an unknown rule or gradient, sizes below 1, negative rates, more winners than hidden units.
     """
 
     rule: str = "alignment"
@@ -71,6 +83,9 @@ class TransformerConfig:
     rate: float = 5e-3
     key_rate: float = 1e-4
     gradient: str = "published"
+    winners: int = 1
+    write_rate: float = 1.0
+    value_rate: float | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("rule", KEY_RULES), ("gradient", ("published", "exact"))):
@@ -78,22 +93,45 @@ class TransformerConfig:
                 raise InputError(
                     f"TransformerConfig.{name}: unknown {getattr(self, name)!r}; use one of {', '.join(known)}"
                 )
-        for name in ("keys", "hidden"):
+        for name in ("keys", "hidden", "winners"):
             if getattr(self, name) < 1:
                 raise InputError(f"TransformerConfig.{name}: must be at least 1, got {getattr(self, name)}")
-        for name in ("rate", "key_rate"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"TransformerConfig.{name}: must not be negative, got {getattr(self, name)}")
+        for name in ("rate", "key_rate", "value_rate"):
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value >= 0):
+                raise InputError(f"TransformerConfig.{name}: must not be negative, got {value}")
+        if not 0 < self.write_rate <= 1:
+            raise InputError(f"TransformerConfig.write_rate: must lie in (0, 1], got {self.write_rate}")
+        if self.rule != "softmax" and self.winners > self.hidden:
+            raise InputError(
+                f"TransformerConfig.winners: {self.winners} of {self.hidden} hidden units; use winners <= hidden"
+            )
 
     def check_task(self, task: CaseSequenceTask) -> None:
         """Raise InputError if the hidden units cannot hold the task."""
         if self.rule == "softmax":
             return
-        if self.projected and self.hidden < 2 * task.letters:
+        if self.projected and self.winners == 1 and self.hidden < 2 * task.letters:
             raise InputError(
                 f"TransformerConfig.hidden: {self.hidden} units, but the input projection needs one per context token, "
                 f"2 x {task.letters} letters; use at least {2 * task.letters}"
             )
+
+    def projection(self, task: CaseSequenceTask) -> NDArray[np.float64]:
+        """Input projection P, (hidden, tokens) of 0 and 1: each context token drives ``winners`` units.
+
+        Units are dealt out in turn, so that tokens share none as long as there are enough; then again, shuffled.
+        """
+        out = np.zeros((self.hidden, task.tokens))
+        if self.projected:
+            rng, deck = np.random.default_rng(0), list(range(self.hidden))
+            for token in range(2 * task.letters):
+                if len(deck) < self.winners:
+                    more = rng.permutation(self.hidden)
+                    deck += more[~np.isin(more, deck)].tolist()
+                out[deck[: self.winners], token] = 1.0
+                deck = deck[self.winners :]
+        return out
 
 
 #: The seven models in the paper's configuration.
@@ -171,10 +209,12 @@ def train(
     seed: int = 0,
     every: int = 10,
     workers: int = 2,
+    general: bool = False,
 ) -> Training:
     """Train ``trials`` copies of a model, each with weights and sequences of its own; a fresh batch every iteration.
 
-    The result depends on the seed only, not on ``workers`` (threads).
+    The result depends on the seed only, not on ``workers`` (threads). ``general``: one winner takes the code of many
+    too (the same numbers).
 
     Raises
     ------
@@ -193,6 +233,8 @@ def train(
     values = np.empty((trials, records, task.tokens, 2))
     rngs = np.random.default_rng(seed).spawn(trials)
     weights = [_initial(config, task, rng) for rng in rngs]
+    plain = config.winners == 1 and config.write_rate == 1.0 and not general
+    ensemble = 0 if plain else config.winners, float(config.write_rate), config.projection(task)
 
     def run(trial: int) -> None:
         from . import kernels
@@ -200,13 +242,57 @@ def train(
         recorded = [x[trial] for x in (*out.values(), values)]
         rule = KEY_RULES.index(config.rule) - 1
         sizes = batch, task.letters, task.context, config.hidden, config.projected, rule
-        rates = config.gradient == "published", config.rate, config.key_rate, every
-        kernels.train_trial(rngs[trial], *sizes, *rates, *weights[trial], *recorded)
+        value_rate = config.rate if config.value_rate is None else config.value_rate
+        rates = config.gradient == "published", config.rate, config.key_rate, value_rate, every
+        kernels.train_trial(rngs[trial], *sizes, ensemble, *rates, *weights[trial], *recorded)
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, range(trials)))
     w_q, w_k, w_v = (np.stack(ws).transpose(0, 2, 1) for ws in zip(*weights, strict=True))
     return Training(config, task, every, w_q, w_k, w_v, values=values.transpose(0, 1, 3, 2), **out)
+
+
+def answered(training: Training, sequences: int = 2000, dead: float = 0.0, seed: int = 0) -> NDArray[np.float64]:
+    """Share of random sequences that each trial of an MHN-transformer answers right, (trials,), with a lesion.
+
+    Parameters
+    ----------
+    training : Training
+        Trained models.
+    sequences : int
+        Number of sequences.
+    dead : float
+        Share of hidden units that fall silent after the context was written, others in every sequence.
+    seed : int
+        Seed of sequences and lesions.
+
+    Raises
+    ------
+    InputError
+        For the baseline, which has no hidden units, a share outside [0, 1), or no sequence.
+    """
+    from . import kernels
+
+    config, task = training.config, training.task
+    if config.rule == "softmax":
+        raise InputError("answered: the baseline has no hidden units; use an MHN-transformer")
+    if not 0.0 <= dead < 1.0 or sequences < 1:
+        raise InputError(f"answered: needs 0 <= dead < 1 and sequences >= 1, got {dead} and {sequences}")
+    ensemble = config.winners, float(config.write_rate), config.projection(task)
+    sizes = (
+        sequences,
+        task.letters,
+        task.context,
+        config.hidden,
+        config.projected,
+        ensemble,
+        round(dead * config.hidden),
+    )
+    weights = [
+        [np.ascontiguousarray(w.T) for w in ws] for ws in zip(training.w_q, training.w_k, training.w_v, strict=True)
+    ]
+    rngs = np.random.default_rng(seed).spawn(len(weights))
+    return np.array([kernels.answer_trial(rng, *sizes, *ws) for rng, ws in zip(rngs, weights, strict=True)])
 
 
 def _initial(config: TransformerConfig, task: CaseSequenceTask, rng: np.random.Generator) -> list[NDArray[np.float64]]:
