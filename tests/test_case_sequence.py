@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from snmem.attention import MODELS, CaseSequenceTask, TransformerConfig, train
 from snmem.attention.transformer import kernels
 from snmem.attention.transformer.figures import half_times
+from snmem.attention.transformer.models import answered
 from snmem.errors import InputError
 from snmem.installation.content import load_script
 from snmem.protocols import reproduce
@@ -155,6 +156,50 @@ def test_training_depends_on_the_seed_only():
     assert one.similarity.shape[1] == len(one.recorded) == 4
 
 
+def test_one_winner_of_the_code_of_many_gives_the_same_bits():
+    for name in ("QK, projected", "memory"):
+        one, many = (train(MODELS[name], iterations=60, trials=1, general=g) for g in (False, True))
+        assert np.array_equal(one.w_q, many.w_q)
+        assert np.array_equal(one.w_k, many.w_k)
+        assert np.array_equal(one.loss, many.loss)
+
+
+def test_items_go_to_the_units_of_largest_drive_by_graded_steps():
+    rng = np.random.default_rng(2)
+    wk, wv, project = rng.normal(size=(9, 4)), rng.random((9, 2)), rng.integers(0, 2, (7, 9)).astype(float)
+    fk, fv, fx = rng.normal(size=(7, 4)), rng.random((7, 2)), rng.random((7, 9))
+    made = [x.copy() for x in (fk, fv, fx)]
+    kernels.write_ensembles(np.array([4, 1]), wk, wv, project, 3, 0.25, *made, np.empty(7), np.empty(3, np.int64))
+    for token in (4, 1):
+        won = np.argsort(-(fk @ wk[token] + project[:, token]), kind="stable")[:3]
+        for weights, item in ((fk, wk[token]), (fv, wv[token]), (fx, np.eye(9)[token])):
+            weights[won] += 0.25 * (item - weights[won])
+    assert all(np.allclose(a, b) for a, b in zip(made, (fk, fv, fx), strict=True))
+
+
+@given(st.integers(1, 5), st.integers(8, 60))
+def test_every_token_drives_its_units_and_units_are_shared_only_when_there_are_too_few(winners, hidden):
+    config = TransformerConfig(hidden=hidden, winners=winners)
+    project = config.projection(CaseSequenceTask())
+    assert (project[:, :8].sum(0) == winners).all()
+    assert not project[:, 8:].any()
+    assert project.sum(1).max() - project.sum(1).min() <= 1
+    if winners == 1:
+        assert np.array_equal(project[:8, :8], np.eye(8))
+
+
+def test_a_lesion_takes_the_items_of_one_unit_and_spares_those_of_four():
+    one, four = (
+        train(replace(MODELS["QK, projected"], winners=k, hidden=h), iterations=800, trials=1)
+        for k, h in ((1, 16), (4, 32))
+    )
+    assert [float(answered(x, dead=0.0)[0]) for x in (one, four)] == [1.0, 1.0]
+    assert answered(one, dead=0.5)[0] == pytest.approx(0.75, abs=0.04)
+    assert answered(four, dead=0.5)[0] > 0.95
+    with pytest.raises(InputError, match="answered: the baseline has no hidden units"):
+        answered(train(MODELS["baseline"], iterations=1, trials=1))
+
+
 def test_qk_model_solves_the_task_and_another_size():
     training = train(MODELS["QK, projected"], iterations=1500, trials=2)
     assert training.final_accuracy(200).min() == 1.0
@@ -174,6 +219,10 @@ def test_wrong_models_get_one_clear_error():
         train(TransformerConfig(), trials=0)
     with pytest.raises(InputError, match=r"key_rate: must not be negative, got -1"):
         TransformerConfig(key_rate=-1)
+    with pytest.raises(InputError, match=r"write_rate: must lie in \(0, 1\], got 0"):
+        TransformerConfig(write_rate=0)
+    with pytest.raises(InputError, match=r"winners: 17 of 16 hidden units; use winners <= hidden"):
+        TransformerConfig(winners=17)
 
 
 def test_recipe_agrees_with_the_paper(tmp_path):

@@ -82,7 +82,7 @@ def test_newest_pattern_has_age_1():
 
 def test_tree_source_takes_learned_and_never_learned_leaves_of_one_tree():
     protocol = Protocol(burn_in=60, scored=40)
-    stream = tree(2)(SMALL, protocol, np.random.default_rng(0))
+    stream = tree(1)(SMALL, protocol, np.random.default_rng(0))
     assert stream.learned.shape == (100, 100)
     assert {kind: len(x) for kind, x in stream.never.items()} == {"same": 40, "uniform": 40}
     leaves = np.concatenate([stream.learned, stream.never["same"]]).astype(int)

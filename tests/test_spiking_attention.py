@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snmem import quantize, simulate
+from snmem import LIF, Input, Network, Population, Projection, quantize, simulate
 from snmem.attention import (
     MODELS,
     AttentionConfig,
@@ -19,10 +19,12 @@ from snmem.attention import (
     train,
 )
 from snmem.attention.network import FORMS
+from snmem.circuits.copies import side_by_side
 from snmem.cli.rows import rows_table
 from snmem.errors import InputError
 from snmem.installation.content import load_script
 from snmem.nir_io import read_nir, write_nir
+from snmem.plasticity import Instar
 
 
 def sparse(n, size, active, rng):
@@ -41,7 +43,9 @@ def cases(draw):
     """A small layer, contexts that may overfill it, stored and unknown queries; keys of uneven size; ties."""
     k, levels = draw(st.integers(1, 3)), draw(st.sampled_from([1, 3, 6]))
     hidden = draw(st.integers(max(k, levels), 9))
-    config = AttentionConfig(keys=14, values=6, hidden=hidden, k=k, active=5, levels=levels)
+    dead = tuple(draw(st.sets(st.integers(0, hidden - 1), max_size=3)))
+    several = {"write_all": draw(st.booleans()), "share": draw(st.sampled_from([0.0, 0.5])), "dead": dead}
+    config = AttentionConfig(keys=14, values=6, hidden=hidden, k=k, active=5, levels=levels, **several)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     contexts, queries = [], []
     for _ in range(2):
@@ -126,6 +130,34 @@ def test_spiking_transformer_answers_every_sequence(training):
     assert differing(integer, run) == 0
     assert run.steps == 1536 * model.steps_per_answer == 1536 * 85
     assert sum(run.counters.synaptic_events.values()) / 1536 < 25_000
+
+
+def test_items_in_four_units_survive_the_loss_of_half_of_the_units():
+    config = replace(MODELS["QK, projected"], hidden=32, winners=4)
+    trained = train(config, iterations=600, trials=1)
+    sequences = trained.task.sample(60, 3)
+    dead = np.arange(0, 32, 2)
+    right, runs = {}, {}
+    for form in FORMS:
+        for gone in ((), dead):
+            answers, runs[form] = spiking_transformer(trained, 0, form, gone).run(sequences, copies=4)
+            right[form, len(gone)] = float((answers == sequences.upper).mean())
+    assert set(right.values()) == {1.0}
+    answers, run = spiking_transformer(trained, 0, "cells", dead).run(sequences, "loihi", 4)
+    assert (answers == sequences.upper).all()
+    assert differing(run, runs["cells"]) == 0
+    single = train(replace(config, hidden=16, winners=1), iterations=600, trials=1)
+    answers, _ = spiking_transformer(single, 0, "cells", np.arange(0, 16, 2)).run(sequences)
+    assert (
+        (answers == -1) == (sequences.context % 2 == 0)[sequences.context % 4 == (sequences.query % 4)[:, None]]
+    ).all()
+
+
+def test_copies_add_no_synapses():
+    projection = Projection("a", "b", np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 4.0]]), plasticity=Instar(0.5))
+    network = Network((Input("a", 3), Population("b", 2, LIF())), (projection,))
+    assert side_by_side(network, 1) == network
+    assert side_by_side(network, 2)["a->b"].weights.nnz == 8
 
 
 def test_spiking_transformer_on_lava(training):

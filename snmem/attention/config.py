@@ -37,6 +37,11 @@ class AttentionConfig:
         projection of the MHN-transformers).
     share
         Share of the k winners that an output needs.
+    write_all
+        An item is written to all k winners, not to the first of them only. Units in order (``levels``) tell k of them
+        apart only if ``levels = hidden``.
+    dead
+        Hidden units whose votes never arrive (a lesion).
 
     Raises
     ------
@@ -52,6 +57,8 @@ class AttentionConfig:
     novelty: float = 0.5
     levels: int = 8
     share: float = 0.5
+    write_all: bool = False
+    dead: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("keys", "values", "hidden", "k", "active"):
@@ -68,6 +75,12 @@ class AttentionConfig:
             raise InputError(f"AttentionConfig.novelty: must be a positive number, got {self.novelty}")
         if not 0 <= self.share < 1:
             raise InputError(f"AttentionConfig.share: must lie in [0, 1), got {self.share}")
+        if not isinstance(self.write_all, (bool, np.bool_)):
+            raise InputError(f"AttentionConfig.write_all: must be True or False, got {self.write_all!r}")
+        dead = np.asarray(self.dead)
+        if dead.size and (dead.dtype.kind not in "iu" or dead.ndim != 1 or dead.min() < 0 or dead.max() >= self.hidden):
+            raise InputError(f"AttentionConfig.dead: needs units from 0 to {self.hidden - 1}, got {self.dead!r}")
+        object.__setattr__(self, "dead", tuple(sorted({int(unit) for unit in dead})))
 
     @property
     def span(self) -> float:
@@ -95,7 +108,7 @@ class AttentionConfig:
     @property
     def capacity(self) -> int:
         """Items that fit before old ones are overwritten."""
-        return self.hidden - self.k + 1
+        return self.hidden // self.k if self.write_all else self.hidden - self.k + 1
 
     @property
     def state_bits(self) -> int:
@@ -135,5 +148,5 @@ class AttentionConfig:
         """Raise InputError for a query before any item, and for k above the number of items."""
         if items == 0:
             raise InputError("query: no item was written yet; write a context first")
-        if self.k > items:
+        if self.k > items and not self.write_all:
             raise InputError(f"query: k = {self.k} winners, but the context holds {items} items; use k <= {items}")

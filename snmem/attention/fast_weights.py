@@ -14,10 +14,10 @@ from .config import AttentionConfig
 class FastWeightAttention(Summary, LearnsInPlace):
     r"""Binary keys and values in fast weights F_K (hidden, keys) and F_V (values, hidden), all 0 at first.
 
-    Item (key, value): unit :math:`j = \arg\max(F_K\,\text{key} + b)` is taken over, where b is the drive of unused
-    units; row j of F_K becomes the key, column j of F_V the value. Query: with the drives :math:`h = F_K q`, unit j
-    wins if :math:`h_j > 0` and :math:`h_j \ge` the k-th largest drive (ties win together); output i spikes if
-    :math:`\sum_{j\ \mathrm{wins}} F_{V,ij} > \mathrm{share} \cdot k`.
+    Item (key, value): unit :math:`j = \arg\max(F_K\,\text{key} + b)` is taken over (with ``write_all`` the k units of
+    largest drive), where b is the drive of unused units; row j of F_K becomes the key, column j of F_V the value.
+    Query: with the drives :math:`h = F_K q`, unit j wins if :math:`h_j > 0` and :math:`h_j \ge` the k-th largest drive
+    (ties win together); output i spikes if :math:`\sum_{j\ \mathrm{wins}} F_{V,ij} > \mathrm{share} \cdot k`.
 
     This is softmax attention with the k-WTA winners, equally weighted, in place of the softmax.
 
@@ -42,7 +42,7 @@ class FastWeightAttention(Summary, LearnsInPlace):
         self.used = np.zeros(c.hidden, bool)
 
     def write(self, keys: ArrayLike, values: ArrayLike) -> NDArray[np.int64]:
-        """Write items one after another; returns the unit that each took.
+        """Write items one after another; returns the unit that each took (the first, if ``write_all``).
 
         A full layer gives an item the unit of the most similar key, or none (-1) if no key shares a spike with it.
 
@@ -56,9 +56,9 @@ class FastWeightAttention(Summary, LearnsInPlace):
         for i, (key, value) in enumerate(zip(rows, contents, strict=True)):
             drive = self.keys[:, key].sum(1) + np.where(self.used, 0.0, unused)
             winners = np.flatnonzero(self._winners(drive[None])[0])
-            units[i] = j = winners[0] if winners.size else -1
-            if j >= 0:
-                self.keys[j], self.values[j], self.used[j] = key, value, True
+            units[i] = winners[0] if winners.size else -1
+            taken = winners if self.config.write_all else winners[:1]
+            self.keys[taken], self.values[taken], self.used[taken] = key, value, True
         return units
 
     def _winners(self, drives: NDArray[Any]) -> NDArray[np.bool_]:
@@ -80,5 +80,7 @@ class FastWeightAttention(Summary, LearnsInPlace):
 
     def read(self, queries: ArrayLike) -> NDArray[np.bool_]:
         """The output spikes for each query, bool (n, values); errors as :meth:`winners`."""
-        votes = self.winners(queries).astype(np.float32) @ self.values.astype(np.float32)
+        winners = self.winners(queries)
+        winners[:, list(self.config.dead)] = False
+        votes = winners.astype(np.float32) @ self.values.astype(np.float32)
         return votes > self.config.share * self.config.k

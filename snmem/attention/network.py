@@ -178,9 +178,11 @@ class AttentionNetwork(Description):
         return populations, projections
 
     def _gate(self, hidden: Circuit) -> list[Projection]:
-        """One unit is written: the first winner, if *print* spikes with it; all if *erase* does. And the offset."""
+        """Written is the first winner, or every one, if *print* spikes with it; all if *erase* does. And the offset."""
         n = self.config.hidden
-        first = sp.eye_array(n, format="csr") - sp.csr_array(np.tri(n, k=-1))
+        first = sp.eye_array(n, format="csr")
+        if not self.config.write_all:
+            first = first - sp.csr_array(np.tri(n, k=-1))
         lines = np.zeros((n, 3))
         lines[:, PRINT], lines[:, ERASE] = 1.0, 2.0
         # drives lie half a quantum off the trial thresholds: no runtime has to decide a tie with a threshold
@@ -205,9 +207,13 @@ class AttentionNetwork(Description):
         c, winners = self.config, "hidden.winners"
         if self.form == "plastic":
             rule = Outstar(1.0, gate="gate", signal="value")
-            return [], [Projection(winners, "output", _zeros(c.values, c.hidden), plasticity=rule)]
+            synapses = _zeros(c.values, c.hidden, c.dead)
+            return [], [Projection(winners, "output", synapses, plasticity=rule)]
         populations, projections = fast_cells("value.fast", winners, c.values, "gate", c.hidden, "value")
-        votes = Projection("value.fast", "output", sp.csr_array(per_line(c.hidden, c.values).T))
+        alive = np.repeat(np.isin(np.arange(c.hidden), c.dead, invert=True), c.values)
+        votes = Projection(
+            "value.fast", "output", sp.csr_array(per_line(c.hidden, c.values).T @ sp.diags_array(1.0 * alive))
+        )
         return populations, [*projections, votes]
 
     def _unused_weights(self) -> tuple[list[Population], list[Projection]]:
@@ -353,7 +359,8 @@ def _lines(rows: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(row) for row in rows]
 
 
-def _zeros(post: int, pre: int) -> sp.csr_array:
-    """Synapses of weight 0 from everyone to everyone."""
-    pointers = np.arange(post + 1) * pre
-    return sp.csr_array((np.zeros(post * pre), np.tile(np.arange(pre), post), pointers), shape=(post, pre))
+def _zeros(post: int, pre: int, but: Sequence[int] = ()) -> sp.csr_array:
+    """Synapses of weight 0 from everyone to everyone, ``but`` for some."""
+    sources = np.setdiff1d(np.arange(pre), but)
+    pointers = np.arange(post + 1) * sources.size
+    return sp.csr_array((np.zeros(post * sources.size), np.tile(sources, post), pointers), shape=(post, pre))

@@ -27,8 +27,8 @@ def side_by_side(network: Network, copies: int) -> Network:
         for p in network.populations
     )
     eye = sp.eye_array(copies)
-    projections = tuple(
-        replace(q, weights=sp.csr_array(sp.kron(eye, q.weights)).astype(q.weights.dtype)) for q in network.projections
+    projections = tuple(  # as "csr": otherwise scipy fills up what is half full, and that would be synapses
+        replace(q, weights=sp.kron(eye, q.weights, format="csr").astype(q.weights.dtype)) for q in network.projections
     )
     return replace(network, populations=populations, projections=projections)
 

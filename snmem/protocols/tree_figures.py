@@ -51,10 +51,10 @@ def draw_trees(flips: Sequence[int], seed: int, path: Path, nodes: int = 60) -> 
             ends = [tree.parent[node], node]
             ax.plot(place[ends], -tree.depth[ends], color="0.7", linewidth=0.8, zorder=1)
         near = similarity(tree.patterns, tree.patterns[:1])[:, 0]
-        dots = ax.scatter(place, -tree.depth, c=near, s=18, vmin=0, vmax=1, zorder=2)
+        ax.scatter(place, -tree.depth, c=near, s=18, vmin=0, vmax=1, zorder=2)
         ax.set(title=f"b = {b}", xticks=[], ylabel="depth" if ax is axes[0] else "")
         ax.set_yticks(-np.arange(tree.depth.max() + 1), np.arange(tree.depth.max() + 1))
-    figure.colorbar(dots, ax=axes, label="similarity to the root", shrink=0.8)
+    figure.colorbar(axes[0].collections[0], ax=axes, label="similarity to the root", shrink=0.8)
     figure.savefig(path, dpi=150)
     return str(path)
 
@@ -68,8 +68,8 @@ def draw_similarities(flips: Sequence[int], seed: int, path: Path, nodes: int = 
     for ax, b in zip(axes, flips, strict=True):
         tree = tree_patterns(nodes, b, seed=seed)
         leaves, _ = leaf_order(tree)
-        image = ax.imshow(similarity(tree.patterns[leaves]), vmin=0, vmax=1)
+        ax.imshow(similarity(tree.patterns[leaves]), vmin=0, vmax=1)
         ax.set(title=f"b = {b}", xticks=[], yticks=[], xlabel=f"{len(leaves)} leaves, relatives side by side")
-    figure.colorbar(image, ax=axes, label="similarity", shrink=0.8)
+    figure.colorbar(axes[0].images[0], ax=axes, label="similarity", shrink=0.8)
     figure.savefig(path, dpi=150)
     return str(path)

@@ -140,7 +140,7 @@ MODELS = {
     "fixed": TransformerConfig("fixed", False, 50, 10, 1e-3, 0.0),
     "fixed, projected": TransformerConfig("fixed", True, 50, 10, 1e-3, 0.0),
     "memory": TransformerConfig("memory", False, 50, 16, 5e-3, 5e-3),
-    "memory, projected": TransformerConfig("memory", True, 50, 16, 5e-3, 5e-3),
+    "memory, projected": TransformerConfig("memory", True, 50, 10, 5e-3, 5e-3),
     "QK": TransformerConfig("alignment", False),
     "QK, projected": TransformerConfig("alignment", True),
 }

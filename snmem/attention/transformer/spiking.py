@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,20 +73,40 @@ class SpikingTransformer:
         return np.concatenate(answers), recording
 
 
-def spiking_transformer(training: Training, trial: int = 0, form: str = "cells") -> SpikingTransformer:
+def spiking_transformer(
+    training: Training, trial: int = 0, form: str = "cells", dead: Sequence[int] = ()
+) -> SpikingTransformer:
     """Turn a trained QK-MHN-transformer (with input projection) into a network of spiking neurons.
 
     Key and query neurons come in pairs: one spikes where the component of W_K x (W_Q x for query tokens) is above the
     threshold, the other where it is below its negative; the threshold is the root mean square of all components. Value
-    neurons spike where W_V x > 1 / 2. The input projection drives the unit of a token half as much as its own key does.
+    neurons spike where W_V x > 1 / 2. The input projection drives the units of a token half as much as its own key
+    does. With ``training.config.winners`` k > 1 an item is written to k units and k units answer; an output spikes at
+    one vote.
+
+    Parameters
+    ----------
+    training : Training
+        Trained models.
+    trial : int
+        Which of them.
+    form : str
+        Form of the fast weights, see :mod:`snmem.attention.network`.
+    dead : sequence of int
+        Hidden units whose votes never arrive (a lesion).
 
     Raises
     ------
     InputError
-        For a model without input projection, or one in which a token makes no key neuron spike.
+        For a model without input projection or with graded writing, or one in which a token makes no key neuron spike.
     """
     if training.config.rule == "softmax" or not training.config.projected:
         raise InputError("spiking_transformer: needs an MHN-transformer with input projection (config.projected)")
+    if training.config.write_rate != 1.0:
+        rate = training.config.write_rate
+        raise InputError(
+            f"spiking_transformer: write_rate is {rate}, but binary fast weights are replaced; train with 1"
+        )
     if not 0 <= trial < len(training.w_k):
         raise InputError(f"spiking_transformer: trial {trial} of {len(training.w_k)}; count from 0")
     task, n = training.task, 2 * training.task.letters
@@ -96,9 +117,9 @@ def spiking_transformer(training: Training, trial: int = 0, form: str = "cells")
     if not spikes.all():
         token = task.token_name(int(spikes.argmin()))
         raise InputError(f"spiking_transformer: token {token!r} makes no key neuron spike; train the model longer")
-    active, hidden = int(spikes.max()), training.config.hidden
-    project = np.zeros((hidden, task.tokens))
-    project[np.arange(n), np.arange(n)] = active // 2
-    config = AttentionConfig(2 * training.config.keys, 2, hidden, active=active, levels=0)
+    active, hidden, k = int(spikes.max()), training.config.hidden, training.config.winners
+    project = (active // 2) * training.config.projection(task)
+    many = {"k": k, "share": 0.0, "write_all": True} if k > 1 else {}
+    config = AttentionConfig(2 * training.config.keys, 2, hidden, active=active, levels=0, dead=tuple(dead), **many)
     slow = SlowWeights(np.vstack([w_k, -w_k]), np.vstack([w_q, -w_q]), w_v, project, key_theta, between(0.5))
     return SpikingTransformer(task, AttentionNetwork(config, form, slow))
