@@ -109,7 +109,7 @@ def compare(ours: dict[str, float], theirs: dict[str, float]) -> str:
 
 def in_spikes(k: int, hidden: int, quick: bool, seed: int, report: Callable[[str], None]) -> list[dict[str, Any]]:
     """The model as LIF neurons: all sequences, whole and with half of the units dead, on every runtime."""
-    training = train(replace(BASE, hidden=hidden, winners=k), iterations=1000, trials=1, seed=seed)
+    training = train(replace(BASE, hidden=hidden, winners=k), iterations=2000, trials=1, seed=seed)
     every, rng = training.task.all(), np.random.default_rng(seed)
     sequences = every[rng.choice(len(every), 64, replace=False)] if quick else every
     name, rows = f"in spikes, k = {k} of {hidden} units", []

@@ -134,19 +134,18 @@ def test_spiking_transformer_answers_every_sequence(training):
 
 def test_items_in_four_units_survive_the_loss_of_half_of_the_units():
     config = replace(MODELS["QK, projected"], hidden=32, winners=4)
-    trained = train(config, iterations=600, trials=1)
-    sequences = trained.task.sample(60, 3)
+    trained = train(config, iterations=1500, trials=1)
+    sequences = trained.task.sample(24, 3)
     dead = np.arange(0, 32, 2)
     right, runs = {}, {}
     for form in FORMS:
-        for gone in ((), dead):
-            answers, runs[form] = spiking_transformer(trained, 0, form, gone).run(sequences, copies=4)
-            right[form, len(gone)] = float((answers == sequences.upper).mean())
+        answers, runs[form] = spiking_transformer(trained, 0, form, dead).run(sequences, copies=4)
+        right[form] = float((answers == sequences.upper).mean())
     assert set(right.values()) == {1.0}
     answers, run = spiking_transformer(trained, 0, "cells", dead).run(sequences, "loihi", 4)
     assert (answers == sequences.upper).all()
     assert differing(run, runs["cells"]) == 0
-    single = train(replace(config, hidden=16, winners=1), iterations=600, trials=1)
+    single = train(replace(config, hidden=16, winners=1), iterations=1500, trials=1)
     answers, _ = spiking_transformer(single, 0, "cells", np.arange(0, 16, 2)).run(sequences)
     assert (
         (answers == -1) == (sequences.context % 2 == 0)[sequences.context % 4 == (sequences.query % 4)[:, None]]

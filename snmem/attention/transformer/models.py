@@ -126,9 +126,10 @@ class TransformerConfig:
         if self.projected:
             rng, deck = np.random.default_rng(0), list(range(self.hidden))
             for token in range(2 * task.letters):
-                if len(deck) < self.winners:
+                if len(deck) < self.winners:  # what is left comes first, and last in the new round
                     more = rng.permutation(self.hidden)
-                    deck += more[~np.isin(more, deck)].tolist()
+                    left = np.isin(more, deck)
+                    deck += [*more[~left].tolist(), *more[left].tolist()]
                 out[deck[: self.winners], token] = 1.0
                 deck = deck[self.winners :]
         return out
