@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from snmem.attention import MODELS, CaseSequenceTask, Training, TransformerConfig, train
-from snmem.attention.transformer.figures import half_times, learning_curves, stages, weight_matrices
+from snmem.attention.transformer.figures import half_times, learning_curves, run_curves, stages, weight_matrices
 from snmem.attention.transformer.models import PAIRS
 from snmem.io.files import replace_file
 from snmem.protocols.rows import expected, result, row, verdict
@@ -161,8 +161,11 @@ def summary(training: Training) -> dict[str, Any]:
 
 
 def draw(found: dict[str, Training], out: Path) -> list[str]:
-    """Learning curves of all models; W_V and similarities of the steady ones; stages of the QK model."""
-    figures = {"learning-curves": learning_curves(found), "stages": stages(found["QK, projected"])}
+    """Learning curves of all models and runs; W_V and similarities before and after; stages of two models."""
+    figures = {"learning-curves": learning_curves(found), "runs": run_curves({name: found[name] for name in PUBLISHED})}
+    figures |= {
+        f"stages-{name.replace(', ', '-').lower()}": stages(found[name]) for name in ("baseline", "QK, projected")
+    }
     for name in ("baseline", "fixed, projected", "memory, projected", "QK, projected"):
         figures[f"weights-{name.replace(', ', '-').lower()}"] = weight_matrices(found[name])
     paths = []

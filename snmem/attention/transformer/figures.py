@@ -39,24 +39,44 @@ def _running_mean(curves: NDArray[np.float64], window: int) -> NDArray[np.float6
     return (sums[:, window:] - sums[:, :-window]) / window
 
 
+def run_curves(trainings: Mapping[str, Training], window: int = 50) -> Any:
+    """Accuracy by iteration of every run, a panel for each model (black: median), and the accuracies in the end."""
+    columns = len(trainings) // 2 + 1
+    figure = _figure(3.1 * columns, 6.4)
+    axes = figure.subplots(2, columns, squeeze=False).ravel()
+    panels, last = axes[: len(trainings)], axes[-1]
+    for number, (ax, (label, training)) in enumerate(zip(panels, trainings.items(), strict=True)):
+        curves = _running_mean(training.accuracy, window)
+        ax.plot(curves.T, color=f"C{number}", lw=0.6, alpha=0.6)
+        ax.plot(np.median(curves, axis=0), color="k", lw=1.0)
+        ax.set(title=label, xlabel="iteration", ylabel="" if number % columns else "accuracy", ylim=(0.45, 1.02))
+        final = training.final_accuracy(min(1000, training.accuracy.shape[1]))
+        last.plot(number + np.linspace(-0.2, 0.2, final.size), final, ".", color=f"C{number}")
+    for ax in axes[len(trainings) : -1]:
+        ax.set_axis_off()
+    last.set(title="in the end", ylim=(0.45, 1.02))
+    last.set_xticks(range(len(trainings)), list(trainings), rotation=90, fontsize=8)
+    return figure
+
+
 def weight_matrices(training: Training) -> Any:
-    """W_V, W_K^T W_K and W_Q^T W_K, means over the trials, with the tokens as labels."""
+    """W_V, W_K^T W_K and W_Q^T W_K before (above) and after training, means over the trials, tokens as labels."""
     task, n = training.task, 2 * training.task.letters
     names = [task.token_name(t) for t in range(task.tokens)]
-    key_key = np.einsum("rks,rkt->st", training.w_k, training.w_k)[:n, :n] / len(training.w_k)
-    query_key = np.einsum("rks,rkt->st", training.w_q, training.w_k)[n:, :n] / len(training.w_k)
-    panels = {
-        "W_V": (training.w_v.mean(0)[:, :n], ["lower", "upper"]),
-        "W_K' W_K": (key_key, names[:n]),
-        "W_Q' W_K": (query_key, names[n:]),
-    }
-    figure = _figure(13, 4)
-    for ax, (title, (matrix, rows)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
-        top = np.abs(matrix).max()
-        figure.colorbar(ax.imshow(matrix, cmap="RdBu_r", vmin=-top, vmax=top), ax=ax, shrink=0.7)
-        ax.set_xticks(range(n), names[:n])
-        ax.set_yticks(range(len(rows)), rows)
-        ax.set_title(title, fontsize=10)
+    figure = _figure(13, 7.2)
+    moments = {"before": training.initial, "after": (training.w_q, training.w_k, training.w_v)}
+    for line, (when, (w_q, w_k, w_v)) in zip(figure.subplots(2, 3), moments.items(), strict=True):
+        panels = {
+            "W_V": (w_v.mean(0)[:, :n], ["lower", "upper"]),
+            "W_K' W_K": (np.einsum("rks,rkt->st", w_k, w_k)[:n, :n] / len(w_k), names[:n]),
+            "W_Q' W_K": (np.einsum("rks,rkt->st", w_q, w_k)[n:, :n] / len(w_k), names[n:]),
+        }
+        for ax, (title, (matrix, rows)) in zip(line, panels.items(), strict=True):
+            top = np.abs(matrix).max()
+            figure.colorbar(ax.imshow(matrix, cmap="RdBu_r", vmin=-top, vmax=top), ax=ax, shrink=0.7)
+            ax.set_xticks(range(n), names[:n])
+            ax.set_yticks(range(len(rows)), rows)
+            ax.set_title(f"{title}, {when}", fontsize=10)
     return figure
 
 

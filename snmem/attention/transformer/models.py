@@ -166,6 +166,8 @@ class Training:
         end.
     values
         W_V at the same times, (trials, records, 2, tokens).
+    initial
+        W_Q, W_K and W_V before training.
     """
 
     config: TransformerConfig
@@ -179,6 +181,7 @@ class Training:
     loss_reinstated: NDArray[np.float64]
     similarity: NDArray[np.float64]
     values: NDArray[np.float64]
+    initial: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
     @property
     def recorded(self) -> NDArray[np.int64]:
@@ -234,6 +237,7 @@ def train(
     values = np.empty((trials, records, task.tokens, 2))
     rngs = np.random.default_rng(seed).spawn(trials)
     weights = [_initial(config, task, rng) for rng in rngs]
+    initial = _stacked(weights)
     plain = config.winners == 1 and config.write_rate == 1.0 and not general
     ensemble = 0 if plain else config.winners, float(config.write_rate), config.projection(task)
 
@@ -249,8 +253,15 @@ def train(
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, range(trials)))
+    return Training(
+        config, task, every, *_stacked(weights), values=values.transpose(0, 1, 3, 2), initial=initial, **out
+    )
+
+
+def _stacked(weights: list[list[NDArray[np.float64]]]) -> tuple[Any, Any, Any]:
+    """Copies of W_Q, W_K and W_V of all trials, (trials, rows, tokens)."""
     w_q, w_k, w_v = (np.stack(ws).transpose(0, 2, 1) for ws in zip(*weights, strict=True))
-    return Training(config, task, every, w_q, w_k, w_v, values=values.transpose(0, 1, 3, 2), **out)
+    return w_q, w_k, w_v
 
 
 def answered(training: Training, sequences: int = 2000, dead: float = 0.0, seed: int = 0) -> NDArray[np.float64]:
