@@ -18,7 +18,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..attention.sparse import softmax
 from ..errors import InputError
 
 
@@ -72,7 +71,9 @@ def retrieve(states: ArrayLike, patterns: ArrayLike, beta: float = 1.0, steps: i
     out = np.empty((steps + 1, *x.shape))
     out[0] = x
     for step in range(steps):
-        out[step + 1] = softmax(beta * out[step] @ stored.T) @ stored
+        logits = beta * out[step] @ stored.T
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        out[step + 1] = (weights @ stored) / weights.sum(axis=1, keepdims=True)
     return out
 
 
