@@ -35,9 +35,13 @@ TASKS = {"4 of 4": (4, 4, (16, 32, 64), 2500), "8 of 16": (16, 8, (32, 64, 128),
 WINNERS, RATES, DEAD = (1, 2, 4, 8), (1.0, 0.5), (0.0, 0.25, 0.5, 0.75)
 #: The models that are compared: of equal size, and with enough units for all tokens of four winners.
 MAIN = {"4 of 4": 32, "8 of 16": 128}
+LESION = 0.5
+#: k = 4 to k = 1 in our full run.
+WORDS = {(name, f"{LESION:.0%} dead"): "higher" for name in TASKS}
+WORDS |= {("4 of 4", "accuracy"): "about equal", ("8 of 16", "accuracy"): "higher"}
 #: Winners and hidden units of the models in spikes.
 SPIKING = ((1, 16), (2, 16), (4, 32))
-LAST, LESION = 500, 0.5
+LAST = 500
 Point = tuple[str, int, int, float]
 
 
@@ -93,7 +97,7 @@ def answer_rows(table: dict[Point, dict[str, Any]]) -> list[dict[str, Any]]:
         for what in ("accuracy", f"{LESION:.0%} dead"):
             a, b = (x[what] for x in pair if x)
             shown = f"{b['mean']:.3f} +- {b['error']:.3f} to {a['mean']:.3f} +- {a['error']:.3f}"
-            rows.append(finding(f"{title}: {what} ({shown})", compare(b, a), "higher"))
+            rows.append(finding(f"{title}: {what} ({shown})", compare(b, a), WORDS[name, what]))
         first = [x["from_99_percent"] or np.inf for x in pair if x]
         sooner = "sooner" if first[1] < first[0] else "not sooner"
         rows.append(finding(f"{title}: 99 % accuracy ({first[1]:g} to {first[0]:g})", sooner, "sooner"))
