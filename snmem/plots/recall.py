@@ -1,41 +1,16 @@
-"""Pictures. Every function returns a matplotlib Figure and shows nothing."""
+"""What a memory was given, and what it recalled."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._text import shortened, visible
-from .spikes import Recording
-
-#: Characters of a label, at most.
-_LABEL = 60
-
-
-def label(text: str) -> str:
-    """``text`` from outside as a label of matplotlib: short, on one line, and never a formula."""
-    return shortened(visible(text), _LABEL).replace("$", r"\$")
-
-
-@contextmanager
-def plain_text() -> Iterator[None]:
-    """A context to make and save pictures with such labels in: no TeX, no warning of characters a font lacks."""
-    import matplotlib as mpl
-
-    with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        yield
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
+from .._text import visible
+from ..spikes import Recording
+from .style import label, new_figure
 
 
 def item_recall(items: NDArray[Any], stored: NDArray[Any], cues: NDArray[Any], recalled: NDArray[Any]) -> Any:
@@ -44,10 +19,10 @@ def item_recall(items: NDArray[Any], stored: NDArray[Any], cues: NDArray[Any], r
     Each of shape (n, height, width) for images, or (n, components) for vectors, which are drawn as bars.
     """
     rows = (("item", items), ("stored pattern", stored), ("cue", cues), ("recalled", recalled))
-    figure = _figure(1.0 * len(items) + 1, 4.4)
+    figure = new_figure(1.0 * len(items) + 1, 4.4)
     axes = figure.subplots(len(rows), len(items), squeeze=False)
     low, high = float(np.min(items)), float(np.max(items))
-    for (label, values), line in zip(rows, axes, strict=True):
+    for (title, values), line in zip(rows, axes, strict=True):
         for value, ax in zip(values, line, strict=True):
             if value.ndim == 2:
                 ax.imshow(value, cmap="gray_r", vmin=low, vmax=high)
@@ -56,13 +31,13 @@ def item_recall(items: NDArray[Any], stored: NDArray[Any], cues: NDArray[Any], r
                 ax.set_ylim(low, high)
             ax.set_xticks([])
             ax.set_yticks([])
-        line[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        line[0].set_ylabel(title, rotation=0, ha="right", va="center")
     return figure
 
 
 def text_recall(stored: Sequence[str], cues: Sequence[str], recalled: Sequence[str]) -> Any:
     """Stored, damaged and recalled lines side by side; recalled ones in green where right, in red where not."""
-    figure = _figure(15, 0.42 * len(stored) + 0.6)
+    figure = new_figure(15, 0.42 * len(stored) + 0.6)
     ax = figure.subplots()
     ax.axis("off")
     for x, title in ((0.0, "stored"), (0.34, "cue"), (0.68, "recalled")):
@@ -80,7 +55,7 @@ def recall_raster(recording: Recording, decision: int) -> Any:
     """Raster of one recall: every population over the steps, with the step ``decision`` of the hidden winners
     marked."""
     names = [name for name, s in recording.spikes.items() if s.size > 1] or list(recording.spikes)
-    figure = _figure(9, 9)
+    figure = new_figure(9, 9)
     heights = [max(1.0, np.log10(recording.spikes[n].size)) for n in names]
     axes = figure.subplots(len(names), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for name, ax in zip(names, axes, strict=True):
