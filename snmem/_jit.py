@@ -91,7 +91,8 @@ def c_function(signature: Any, function: Callable[..., Any]) -> Any:
     function : callable
         The function.
     """
-    return numba.cfunc(signature, **({"boundscheck": True} if DEBUG else {}))(function)
+    options: dict[str, Any] = {"boundscheck": True} if DEBUG else {}
+    return numba.cfunc(signature, **options)(function)
 
 
 def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import carray
 from numba.core.errors import NumbaError
-from numba.np.unsafe.ndarray import to_fixed_tuple
+from numba.np.numpy_support import carray
+from numba.np.unsafe.ndarray import to_fixed_tuple as _to_fixed_tuple
 
 from ...._jit import c_function, kernel
 from ....errors import BackendError
@@ -24,6 +24,7 @@ from ...base import BACKENDS
 from ..arrays import Custom, zeros
 from ..llvm.calls import STEPS
 
+to_fixed_tuple: Any = _to_fixed_tuple  # its annotations are those of the compiler's side
 #: Types of neurons that the loops themselves step.
 OWN = (LIF, LoihiLIF)
 
