@@ -125,7 +125,13 @@ def _from_dense(owner: str, weights: Any) -> Weights:
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that carry a gradient
         raise NetworkError(f"{owner}: weights must be a number matrix (post, pre): {one_line(error)}") from None
     _check_kind(owner, dense)
-    return Weights(dense.astype(np.float32) if dense.dtype == np.float16 else dense)
+    dense = dense.astype(np.float32) if dense.dtype == np.float16 else dense
+    there, kind = dense != 0, np.int32 if dense.size < 2**31 else np.int64
+    ends = np.cumsum(np.count_nonzero(there, axis=1), dtype=kind)
+    columns = np.broadcast_to(np.arange(dense.shape[1], dtype=kind), dense.shape)[there]
+    matrix = Weights((dense[there], columns, np.concatenate([np.zeros(1, kind), ends])), shape=dense.shape)
+    matrix.has_canonical_format = True  # by rows and columns, each once
+    return matrix
 
 
 def _from_sparse(owner: str, weights: Any) -> Weights:

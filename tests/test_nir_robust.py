@@ -6,6 +6,7 @@ import json
 import random
 import resource
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,24 @@ def test_nesting_has_a_limit(tmp_path: Path) -> None:
 
     assert "is nested 33 graphs deep, the limit is 32" in refused(nested(100))
     assert read_nir(nested(30)).neurons[0].size == 1
+
+
+def test_a_small_kernel_on_a_large_image_is_refused_before_it_fills_memory(tmp_path: Path) -> None:
+    """80 kB that mean 85 million synapses; and 5 million of a convolution, of which two in a row mean 300 million."""
+    path, kernel, size = tmp_path / "f.nir", np.ones((3, 3, 3, 3), np.float32), (1024, 1024)
+
+    def write(size: tuple[int, int], count: int) -> Path:
+        shape, conv = np.array([3, *size]), nir.Conv2d(size, kernel, 1, 1, 1, 1, np.zeros(3, np.float32))
+        threshold = nir.Threshold(np.broadcast_to(np.float32(1), tuple(shape)))
+        chain = [nir.Input(shape), *[conv] * count, threshold, nir.Output(shape)]
+        nodes = dict(zip(["in", *(f"c{n}" for n in range(count)), "spike", "out"], chain, strict=True))
+        nir.write(path, nir.NIRGraph(nodes, list(pairwise(nodes))))
+        return path
+
+    message = refused(write(size, 1))
+    assert "node 'c0' (Conv2d): brings a file of" in message
+    assert "bytes in memory, the limit is 4" in message
+    assert "node 'c1' (Conv2d): " in refused(write((220, 220), 2))
 
 
 def test_limits_can_be_set(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ NEURONS: Registry[type[Neuron]] = Registry("neuron", ("snmem.neurons.lif", "snme
 
 def parameter(owner: str, name: str, value: ArrayLike, *, integer: bool = False) -> Any:
     """A scalar, or a read-only vector with one value per neuron (collapsed to a scalar if all are equal)."""
+    if type(value) is float and value == value and not integer:
+        return value + 0.0  # without -0.0
     kind = np.int64 if integer else np.float64
     array = real_array(value)
     if array is None:
@@ -50,6 +52,8 @@ def parameter(owner: str, name: str, value: ArrayLike, *, integer: bool = False)
 
 def check_range(owner: str, name: str, value: Any, low: float, high: float) -> None:
     """Raise NetworkError where a value lies outside low..high."""
+    if type(value) in (float, int) and low <= value <= high:
+        return
     array = np.atleast_1d(value)
     bad = (array < low) | (array > high)
     if bad.any():

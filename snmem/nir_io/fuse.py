@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .graph import Graph, Node
-from .nodes.base import LinearNode, check_synapses, is_linear
+from .nodes.base import SYNAPSE, LinearNode, check_synapses, is_linear
 
 Array = NDArray[np.float64]
 
@@ -115,7 +115,9 @@ def _multiplied(node: Node, matrix: sp.csr_array, path: Path) -> Path:
     # terms of the product: synapses into each inner element times synapses out of it
     terms = np.bincount(matrix.indices, minlength=prod(node.shape_in)) @ np.diff(first.indptr).astype(float)
     filled = np.count_nonzero(np.diff(matrix.indptr)) * np.count_nonzero(np.bincount(first.indices))
-    check_synapses(node, min(float(terms), float(filled)))
+    most = min(float(terms), float(filled))
+    check_synapses(node, most)
+    node.store.hold(SYNAPSE * int(most), node.owner(), for_now=True)
     product = sp.csr_array(matrix.astype(np.float64) @ first.astype(np.float64))
     product.eliminate_zeros()
     product.sort_indices()

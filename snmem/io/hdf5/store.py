@@ -212,13 +212,14 @@ class Store:
         if self._numbers > self.limits.numbers:
             raise self.error(owner, f"brings the file to {self._numbers} numbers, the limit is {self.limits.numbers}")
 
-    def hold(self, count: int, owner: str) -> None:
-        """Take note of bytes held in memory; refused where they outgrow the file."""
-        self._held += count
-        if self._held > self._room():
+    def hold(self, count: int, owner: str, *, for_now: bool = False) -> None:
+        """Take note of bytes held in memory, from now on or ``for_now`` only; refused where they outgrow the file."""
+        held = self._held + count
+        self._held += 0 if for_now else count
+        if held > self._room():
             raise self.error(
                 owner,
-                f"brings a file of {self.raw.size} bytes to {self._held} bytes in memory, the limit is {self._room()}; "
+                f"brings a file of {self.raw.size} bytes to {held} bytes in memory, the limit is {self._room()}; "
                 "raise the limits 'memory' and 'expansion' if this is meant",
             )
 

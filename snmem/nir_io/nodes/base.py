@@ -87,6 +87,10 @@ def is_linear(node: Node) -> bool:
     return isinstance(node.kind, LinearNode)
 
 
+#: Bytes of a synapse in memory: a float64 and the index of its column.
+SYNAPSE = 12
+
+
 def check_synapses(node: Node, count: float, what: str = "synapses") -> None:
     """FileError where a matrix would hold more synapses than the limit."""
     limit = node.store.limits.synapses

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .base import NODES, LinearNode, Shape, check_synapses, per_output
+from .base import NODES, SYNAPSE, LinearNode, Shape, check_synapses, per_output
 
 if TYPE_CHECKING:
     from ..graph import Node
@@ -143,6 +143,7 @@ def _correlation(
     counts = inner * np.multiply.outer(hit_y.sum(1), hit_x.sum(1)).reshape(-1)  # taps of each output pixel
     total = int(counts.sum())
     check_synapses(node, float(outputs) * total)
+    node.store.hold(SYNAPSE * outputs * total, node.owner())
     width, plane = axes[1][0], axes[0][0] * axes[1][0]
     # one output channel, ordered (y, x, channel, ky, kx): columns rise within each row
     column, tap = np.empty(total, np.int32), np.empty(total, np.int32)
