@@ -40,6 +40,8 @@ def zeros(*shape: int, dtype: Any = np.float64) -> Any:
     before would keep its small pages, therefore theirs is new.
     """
     size, item = math.prod(shape), np.dtype(dtype).itemsize
+    if not size:
+        return np.zeros(shape, dtype)
     if size * item >= LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
         pages = mmap.mmap(-1, size * item + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         with suppress(OSError):  # a kernel may be built without them
@@ -151,6 +153,11 @@ class State(NamedTuple):
     ring: Any  # (depth, pops, 2) ranges of the spike buffers, by step modulo depth, see BEGIN
     counts: Any  # (pops, 2), see UPDATED
     learned: Any  # (plastic,) weight updates
+
+
+def kinds(state: State) -> list[Any]:
+    """Shape and type of each array of a state."""
+    return [(array.shape, array.dtype) for array in (*state.blocks, *state[1:])]
 
 
 class Work(NamedTuple):

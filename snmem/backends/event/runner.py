@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...network import Projection
 from ...spikes import Interrupted, Recording, Spikes
 from ..base import Job, make_recording
-from .arrays import Blocks, Inputs, Net, Part, State, copied
+from .arrays import Blocks, Inputs, Net, Part, State, copied, kinds
 from .columns import CHANGED, COUNT, FIRST_PTR, LAST, PROJECTION, STEP, UPDATED
 from .interrupts import CtrlC
 from .kernels import entries
@@ -38,11 +38,10 @@ def _start(job: Job, layout: Layout) -> EventState:
         raise InputError(
             f"simulate: state is a {type(state).__name__}, expected Recording.state of an event-engine run"
         )
-    fresh, given = layout.fresh().arrays, state.arrays
+    given = state.arrays
     if given.weight is None:
         given = given._replace(weight=layout.weight)
-    shapes = [[(a.shape, a.dtype) for a in (*s.blocks, *s[1:])] for s in (given, fresh)]
-    if shapes[0] != shapes[1]:
+    if kinds(given) != layout.kinds:
         raise InputError("simulate: state is of another version of snmem; start without it")
     blocks = Blocks(*map(copied, given.blocks))
     arrays = State(blocks, *(a if a is layout.weight else copied(a) for a in given[1:]))

@@ -27,6 +27,7 @@ from ..arrays import (
     Synapses,
     Work,
     copied,
+    kinds,
     zeros,
 )
 from ..columns import FIRST_ROW, SIGNAL_SIZE, ZEROS
@@ -171,6 +172,11 @@ class Layout:
     @cached_property
     def _variables(self) -> Any:
         return initial(self.network)
+
+    @cached_property
+    def kinds(self) -> list[Any]:
+        """Shape and type of each array of a state."""
+        return kinds(self.fresh().arrays)
 
     def fresh(self) -> EventState:
         """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
