@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,49 @@ def test_a_wrong_scheduler_leaves_nothing_to_say_at_exit(tmp_path: Path) -> None
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if not line.startswith("snmem: ")]
     assert said == []
+
+
+_CLUSTER = """
+import time
+from distributed import LocalCluster
+options = {"processes": False, "dashboard_address": None, "protocol": "tcp://", "host": "127.0.0.1"}
+print(LocalCluster(n_workers=1, threads_per_worker=2, **options).scheduler_address, flush=True)
+time.sleep(600)
+"""
+_SLOW = """
+import time
+
+def run(seed):
+    time.sleep(600 if seed else 0)
+    return {"y": seed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        ("lost", 1, "sweep: the Dask scheduler at .* is lost; start the sweep again to go on"),
+        ("SIGINT", 130, "interrupted"),
+        ("SIGTERM", 143, "terminated"),
+    ],
+)
+def test_a_sweep_on_dask_that_ends_early_says_so_in_one_line(how: str, code: int, said: str, tmp_path: Path) -> None:
+    """And keeps what is finished."""
+    (tmp_path / "slow.py").write_text(_SLOW)
+    with subprocess.Popen([sys.executable, "-c", _CLUSTER], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as cluster:
+        assert cluster.stdout is not None
+        address = cluster.stdout.readline().strip()
+        command = [*SNMEM, "sweep", "./slow.py", "--seeds", "2", "--scheduler", address, "--out", "out"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+            while not (kept := _kept(tmp_path / "out")) and process.poll() is None:
+                time.sleep(0.02)
+            cluster.kill() if how == "lost" else process.send_signal(getattr(signal, how))
+            _, errors = process.communicate(timeout=600)
+        cluster.kill()
+    assert process.returncode == code
+    assert re.fullmatch(rf"(snmem: 2 runs [^\n]*\n)snmem: error: {said}\n", errors)
+    assert _kept(tmp_path / "out") == kept
+    assert len(kept) == 1
 
 
 def _but(name: str) -> dict[str, Any]:

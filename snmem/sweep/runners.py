@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -145,6 +146,20 @@ def _unanswered(scheduler: str) -> str | None:
     return answers.get()
 
 
+@contextmanager
+def _without_logs(package: str) -> Iterator[None]:
+    """Keep a package from telling what becomes an error of ours: Dask prints the traceback of every lost connection."""
+    names = [name for name in logging.root.manager.loggerDict if f"{name}.".startswith(f"{package}.")]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
 def on_dask(target: str, tasks: Sequence[Task], folder: SweepFolder, scheduler: str) -> Iterator[Outcome]:
     """Carry out the tasks on a Dask cluster; this process keeps every run as soon as it arrives.
 
@@ -164,7 +179,7 @@ def on_dask(target: str, tasks: Sequence[Task], folder: SweepFolder, scheduler: 
         raise BackendError(f"sweep: no Dask scheduler answers at {scheduler} ({problem}); check the address")
     client = Client(scheduler, timeout="10s", set_as_default=False)
     points = dict(tasks)
-    with client, client.as_current():
+    with _without_logs("distributed"), client, client.as_current():
         futures = {client.submit(_timed, target, point, key=f"snmem-{key}"): key for key, point in tasks}
         for future in as_completed(futures):
             key = futures[future]
