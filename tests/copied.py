@@ -50,6 +50,7 @@ from snmem.backends.snntorch import to_torch
 from snmem.errors import UnknownNameError
 from snmem.hdc.circuits import Part
 from snmem.lava import LavaSession
+from snmem.nir_io import nodes
 from snmem.retime import retime
 
 SIZE = 600
@@ -231,6 +232,10 @@ CASES: dict[type, Case] = {
     LavaSession: Case(LavaSession, lambda s: (s._server, s.close())),
     nir_io.Choice: Case(lambda: nir_io.Choice(*"abcdefgh"[: len(fields(nir_io.Choice))])),
     nir_io.Limits: Case(nir_io.Limits),
+    nodes.NodeType: Case(nodes.NodeType, fields_of),
+    nodes.LinearNode: Case(nodes.LinearNode, fields_of),
+    nodes.NeuronNode: Case(nodes.NeuronNode, fields_of),
+    nodes.Reading: Case(lambda: nodes.Reading(*(np.full(2, n) for n in range(7))), lambda r: r.neuron(r.bias, "zero")),
     sweep.Sweep: Case(lambda: sweep.Sweep("case-sequence-spiking", {"sequences": (1, 2)}, {}, (0, 1))),
     sweep.SweepResult: Case(lambda: sweep.SweepResult(None, "data.nc", 1, 2, [({"k": 1}, "failed")])),
 }
