@@ -58,13 +58,6 @@ def check(compiled, twin, *arguments):
 
 
 @kernel(keep=False)
-def call_borrowed(array):
-    first, (second, number) = memory.borrowed((array, (array, 3)))
-    second[0] += number
-    return first[0]
-
-
-@kernel(keep=False)
 def call_prefetch(array, index):
     memory.prefetch(array, np.uint64(index))
 
@@ -176,12 +169,6 @@ def test_memory(seed, index):
             == memory.lowest_bit.twin(np.uint64(word))
             == (word & -word).bit_length() - 1
         )
-
-
-def test_borrowed_arrays_are_the_same_arrays():
-    array = np.array([1.0, 2.0])
-    assert call_borrowed(array) == 4.0
-    assert memory.borrowed.twin(array) is array
 
 
 @few

@@ -231,6 +231,36 @@ class Arrivals(NamedTuple):
     high: int
     begin: int
     end: int
+    first: int  # neuron of the presynaptic population
+    first_block: int  # of the postsynaptic population, and the one behind its last
+    last_block: int
+
+
+class Kinds(NamedTuple):
+    """What the step of a block needs of ``Neurons``; every array costs when it changes hands in every step."""
+
+    par: Any
+    tile: Any
+    flags: Any
+
+
+class Rows(NamedTuple):
+    """Where the targets and weights of a projection's synapses stand."""
+
+    target: Any
+    code: Any  # of a weight in ``palette``, by number of the synapse + shift; so is ``weight``
+    palette: Any  # (256,) its different weights
+    weight: Any
+    coded: bool  # whether weights are numbers into the palette
+    shift: Any
+
+
+class CellRows(NamedTuple):
+    """Cells, and the list of due ones of a population and thread."""
+
+    cells: Any
+    ages: Any  # the same bytes as whole numbers
+    due: Any
 
 
 class Turn(NamedTuple):

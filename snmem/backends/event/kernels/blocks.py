@@ -90,14 +90,14 @@ def _at_rest(u, v, par, b, tile, fresh):
 
 
 @inner
-def catch_up(neurons, blocks, work, counts, p, b, stop, counting):
+def catch_up(kinds, blocks, work, counts, p, b, stop, counting):
     """Bring block b of population p to step ``stop``: it gets no input and cannot spike. Skips what does not move."""
-    par, tile, start = neurons.par, neurons.tile[b], blocks.upto[b]
+    par, tile, start = kinds.par, kinds.tile[b], blocks.upto[b]
     u, v, given = blocks.u, blocks.v, blocks.input
     blocks.upto[b] = stop
     if start == stop or _at_rest(u, v, par, b, tile, start == 0):  # what was not stepped since step 0 is at 0
         return
-    loihi, every, offset = neurons.flags[p, LOIHI] != 0, neurons.flags[p, CLEAR_EVERY], neurons.flags[p, CLEAR_OFFSET]
+    loihi, every, offset = kinds.flags[p, LOIHI] != 0, kinds.flags[p, CLEAR_EVERY], kinds.flags[p, CLEAR_OFFSET]
     low, high = b * BLOCK, (b + 1) * BLOCK
     saved, before_u, before_v = work.before[0], work.before[1], work.before[2]
     copy_range(given, low, BLOCK, saved, 0)
@@ -144,10 +144,10 @@ def _spike(v, par, tile, block, bits, subtract, spikes, t, n):
 
 
 @inner
-def step_blocks(neurons, blocks, work, counts, load, spikes, n, turn):
+def step_blocks(kinds, blocks, work, counts, load, spikes, n, turn):
     """A population's step in blocks; appends their spikes from place n on and returns the new number."""
     p, t, end, stop, stepped, counting = turn
-    par, tiles, flags = neurons.par, neurons.tile, neurons.flags
+    par, tiles, flags = kinds
     u, v, given, pending, awake, upto = blocks
     bits, old = work.over, work.scratch
     loihi, subtract, every = flags[p, LOIHI] != 0, flags[p, SUBTRACT] != 0, flags[p, CLEAR_EVERY]
@@ -167,7 +167,7 @@ def step_blocks(neurons, blocks, work, counts, load, spikes, n, turn):
         load[p, STEPPED] += (end - b) * BLOCK
         for block in range(b, end):
             if upto[block] < t:
-                catch_up(neurons, blocks, work, counts, p, block, t, counting)
+                catch_up(kinds, blocks, work, counts, p, block, t, counting)
         if clear:
             u[b * BLOCK : end * BLOCK] = 0.0
             v[b * BLOCK : end * BLOCK] = 0.0

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...._jit import inner
-from ..arrays import BATCH, BLOCK
+from ..arrays import BATCH, BLOCK, CellRows
 from ..columns import (
     AGE,
     ALPHA,
     BETA,
     BIAS,
-    CODED,
     DRIVE,
     FIELDS,
     FIRST_PTR,
@@ -19,7 +18,6 @@ from ..columns import (
     INPUT,
     PEAKS,
     POST,
-    PRE,
     RANGES,
     ROWS_AHEAD,
     THETA,
@@ -28,18 +26,19 @@ from ..llvm.closed_form import catch_up_batch
 from ..llvm.memory import lowest_bit, prefetch
 from ..tuning import CELLS_AHEAD, STRIDE
 from .cells import catch_up_one, due_of
-from .delivery import first_from, prefetch_synapses
+from .delivery import first_from, prefetch_synapses, rows_of, weight_of
 from .neuron import lif_step, may_spike, reach
 
 _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), np.uint64(AGE)
 
 
 @inner(inline="always")
-def _add_exactly(cells, ages, due, n, target, code, palette, weight, coded, q, low, high, shift, t):
+def _add_exactly(own, n, rows, low, high, t):
     """Add the weights of the synapses low .. high-1 to their cells; those that get their first join the due ones."""
+    cells, ages, due = own
     for k in range(low, high):
-        i = np.uint64(target[k])
-        w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+        i = np.uint64(rows.target[k])
+        w = weight_of(rows, k)
         age = ages[i * _FIELDS + _AGE]
         cells[i * _FIELDS + _INPUT] += w
         due[n] = np.int64(i) | (t - (age >> 1)) << 32
@@ -49,13 +48,14 @@ def _add_exactly(cells, ages, due, n, target, code, palette, weight, coded, q, l
 
 
 @inner(inline="always")
-def _catch_up(cells, ages, target, code, palette, weight, coded, q, low, high, shift, table, form, peaks, t):
+def _catch_up(own, rows, low, high, table, form, peaks, t):
     """What :func:`..llvm.closed_form.catch_up_batch` does, for any number of cells of any age."""
+    cells, ages, _ = own
     alpha, beta, bias, gain, drive, limit = form
     reaching = 0
     for k in range(low, high):
-        c = np.uint64(target[k]) * _FIELDS
-        w = palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+        c = np.uint64(rows.target[k]) * _FIELDS
+        w = weight_of(rows, k)
         age = ages[c + _AGE]
         u, v, given, steps = cells[c], cells[c + _V], cells[c + _INPUT], t - (age >> 1)
         if steps > 0:
@@ -72,8 +72,9 @@ def _catch_up(cells, ages, target, code, palette, weight, coded, q, low, high, s
 
 
 @inner(inline="always")
-def _join(cells, ages, due, n, target, low, reaching, form, theta):
+def _join(own, n, target, low, reaching, form, theta):
     """Of the cells with a bit in ``reaching``, those that may spike join the due ones; returns their new number."""
+    cells, ages, due = own
     alpha, beta, bias, gain, drive, _ = form
     while reaching:
         i = np.uint64(target[low + np.uint64(lowest_bit(reaching))])
@@ -88,22 +89,20 @@ def _join(cells, ages, due, n, target, low, reaching, form, theta):
 
 
 @inner
-def deliver_cells(neurons, synapses, weight, cell, spikes, arrivals, thread, t):
+def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t):
     """Add the weights of spikes to the input of their target cells in some blocks, in step t.
 
     Those that get their first join the due ones. With a ``table`` of closed forms a cell is brought to step t at
     once, and joins only if it may spike; else it keeps that input, and is brought past step t by its next one.
     """
-    q, lo, hi, begin, end = arrivals
-    links, ptr, target, code, palette = synapses.links, synapses.ptr, synapses.target, synapses.code, synapses.palette
-    p, coded, ranges, ahead, first = (
-        links[q, POST], links[q, CODED] != 0, links[q, RANGES], links[q, ROWS_AHEAD], neurons.first[links[q, PRE]],
-    )  # fmt: skip
-    start, stop, part = begin * BLOCK, end * BLOCK, begin > neurons.blocks[p] or end < neurons.blocks[p + 1]
-    cells, ages, par, table, peaks = cell.cells, cell.ages, cell.par[p], cell.table[p], cell.margin[p, PEAKS:]
-    due, n = due_of(cell, p, thread, begin), cell.waiting[thread, p]
-    shift, base = np.uint64(synapses.shift[q]), links[q, FIRST_PTR] - first * ranges
-    exact, values = table.shape[0] == 0, palette[q]
+    q, lo, hi, begin, end, first, first_block, last_block = arrivals
+    links, ptr, rows = synapses.links, synapses.ptr, rows_of(synapses, weight, q)
+    target, code, values, _, coded, shift = rows
+    p, ranges, ahead = links[q, POST], links[q, RANGES], links[q, ROWS_AHEAD]
+    start, stop, part = begin * BLOCK, end * BLOCK, begin > first_block or end < last_block
+    cells, par, table, peaks = cell.cells, cell.par[p], cell.table[p], cell.margin[p, PEAKS:]
+    own, n = CellRows(cells, cell.ages, due_of(cell, p, thread, begin)), cell.waiting[thread, p]
+    base, exact = links[q, FIRST_PTR] - first * ranges, table.shape[0] == 0
     theta, batch, near = par[THETA, 0], np.uint64(BATCH), np.uint64(CELLS_AHEAD)
     limit = 0.999 * theta - 1e-300
     form = (par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[GAIN, 0], par[DRIVE, 0], limit)
@@ -114,7 +113,7 @@ def deliver_cells(neurons, synapses, weight, cell, spikes, arrivals, thread, t):
         if lo <= j + 6 * ahead < hi:
             row = spikes[j + 6 * ahead] * ranges + base
             for k in range(np.uint64(ptr[row]), np.uint64(ptr[row + ranges]), np.uint64(STRIDE // 2)):
-                prefetch_synapses(target, code, weight, coded, k, shift)
+                prefetch_synapses(rows, k)
         if j < lo - ahead:
             continue
         row = spikes[j + ahead] * ranges + base if j + ahead < hi else 0
@@ -135,9 +134,7 @@ def deliver_cells(neurons, synapses, weight, cell, spikes, arrivals, thread, t):
                 prefetch(cells, np.uint64(target[k]) * _FIELDS)
             soon += np.uint64(0) if within else batch
             if exact:
-                n = _add_exactly(
-                    cells, ages, due, n, target, code, palette, weight, coded, q, low, some, shift, t,
-                )  # fmt: skip
+                n = _add_exactly(own, n, rows, low, some, t)
                 low = some
                 continue
             reaching = -1
@@ -146,9 +143,7 @@ def deliver_cells(neurons, synapses, weight, cell, spikes, arrivals, thread, t):
             elif some == low + batch:
                 reaching = catch_up_batch(cells, target, low, weight, None, low + shift, table, form, peaks, t)
             if reaching < 0:
-                reaching = _catch_up(
-                    cells, ages, target, code, palette, weight, coded, q, low, some, shift, table, form, peaks, t,
-                )  # fmt: skip
-            n = _join(cells, ages, due, n, target, low, reaching, form, theta)
+                reaching = _catch_up(own, rows, low, some, table, form, peaks, t)
+            n = _join(own, n, target, low, reaching, form, theta)
             low = some
     cell.waiting[thread, p] = n

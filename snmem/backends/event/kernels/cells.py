@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._jit import inner, kernel
-from ..arrays import AGES, BLOCK, LANES
+from ..arrays import AGES, BLOCK, LANES, CellRows
 from ..columns import (
     AGE,
     ALPHA,
@@ -108,8 +108,9 @@ def _sort(array):
 
 
 @inner(inline="always")
-def _fire(cell, cells, ages, par, due, ordered, low, count, subtract, spikes, at, again, p, t):
+def _fire(cell, own, par, ordered, low, count, subtract, spikes, at, again, p, t):
     """Let those of a group of cells spike that are over threshold; keep those on the list that may spike again."""
+    cells, ages, due = own
     theta, gain, drive = par[THETA, 0], par[GAIN, 0], par[DRIVE, 0]
     v, u = cell.lanes[LANE_V], cell.lanes[LANE_U]
     for j in range(np.uint64(0), count):
@@ -164,7 +165,7 @@ def step_cells(cell, subtract, spikes, at, thread, turn):
             least, most = min(least, lane_age[j]), max(most, lane_age[j])
         for j in range(count, group):
             u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, least
-        if most < AGES:  # here and not by _advance_lanes, since calls that pass arrays test for reference counts
+        if most < AGES:  # not so long that something may have come to rest
             advance_silent(u, v, alpha, beta, bias, least)
             for s in range(least, most):
                 for j in range(np.uint64(0), group):
@@ -183,9 +184,10 @@ def step_cells(cell, subtract, spikes, at, thread, turn):
             ages[c + _AGE] = (t + 1) << 1
         if some > 0:
             at, again = _fire(
-                cell, cells, ages, par, due, ordered, low, count, subtract, spikes, at, again, p, t,
+                cell, CellRows(cells, ages, due), par, ordered, low, count, subtract, spikes, at, again, p, t,
             )  # fmt: skip
-    _sort(spikes.neuron[begin:at])
+    if at - begin > 1:
+        _sort(spikes.neuron[begin:at])
     cell.waiting[thread, p] = again
     return at
 

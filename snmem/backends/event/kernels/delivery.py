@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ...._jit import inner
-from ..arrays import BLOCK
-from ..columns import CODED, EXPONENT, FIRST_PTR, MARK_ALL, POST, PRE, RANGES, SINGLE
+from ..arrays import BLOCK, Rows
+from ..columns import CODED, EXPONENT, FIRST_PTR, MARK_ALL, RANGES, SINGLE
 from ..llvm.memory import load_four, prefetch
 from ..tuning import ROWS_AT_ONCE, STRIDE
 
@@ -26,13 +26,26 @@ def first_from(target, low, high, bound):
 
 
 @inner(inline="always")
-def prefetch_synapses(target, code, weight, coded, k, shift):
+def rows_of(synapses, weight, q):
+    """Where the synapses of projection q stand; sums with ``shift`` wrap around as they should."""
+    shift, coded = np.uint64(synapses.shift[q]), synapses.links[q, CODED] != 0
+    return Rows(synapses.target, synapses.code, synapses.palette[q], weight, coded, shift)
+
+
+@inner(inline="always")
+def weight_of(rows, k):
+    """The weight of synapse k."""
+    return rows.palette[rows.code[k + rows.shift]] if rows.coded else np.float64(rows.weight[k + rows.shift])
+
+
+@inner(inline="always")
+def prefetch_synapses(rows, k):
     """Prefetch synapse k: its target, and its weight or the number of it."""
-    prefetch(target, k)
-    if coded:
-        prefetch(code, k + shift)
+    prefetch(rows.target, k)
+    if rows.coded:
+        prefetch(rows.code, k + rows.shift)
     else:
-        prefetch(weight, k + shift)
+        prefetch(rows.weight, k + rows.shift)
 
 
 @inner
@@ -44,34 +57,33 @@ def add_rounded(given, sums, exponent, begin, end):
 
 
 @inner(inline="always")
-def _deliver_single(synapses, weight, given, pending, spikes, arrivals, first):
-    """:func:`deliver_blocks` where every row is one synapse."""
-    q, lo, hi, begin, end = arrivals
-    target, code, palette, coded = synapses.target, synapses.code, synapses.palette, synapses.links[q, CODED] != 0
-    start, stop, shift = begin * BLOCK, end * BLOCK, np.uint64(synapses.shift[q])
-    synapse = synapses.ptr[synapses.links[q, FIRST_PTR]] - first
+def _deliver_single(rows, given, pending, spikes, arrivals, synapse):
+    """:func:`deliver_blocks` where every row is one synapse, that of neuron 0 number ``synapse``."""
+    lo, hi, begin, end = arrivals.low, arrivals.high, arrivals.begin, arrivals.end
+    start, stop = begin * BLOCK, end * BLOCK
     for j in range(np.uint64(lo), np.uint64(hi)):
         k = np.uint64(spikes[j] + synapse)
-        i = np.uint64(target[k])
+        i = np.uint64(rows.target[k])
         if start <= np.int64(i) < stop:
-            given[i] += palette[q, code[k + shift]] if coded else np.float64(weight[k + shift])
+            given[i] += weight_of(rows, k)
             pending[i // np.uint64(BLOCK)] = 1
 
 
 @inner(inline="always")
-def _add_row(into, target, code, palette, weight, coded, q, low, high, shift):
+def _add_row(into, rows, low, high):
     """Add the weights of the synapses low .. high-1 to their targets' places, four at a time."""
+    target, code, palette, weight, coded, shift = rows
     fours = low + (high - low) // np.uint64(4) * np.uint64(4)
     if coded:
         for k in range(low, fours, np.uint64(4)):
             i0, i1, i2, i3 = load_four(target, k)
             w0, w1, w2, w3 = load_four(code, k + shift)
-            into[i0] += palette[q, w0]
-            into[i1] += palette[q, w1]
-            into[i2] += palette[q, w2]
-            into[i3] += palette[q, w3]
+            into[i0] += palette[w0]
+            into[i1] += palette[w1]
+            into[i2] += palette[w2]
+            into[i3] += palette[w3]
         for k in range(fours, high):
-            into[target[k]] += palette[q, code[k + shift]]
+            into[target[k]] += palette[code[k + shift]]
     else:
         for k in range(low, fours, np.uint64(4)):
             i0, i1, i2, i3 = load_four(target, k)
@@ -84,25 +96,21 @@ def _add_row(into, target, code, palette, weight, coded, q, low, high, shift):
 
 
 @inner
-def deliver_blocks(neurons, synapses, weight, blocks, scratch, spikes, arrivals):
+def deliver_blocks(synapses, weight, blocks, scratch, spikes, arrivals):
     """Add the weights of spikes to the input of their targets in some blocks.
 
     One range of targets after the other, so that their sums stay in cache; within a range spike after spike, so that
     every sum is taken in ascending order of the presynaptic neurons.
     """
-    q, lo, hi, begin, end = arrivals
+    q, lo, hi, begin, end, first, first_block, last_block = arrivals
     if begin >= end:
         return
-    links, ptr, target, code, palette = synapses.links, synapses.ptr, synapses.target, synapses.code, synapses.palette
+    links, ptr, target, rows = synapses.links, synapses.ptr, synapses.target, rows_of(synapses, weight, q)
     given, pending = blocks.input, blocks.pending
-    exponent, ranges, coded, mark = links[q, EXPONENT], links[q, RANGES], links[q, CODED] != 0, links[q, MARK_ALL] != 0
-    first, first_block, last_block = (
-        neurons.first[links[q, PRE]], neurons.blocks[links[q, POST]], neurons.blocks[links[q, POST] + 1],
-    )  # fmt: skip
+    exponent, ranges, mark = links[q, EXPONENT], links[q, RANGES], links[q, MARK_ALL] != 0
     if links[q, SINGLE] != 0 and exponent == 0:
-        _deliver_single(synapses, weight, given, pending, spikes, arrivals, first)
+        _deliver_single(rows, given, pending, spikes, arrivals, ptr[links[q, FIRST_PTR]] - first)
         return
-    shift = np.uint64(synapses.shift[q])  # sums wrap around as they should
     start, stop = begin * BLOCK, end * BLOCK
     into = given
     if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
@@ -116,7 +124,7 @@ def deliver_blocks(neurons, synapses, weight, blocks, scratch, spikes, arrivals)
         for j in range(lo, min(hi, lo + ROWS_AT_ONCE)):
             k = np.uint64(ptr[spikes[j] * ranges + base + begin_range])
             prefetch(target, k + np.uint64(STRIDE))
-            prefetch_synapses(target, code, weight, coded, k, shift)
+            prefetch_synapses(rows, k)
     for r in range(base + begin_range, base - (first_block - end) // width):
         block = first_block + (r - base) * width
         part = block < begin or min(block + width, last_block) > end
@@ -127,8 +135,8 @@ def deliver_blocks(neurons, synapses, weight, blocks, scratch, spikes, arrivals)
             if ranges > 1 and j + 1 < hi:
                 after = spikes[j + 1] * ranges + r
                 for k in range(np.uint64(ptr[after]), np.uint64(ptr[after + 1]), np.uint64(STRIDE)):
-                    prefetch_synapses(target, code, weight, coded, k, shift)
-            _add_row(into, target, code, palette, weight, coded, q, low, high, shift)
+                    prefetch_synapses(rows, k)
+            _add_row(into, rows, low, high)
             if not mark:
                 for k in range(low, high):
                     pending[target[k] // np.uint64(BLOCK)] = 1

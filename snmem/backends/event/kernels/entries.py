@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ...._jit import inner, kernel
-from ..arrays import BLOCK
-from ..llvm.memory import borrowed
+from ..arrays import BLOCK, Kinds
 from .blocks import catch_up
 from .cells import from_cells, to_cells
 from .loop import run_steps
@@ -13,30 +12,32 @@ from .loop import run_steps
 @kernel
 def run(net, state, cell, work, inputs, spikes, part, meeting, at):
     """:func:`.loop.run_steps`, for callers in Python."""
-    run_steps(*borrowed((net, state, cell, work, inputs, spikes, part, meeting, at)))
+    run_steps(net, state, cell, work, inputs, spikes, part, meeting, at)
 
 
 @inner
 def _settle(net, state, work, t, counting):
     neurons = net.neurons
+    kinds = Kinds(neurons.par, neurons.tile, neurons.flags)
     for p in neurons.order:
         for b in range(neurons.blocks[p], neurons.blocks[p + 1]):
             if state.blocks.upto[b] < t:
-                catch_up(neurons, state.blocks, work, state.counts, p, b, t, counting)
+                catch_up(kinds, state.blocks, work, state.counts, p, b, t, counting)
 
 
 @kernel
 def settle(net, state, work, t, counting):
     """Bring every block up to the start of step t."""
-    _settle(*borrowed((net, state, work, t, counting)))
+    _settle(net, state, work, t, counting)
 
 
 @inner
 def _enter(net, state, work, cell, p, thread, t):
     neurons, blocks = net.neurons, state.blocks
+    kinds = Kinds(neurons.par, neurons.tile, neurons.flags)
     begin, end = neurons.cut[p, thread], neurons.cut[p, thread + 1]
     for b in range(begin, end):
-        catch_up(neurons, blocks, work, state.counts, p, b, t, False)
+        catch_up(kinds, blocks, work, state.counts, p, b, t, False)
         blocks.pending[b], blocks.awake[b] = 0, 0
     to_cells(cell, p, thread, begin * BLOCK, min(end * BLOCK, neurons.first[p] + neurons.size[p]), blocks, t)
     cell.on[p] = 1
@@ -45,7 +46,7 @@ def _enter(net, state, work, cell, p, thread, t):
 @kernel
 def enter(net, state, work, cell, p, thread, t):
     """Let this thread's neurons of population p run one by one from step t on."""
-    _enter(*borrowed((net, state, work, cell, p, thread, t)))
+    _enter(net, state, work, cell, p, thread, t)
 
 
 @inner
@@ -60,4 +61,4 @@ def _leave(net, state, cell, p, thread, t):
 @kernel
 def leave(net, state, cell, p, thread, t):
     """Let this thread's neurons of population p run in blocks from step t on."""
-    _leave(*borrowed((net, state, cell, p, thread, t)))
+    _leave(net, state, cell, p, thread, t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...._jit import inner
-from ..arrays import BLOCK, Arrivals, Buffer, Turn
+from ..arrays import BLOCK, Arrivals, Buffer, Kinds, Turn
 from ..columns import (
     BEGIN,
     COLUMN,
@@ -52,7 +52,7 @@ def _asleep(blocks, waiting, neurons, thread):
     return True
 
 
-@inner
+@inner(inline="always")
 def _read_inputs(neurons, inputs, ring, slot, t, e):
     """Note which input spikes, from number e on, are of step t; returns the number of the next one."""
     first, size, neuron, step = neurons.first, neurons.size, inputs.neuron, inputs.step
@@ -82,13 +82,16 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
             continue
         come = spikes.neuron if pre < own else inputs.neuron
         cell.load[post, EVENTS] += (hi - lo) * links[q, ROW_LENGTH]
-        arrivals = Arrivals(q, lo, hi, cut[post, thread], cut[post, thread + 1])
+        arrivals = Arrivals(
+            q, lo, hi, cut[post, thread], cut[post, thread + 1], neurons.first[pre], neurons.blocks[post],
+            neurons.blocks[post + 1],
+        )  # fmt: skip
         if dense[q, FIRST_ROW] >= 0:
-            deliver_planes(neurons, links, planes, blocks, work, come, arrivals)
+            deliver_planes(links, planes, blocks, work, come, arrivals)
         elif cell.on[post]:
-            deliver_cells(neurons, synapses, state.weight, cell, come, arrivals, thread, then)
+            deliver_cells(synapses, state.weight, cell, come, arrivals, thread, then)
         else:
-            deliver_blocks(neurons, synapses, state.weight, blocks, work.scratch, come, arrivals)
+            deliver_blocks(synapses, state.weight, blocks, work.scratch, come, arrivals)
 
 
 @inner(inline="always")
@@ -99,7 +102,8 @@ def _step(net, state, cell, work, spikes, n, thread, turn):
         return step_custom(net.neurons, net.custom, state, spikes, n, turn)
     if cell.on[p]:
         return step_cells(cell, net.neurons.flags[p, SUBTRACT] != 0, spikes, n, thread, turn)
-    return step_blocks(net.neurons, state.blocks, work, state.counts, cell.load, spikes, n, turn)
+    kinds = Kinds(net.neurons.par, net.neurons.tile, net.neurons.flags)
+    return step_blocks(kinds, state.blocks, work, state.counts, cell.load, spikes, n, turn)
 
 
 @inner
@@ -193,7 +197,8 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
             ring[slot, p, END] = n
         for r in range(rules):
             learn(net, state, r, spikes.neuron, inputs.neuron, slot)
-        _record(net, state, part.out, t - start, thread)
+        if net.traces.shape[0] > 0:
+            _record(net, state, part.out, t - start, thread)
         if n > before:
             last = t
         t += 1

@@ -14,8 +14,6 @@ from ..columns import (
     GROUP_KIND,
     KINDS_THERE,
     PLACE,
-    POST,
-    PRE,
     TILE_STEP,
     TILE_WORDS,
     ZEROS,
@@ -87,16 +85,16 @@ def _count_tile(bits, listed, filled, sums, count, positive, t, last, step, x, v
 
 
 @inner
-def deliver_planes(neurons, links, planes, blocks, work, spikes, arrivals):
+def deliver_planes(links, planes, blocks, work, spikes, arrivals):
     """Add the weights of spikes to the input of their targets in some blocks."""
-    q, lo, hi, begin, end = arrivals
+    q, lo, hi, begin, end, first, first_block, _ = arrivals
     if begin >= end:
         return
     dense, bits, listed, filled, sums = planes.dense, planes.bits, work.listed, work.filled, work.sums
     given, groups = blocks.input, work.listed[GROUP]
-    first_block, exponent, unit = neurons.blocks[links[q, POST]], links[q, EXPONENT], planes.unit[q]
+    exponent, unit, to = links[q, EXPONENT], planes.unit[q], first_block * BLOCK
     tile, step, zeros = dense[q, TILE_WORDS], dense[q, TILE_STEP], dense[q, ZEROS]
-    first, to = dense[q, FIRST_ROW] - neurons.first[links[q, PRE]], neurons.first[links[q, POST]]
+    first = dense[q, FIRST_ROW] - first
     into = given
     if exponent < 0:  # Loihi rounds the sum of a step down, so it needs a sum of its own
         into = work.scratch

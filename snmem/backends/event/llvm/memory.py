@@ -1,4 +1,4 @@
-"""Prefetching, wide loads, bits of words, and arrays without reference counts."""
+"""Prefetching, wide loads, and bits of words."""
 
 from __future__ import annotations
 
@@ -7,39 +7,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.np.arrayobj import make_array
 
 from .base import I64, data_of, llvm, prefetch_line
-
-
-def _borrowed(given: Any) -> Any:
-    return given
-
-
-def _without_counts(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    if isinstance(kind, types.Array):
-        array = make_array(kind)(context, builder, value)
-        array.meminfo = ir.Constant(array.meminfo.type, None)
-        return array._getvalue()
-    if isinstance(kind, types.BaseTuple):
-        parts = zip(kind.types, cgutils.unpack_tuple(builder, value), strict=True)  # pyright: ignore[reportAttributeAccessIssue]
-        return context.make_tuple(builder, kind, [_without_counts(context, builder, of, part) for of, part in parts])
-    return value
-
-
-@llvm(_borrowed)
-def borrowed(typing, given):
-    """The same arrays, alone or within tuples, without reference counts: the caller keeps them.
-
-    numba counts references with atomic instructions, wherever arrays are passed on, and so many times in every step.
-    Where an array has no counter there is nothing to count.
-    """
-
-    def generate(context, builder, signature, arguments):
-        return _without_counts(context, builder, signature.args[0], arguments[0])
-
-    return given(given), generate
 
 
 def _prefetch(array: Any, index: Any) -> None:
