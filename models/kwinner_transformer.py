@@ -11,7 +11,11 @@ Measured: accuracy of the last 500 iterations, the iteration from which it is 99
 hidden units, others in every sequence, fall silent between context and query. Two tasks: 4 letters of 4, 8 of 16.
 Models with write rate 1 then answer in spikes, wholly and with half of the units dead, on every runtime.
 
-Nothing of this is published; expected is what our own full run gave.
+The answer of our full run: yes. An item in k units is lost only with all of them: with half of the units dead, 0.75 is
+answered right at k = 1 (0.5 would be kept, the rest is guessed), 0.88 at 2, 0.97 to 0.98 at 4. Training is sooner done
+where the layer is larger than the context, since k copies fill it: unused units draw attention to their random content.
+A layer of 8 units and k = 1, as full, is as soon done as k = 4 of 32. Tokens that share units overwrite each other
+(k = 8 of 16 units). Graded steps (write rate 0.5) only slow training down. Nothing of this is published.
 """
 
 import time
@@ -31,14 +35,15 @@ from snmem.protocols.rows import expected, finding, not_run, result
 
 BASE = MODELS["QK, projected"]
 #: Letters and context of the tasks, hidden units, and iterations of training.
-TASKS = {"4 of 4": (4, 4, (16, 32, 64), 2500), "8 of 16": (16, 8, (32, 64, 128), 4000)}
+TASKS = {"4 of 4": (4, 4, (8, 16, 32, 64), 2500), "8 of 16": (16, 8, (32, 64, 128), 4000)}
 WINNERS, RATES, DEAD = (1, 2, 4, 8), (1.0, 0.5), (0.0, 0.25, 0.5, 0.75)
-#: The models that are compared: of equal size, and with enough units for all tokens of four winners.
-MAIN = {"4 of 4": 32, "8 of 16": 128}
+#: Hidden units of the models that are compared, k = 4 to k = 1.
+MAIN = {"4 of 4": 32, "8 of 16": 32}
 LESION = 0.5
 #: k = 4 to k = 1 in our full run.
 WORDS = {(name, f"{LESION:.0%} dead"): "higher" for name in TASKS}
 WORDS |= {("4 of 4", "accuracy"): "about equal", ("8 of 16", "accuracy"): "higher"}
+WORDS |= {("4 of 4", "99 %"): "sooner", ("8 of 16", "99 %"): "not sooner"}
 #: Winners and hidden units of the models in spikes.
 SPIKING = ((1, 16), (2, 16), (4, 32))
 LAST = 500
@@ -48,7 +53,7 @@ Point = tuple[str, int, int, float]
 def points(quick: bool) -> list[Point]:
     """All (task, hidden, winners, write rate) that are trained."""
     if quick:
-        return [("4 of 4", 32, 1, 1.0), ("4 of 4", 32, 4, 1.0), ("4 of 4", 16, 1, 1.0)]
+        return [("4 of 4", 32, 1, 1.0), ("4 of 4", 32, 4, 1.0), ("4 of 4", 8, 1, 1.0)]
     grid = [(t, h, k, e) for t, (_, _, sizes, _) in TASKS.items() for h in sizes for k in WINNERS for e in RATES]
     return [(t, h, k, e) for t, h, k, e in grid if k > 1 or h >= 2 * TASKS[t][0]]
 
@@ -98,10 +103,18 @@ def answer_rows(table: dict[Point, dict[str, Any]]) -> list[dict[str, Any]]:
             a, b = (x[what] for x in pair if x)
             shown = f"{b['mean']:.3f} +- {b['error']:.3f} to {a['mean']:.3f} +- {a['error']:.3f}"
             rows.append(finding(f"{title}: {what} ({shown})", compare(b, a), WORDS[name, what]))
-        first = [x["from_99_percent"] or np.inf for x in pair if x]
+        first = [reached(x) for x in pair if x]
         sooner = "sooner" if first[1] < first[0] else "not sooner"
-        rows.append(finding(f"{title}: 99 % accuracy ({first[1]:g} to {first[0]:g})", sooner, "sooner"))
-    return rows
+        rows.append(finding(f"{title}: 99 % accuracy ({first[1]:g} to {first[0]:g})", sooner, WORDS[name, "99 %"]))
+    few, many = (reached(table["4 of 4", h, k, 1.0]) for h, k in ((8, 1), (32, 4)))
+    word = "about as soon" if 2 / 3 <= few / many <= 3 / 2 else "not as soon"
+    name = "4 of 4 letters, k = 1 of 8 units to k = 4 of 32, as full: 99 % accuracy"
+    return [*rows, finding(f"{name} ({few:g} to {many:g})", word, "about as soon")]
+
+
+def reached(figures: dict[str, Any]) -> float:
+    """Iteration from which accuracy is 99 %, or infinity."""
+    return figures["from_99_percent"] or np.inf
 
 
 def compare(ours: dict[str, float], theirs: dict[str, float]) -> str:
@@ -133,7 +146,7 @@ def in_spikes(k: int, hidden: int, quick: bool, seed: int, report: Callable[[str
     error = 3.0 * max(float(np.std(shares)), 0.05) / np.sqrt(len(shares))
     rows.append(expected(f"{name}, half of them dead: share right", float(np.mean(shares)), kept, error))
     backends = ("loihi",) if quick else ("loihi", "lava_fixed")
-    return rows + on_runtimes(spiking_transformer(training), sequences[:: 2 if quick else 16], backends, name, report)
+    return rows + on_runtimes(spiking_transformer(training), sequences[:: 2 if quick else 64], backends, name, report)
 
 
 def on_runtimes(

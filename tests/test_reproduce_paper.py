@@ -55,10 +55,11 @@ def test_the_oldest_of_the_fast_weights_goes_into_the_memory_unchanged():
     assert np.array_equal(context.fast.read(keys[5:]), values[5:])
 
 
-def test_contrast_cancels_what_the_layer_predicts(monkeypatch, tmp_path):
+def test_contrast_cancels_what_the_layer_predicts(monkeypatch):
     recipe = load_script("models", "kwinner_contrast")
     monkeypatch.setattr(recipe, "SLOW", 40)
-    stack = recipe.SlowStack(0.1, np.random.default_rng(3))
+    monkeypatch.setattr(recipe, "RATE", 0.1)
+    stack = recipe.SlowStack(recipe.CONTRAST, np.random.default_rng(3))
     before, pattern = stack.weights.copy(), random_patterns(1, 1000, 100, 4)[0]
     stack.contrast(pattern)
     units = np.flatnonzero(stack.encode(pattern[None]).toarray()[0])
@@ -73,10 +74,16 @@ def test_contrast_cancels_what_the_layer_predicts(monkeypatch, tmp_path):
         stack.contrast(pattern)
     shares.append(recipe.share_back(stack, pattern[None]))
     assert shares[1] > shares[0]
-    monkeypatch.setattr(recipe, "Protocol", lambda **kinds: Protocol(burn_in=250, scored=220, runs=2, samples=1))
+
+
+def test_what_is_expected_of_every_leaf_loses_its_say(monkeypatch, tmp_path):
+    recipe = load_script("models", "kwinner_contrast")
+    monkeypatch.setattr(recipe, "SLOW", 200)
+    monkeypatch.setattr(recipe, "Protocol", lambda **kinds: Protocol(kinds["burn_in"] // 10, 220, 3, 1))
     found = recipe.reproduce(quick=True, out=tmp_path, report=lambda text: None)
-    assert len(found["rows"]) == 4
-    assert found["raw"]["b = 5: mean similarity"]["fixed"] < found["raw"]["b = 5: mean similarity"]["patterns"]
+    similar = found["raw"]["b = 5: mean similarity"]
+    assert similar[recipe.EXPECTED] < similar[recipe.FIXED] < similar["patterns"]
+    assert len(found["rows"]) == 2 * 4
     assert [str(path) for path in tmp_path.iterdir()] == found["files"]
 
 

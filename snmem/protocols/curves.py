@@ -159,7 +159,8 @@ def draw_curves(
 
     figure = Figure(figsize=(5.2 * len(curves), 3.8), layout="constrained")
     for ax, (title, group) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
-        for number, (name, samples) in enumerate(group.items()):
+        for number, (name, given) in enumerate(group.items()):
+            samples = np.where(np.isfinite(given), given, np.nan)  # a d' without spread is infinite: a gap
             mean, ages = samples.mean(axis=0), np.arange(1, samples.shape[1] + 1)
             error = samples.std(axis=0) / math.sqrt(len(samples))
             ax.plot(ages, mean, color=f"C{number}", linewidth=1, label=name)
