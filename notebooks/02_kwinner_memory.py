@@ -30,6 +30,7 @@ from snmem.metrics import accuracy, exact_baseline, theorem_curve
 from snmem.protocols import published
 from snmem.protocols.curves import smooth
 from snmem.protocols.retention import Protocol, retention
+from snmem.protocols.tree_figures import leaf_order
 from snmem.tasks.patterns import mean_similarity, partial_cues, random_patterns, similarity, tree_patterns
 
 kwinner, slots = KWinnerConfig.main(), KWinnerConfig.one_winner()
@@ -73,15 +74,24 @@ plt.show()
 # %% [markdown]
 # ## Patterns that resemble each other
 #
-# Leaves of a tree that grows like a Chinese restaurant process, with `flips` bits turned over on every edge.
+# Leaves of a tree that grows like a Chinese restaurant process, with `flips` bits turned over on every edge. Above, a
+# small tree, coloured by similarity to its root; below, similarities of the leaves of a larger one, relatives side by
+# side.
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
-for ax, flips in zip(axes, (5, 15, 30), strict=True):
-    tree = tree_patterns(2000, flips, seed=4)
-    leaves = tree.patterns[tree.leaves][:100]
-    ax.imshow(similarity(leaves), vmin=0, vmax=1)
-    ax.set(title=f"{flips} flips: mean similarity {mean_similarity(leaves):.2f}", xticks=[], yticks=[])
+figure, axes = plt.subplots(2, 3, figsize=(10, 6.4), layout="constrained")
+for above, below, flips in zip(*axes, (5, 15, 30), strict=True):
+    small, tree = tree_patterns(60, flips, seed=4), tree_patterns(400, flips, seed=4)
+    place = leaf_order(small)[1]
+    for node in range(1, 60):
+        ends = [small.parent[node], node]
+        above.plot(place[ends], -small.depth[ends], color="0.7", linewidth=0.8, zorder=1)
+    near = similarity(small.patterns, small.patterns[:1])[:, 0]
+    above.scatter(place, -small.depth, c=near, s=18, vmin=0, vmax=1, zorder=2)
+    leaves = tree.patterns[leaf_order(tree)[0]]
+    below.imshow(similarity(leaves), vmin=0, vmax=1)
+    above.set(title=f"{flips} flips: mean similarity {mean_similarity(leaves):.2f}", xticks=[], yticks=[])
+    below.set(xticks=[], yticks=[])
 
 # %% [markdown]
 # ## The same memory in spikes
