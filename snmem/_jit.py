@@ -57,7 +57,7 @@ def kernel(function: Callable[..., Any] | None = None, *, keep: bool = True, **o
     if function is None:
         return lambda function: kernel(function, keep=keep, **options)
     if config.DISABLE_JIT:
-        return _uncompiled(function)
+        return _uncompiled(function) if keep else function
     compiled: Any = numba.njit(nogil=True, **({"boundscheck": True} if DEBUG else {}), **options)(function)
     if keep:
         compiled._cache = _Cache(function)
