@@ -8,10 +8,23 @@ import h5py
 import numpy as np
 import pytest
 
-from snmem import Input, Network, Population, Projection, quantize, simulate
+from snmem import (
+    LIF,
+    Input,
+    KWinnerConfig,
+    Network,
+    Population,
+    Projection,
+    SpikingKWinnerMemory,
+    quantize,
+    simulate,
+)
 from snmem.backends.base import BACKENDS, get_backend
+from snmem.circuits.kwta import STRATEGIES, kwta_strategy
 from snmem.cost import bill
-from snmem.errors import BackendError, FileError, NetworkError
+from snmem.cost.events import EVENTS, Event
+from snmem.encode import ENCODERS, default_encoder
+from snmem.errors import BackendError, FileError, InputError, NetworkError
 from snmem.nir_io import inspect_nir, read_nir, write_nir
 from snmem.nir_io.nodes import NODES
 
@@ -26,13 +39,16 @@ def registered():
     import adaptive_nodes  # noqa: F401
     import correlation_memory  # noqa: F401
     import loops  # noqa: F401
+    import number_encoder  # noqa: F401
+    import settled_race  # noqa: F401
     import triplet  # noqa: F401
 
     yield
-    for registry, names in ((BACKENDS, ["loops"]), (NODES, ["Mean", "AdLIF"])):
+    added = {BACKENDS: ["loops"], NODES: ["Mean", "AdLIF"], ENCODERS: ["numbers"], STRATEGIES: ["settled_race"]}
+    for registry, names in added.items():
         for name in names:
             registry._items.pop(name, None)
-    for name in ("loops", "adaptive_nodes"):
+    for name in ("loops", "adaptive_nodes", "number_encoder", "settled_race"):
         sys.modules.pop(name, None)
 
 
@@ -105,8 +121,6 @@ def test_the_triplet_rule_learns_what_its_equations_say():
     """One synapse, pre in steps 0 and 3, post in step 1: the weight after each step, worked out by hand."""
     from triplet import Triplet
 
-    from snmem import LIF
-
     rule = Triplet(a2_plus=0.25, a2_minus=0.5, a3_plus=0.0, a3_minus=0.0, r1=0.5, o1=0.5)
     cells = (Input("pre", 1), Input("drive", 1), Population("post", 1, LIF(theta=1.0)))
     drive = Projection("drive", "post", [[2.0]], delay=1)
@@ -156,6 +170,50 @@ def test_errors_of_nir_node_types_name_the_node_and_those_that_there_are(tmp_pat
         read_nir(nir_file(tmp_path / "x.nir", "Median"))
     with pytest.raises(FileError, match=r"node 'cells' \(AdLIF\): tau: must be positive, got -1"):
         read_nir(nir_file(tmp_path / "y.nir", tau=-1.0))
+
+
+def test_an_encoder_of_ones_own_is_found_by_the_kind_of_its_data():
+    encoder = default_encoder("numbers", range(10))
+    patterns = encoder.encode([3, 4, 700])
+    assert patterns.sum(1).tolist() == [encoder.active] * 3
+    assert encoder.decode(patterns).tolist() == [3, 4, 700]
+    with pytest.raises(InputError, match=r"kind of data 'sounds' is unknown; use one of .*numbers"):
+        default_encoder("sounds", [])
+
+
+def test_a_kwta_strategy_of_ones_own_serves_a_memory_and_is_loaded_by_name(tmp_path):
+    """The relay changes when the winners answer, not who wins."""
+    strategy, race = kwta_strategy("settled_race", steps=48), kwta_strategy("race", steps=48)
+    config = KWinnerConfig(visible=60, active=8, hidden=120, fan_in=12, winners=5)
+    patterns = np.random.default_rng(0).permuted(np.tile(np.arange(60) < 8, (4, 1)), axis=1)
+    memories = [SpikingKWinnerMemory(config, seed=0, kwta=kwta) for kwta in (strategy, race)]
+    for memory in memories:
+        memory.store(patterns)
+    ours, theirs = (memory.recall(patterns) for memory in memories)
+    assert ours.any()
+    assert (ours == theirs).all()
+    memories[0].save(tmp_path / "memory.npz")
+    assert SpikingKWinnerMemory.load(tmp_path / "memory.npz").kwta == strategy
+
+
+def test_an_event_of_ones_own_is_priced_and_has_its_line_in_the_bill(tmp_path):
+    """The profile that ships, and 1 nJ for each spike or input spike that is written to a log."""
+    profile = tmp_path / "logged.toml"
+    text = (Path(__file__).parent.parent / "hardware" / "generic.toml").read_text()
+    row = 'log = { value = 1, unit = "nJ", kind = "assumed", source = "you" }'
+    profile.write_text(text.replace("[energy]\n", f"[energy]\n{row}\n"))
+    cells = Population("cells", 3, LIF(theta=1.0))
+    network = Network((Input("in", 3), cells), (Projection("in", "cells", 2.5 * np.eye(3), delay=1),))
+    run = simulate(network, {"in": np.ones((4, 3))}, 4, counters=True)
+    with pytest.raises(FileError, match="has no constant 'log'"):
+        bill(network, run, profile)
+    EVENTS.add("log", Event("log", "soma", ("spikes",)))
+    try:
+        lines = {line.name: line for line in bill(network, run, profile).lines}
+    finally:
+        EVENTS._items.pop("log")
+    assert lines["log"].count == lines["neuron_spike"].count == 9
+    assert lines["log"].joules == pytest.approx(9e-9)
 
 
 def suite(module, *options):

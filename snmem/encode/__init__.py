@@ -5,13 +5,14 @@ Every encoder is ``fit`` to some data of its kind, then ``encode(items)`` gives 
 little: a K-winner memory fails on patterns that are much alike (Bhandarkar & McClelland 2025, arXiv 2511.04593).
 """
 
-from .base import Encoder, k_hot
+from .base import ENCODERS, Encoder, k_hot
 from .images import ImageEncoder, load_digits
 from .recommended import KINDS, default_encoder, recommended_config
 from .text import TextEncoder, load_text, load_verses, replace_characters
 from .vectors import VectorEncoder, load_vectors
 
 __all__ = [
+    "ENCODERS",
     "KINDS",
     "Encoder",
     "ImageEncoder",

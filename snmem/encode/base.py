@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..memory.patterns import active_units
+from ..registry import Registry
 
 
 def k_hot(values: NDArray[np.floating], active: int) -> NDArray[np.bool_]:
@@ -17,6 +18,12 @@ def k_hot(values: NDArray[np.floating], active: int) -> NDArray[np.bool_]:
     out = np.zeros(values.shape, bool)
     np.put_along_axis(out, np.argpartition(-values, active - 1, axis=1)[:, :active], True, axis=1)
     return out
+
+
+#: Encoders by the kind of data that they take; a file that defines one registers it here.
+ENCODERS: Registry[type[Encoder]] = Registry(
+    "kind of data", ("snmem.encode.images", "snmem.encode.text", "snmem.encode.vectors")
+)
 
 
 class Encoder(ABC):

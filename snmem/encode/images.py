@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .base import real_array
+from .base import ENCODERS, real_array
 from .vectors import VectorEncoder
 
 
+@ENCODERS.register("images")
 class ImageEncoder(VectorEncoder):
     """Grey images (n, height, width) to k-hot patterns: a :class:`VectorEncoder` over the pixels.
 

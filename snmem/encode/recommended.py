@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import InputError
 from ..memory.config import KWinnerConfig
-from .base import Encoder
-from .images import ImageEncoder
-from .text import TextEncoder
-from .vectors import VectorEncoder
+from .base import ENCODERS, Encoder
 
-_ENCODERS = {"images": ImageEncoder, "text": TextEncoder, "vectors": VectorEncoder}
-KINDS = tuple(_ENCODERS)
+#: Kinds of data that the library itself encodes.
+KINDS = tuple(ENCODERS)
 
 
 def default_encoder(kind: str, items: Any, config: KWinnerConfig | None = None) -> Encoder:
@@ -21,17 +17,15 @@ def default_encoder(kind: str, items: Any, config: KWinnerConfig | None = None) 
     Parameters
     ----------
     kind
-        "images", "text" or "vectors".
+        "images", "text", "vectors", or another name in ``ENCODERS``.
     items
         Data to fit to. Images and vectors give their mean and covariance, so other data of the same kind than those to
         be stored serve as well; text gives the lines that ``decode`` chooses from.
     config
         The memory that will store the patterns; by default :func:`recommended_config`.
     """
-    config = config or recommended_config(kind)
-    if kind not in _ENCODERS:
-        raise InputError(f"encoder kind {kind!r}: unknown; use one of {', '.join(KINDS)}")
-    return _ENCODERS[kind](config.visible, config.active).fit(items)
+    encoder, config = ENCODERS[kind], config or recommended_config(kind)
+    return encoder(config.visible, config.active).fit(items)
 
 
 def recommended_config(kind: str) -> KWinnerConfig:
@@ -43,6 +37,5 @@ def recommended_config(kind: str) -> KWinnerConfig:
     newest nothing. Twice the fan-in recovers more bits of the newest items (0.8 against 0.7 from half cues) but
     identifies no more of them, at twice the synapses.
     """
-    if kind not in _ENCODERS:
-        raise InputError(f"data kind {kind!r}: unknown; use one of {', '.join(KINDS)}")
+    _ = ENCODERS[kind]  # InputError for an unknown one
     return KWinnerConfig.main()

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._text import path_text
 from ..errors import FileError, InputError
 from ..io.reading import read_bytes
-from .base import Encoder, k_hot
+from .base import ENCODERS, Encoder, k_hot
 
 #: Bytes and lines of a text file, and characters of a line, that are read.
 BYTES, LINES, LINE = 2**22, 100_000, 10_000
@@ -27,6 +27,7 @@ _UNITS, _ROWS = 16, 1024
 _UNSEEN = 0.25
 
 
+@ENCODERS.register("text")
 class TextEncoder(Encoder):
     r"""Lines of text to k-hot patterns that change little when some characters do.
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._text import path_text
 from ..errors import InputError
 from ..io.arrays import open_arrays
-from .base import Encoder, k_hot, real_array
+from .base import ENCODERS, Encoder, k_hot, real_array
 
 _ROWS = 4096
 #: Numbers, and vectors, that are read from a file.
@@ -22,6 +22,7 @@ _RANGE = (1e-100, 1e100)
 _ALIKE = 0.5
 
 
+@ENCODERS.register("vectors")
 class VectorEncoder(Encoder):
     r"""Real vectors x of length d to k-hot patterns.
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..network import Input, Network, Population, Projection
 from ..quantization.grid import quantize
-from ..simulation import simulate
+from ..simulation import get_backend, simulate
 from ..spikes import Recording
 from .circuits import coincidence
 from .circuits.parts import PASS, one_to_one
@@ -159,7 +159,8 @@ class SpikingHDTransformer:
         The network is quantized for backends of Loihi's arithmetic; ``options`` go to :func:`snmem.simulate`.
         """
         inputs, steps = self.inputs(contexts, queries)
-        network = quantize(self.network).network if backend in ("loihi", "lava_fixed") else self.network
+        floats = "float" in get_backend(backend).arithmetics
+        network = self.network if floats else quantize(self.network).network
         recording = simulate(network, inputs, steps, backend, **options)
         return self.read(recording, contexts, queries), recording
 

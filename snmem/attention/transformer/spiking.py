@@ -13,7 +13,7 @@ from ...circuits.copies import inputs_of_copies, side_by_side, spikes_of_copy
 from ...errors import InputError
 from ...network import Network
 from ...quantization.grid import quantize
-from ...simulation import simulate
+from ...simulation import get_backend, simulate
 from ...spikes import Recording, Spikes
 from ...tasks.case_sequence import CaseSequenceTask, Sequences
 from ..config import AttentionConfig
@@ -62,7 +62,8 @@ class SpikingTransformer:
         """
         if not 1 <= copies <= len(sequences):
             raise InputError(f"run: {copies} copies for {len(sequences)} sequences; use 1 to {len(sequences)}")
-        network = quantize(self.network).network if backend in ("loihi", "lava_fixed") else self.network
+        floats = "float" in get_backend(backend).arithmetics
+        network = self.network if floats else quantize(self.network).network
         parts = [self.inputs(sequences[rows]) for rows in np.array_split(np.arange(len(sequences)), copies)]
         inputs = inputs_of_copies(network, [x for x, _ in parts])
         recording = simulate(side_by_side(network, copies), inputs, max(n for _, n in parts), backend, **options)
