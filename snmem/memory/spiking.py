@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._text import one_line
 from ..backends.base import check_populations
 from ..circuits.kwta import Circuit, Line, Strategy, SuccessiveApproximation, kwta_report, kwta_strategy
+from ..circuits.kwta.report import MemoryReport
 from ..description import Summary
 from ..errors import InputError
 from ..io.files import replace_file
@@ -324,7 +325,7 @@ class SpikingKWinnerMemory(Summary):
         out[spikes.step[mine] // self.recalling.period, spikes.neuron[mine]] = True
         return out
 
-    def kwta_report(self, cues: Patterns) -> dict[str, Any]:
+    def kwta_report(self, cues: Patterns) -> MemoryReport:
         """How well the hidden k-WTA circuit chooses on these cues: winners, Jaccard with exact top k, steps, events."""
         checked = self._cues(cues).rows()
         if not len(checked):
@@ -334,12 +335,11 @@ class SpikingKWinnerMemory(Summary):
         report = kwta_report(self.read(recording, "hidden.winners"), drives.T, self.config.winners)
         own = [q.name for q in self._hidden(self.recalling.period, 0).projections]
         counters, n = recording.counters, len(checked)
-        populations = ("hidden", "hidden.control", "hidden.winners")
         return {
             "strategy": self.kwta.name,
             **report,
             "steps": self.kwta.latency,
-            "spikes": sum(counters.spikes[p] for p in populations) / n,
+            "spikes": sum(counters.spikes[f"hidden{part}"] for part in ("", ".control", ".winners")) / n,
             "synaptic_events": sum(counters.synaptic_events[q] for q in own) / n,
             "input_events": counters.synaptic_events["cue->hidden"] / n,
         }

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 
-def kwta_report(winners: Any, drives: Any, k: int) -> dict[str, Any]:
+class Numbers(TypedDict):
+    """Number of winners over the presentations."""
+
+    mean: float
+    min: int
+    max: int
+
+
+class Overlap(TypedDict):
+    """Intersection over union with the exact k largest, over the presentations."""
+
+    mean: float
+    min: float
+
+
+class KwtaReport(TypedDict):
+    """What :func:`kwta_report` returns."""
+
+    k: int
+    presentations: int
+    winners: Numbers
+    jaccard: Overlap
+
+
+class MemoryReport(KwtaReport):
+    """The same of a memory's circuit, with what a presentation costs: steps, and events on average."""
+
+    strategy: str
+    steps: int
+    spikes: float
+    synaptic_events: float
+    input_events: float
+
+
+def kwta_report(winners: Any, drives: Any, k: int) -> KwtaReport:
     """Compare winners with the exact k largest drives, presentation by presentation.
 
     Parameters
@@ -21,8 +55,8 @@ def kwta_report(winners: Any, drives: Any, k: int) -> dict[str, Any]:
 
     Returns
     -------
-    dict with ``winners`` (mean, min, max of their number) and ``jaccard`` (mean, min; intersection / union with the
-    exact top k).
+    KwtaReport
+        Number of winners, and their agreement with the exact k largest.
     """
     winners = np.asarray(winners, bool)
     top = np.argpartition(-np.asarray(drives), k - 1, axis=1)[:, :k]
