@@ -341,7 +341,7 @@ def test_wrong_items_are_refused(digits, digit_encoder):
         (lambda: TextEncoder(10, 0), "at least 1, got 0"),
         (lambda: TextEncoder(grams=()), "grams"),
         (lambda: VectorEncoder(smoothing=0.0), "smoothing: must be positive"),
-        (lambda: default_encoder("sound", []), "images, text, vectors"),
+        (lambda: default_encoder("sound", []), "kind of data 'sound' is unknown; use one of vectors, images, text"),
         (lambda: replace_characters(["a"], 1.5), r"\[0, 1\], got 1\.5"),
     ):
         with pytest.raises(InputError, match=message):

@@ -1,7 +1,7 @@
 """The events that a chip is charged for: ONE table of names, units, and what is counted.
 
-A chip profile may give a price (J) and a time (s) for each; a line of the bill is count x price. A further kind of
-event is a further row, registered from any file that is imported before the profile is read.
+A chip profile (``hardware/*.toml``) may give a price (J) and a time (s) for each; a line of the bill is count x price.
+A further kind of event is a further row, registered from any file that is imported before the profile is read.
 """
 
 from __future__ import annotations

@@ -82,6 +82,7 @@ def replace_file(path: str | os.PathLike[str], mode: str = "wb", *, tidy: bool =
 
 
 def _error(path: Path, error: Exception) -> FileError:
+    """What is said of a full disk, a missing folder, a file without permission, and the like."""
     return FileError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}); choose another place")
 
 

@@ -12,7 +12,7 @@ Everything in snmem rests on one discrete-time definition. In step ``t``, for ev
         \quad(\text{reset = "zero"; or } v \leftarrow v - \theta \text{ where } s\text{, reset = "subtract"})
 
 Each line is evaluated in float64 from left to right. The step function below is the definition; every backend is tested
-against it.
+against it (the engine's compiled step: :mod:`snmem.backends.event.kernels.neuron`).
 """
 
 from __future__ import annotations

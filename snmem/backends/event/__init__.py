@@ -7,8 +7,8 @@ and no spike is on its way, the engine jumps to the next input.
 Both arithmetics run in the same loops; results equal the reference step exactly.
 
 Where to find what: :mod:`.runner` from a job to a recording, :mod:`.layout` from a network to arrays (:mod:`.arrays`,
-:mod:`.columns`), :mod:`.kernels` the compiled loops, :mod:`.llvm` what numba cannot say, :mod:`.tuning` what decides
-speed only.
+:mod:`.columns`; the buffer of delayed spikes is ``State.ring``), :mod:`.kernels` the compiled loops, :mod:`.llvm` what
+numba cannot say, :mod:`.tuning` what decides speed only.
 """
 
 from ...plasticity import Instar, Outstar

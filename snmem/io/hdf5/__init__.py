@@ -1,6 +1,7 @@
 """HDF5 files: read without trusting them, written whole or not at all."""
 
-from .store import Limits, open_store, save_hdf5
+from .limits import Limits
 from .store import Store as Store
+from .store import open_store, save_hdf5
 
 __all__ = ["Limits", "open_store", "save_hdf5"]

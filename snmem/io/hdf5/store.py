@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -31,51 +30,12 @@ from ...errors import FileError, InputError
 from ..files import replace_file
 from ..reading import open_file
 from .blocks import CHUNKS, address_of, blocks, check_layout
+from .limits import ATTRIBUTES, LARGE, NAME, UNPACKED, UNPACKED_PER_BYTE, Limits
 from .raw import REFERENCE, TEXT, RawFile
 
 #: As h5py.h5l.TYPE_HARD: the member lies in the file itself.
 _HARD_LINK = 0
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-#: Bytes that are unpacked whatever the size of the file, and for each of its bytes: DEFLATE's 1032, read four times.
-_UNPACKED, _UNPACKED_PER_BYTE = 2**28, 4 * 1032
-#: Numbers from which a dataset is looked at for a repeated value.
-_LARGE = 2**13
-#: Attributes of one object, and bytes of the name of a member.
-_ATTRIBUTES, _NAME = 256, 1000
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a file may ask for, so that a damaged or hostile one cannot exhaust memory.
-
-    Parameters
-    ----------
-    neurons : int
-        Neurons and input lines of all nodes together.
-    synapses : int
-        Synapses of the network.
-    numbers : int
-        Numbers of all datasets together (a dense weight matrix counts in full).
-    nodes : int
-        Nodes of all graphs together.
-    depth : int
-        Graphs nested in one another.
-    delay : int
-        Steps of a delay.
-    memory : int
-        Bytes that the arrays of a file may take in memory, whatever its size.
-    expansion : int
-        Further bytes for each byte of the file, so that large networks are read from large files.
-    """
-
-    neurons: int = 10_000_000
-    synapses: int = 100_000_000
-    numbers: int = 2**29
-    nodes: int = 10_000
-    depth: int = 32
-    delay: int = 100_000
-    memory: int = 400_000_000
-    expansion: int = 128
 
 
 class Store:
@@ -128,8 +88,8 @@ class Store:
             if self._members > 5 * limit:
                 raise self.error(owner, f"brings the file to {self._members} members, the limit is {5 * limit}")
             for name in names:
-                if len(name.encode("utf-8")) > _NAME:
-                    raise self.error(owner, f"member {shown(name)} has a name of over {_NAME} bytes; shorten it")
+                if len(name.encode("utf-8")) > NAME:
+                    raise self.error(owner, f"member {shown(name)} has a name of over {NAME} bytes; shorten it")
                 if group.id.links.get_info(name.encode("utf-8")).type != _HARD_LINK:
                     raise self.error(owner, f"member {name!r} is a link to another place; store the data itself")
         return names
@@ -148,8 +108,8 @@ class Store:
         """Return the attributes (all, or those of these names) that are one number or one text; others are left out."""
         with self.guard(owner):
             count = h5py.h5a.get_num_attrs(item.id)
-            if count > _ATTRIBUTES:
-                raise self.error(owner, f"has {count} attributes, the limit is {_ATTRIBUTES}")
+            if count > ATTRIBUTES:
+                raise self.error(owner, f"has {count} attributes, the limit is {ATTRIBUTES}")
             found = {}
             for i in range(count):
                 attribute = h5py.h5a.open(item.id, index=i)
@@ -235,7 +195,7 @@ class Store:
     def count_unpacked(self, count: int, owner: str) -> None:
         """Take note of bytes unpacked, a measure of time; refused where compression cannot explain them."""
         self._unpacked += count
-        if self._unpacked > _UNPACKED + _UNPACKED_PER_BYTE * self.raw.size:
+        if self._unpacked > UNPACKED + UNPACKED_PER_BYTE * self.raw.size:
             raise self.error(owner, f"brings the file to {self._unpacked} unpacked bytes, more than it can hold")
 
     def numbers(self, item: Any, owner: str, limit: int, copies: int = 1) -> NDArray[Any]:
@@ -259,7 +219,7 @@ class Store:
         kind = np.dtype(np.float64) if kind.kind == "f" and kind.itemsize > 8 else kind
         with self.guard(owner):
             stored = item.id.get_storage_size()
-        if item.size > _LARGE and 8 * stored < item.size:
+        if item.size > LARGE and 8 * stored < item.size:
             one = self._repeated(item, owner)
             if one is not None:
                 return np.broadcast_to(one.astype(kind), item.shape)
