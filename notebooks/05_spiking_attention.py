@@ -44,6 +44,9 @@ for context, query, upper in zip(*vars(task.sample(4, seed=1)).values(), strict=
 trained = {name: train(config, task, iterations=3500, trials=2) for name, config in MODELS.items()}
 figures.learning_curves(trained)
 
+# %%
+figures.run_curves(trained)
+
 # %% [markdown]
 # The QK model is the fastest and reaches 100 % with a local rule. It learns to tell the case first, then to match
 # queries with keys, then keys of a letter with each other.
@@ -52,6 +55,9 @@ figures.learning_curves(trained)
 qk = trained["QK, projected"]
 print(figures.half_times(qk), "99 % from iteration", qk.reaches())
 figures.stages(qk)
+
+# %% [markdown]
+# W_V comes to tell the case; keys and queries of a letter, random before training (above), become alike.
 
 # %%
 figures.weight_matrices(qk)
