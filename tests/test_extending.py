@@ -11,7 +11,9 @@ import pytest
 from snmem import (
     LIF,
     Input,
+    Instar,
     KWinnerConfig,
+    LoihiLIF,
     Network,
     Population,
     Projection,
@@ -19,7 +21,7 @@ from snmem import (
     quantize,
     simulate,
 )
-from snmem.backends.base import BACKENDS, get_backend
+from snmem.backends.base import BACKENDS, backend_names, get_backend
 from snmem.circuits.kwta import STRATEGIES, kwta_strategy
 from snmem.cost import bill
 from snmem.cost.events import EVENTS, Event
@@ -115,6 +117,21 @@ def test_a_subclass_is_another_neuron():
     p = Population("cells", 1, Other())
     with pytest.raises(BackendError, match="of type Other"):
         get_backend("loops").check(Network((p,)))
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_no_backend_takes_a_subclass_for_its_parent(name):
+    backend = get_backend(name)
+    parent = LIF if "float" in backend.arithmetics else LoihiLIF
+    other = type("Other", (parent,), {})
+    cells = Population("cells", 2, other())
+    with pytest.raises(BackendError, match="population 'cells' has neurons of type Other"):
+        backend.check(Network((cells,)))
+    if Instar in (backend.rules or (Instar,)) and parent is LIF:
+        rule = type("OtherRule", (Instar,), {})(0.5)
+        learning = Projection("cells", "cells", np.ones((2, 2)), plasticity=rule)
+        with pytest.raises(BackendError, match=r"projection 'cells->cells' (learns by the rule OtherRule|is plastic)"):
+            backend.check(Network((Population("cells", 2, LIF()),), (learning,)))
 
 
 def test_the_triplet_rule_learns_what_its_equations_say():

@@ -24,6 +24,7 @@ from .pricing import Totals
 CHUNK_VALUES, MOST_VALUES = 3 * 2**15, 2**22
 
 
+# The options of ``bill`` are listed again, so that editors and ``help`` show them.
 def measure(
     network: Network,
     inputs: Mapping[str, Any] | None,

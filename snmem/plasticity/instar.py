@@ -100,6 +100,7 @@ class Instar(_Gated):
     """
 
 
+# Parameters are said for each rule by itself: they mean the other side of the synapse.
 @RULES.register("outstar")
 class Outstar(_Gated):
     """Presynaptically gated: at a gate spike of unit i, every synapse i -> j learns ``w += rate * (x_j - w)``.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
-from ..base import Codes, Seed, check_dead, check_width, hits, matrix, rows, whole
+from ..base import Algebra, Codes, Seed, check_dead, check_width, hits, matrix, rows, whole
 
 _ROWS = 256
 
@@ -64,3 +64,39 @@ def silence(codes: Codes, dead: ArrayLike) -> Codes:
 def damage(codes: Codes, rate: float, seed: Seed) -> Codes:
     """The signs hit are turned over."""
     return np.where(hits(codes.shape, rate, seed)[0], -codes, codes)
+
+
+class SignAlgebra(Algebra):
+    """Codes bound by the product of their components, which are signs, or sums of signs."""
+
+    def bind(self, a: ArrayLike, b: ArrayLike) -> Codes:
+        """Product of the components."""
+        return self.codes(a, "bind: a") * self.codes(b, "bind: b")
+
+    def unbind(self, bound: ArrayLike, b: ArrayLike) -> Codes:
+        """Product, its own inverse for codes of signs."""
+        return self.bind(bound, b)
+
+    def permute(self, codes: ArrayLike, shift: int = 1) -> Codes:
+        """Rotate the components."""
+        return np.roll(self.codes(codes), shift, -1)
+
+    def accumulator(self) -> NDArray[Any]:
+        """Zeros (D,)."""
+        return np.zeros(self.width, np.int32)
+
+    def accumulate(self, total: NDArray[Any], codes: ArrayLike, weights: ArrayLike | None = None) -> NDArray[Any]:
+        """Add the codes."""
+        return accumulate(total, self.codes(codes), weights)
+
+    def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
+        """Cosine."""
+        return cosine(self.codes(a, "similarity: a"), self.codes(b, "similarity: b"))
+
+    def silence(self, codes: ArrayLike, dead: ArrayLike) -> Codes:
+        """Dead components are 0."""
+        return silence(self.codes(codes), dead)
+
+    def damage(self, codes: ArrayLike, rate: float, seed: Seed = 0) -> Codes:
+        """The components hit change sign."""
+        return damage(self.codes(codes), rate, seed)

@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..base import ALGEBRAS, Algebra, Codes, Seed, scrambled, whole
+from ..base import ALGEBRAS, Codes, Seed, scrambled, whole
 from . import _signs
 
 
 @ALGEBRAS.register("map-b")
-class MapB(Algebra):
+class MapB(_signs.SignAlgebra):
     """Codes of ``size`` D signs: int8 arrays of -1 and 1.
 
     Parameters
@@ -49,26 +49,6 @@ class MapB(Algebra):
         """See :meth:`Algebra.random <snmem.hdc.base.Algebra.random>`."""
         return _signs.random(n, self.width, seed, np.int8)
 
-    def bind(self, a: ArrayLike, b: ArrayLike) -> Codes:
-        """Product of the signs."""
-        return self.codes(a, "bind: a") * self.codes(b, "bind: b")
-
-    def unbind(self, bound: ArrayLike, b: ArrayLike) -> Codes:
-        """Product, its own inverse."""
-        return self.bind(bound, b)
-
-    def permute(self, codes: ArrayLike, shift: int = 1) -> Codes:
-        """Rotate the components."""
-        return np.roll(self.codes(codes), shift, -1)
-
-    def accumulator(self) -> NDArray[Any]:
-        """Zeros (D,)."""
-        return np.zeros(self.width, np.int32)
-
-    def accumulate(self, total: NDArray[Any], codes: ArrayLike, weights: ArrayLike | None = None) -> NDArray[Any]:
-        """Add the codes."""
-        return _signs.accumulate(total, self.codes(codes), weights)
-
     def threshold(self, total: NDArray[Any]) -> Codes:
         """Signs of the sums; a fixed hash of the component's number where a sum is 0."""
         return np.where(total == 0, self._ties, np.sign(total)).astype(np.int8)
@@ -79,15 +59,3 @@ class MapB(Algebra):
     def blend(self, weights: ArrayLike, codes: ArrayLike) -> Codes:
         """See :meth:`Algebra.blend <snmem.hdc.base.Algebra.blend>`."""
         return self.threshold(np.asarray(weights, np.float32) @ self.codes(codes).astype(np.float32))
-
-    def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """Cosine."""
-        return _signs.cosine(self.codes(a, "similarity: a"), self.codes(b, "similarity: b"))
-
-    def silence(self, codes: ArrayLike, dead: ArrayLike) -> Codes:
-        """Dead components are 0."""
-        return _signs.silence(self.codes(codes), dead)
-
-    def damage(self, codes: ArrayLike, rate: float, seed: Seed = 0) -> Codes:
-        """The signs hit are turned over."""
-        return _signs.damage(self.codes(codes), rate, seed)

@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..base import ALGEBRAS, Algebra, Codes, Seed, whole
+from ..base import ALGEBRAS, Codes, Seed, whole
 from . import _signs
 
 
 @ALGEBRAS.register("map-i")
-class MapI(Algebra):
+class MapI(_signs.SignAlgebra):
     """Signs and their sums in ``size`` D components: int32 arrays.
 
     Parameters
@@ -47,41 +47,9 @@ class MapI(Algebra):
         """See :meth:`Algebra.random <snmem.hdc.base.Algebra.random>`."""
         return _signs.random(n, self.width, seed, np.int32)
 
-    def bind(self, a: ArrayLike, b: ArrayLike) -> Codes:
-        """Product of the components."""
-        return self.codes(a, "bind: a") * self.codes(b, "bind: b")
-
-    def unbind(self, bound: ArrayLike, b: ArrayLike) -> Codes:
-        """Product, its own inverse for codes of signs."""
-        return self.bind(bound, b)
-
-    def permute(self, codes: ArrayLike, shift: int = 1) -> Codes:
-        """Rotate the components."""
-        return np.roll(self.codes(codes), shift, -1)
-
-    def accumulator(self) -> NDArray[Any]:
-        """Zeros (D,)."""
-        return np.zeros(self.width, np.int32)
-
-    def accumulate(self, total: NDArray[Any], codes: ArrayLike, weights: ArrayLike | None = None) -> NDArray[Any]:
-        """Add the codes."""
-        return _signs.accumulate(total, self.codes(codes), weights)
-
     def threshold(self, total: NDArray[Any]) -> Codes:
         """The sum itself, rounded to whole numbers."""
         return np.rint(total).astype(np.int32)
 
     def _bundle(self, groups: Codes) -> Codes:
         return groups.sum(1, dtype=np.int32)
-
-    def similarity(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
-        """Cosine."""
-        return _signs.cosine(self.codes(a, "similarity: a"), self.codes(b, "similarity: b"))
-
-    def silence(self, codes: ArrayLike, dead: ArrayLike) -> Codes:
-        """Dead components are 0."""
-        return _signs.silence(self.codes(codes), dead)
-
-    def damage(self, codes: ArrayLike, rate: float, seed: Seed = 0) -> Codes:
-        """The components hit change sign."""
-        return _signs.damage(self.codes(codes), rate, seed)
