@@ -1,5 +1,6 @@
 """What docs/extending.md promises: a neuron, a rule, a memory and a runtime are one file each, outside the package."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,11 @@ def registered():
             registry._items.pop(name, None)
     for name in ("loops", "adaptive_nodes", "number_encoder", "settled_race"):
         sys.modules.pop(name, None)
+
+
+def test_the_page_shows_these_files():
+    text = (FOLDER.parent.parent / "docs" / "extending.md").read_text()
+    assert {p.name for p in FOLDER.glob("*.py")} == set(re.findall(r'^--8<-- "(.+)"$', text, re.MULTILINE))
 
 
 def adapting(n=3):
