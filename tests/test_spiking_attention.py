@@ -218,6 +218,13 @@ def test_what_does_not_fit_gets_one_clear_error(context, queries, message):
         AttentionNetwork(CONFIG).present([context], [queries])
 
 
+@pytest.mark.parametrize("dead", [(4,), (-1,), (0.5,), "0", ((0,), (1, 2)), 3])
+def test_dead_units_are_units_of_the_layer(dead):
+    with pytest.raises(InputError, match=r"AttentionConfig\.dead: needs units from 0 to 3, got "):
+        AttentionConfig(8, 2, 4, active=2, dead=dead)
+    assert AttentionConfig(8, 2, 4, active=2, dead=np.array([3, 1, 3])).dead == (1, 3)
+
+
 def test_a_query_before_any_item_and_other_errors():
     memory = FastWeightAttention(CONFIG)
     with pytest.raises(InputError, match="query: no item was written yet"):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._text import shown
 from ..errors import InputError
 
 
@@ -77,10 +78,14 @@ class AttentionConfig:
             raise InputError(f"AttentionConfig.share: must lie in [0, 1), got {self.share}")
         if not isinstance(self.write_all, (bool, np.bool_)):
             raise InputError(f"AttentionConfig.write_all: must be True or False, got {self.write_all!r}")
-        dead = np.asarray(self.dead)
-        if dead.size and (dead.dtype.kind not in "iu" or dead.ndim != 1 or dead.min() < 0 or dead.max() >= self.hidden):
-            raise InputError(f"AttentionConfig.dead: needs units from 0 to {self.hidden - 1}, got {self.dead!r}")
-        object.__setattr__(self, "dead", tuple(sorted({int(unit) for unit in dead})))
+        units: Any = self.dead
+        known = isinstance(units, (tuple, list, range, np.ndarray)) and all(
+            isinstance(unit, (int, np.integer)) and not isinstance(unit, bool) and 0 <= unit < self.hidden
+            for unit in units
+        )
+        if not known:
+            raise InputError(f"AttentionConfig.dead: needs units from 0 to {self.hidden - 1}, got {shown(units)}")
+        object.__setattr__(self, "dead", tuple(sorted({int(unit) for unit in units})))
 
     @property
     def span(self) -> float:

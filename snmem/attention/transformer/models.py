@@ -93,6 +93,8 @@ class TransformerConfig:
                 raise InputError(
                     f"TransformerConfig.{name}: unknown {getattr(self, name)!r}; use one of {', '.join(known)}"
                 )
+        if not isinstance(self.winners, (int, np.integer)) or isinstance(self.winners, bool):
+            raise InputError(f"TransformerConfig.winners: must be a whole number, got {self.winners!r}")
         for name in ("keys", "hidden", "winners"):
             if getattr(self, name) < 1:
                 raise InputError(f"TransformerConfig.{name}: must be at least 1, got {getattr(self, name)}")
