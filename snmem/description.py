@@ -11,6 +11,7 @@ from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import fields
 from html import escape
+from math import prod
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -21,6 +22,8 @@ from .errors import NetworkError
 
 #: Weight types that are kept; whole numbers of other types become float64, float16 becomes float32.
 _WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
+#: Neurons are counted in 32 bits.
+_MOST_NEURONS = 2**31
 _PARTS = ("data", "indices", "indptr")
 
 
@@ -170,8 +173,10 @@ def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
 def shape_of(owner: str, shape: Any) -> tuple[int, ...]:
     """A size or shape as a tuple of ints; NetworkError unless they are positive whole numbers."""
     given: tuple[Any, ...] = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
-    if not given or any(not isinstance(n, (int, np.integer)) or n < 1 for n in given):
-        raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shape!r}")
+    if not given or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in given):
+        raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shown(shape)}")
+    if prod(map(int, given)) >= _MOST_NEURONS:
+        raise NetworkError(f"{owner}: size {shown(shape)} is over the limit of {_MOST_NEURONS - 1:,}; divide it")
     return tuple(map(int, given))
 
 

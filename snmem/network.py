@@ -353,6 +353,9 @@ class Network(Summary, Description):
     def with_weights(self, weights: Mapping[str, Any]) -> Network:
         """The same network with other weights for the named projections (as ``Recording.weights`` holds them)."""
         names = [q.name for q in self.projections]
+        given = cast(object, weights)
+        if not isinstance(given, Mapping):
+            raise NetworkError(f"network: with_weights takes a dict of projection -> weights, got {shown(given)}")
         for name in weights:
             if name not in names:
                 raise NetworkError(f"network: there is no projection {name!r}; the network has {listed(names)}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+from ._text import shown
 from .backends.base import Job, RunState, backend_names, check_state, get_backend, make_recording
-from .errors import BackendError, SnmemWarning
+from .errors import BackendError, InputError, SnmemWarning
 from .io.arguments import as_inputs, as_network, as_record
 from .network import Network
 from .progress import LateBar, someone_watches
@@ -144,6 +145,9 @@ def simulate_batch(
         As :func:`simulate`.
     """
     network, threads = as_network(network, "simulate_batch"), count("simulate_batch: threads", threads, 1)
+    given = cast(object, samples)
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
+        raise InputError(f"simulate_batch: samples must be a list of inputs, got {shown(given)}")
     if not (samples := list(samples)):
         return []
     options = {"progress": False} | options

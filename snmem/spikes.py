@@ -125,6 +125,9 @@ class Spikes:
 
     def differing(self, other: Spikes) -> tuple[int, int | None]:
         """Number of (step, neuron) cells in which two records differ, and the first such step."""
+        given = cast(object, other)
+        if not isinstance(given, Spikes):
+            raise InputError(f"differing: compares with Spikes, got {shown(given)}")
         if (self.steps, self.size) != (other.steps, other.size):
             raise InputError(
                 f"records differ in shape: {self.steps} x {self.size} against {other.steps} x {other.size}"

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
+from .._text import shown
 from ..errors import BackendError, InputError
 from ..network import Network, Projection
 from ..neurons import LIF, LoihiLIF
@@ -235,6 +236,8 @@ def backend_names() -> list[str]:
 
 def get_backend(name: str) -> Backend:
     """The backend of that name; BackendError names the known ones."""
+    if not isinstance(cast(object, name), str):
+        raise BackendError(f"a backend is named by a text, got {shown(name)}; use one of {', '.join(backend_names())}")
     if name not in BACKENDS:
         if name in _MODULES:
             import_module(f".{_MODULES[name]}", __package__)

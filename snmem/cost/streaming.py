@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._text import shown
 from ..errors import InputError
 from ..io.arguments import as_network
 from ..network import Network
@@ -69,6 +70,8 @@ def run_metered(
     """Simulate ``steps`` steps once, under all meters (of one network); returns the totals they do not keep."""
     if updated not in ("counted", "all"):
         raise InputError(f'measure: updated must be "counted" or "all", got {updated!r}')
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise InputError(f"measure: inputs must be a dict of input name -> spikes, got {shown(inputs)}")
     network = meters[0].network
     activity = Activity(network)
     names = traces_needed(network) if updated == "counted" else []

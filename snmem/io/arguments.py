@@ -111,7 +111,10 @@ def as_record(network: Network, record: Any, steps: int) -> tuple[str, ...]:
         )
     if not isinstance(record, Iterable):
         raise InputError(f'simulate: record must hold names such as "a.v", got {shown(record)}')
-    names = tuple(dict.fromkeys((record,) if isinstance(record, str) else record))
+    items = (record,) if isinstance(record, str) else tuple(record)
+    if not all(isinstance(name, str) for name in items):
+        raise InputError(f'simulate: record must hold names such as "a.v", got {shown(items)}')
+    names = tuple(dict.fromkeys(items))
     known = {p.name: p for p in network.neurons} if names else {}
     wanted = 0
     for name in names:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from .._text import shown
 from ..errors import FileError
 from .drafts import draft_file, perform, remove_abandoned, sync, sync_folder
 
@@ -50,6 +51,8 @@ def replace_file(path: str | os.PathLike[str], mode: str = "wb", *, tidy: bool =
     FileError
         If the place cannot be written.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise FileError(f"a file is named by a text or a Path, got {shown(path)}")
     path = Path(path)
     try:
         place, number = _follow(path)

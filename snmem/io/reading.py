@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .._text import one_line, path_text
+from .._text import one_line, path_text, shown
 from ..errors import FileError
 
 _KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"))
@@ -36,6 +36,7 @@ def open_file(path: str | os.PathLike[str], remedy: str = "check the path") -> B
     except (ValueError, TypeError) as error:  # a path with NUL, or something else than a path
         if isinstance(error, FileError):
             raise
+        name = name if isinstance(path, (str, os.PathLike)) else shown(path)
         raise FileError(f"{name}: is not a path ({one_line(error)}); {remedy}") from None
     try:
         _require_regular(os.fstat(stream.fileno()).st_mode, name, remedy)

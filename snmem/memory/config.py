@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._text import shown
 from ..errors import InputError
 
 
@@ -138,3 +139,18 @@ class KWinnerConfig:
     def coverage(self) -> float:
         """Expected share of visible units connected to a winner, ``1 - (1 - fan_in/visible)**winners``."""
         return 1.0 - (1.0 - self.fan_in / self.visible) ** self.winners
+
+
+def checked_config(config: KWinnerConfig | None) -> KWinnerConfig:
+    """``config``, by default that of the smallest experiments; InputError for what is none."""
+    if config is not None and not isinstance(config, KWinnerConfig):
+        raise InputError(f"memory: config must be a KWinnerConfig, got {shown(config)}")
+    return KWinnerConfig() if config is None else config
+
+
+def generator(seed: Any) -> np.random.Generator:
+    """The generator of a seed, or the one that is given; InputError for what is neither."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise InputError(f"memory: seed must be a whole number >= 0 or a numpy Generator, got {shown(seed)}") from None

@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, replace
+from numbers import Real
 from typing import Any, overload
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from .._text import shown
 from ..description import LearnsInPlace, Summary
 from ..errors import InputError
 from ..io.files import replace_file
 from . import kwinner_kernels as kernels
 from .base import MEMORIES
-from .config import KWinnerConfig
+from .config import KWinnerConfig, checked_config, generator
 from .patterns import ActiveUnits, Patterns, active_units
 from .saved import open_saved
 
@@ -55,8 +57,8 @@ class KWinnerMemory(Summary, LearnsInPlace):
     """
 
     def __init__(self, config: KWinnerConfig | None = None, seed: int | np.random.Generator | None = 0) -> None:
-        self.config = config or KWinnerConfig()
-        rng = np.random.default_rng(seed)
+        self.config = checked_config(config)
+        rng = generator(seed)
         inputs = _draw_inputs(self.config, rng)
         forward = rng.random(inputs.size)
         back = np.empty((0, 0)) if self.config.tied else rng.random(inputs.shape)
@@ -232,9 +234,9 @@ class KWinnerMemory(Summary, LearnsInPlace):
             For a share outside [0, 1].
         """
         for name, share in (("neurons", neurons), ("synapses", synapses)):
-            if not 0.0 <= share <= 1.0:
-                raise InputError(f"lesioned: {name} must lie in [0, 1], got {share!r}")
-        rng = np.random.default_rng(seed)
+            if not isinstance(share, Real) or not 0.0 <= share <= 1.0:
+                raise InputError(f"lesioned: {name} must lie in [0, 1], got {shown(share)}")
+        rng = generator(seed)
         other = copy(self)
         other._forward, other._back, other._lesioned = self._forward.copy(), self._back.copy(), True
         dead = rng.choice(self.config.hidden, round(neurons * self.config.hidden), replace=False)

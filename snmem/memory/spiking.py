@@ -40,7 +40,7 @@ from ..plasticity import Instar, Outstar
 from ..simulation import simulate
 from ..spikes import Recording
 from .base import MEMORIES
-from .config import KWinnerConfig
+from .config import KWinnerConfig, checked_config, generator
 from .kwinner import KWinnerMemory
 from .patterns import ActiveUnits, Patterns, active_units
 from .presentation import Presentation, drive_span, no_presentations, volley
@@ -80,7 +80,7 @@ class SpikingKWinnerMemory(Summary):
         backend: str = "event",
         readout: Strategy | None = None,
     ) -> None:
-        self.config = config or KWinnerConfig()
+        self.config = checked_config(config)
         for name in ("tied", "random_winners", "bits"):
             if getattr(self.config, name):
                 raise InputError(f"SpikingKWinnerMemory: config.{name} is set; only the algorithm level supports it")
@@ -239,7 +239,7 @@ class SpikingKWinnerMemory(Summary):
         Recording
             Of the presentations.
         """
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         cues = active_units(patterns, self.config.visible, "patterns", at_least=1).rows()
         if times < 1:
             raise InputError(f"forget: times must be at least 1, got {times}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..description import LearnsInPlace, Summary
 from ..errors import InputError
-from .config import KWinnerConfig
+from .config import KWinnerConfig, generator
 from .kwinner import KWinnerMemory
 from .patterns import Patterns, active_units
 
@@ -50,7 +50,7 @@ class StackedKWinnerMemory(Summary, LearnsInPlace):
                     f"StackedKWinnerMemory: front.{name} = {mine} but config.{other} = {getattr(config, other)}; "
                     "the units in front are the visible units of the memory: give equal numbers"
                 )
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         self.config, self.front = config, front
         self._layer = KWinnerMemory(front, rng)
         self._back = self._layer.forward_weights.T.tocsr()

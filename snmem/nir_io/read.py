@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any
 
+from .._text import shown
 from ..errors import InputError, NetworkError
 from ..io.hdf5 import Limits, open_store
 from ..network import Network
@@ -93,8 +95,8 @@ def read_nir(
         "feedforward_delay": feedforward_delay,
         "delay_rounding": delay_rounding,
     }
-    if dt is not None and not 0 < dt < float("inf"):
-        raise InputError(f"read_nir: dt must be a positive number, got {dt!r}")
+    if dt is not None and not (isinstance(dt, Real) and 0 < dt < float("inf")):
+        raise InputError(f"read_nir: dt must be a positive number, got {shown(dt)}")
     with open_store(path, limits or Limits()) as store:
         graph = read_graph(store)
         check_types(graph)

@@ -29,6 +29,7 @@ import scipy.sparse as sp
 from .._text import listed, unique
 from ..description import Summary, number
 from ..errors import NetworkError, SnmemWarning
+from ..io.arguments import as_network
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from ..neurons.base import require_neurons
@@ -101,7 +102,7 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
     SnmemWarning
         Naming each readout whose v could leave its range, and from which step on.
     """
-    made = convert(network, scales, split)
+    made = convert(as_network(network, "quantize"), scales, split)
     for text in made.warnings:
         warnings.warn(text, SnmemWarning, stacklevel=2)
     return made

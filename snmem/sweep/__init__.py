@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._text import shown
+from ..errors import InputError
 from .points import Sweep, parse_setting, parse_value, sweepable
 
 __all__ = ["Sweep", "SweepResult", "parse_setting", "parse_value", "sweep", "sweepable"]
@@ -78,6 +80,8 @@ def sweep(
     from .runners import on_dask, on_processes
     from .storage import RESULTS, SweepFolder
 
+    if not isinstance(grid, Mapping):
+        raise InputError(f"sweep: grid must be a dict of parameter -> values, got {shown(grid)}")
     plan = Sweep(target, dict(grid), dict(fixed or {}), range(seeds) if isinstance(seeds, int) else seeds)
     points = {plan.key(point): point for point in plan.points()}
     home = SweepFolder(Path(folder).absolute())

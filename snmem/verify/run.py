@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._text import shown
 from ..backends.base import BUILT_IN
 from ..conformance.compare import Difference, differing
 from ..conformance.explain import explain
@@ -147,7 +148,9 @@ def _names(backends: Iterable[str] | None, quantize: bool) -> tuple[list[str] | 
     """The backends to compare (None: all), and those of them that run the quantized network."""
     if backends is None:
         return None, []
-    wanted = list(backends)
+    wanted = [backends] if isinstance(backends, str) else list(backends) if isinstance(backends, Iterable) else None
+    if wanted is None:
+        raise InputError(f"verify: backends must be a list of names, got {shown(backends)}")
     for name in wanted:
         if name not in backend_names():
             get_backend(name)  # raises, naming the known ones

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from ..._text import shown
 from ...backends.reference import start_at
 from ...cost.mapping.limits import CHIPS, check_limits, core_table
-from ...errors import BackendError, InputError
+from ...errors import BackendError, FileError, InputError
 from ...network import Network, Population
 from ...quantization.calibration import STRATEGIES, calibrate
 from ...quantization.calibration import report as quantization_report
@@ -129,8 +130,7 @@ def compile(
     begin = _integer_start(prepared, quantized)
     limits = _limits(made, chip, report)
     report("writing the module")
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(out)
     written = write_module(folder, made, title, prepared.late, begin, _summary(arithmetic))
     agreement = _agreement(network, prepared, made, begin, given, steps, written if lava else None, report)
     plastic = any(q.plasticity for q in network.projections)
@@ -152,6 +152,16 @@ def compile(
         "ok": agreement["ok"] and not left and all(row["fits"] for row in limits.values() if chip),
     }
     return Compiled(made, begin, prepared.late, data)
+
+
+def _folder(out: Any) -> Path:
+    try:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, TypeError, ValueError) as error:  # TypeError: no path at all; ValueError: NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"compile: {shown(out)} cannot be a folder ({reason}); name another one") from None
+    return folder
 
 
 def _summary(arithmetic: str) -> str:
