@@ -147,7 +147,7 @@ def simulate_batch(
     network, threads = as_network(network, "simulate_batch"), count("simulate_batch: threads", threads, 1)
     given = cast(object, samples)
     if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
-        raise InputError(f"simulate_batch: samples must be a list of inputs, got {shown(given)}")
+        raise InputError(f"simulate_batch: samples must be a list of inputs, got {shown(cast(object, samples))}")
     if not (samples := list(samples)):
         return []
     options = {"progress": False} | options
