@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -143,7 +143,7 @@ class KWinnerConfig:
 
 def checked_config(config: KWinnerConfig | None) -> KWinnerConfig:
     """``config``, by default that of the smallest experiments; InputError for what is none."""
-    if config is not None and not isinstance(config, KWinnerConfig):
+    if config is not None and not isinstance(cast(object, config), KWinnerConfig):
         raise InputError(f"memory: config must be a KWinnerConfig, got {shown(config)}")
     return KWinnerConfig() if config is None else config
 
