@@ -179,7 +179,13 @@ def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
         if entry["dtype"] not in ("float64", "float32", "int8", "int16", "int32") or abs(entry["exponent"]) > 16:
             raise _damaged(graph, f"projection of type {entry['dtype']} and exponent {entry['exponent']}")
         data = matrix.data / 2.0 ** entry["exponent"]
-        matrix = sp.csr_array((data.astype(entry["dtype"]), matrix.indices, matrix.indptr), shape=matrix.shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            cast = data.astype(entry["dtype"])
+        if cast.dtype.kind == "i" and (cast != data).any():
+            raise node.error(
+                f"holds the weight {data[cast != data][0]:g}, which is no {cast.dtype} of the metadata; {_EDITED}"
+            )
+        matrix = sp.csr_array((cast, matrix.indices, matrix.indptr), shape=matrix.shape)
     rule = _rule(graph, entry.get("plasticity"))
     return Projection(entry["pre"], entry["post"], matrix, entry["delay"], rule, entry["name"], entry["exponent"])
 
