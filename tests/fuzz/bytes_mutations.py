@@ -7,11 +7,8 @@ import random
 _WORDS = (0, 1, 7, 8, 2**15, 2**16 - 1, 2**31 - 1, 2**32 - 1, 2**32, 2**48, 2**63 - 1, 2**64 - 1)
 
 
-def damage(rng: random.Random, data: bytes) -> bytes:
-    """Flip, overwrite, cut, repeat or move some bytes."""
-    out = bytearray(data or b"\0")
-    kind, at = rng.choice(["bit", "bytes", "cut", "zeros", "ones", "splice", "repeat", "word", "word"]), 0
-    at = rng.randrange(len(out))
+def simple(rng: random.Random, out: bytearray, kind: str, at: int) -> bool:
+    """Change bytes at a place, if ``kind`` is one of those that any file may meet; returns whether it is."""
     if kind == "bit":
         out[at] ^= 1 << rng.randrange(8)
     elif kind == "bytes":
@@ -25,7 +22,19 @@ def damage(rng: random.Random, data: bytes) -> bytes:
     elif kind == "splice":
         other, count = rng.randrange(len(out)), rng.randint(1, 500)
         out[at : at + count] = out[other : other + count]
-    elif kind == "repeat":
+    else:
+        return False
+    return True
+
+
+def damage(rng: random.Random, data: bytes) -> bytes:
+    """Flip, overwrite, cut, repeat or move some bytes."""
+    out = bytearray(data or b"\0")
+    kind, at = rng.choice(["bit", "bytes", "cut", "zeros", "ones", "splice", "repeat", "word", "word"]), 0
+    at = rng.randrange(len(out))
+    if simple(rng, out, kind, at):
+        return bytes(out)
+    if kind == "repeat":
         count = rng.randint(1, 300)
         out[at:at] = out[at : at + count] * rng.choice([1, 1, 2, 50])
     else:  # a size, count or offset

@@ -26,6 +26,8 @@ from snmem.io.spikes import write_spikes
 from snmem.nir_io import write_nir
 from snmem.quantization.grid import quantize
 
+from .bytes_mutations import simple
+
 #: What the structures of an HDF5 file begin with.
 _SIGNATURES = (
     b"TREE",
@@ -352,27 +354,16 @@ def mutate_bytes(rng: random.Random, data: bytes) -> bytes:
     if not out:
         return data
     kind, at = rng.choice(_BYTES), rng.randrange(len(out))
-    if kind == "bit":
-        out[at] ^= 1 << rng.randrange(8)
-    elif kind == "bytes":
-        for _ in range(rng.randint(1, 30)):
-            out[rng.randrange(len(out))] = rng.randrange(256)
-    elif kind == "cut":
-        del out[at:]
-    elif kind in ("zeros", "ones"):
-        n = rng.randint(1, 200)
-        out[at : at + n] = (b"\0" if kind == "zeros" else b"\xff") * n
-    elif kind == "splice":
-        other, n = rng.randrange(len(out)), rng.randint(1, 500)
-        out[at : at + n] = out[other : other + n]
-    else:  # an address, size, count or type
-        if kind == "near":
-            found = data.find(rng.choice(_SIGNATURES), at)
-            at = max(0, min(len(out) - 1, found + rng.randrange(64))) if found >= 0 else at
-        at -= at % rng.choice([1, 2, 4, 8])
-        width = rng.choice([1, 2, 4, 8])
-        value = rng.choice([*_WORDS, at, len(out), rng.randrange(len(out)), rng.randrange(len(out)) // 8 * 8])
-        out[at : at + width] = (value % 256**width).to_bytes(width, "little")
+    if simple(rng, out, kind, at):
+        return bytes(out)
+    # an address, size, count or type
+    if kind == "near":
+        found = data.find(rng.choice(_SIGNATURES), at)
+        at = max(0, min(len(out) - 1, found + rng.randrange(64))) if found >= 0 else at
+    at -= at % rng.choice([1, 2, 4, 8])
+    width = rng.choice([1, 2, 4, 8])
+    value = rng.choice([*_WORDS, at, len(out), rng.randrange(len(out)), rng.randrange(len(out)) // 8 * 8])
+    out[at : at + width] = (value % 256**width).to_bytes(width, "little")
     return bytes(out)
 
 
