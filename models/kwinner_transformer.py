@@ -175,7 +175,8 @@ def draw(table: dict[Point, dict[str, Any]], out: Path) -> list[str]:
 
     names = list(dict.fromkeys(point[0] for point in table))
     figure = Figure(figsize=(10, 3.6 * len(names)), layout="constrained")
-    for line, name in zip(figure.subplots(len(names), 2, squeeze=False), names, strict=True):
+    lines = figure.subplots(len(names), 2, squeeze=False)
+    for line, name in zip(lines, names, strict=True):
         for colour, k in enumerate(WINNERS):
             for rate, style in ((1.0, "-o"), (0.5, ":.")):
                 mine = {h: x for (t, h, w, e), x in table.items() if (t, w, e) == (name, k, rate)}
@@ -190,7 +191,9 @@ def draw(table: dict[Point, dict[str, Any]], out: Path) -> list[str]:
         line[0].set_xticks(TASKS[name][2], [str(h) for h in TASKS[name][2]], minor=False)
         line[0].minorticks_off()
         line[1].set(title=f"{MAIN[name]} units", xlabel="share dead", ylabel="accuracy", ylim=(0.45, 1.02))
-        line[0].legend(frameon=False, title="solid: write rate 1, dotted: 0.5")
+    handles, labels = lines[0][0].get_legend_handles_labels()
+    note = "solid: write rate 1, dotted: 0.5"
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, title=note)
     with replace_file(out / "kwinner-transformer.png") as file:
         figure.savefig(file, dpi=130, format="png")
     return [str(out / "kwinner-transformer.png")]
