@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,11 @@ def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, S
     return {source.name: _drawn(source, steps, rng, p) for source, rng in zip(network.inputs, streams, strict=True)}
 
 
-def _probability(rate: Any) -> float:
+def _probability(rate: object) -> float:
     """Of at least one spike in a step."""
-    if not (isinstance(rate, (int, float, np.number)) and rate >= 0):
+    if not (isinstance(rate, Real) and float(rate) >= 0):
         raise InputError(f"poisson: rate must be a number of spikes per line and step >= 0, got {shown(rate)}")
-    return float(-np.expm1(-float(rate)))  # type: ignore[arg-type]
+    return float(-np.expm1(-float(rate)))
 
 
 def _drawn(source: Input, steps: int, rng: np.random.Generator, p: float) -> Spikes:
