@@ -343,6 +343,7 @@ def test_values_of_numpy_are_plain_values(tmp_path: Path) -> None:
         (["kwinner-map", "--set", "winners=1,2"], ["winners", "one value", "--grid"]),
         (["kwinner-map", "--set", "winners=1", "--grid", "winners=2"], ["both"]),
         (["kwinner-map:age_bands"], ["takes no seed"]),
+        (["kwinner-map", "--seeds", "1000000000000"], ["1,000,000,000,000 runs", "limit is 1,000,000"]),
     ],
 )
 def test_bad_input_is_one_line(args: list[str], words: list[str], snmem: Callable[..., Result], tmp_path: Path) -> None:

@@ -154,10 +154,11 @@ class _Run:
 def run(job: Job) -> Recording:
     """Run ``job`` with the reference equations: any neuron and rule that defines its step, in both arithmetics."""
     this = _Run(job)
-    for t in range(job.steps):
-        this.step(t)
-        if job.progress:
-            job.progress(t + 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float64 lies infinity, as in every other backend
+        for t in range(job.steps):
+            this.step(t)
+            if job.progress:
+                job.progress(t + 1)
     return make_recording(
         job,
         "reference",

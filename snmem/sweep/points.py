@@ -7,7 +7,7 @@ import inspect
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -17,6 +17,8 @@ from .._text import shown
 from ..errors import InputError
 from ..installation.content import content_names, load_model, load_script
 
+#: Runs of one sweep, at most.
+RUNS = 1_000_000
 #: Parameters that the sweep itself fills in.
 _OWN = {"seed", "report", "out"}
 #: Types of parameters, and what a message calls them.
@@ -103,7 +105,7 @@ class Sweep:
     Raises
     ------
     InputError
-        For a parameter the function does not have, values given twice, or no seeds.
+        For a parameter the function does not have, values given twice, no seeds, or more than a million runs.
     """
 
     target: str
@@ -121,6 +123,9 @@ class Sweep:
                 raise InputError(f"parameter {name!r}: {self.target} has none of that name; it has {', '.join(known)}")
             if name in self.grid and name in self.fixed:
                 raise InputError(f"parameter {name!r}: is both in the grid and set to one value; drop one")
+        runs = math.prod(len(values) for values in (*self.grid.values(), self.seeds) if isinstance(values, Sized))
+        if runs > RUNS:
+            raise InputError(f"sweep: {runs:,} runs, the limit is {RUNS:,}; give fewer values or seeds")
         grid = {name: _values(name, values, parameters[name]) for name, values in self.grid.items()}
         seeds = _values("seed", self.seeds, parameters["seed"].replace(annotation=int))
         fixed = {name: _values(name, (value,), parameters[name])[0] for name, value in self.fixed.items()}
