@@ -168,8 +168,8 @@ class _Builder:
         self._populate(node, self.signals[source.name], reading, reset, int(late))
         if integrator:
             # the threshold taken off at a spike comes back one step later; what that leaves in u, two steps later
-            back = reading.beta * np.where(np.isfinite(theta), theta, 0)  # an infinite one is never taken off
-            for delay, weight in ((1, back), (2, -reading.alpha * back)):
+            taken = np.where(np.isfinite(theta), theta, 0)  # an infinite one never is
+            for delay, weight in ((1, reading.beta * taken), (2, -reading.alpha * reading.beta * taken)):
                 if weight.any():
                     self._draft(
                         node.name,
