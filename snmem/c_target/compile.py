@@ -22,20 +22,18 @@ import numpy as np
 from ..backends.reference import start_at
 from ..errors import InputError
 from ..io.files import replace_file
+from ..lava.compiler.compile import SAMPLE, differing_cells, read_source
 from ..lava.compiler.preparation import shifted
 from ..network import Network
 from ..quantization.calibration import STRATEGIES, calibrate
 from ..quantization.calibration import report as quantization_report
 from ..quantization.grid import Quantized
 from ..simulation import simulate
-from ..spikes import Spikes
 from .run import build, compiler, run
 from .tables import Tables, describe
 
 #: Files that are the same for every network.
 FIXED = ("network.c", "network.h", "network_types.h", "main.c", "Makefile")
-#: Steps of random sample input, at least.
-_SAMPLE = 500
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def compile(
     if quantization not in STRATEGIES:
         raise InputError(f"compile: quantization={quantization!r}; use one of {', '.join(STRATEGIES)}")
     choices: list[Any] = []
-    network = source if isinstance(source, Network) else _read(source, choices, options)
+    network = source if isinstance(source, Network) else read_source(source, choices, options)
     report("preparing the network")
     ready, begin, changes = (network, {}, ())
     if network.arithmetic == "float":
@@ -117,7 +115,7 @@ def compile(
     quantized = None
     if network.arithmetic == "float":
         report("choosing scales")
-        length = max(steps, _SAMPLE) if inputs is None else steps
+        length = max(steps, SAMPLE) if inputs is None else steps
         seen = poisson(network, length, seed + 1, rate) if inputs is None else inputs
         quantized = calibrate(ready, seen, length, quantization)
     made = quantized.network if quantized else ready
@@ -142,12 +140,6 @@ def compile(
         "ok": agreement["ok"],
     }
     return Compiled(made, begin, data)
-
-
-def _read(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
-    from ..nir_io import read_nir
-
-    return read_nir(path, report=choices.append, **options)
 
 
 def write(folder: Path, tables: Tables) -> list[Path]:
@@ -202,7 +194,7 @@ def _agreement(
     emulator["seconds_per_step"] /= steps
     found: dict[str, Any] = {"steps": steps, "spikes": {p.name: len(original[p.name]) for p in network.neurons}}
     if network.arithmetic == "float":
-        found["quantised"] = _differing(original, twin, network)
+        found["quantised"] = differing_cells(original, twin, network)
     found["emulator"] = emulator
     if folder is None or compiler() is None:
         why = "not asked for" if folder is None else "no C compiler on the PATH"
@@ -210,11 +202,6 @@ def _agreement(
     report("building and running the program")
     with tempfile.TemporaryDirectory(prefix="snmem-c-") as scratch:
         ran = run(build(folder, Path(scratch, "network")), made, given, steps)
-    cells = _differing(twin, ran.spikes, network)
+    cells = differing_cells(twin, ran.spikes, network)
     found["c"] = {"ran": True, **cells, "seconds_per_step": ran.seconds / steps}
     return {**found, "ok": cells["cells"] == 0}
-
-
-def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
-    by_population = {p.name: a[p.name].differing(b[p.name])[0] for p in network.neurons}
-    return {"cells": sum(by_population.values()), "by_population": by_population}

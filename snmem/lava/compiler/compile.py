@@ -37,7 +37,7 @@ from .run import run_module
 
 ARITHMETICS = ("fixed", "float")
 #: Steps of random sample input, at least.
-_SAMPLE = 500
+SAMPLE = 500
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def compile(
     if quantization not in STRATEGIES:
         raise InputError(f"compile: quantization={quantization!r}; use one of {', '.join(STRATEGIES)}")
     choices: list[Any] = []
-    network = source if isinstance(source, Network) else _read(source, choices, options)
+    network = source if isinstance(source, Network) else read_source(source, choices, options)
     title = title or ("network" if isinstance(source, Network) else Path(source).name.removesuffix(".nir"))
     report("preparing the network")
     prepared = _prepared(network, arithmetic, start)
@@ -123,7 +123,7 @@ def compile(
     quantized = None
     if arithmetic == "fixed" and network.arithmetic == "float":
         report("choosing scales")
-        length = max(steps, _SAMPLE) if inputs is None else steps
+        length = max(steps, SAMPLE) if inputs is None else steps
         seen = poisson(network, length, seed + 1, rate) if inputs is None else inputs
         quantized = calibrate(prepared.network, seen, length, quantization)
     made = quantized.network if quantized else prepared.network
@@ -169,7 +169,8 @@ def _summary(arithmetic: str) -> str:
     return f"Every population spikes as with snmem's {twin}, late by the steps listed below."
 
 
-def _read(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
+def read_source(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
+    """The network of a NIR file; what the file leaves open is added to ``choices``."""
     from ...nir_io import read_nir
 
     return read_nir(path, report=choices.append, **options)
@@ -236,9 +237,9 @@ def _agreement(
     found: dict[str, Any] = {"steps": steps, "spikes": counts, "twin": twin}
     if network.arithmetic == "float":
         same, _ = aligned(prepared.network, prepared.late, given, steps, prepared.start)
-        found["prepared"] = _differing(original, same, network)
+        found["prepared"] = differing_cells(original, same, network)
     if made.arithmetic == "loihi" and network.arithmetic == "float":
-        found["quantised"] = _differing(original, twin, network)
+        found["quantised"] = differing_cells(original, twin, network)
     absent = missing()
     if written is None or absent:
         return {**found, "lava": {"ran": False, "why": absent or "not asked for"}, "ok": True}
@@ -248,7 +249,7 @@ def _agreement(
     except BackendError as error:
         raise BackendError(f"compile: the module was written, but {error}") from error
     lava = {p.name: Spikes.from_raster(out[p.name]) for p in made.neurons}
-    found["lava"] = {"ran": True, **_differing(twin, lava, network)}
+    found["lava"] = {"ran": True, **differing_cells(twin, lava, network)}
     if written.weights:
         worst = {name: float(np.abs(out[at] - learned[name].toarray()).max()) for name, at in written.weights.items()}
         found["lava"]["weights"] = worst  # floating point: sums of another order
@@ -264,7 +265,8 @@ def run_seconds(network: Network, steps: int) -> float:
     return 90 + processes + (0.01 * processes + 1e-7 * synapses + 5e-7 * learning) * steps
 
 
-def _differing(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
+def differing_cells(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
+    """Cells in which two runs differ, in all and for each population."""
     by_population = {p.name: a[p.name].differing(b[p.name])[0] for p in network.neurons}
     return {"cells": sum(by_population.values()), "by_population": by_population}
 
