@@ -22,10 +22,10 @@ import numpy as np
 from ..backends.reference import start_at
 from ..errors import InputError
 from ..io.files import replace_file
-from ..lava.compiler.compile import SAMPLE, differing_cells, read_source
+from ..lava.compiler.compile import differing_cells, quantized_on, read_source
 from ..lava.compiler.preparation import shifted
 from ..network import Network
-from ..quantization.calibration import STRATEGIES, calibrate
+from ..quantization.calibration import STRATEGIES
 from ..quantization.calibration import report as quantization_report
 from ..quantization.grid import Quantized
 from ..simulation import simulate
@@ -115,9 +115,7 @@ def compile(
     quantized = None
     if network.arithmetic == "float":
         report("choosing scales")
-        length = max(steps, SAMPLE) if inputs is None else steps
-        seen = poisson(network, length, seed + 1, rate) if inputs is None else inputs
-        quantized = calibrate(ready, seen, length, quantization)
+        quantized = quantized_on(ready, inputs, steps, rate, seed + 1, quantization)
     made = quantized.network if quantized else ready
     begin = quantized.start(begin) if quantized else {}
     report("writing the program")

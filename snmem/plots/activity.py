@@ -19,8 +19,7 @@ _COLUMNS, _ROWS = 1000, 400
 
 
 def _chosen(recording: Recording, populations: str | Sequence[str] | None) -> list[str]:
-    names = [populations] if isinstance(populations, str) else list(populations or recording.spikes)
-    return [name for name in names if recording.spikes[name] is not None]
+    return [populations] if isinstance(populations, str) else list(populations or recording.spikes)
 
 
 def raster(recording: Recording, populations: str | Sequence[str] | None = None) -> Any:

@@ -123,9 +123,7 @@ def compile(
     quantized = None
     if arithmetic == "fixed" and network.arithmetic == "float":
         report("choosing scales")
-        length = max(steps, SAMPLE) if inputs is None else steps
-        seen = poisson(network, length, seed + 1, rate) if inputs is None else inputs
-        quantized = calibrate(prepared.network, seen, length, quantization)
+        quantized = quantized_on(prepared.network, inputs, steps, rate, seed + 1, quantization)
     made = quantized.network if quantized else prepared.network
     begin = _integer_start(prepared, quantized)
     limits = _limits(made, chip, report)
@@ -167,6 +165,17 @@ def _folder(out: Any) -> Path:
 def _summary(arithmetic: str) -> str:
     twin = 'backend "loihi"' if arithmetic == "fixed" else 'backends "reference" and "event"'
     return f"Every population spikes as with snmem's {twin}, late by the steps listed below."
+
+
+def quantized_on(
+    network: Network, inputs: Mapping[str, Any] | None, steps: int, rate: float, seed: int, strategy: str
+) -> Quantized:
+    """The integers of a prepared network, with scales chosen on ``inputs`` or on at least SAMPLE random steps."""
+    from ...stimuli import poisson
+
+    length = max(steps, SAMPLE) if inputs is None else steps
+    seen = poisson(network, length, seed, rate) if inputs is None else inputs
+    return calibrate(network, seen, length, strategy)
 
 
 def read_source(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
