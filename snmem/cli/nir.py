@@ -42,6 +42,16 @@ def reading_options(dt: float | None, settings: list[str] | None) -> dict[str, A
     return given
 
 
+def input_spikes(network: Any, file: Path | None, steps: int | None, rate: float, seed: int) -> tuple[Any, int]:
+    """The input of a run and its length: spikes of a file, or random ones, 100 steps unless told."""
+    from ..io.inputs import load_inputs
+    from ..stimuli import poisson
+
+    if file is not None:
+        return load_inputs(file, network, steps)
+    return poisson(network, steps or 100, seed, rate), steps or 100
+
+
 def inspect(file: NirFile, dt: Dt = None, settings: Settings = None) -> Report:
     """Show what is in a NIR file, of whatever origin, and what it leaves open."""
     from ..nir_io import inspect_nir, tables

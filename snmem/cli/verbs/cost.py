@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from typer import Option
 
 from ..contract import Report
-from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, reading_options
 from ..progress import say
 
 
@@ -50,17 +50,11 @@ def cost(
     """Run a network and price its spikes, synaptic events, packets and time on chips and as dense arithmetic."""
     from ...cost.report.build import cost_report
     from ...io.files import replace_file
-    from ...io.inputs import load_inputs
     from ...nir_io import read_nir
-    from ...stimuli import poisson
 
     options = reading_options(dt, settings)
     network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
-    if inputs:
-        spikes, length = load_inputs(inputs, network, steps)
-    else:
-        length = steps or 100
-        spikes = poisson(network, length, seed, rate)
+    spikes, length = input_spikes(network, inputs, steps, rate, seed)
     report = cost_report(
         network,
         spikes,

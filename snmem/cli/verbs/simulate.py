@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from ..contract import Report
-from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, reading_options
 from ..progress import say
 
 #: Entries of all rasters together that are written as .npz; beyond, there is spikes.h5 alone.
@@ -35,7 +35,7 @@ def simulate(
 
     options = reading_options(dt, settings)
     network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
-    given, length = _inputs(network, inputs, steps, rate, seed)
+    given, length = input_spikes(network, inputs, steps, rate, seed)
     name = backend or ("event" if network.arithmetic == "float" else "loihi")
     recording = simulate(network, given, length, name, record=record or ())
     files = _write(out, recording) if out is not None else []
@@ -50,16 +50,6 @@ def simulate(
         "files": files,
     }
     return Report(data, list(_tables(data)))
-
-
-def _inputs(network: Any, inputs: Path | None, steps: int | None, rate: float, seed: int) -> tuple[Any, int]:
-    from ...io.inputs import load_inputs
-    from ...stimuli import poisson
-
-    if inputs is not None:
-        return load_inputs(inputs, network, steps)
-    length = steps or 100
-    return poisson(network, length, seed, rate), length
 
 
 def _row(population: Any, recording: Any) -> dict[str, Any]:
