@@ -239,7 +239,7 @@ def _fields_shown(self: Any) -> str:
 def _in_short(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<{value.size} values in {value.min():g}..{value.max():g}>" if value.size else "<no values>"
-    if sp.issparse(value):
+    if isinstance(value, sp.csr_array):
         return f"<{value.shape[0]} x {value.shape[1]}, {value.nnz} synapses>"
     return repr(value)
 

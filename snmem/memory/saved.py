@@ -115,8 +115,8 @@ def open_saved(path: str | os.PathLike[str], form: str, owner: str) -> Iterator[
 
 def check_weights(matrix: Any, shape: tuple[int, int], name: str) -> sp.csr_array:
     """Return a sparse matrix as valid CSR of finite float64; InputError names what compiled code could not rely on."""
-    if not sp.issparse(matrix) or matrix.shape != shape:
-        found = matrix.shape if hasattr(matrix, "shape") else type(matrix).__name__
+    found = getattr(matrix, "shape", type(matrix).__name__)
+    if (sp.issparse(matrix), found) != (True, shape):
         raise InputError(f"{name}: expected a scipy.sparse array of shape {shape}, got {found}")
     try:
         if hasattr(matrix, "check_format"):

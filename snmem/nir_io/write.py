@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import fields
-from io import BytesIO
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ..io.arguments import as_network
@@ -20,7 +18,7 @@ from .layout import edges_of, layout_of
 from .nodes.affine import write_dense
 from .nodes.neurons.base import loihi_as_float, written_as
 from .nodes.sparse_linear import write_sparse
-from .nodes.writing import new_node, put
+from .nodes.writing import new_file, new_node, put, uncompressed
 
 #: Version of the NIR format that is written.
 NIR_VERSION = "1.0.8"
@@ -60,12 +58,11 @@ def write_nir(
         if the file cannot be written.
     """
     network = as_network(network, "write_nir")
-    memory = BytesIO()
-    with h5py.File(memory, "w") as file:
+    with new_file() as (file, memory):
         notes = _write(file, network, layout_of(network, delay_nodes), max_dense)
     limits = Limits()
     if _bytes_when_read(network, max_dense) > limits.memory + limits.expansion * memory.getbuffer().nbytes:
-        memory = _uncompressed(memory)
+        memory = uncompressed(memory)
     save_hdf5(path, memory)
     return notes
 
@@ -85,24 +82,7 @@ def _bytes_when_read(network: Network, max_dense: int) -> int:
     return total
 
 
-def _uncompressed(memory: BytesIO) -> BytesIO:
-    """The same HDF5 file without compression, for numbers of which so little is left that no reader would trust it."""
-    out = BytesIO()
-    with h5py.File(memory, "r") as old, h5py.File(out, "w") as new:
-
-        def copy(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset) and item.compression:
-                data = new.create_dataset(name, item.shape, item.dtype, chunks=item.chunks)
-                for place in item.iter_chunks():
-                    data[place] = item[place]
-            elif isinstance(item, h5py.Dataset):
-                old.copy(item, new, name)
-
-        old.visititems(copy)
-    return out
-
-
-def _write(file: h5py.File, network: Network, layout: dict[str, Any], max_dense: int) -> tuple[str, ...]:
+def _write(file: Any, network: Network, layout: dict[str, Any], max_dense: int) -> tuple[str, ...]:
     put(file, "version", NIR_VERSION)
     graph = file.create_group("node")
     put(graph, "type", "NIRGraph")
@@ -131,7 +111,7 @@ def _write(file: h5py.File, network: Network, layout: dict[str, Any], max_dense:
         new_node(nodes, silent["node"], "Input", shape=np.array([network[silent["population"]].size]))
     edges = edges_of(layout)
     pairs = np.array([(a, b) for a, b, _ in edges], dtype=object).reshape(-1, 2)
-    graph.create_dataset("edges", data=pairs, dtype=h5py.string_dtype())
+    put(graph, "edges", pairs)
     metadata = _metadata(network, layout, [steps for _, _, steps in edges], notes)
     for key, value in metadata.items():
         put(graph.require_group("metadata"), key, value)
@@ -155,7 +135,7 @@ def _metadata(network: Network, layout: dict[str, Any], steps: list[int], notes:
     }
 
 
-def _write_population(nodes: h5py.Group, name: str, p: Population, dt: float, feeds_others: bool) -> list[str]:
+def _write_population(nodes: Any, name: str, p: Population, dt: float, feeds_others: bool) -> list[str]:
     exact: Any = p.neuron
     neuron = exact if isinstance(exact, LIF) else loihi_as_float(exact)
     kind, values = written_as(neuron, feeds_others, dt)
@@ -164,7 +144,7 @@ def _write_population(nodes: h5py.Group, name: str, p: Population, dt: float, fe
         metadata |= {"clear_every": int(p.clear_every), "clear_offset": int(p.clear_offset)}
     vectors = {key: np.broadcast_to(np.asarray(v, float), (p.size,)) for key, v in values.items()}
     new_node(nodes, name, kind, metadata, **vectors)
-    notes = []
+    notes: list[str] = []
     if isinstance(exact, LIF):
         notes += [f"population {p.name!r}: reset by subtraction of the threshold"] if exact.reset == "subtract" else []
         if "tau" in vectors or "tau_mem" in vectors:
@@ -178,7 +158,7 @@ def _write_population(nodes: h5py.Group, name: str, p: Population, dt: float, fe
 
 def _rounding(name: str, neuron: LIF, vectors: dict[str, Any], dt: float) -> list[str]:
     """A note where no float64 time constant gives exactly the decay that is meant."""
-    found = []
+    found: list[str] = []
     pairs = (("beta", vectors.get("tau_mem", vectors.get("tau"))), ("alpha", vectors.get("tau_syn")))
     for key, tau in pairs:
         if tau is not None:
@@ -187,14 +167,14 @@ def _rounding(name: str, neuron: LIF, vectors: dict[str, Any], dt: float) -> lis
     return found
 
 
-def _write_projection(nodes: h5py.Group, entry: dict[str, Any], q: Projection, max_dense: int) -> list[str]:
+def _write_projection(nodes: Any, entry: dict[str, Any], q: Projection, max_dense: int) -> list[str]:
     matrix, scale = q.weights, 2.0**q.exponent if q.exponent else None
     notes = [f"projection {q.name!r}: learning rule {type(q.plasticity).__name__}"] if q.plasticity else []
     if matrix.shape[0] * matrix.shape[1] > max_dense:
         write_sparse(nodes, entry["node"], matrix, scale)
         return [*notes, f"projection {q.name!r}: a SparseLinear node, which other readers refuse"]
     zero = np.flatnonzero(matrix.data == 0)
-    metadata = {}
+    metadata: dict[str, Any] = {}
     if len(zero):
         row = np.searchsorted(matrix.indptr, zero, side="right") - 1
         position = row.astype(np.int64) * matrix.shape[1] + matrix.indices[zero]

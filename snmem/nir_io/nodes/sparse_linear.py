@@ -60,7 +60,7 @@ def read_sparse(node: Node) -> sp.csr_array:
     if not np.isfinite(data).all():
         raise node.error(f"holds {data[~np.isfinite(data)][0]}; give finite weights", "data")
     narrow = (x.astype(np.int32, copy=False) for x in (indices, indptr))
-    matrix = sp.csr_array((data, *narrow), shape=shape)
+    matrix = sp.csr_array((data, *narrow), shape=(shape[0], shape[1]))
     if not matrix.has_canonical_format:
         raise node.error("columns of a row must rise without repeats", "indices")
     return matrix
