@@ -16,7 +16,7 @@ MOVED = {
     "aer": "cost",
     "aer.activity": "cost.counting.activity",
     "aer.bill": "cost.bill",
-    "aer.checks": "cost.checks",
+    "aer.checks": "cost.validation",
     "aer.chip": "cost.chip",
     "aer.dense": "cost.dense",
     "aer.html": "cost.report.html",

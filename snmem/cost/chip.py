@@ -70,8 +70,9 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "accuracy": ("count", ("energy", "time")),
 }
-_HEADER = ("title", "family", "vendor", "node", "voltage", "summary", "routing", "not_modelled")
-ROUTINGS = ("unicast", "multicast")
+_HEADER = ("title", "family", "vendor", "node", "voltage", "summary", "routing", "phases", "not_modelled")
+#: What some texts of the header may be; the first is meant where it is left out.
+CHOICES = {"routing": ("unicast", "multicast"), "phases": ("overlapping", "sequential")}
 _FIELDS = ("value", "unit", "kind", "source", "note", "low", "high", "within", "lookup")
 LOOKUPS = ("step", "linear")
 #: Bytes of a profile, figures of a constant, whole numbers of a limit, cores of a chip, and tiles in a table.
@@ -137,6 +138,7 @@ class Chip:
 
     family : profiles of one chip share it; their bills together make an interval.
     routing : "unicast" (one packet per destination core) or "multicast" (one packet that branches on its way).
+    phases : "overlapping" (a core sends while it receives) or "sequential" (one after the other, as a program does).
     """
 
     name: str
@@ -149,6 +151,7 @@ class Chip:
     voltage: str = ""
     summary: str = ""
     routing: str = "unicast"
+    phases: str = "overlapping"
     not_modelled: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
 
@@ -241,8 +244,9 @@ def parse_chip(data: Mapping[str, Any], name: str, digest: str = "", where: str 
     if "title" not in data:
         raise FileError(f"{where}: 'title' is missing; give the chip's name as text")
     head = {k: _text(f"{where}: {k}", data[k]) for k in _HEADER[:-1] if k in data}
-    if head.get("routing", "unicast") not in ROUTINGS:
-        raise FileError(f"{where}: routing must be one of {', '.join(ROUTINGS)}, got {shown(head['routing'])}")
+    for key, allowed in CHOICES.items():
+        if head.get(key, allowed[0]) not in allowed:
+            raise FileError(f"{where}: {key} must be one of {', '.join(allowed)}, got {shown(head[key])}")
     not_modelled = data.get("not_modelled", [])
     if not isinstance(not_modelled, list):
         raise FileError(f"{where}: not_modelled must be a list of texts, got {shown(not_modelled)}")

@@ -34,16 +34,20 @@ def chips(
 
 def _checks() -> Report:
     from ..._rich import Table
-    from ...cost.checks import closed_form_checks
     from ...cost.report.tables import si
+    from ...cost.validation import check, summary
 
-    rows = closed_form_checks()
-    table = Table("", "chip", "ours", "published", "error", "role", "note")
-    for r in rows:
-        error = "unknown" if r["error"] is None else f"{r['error']:+.1%}"
-        numbers = (si(r["value"], r["unit"]), si(r["published"], r["unit"]), error)
-        table.add_row(r["name"], r["chip"], *numbers, r["role"], r["note"])
-    return Report({"rows": rows}, [table])
+    checks = check()
+    table = Table("", "chip", "predicted", "measured", "error", "role", "note")
+    for c in checks:
+        m, error = c.measured, "no price" if c.error is None else f"{c.error:+.1%}"
+        table.add_row(m.name, m.chip, si(c.value, m.unit), si(m.value, m.unit), error, m.role, m.cause or m.note)
+    totals = summary(checks)
+    said = (
+        f"{totals['rows']} measurements, {totals['held_out']} held out: median absolute error "
+        f"{totals['held_out_median_absolute_error']:.0%}, {totals['held_out_within_factor_2']} within a factor of 2"
+    )
+    return Report({"rows": [c.to_dict() for c in checks], "summary": totals}, [table, said])
 
 
 def _tables(chip: Any) -> list[Any]:

@@ -82,7 +82,11 @@ class Meter:
         self.core_spikes = np.zeros(n, np.int64)
         self.core_updated, self.core_changed = np.zeros(n), np.zeros(n, np.int64)
         self._by_step: list[Array] | None = [] if per_step else None
-        self.timer = DetailedTimer(chip, self.wiring, self.x, self.y, self.neurons, barrier) if detailed else None
+        self.timer = (
+            DetailedTimer(chip, self.wiring, self.x, self.y, self.neurons, barrier)
+            if detailed and chip.phases == "overlapping"
+            else None
+        )
         self._simple: list[StepTimes] = []
         self._detailed: list[StepTimes] = []
 

@@ -50,7 +50,9 @@ def simple_times(
     reading: Array,
     barrier: float,
 ) -> StepTimes:
-    """The core with the largest sum of sending times or of receiving times, plus the barrier.
+    """The core with the largest sum of sending times or of receiving times (of both, where it does them in turn).
+
+    The barrier comes on top.
 
     neurons : (cores,) on each core;  updated : (cores,) or (steps, cores);  the others (steps, cores): spikes, packets
     sent and received, and seconds of synapse reading.
@@ -62,6 +64,10 @@ def simple_times(
     send = neurons * cost("neuron_access") + updated * cost("neuron_update")
     send = send + fired * cost("neuron_spike") + sent * cost("packet")
     both = np.stack([send, received * cost("packet_receive") + reading])
+    if chip.phases == "sequential":
+        busy = both.sum(0)
+        slowest, rows = busy.argmax(1), np.arange(len(fired))
+        return _with_barrier(busy[rows, slowest], slowest, both[:, rows, slowest].argmax(0), barrier)
     slowest = both.max(0).argmax(1)
     rows = np.arange(len(fired))
     stage = both[:, rows, slowest].argmax(0)
