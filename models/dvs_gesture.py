@@ -1,8 +1,8 @@
 """The DVS-gesture network of SANA-FE's tutorial: its published spike count, and what it costs on Loihi.
 
 Boyle et al., SANA-FE, IEEE TCAD 44(8):3165-3178 (2025); its tutorial "DVS gesture challenge" states that 365,277
-neurons fire in 1,000 steps. Weights, thresholds and one frame of input (as biases) ship in the wheel of ``sanafe``, from where
-they are read; nothing of them is copied here. Six layers of integrate-and-fire neurons that reset to 0:
+neurons fire in 1,000 steps. Weights, thresholds and one frame of input (as biases) ship in the wheel of ``sanafe``,
+from where they are read; nothing of them is copied here. Six layers of integrate-and-fire neurons that reset to 0:
 32 x 32 - conv 16 (3 x 3, stride 2) - conv 32 - conv 64 - conv 11 - 11.
 
 The count holds with the rows of the last matrix in the order channel, y, x, as SANA-FE numbers the neurons of a layer;

@@ -47,6 +47,7 @@ from snmem import (
 from snmem.backends.base import RunState
 from snmem.backends.event import CompiledNeuron
 from snmem.backends.snntorch import to_torch
+from snmem.cost.validation import Measurement
 from snmem.errors import UnknownNameError
 from snmem.hdc.circuits import Part
 from snmem.lava import LavaSession
@@ -212,6 +213,7 @@ CASES: dict[type, Case] = {
     cost.Placed: Case(
         lambda: cost.place(network(), "loihi1-nahuku", recording().spikes), lambda p: (p.placement.digest(), p.table)
     ),
+    Measurement: Case(lambda: Measurement("a", "odin", "energy", 1.5e-8, "bound", predict={"kind": "layers"}), fields_of),
     encode.VectorEncoder: Case(
         lambda: encode.VectorEncoder(60, 8).fit(np.random.default_rng(0).random((40, 5))),
         lambda e: (e.encode(np.eye(5)), e.decode(PATTERNS)),
