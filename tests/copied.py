@@ -213,7 +213,7 @@ CASES: dict[type, Case] = {
     cost.Placed: Case(
         lambda: cost.place(network(), "loihi1-nahuku", recording().spikes), lambda p: (p.placement.digest(), p.table)
     ),
-    Measurement: Case(lambda: Measurement("a", "odin", "energy", 1.5e-8, "bound", predict={"kind": "layers"}), fields_of),
+    Measurement: Case(lambda: Measurement("a", "odin", "energy", 1.5e-8, "bound", predict={"k": "x"}), fields_of),
     encode.VectorEncoder: Case(
         lambda: encode.VectorEncoder(60, 8).fit(np.random.default_rng(0).random((40, 5))),
         lambda e: (e.encode(np.eye(5)), e.decode(PATTERNS)),
