@@ -22,6 +22,7 @@ __all__ = [
     "Outstar",
     "Population",
     "Projection",
+    "Record",
     "Recording",
     "SnmemError",
     "Spikes",
@@ -45,6 +46,7 @@ _HOME = {
     ".neurons": ("LIF", "LoihiLIF"),
     ".plasticity": ("Instar", "Outstar", "SumOfProducts"),
     ".nir_io": ("read_nir", "write_nir"),
+    ".recording": ("Record",),
     ".simulation": ("simulate", "simulate_batch"),
     ".spikes": ("Interrupted", "Recording", "Spikes"),
 }
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from .nir_io import read_nir, write_nir
     from .plasticity import Instar, Outstar, SumOfProducts
     from .quantization.grid import quantize
+    from .recording import Record
     from .simulation import simulate, simulate_batch
     from .spikes import Interrupted, Recording, Spikes
 

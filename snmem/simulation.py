@@ -12,9 +12,11 @@ from typing import Any, cast
 from ._text import shown
 from .backends.base import Job, RunState, backend_names, check_state, get_backend, make_recording
 from .errors import BackendError, InputError, SnmemWarning
-from .io.arguments import as_inputs, as_network, as_record
+from .io.arguments import as_inputs, as_network
 from .network import Network
 from .progress import LateBar, someone_watches
+from .recording import Record
+from .recording.choice import as_plan
 from .spikes import Recording, count
 
 __all__ = ["Job", "backend_names", "get_backend", "make_recording", "simulate", "simulate_batch"]
@@ -26,7 +28,7 @@ def simulate(
     steps: int | None = None,
     backend: str = "event",
     *,
-    record: Iterable[str] = (),
+    record: Record | Iterable[str] | Mapping[str, Any] = (),
     counters: bool = False,
     state: RunState | None = None,
     progress: Callable[[int], None] | bool = True,
@@ -47,8 +49,9 @@ def simulate(
         Steps to simulate; by default those of the longest input.
     backend : str
         A name of ``backend_names()``: those of snmem and registered ones.
-    record : iterable of str
-        Traces to keep, such as "hidden.v"; each costs steps x neurons x 8 bytes.
+    record : Record, or names
+        What to keep. Names of traces, such as "hidden.v", each of steps x neurons x 8 bytes, or a dict of trace ->
+        neurons; all spikes are kept too. :class:`snmem.Record` chooses spikes, counts, rates, traces and weights.
     counters : bool
         Also count updated and changed neurons (needed for the bill).
     state : RunState
@@ -78,13 +81,27 @@ def simulate(
     """
     network = as_network(network, "simulate")
     spikes, length = as_inputs(network, inputs, steps)
-    names = as_record(network, record, length)
     run = get_backend(backend)
     data, start = check_state(network, state, run)
+    plan = as_plan(network, record, length, start)
+    if plan.weights and not run.weight_traces:
+        raise BackendError(
+            f"backend {backend!r}: records no weights over time (of {next(iter(plan.weights))!r}); use backend 'event' "
+            "or 'reference'"
+        )
     if state is None:
         _warn_of_start(network)
     job = Job(
-        network, spikes, length, names, counters, data, None, count("simulate: threads", threads, 1), bool(exact), start
+        network,
+        spikes,
+        length,
+        tuple(plan.traces),
+        counters,
+        data,
+        threads=count("simulate: threads", threads, 1),
+        exact=bool(exact),
+        start=start,
+        plan=plan,
     )
     if callable(progress):
         return _identified(run(replace(job, progress=progress)), job, backend)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
 
-from ._text import one_line, shown, unique
+from ._exports import to_neo, to_xarray
+from ._text import one_line, shown
 from .description import Summary, same_matrix
-from .errors import InputError, MissingDependencyError, UnknownNameError
+from .errors import InputError, UnknownNameError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -230,7 +230,12 @@ _LOOKED_UP = {
     "spikes": "recording: no spikes of population",
     "traces": 'recording: no trace (simulate(..., record="population.v") keeps one)',
     "weights": "recording: no learned weights of projection",
+    "counts": "recording: no counts (simulate(..., record=Record(counts=...)) keeps some) of population",
+    "rates": "recording: no rates (simulate(..., record=Record(rates=...)) keeps some) of population",
+    "weight_traces": "recording: no weights over time (simulate(..., record=Record(weights=...)) keeps some) of",
 }
+#: Fields that hold a table by name, where they were asked for.
+_BINNED = ("counts", "rates", "weight_traces")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -249,7 +254,8 @@ class Recording(Summary):
     spikes : mapping
         Population name -> Spikes (input populations included); steps count from the start of this run.
     traces : mapping
-        "population.u" or "population.v" -> array (steps, neurons), after reset.
+        "population.u" or "population.v" -> array (steps, neurons), after reset; (samples, chosen neurons) where
+        :class:`snmem.Record` chose some.
     counters : Counters
         Counts for the bill.
     weights : mapping
@@ -266,6 +272,14 @@ class Recording(Summary):
         Number of the first step: 0, or where the run went on.
     network : Network, str or None
         The network that was simulated; after unpickling without a state, its digest.
+    counts : mapping
+        Population -> spikes of each neuron in bins (bins, neurons), where :class:`snmem.Record` asks for them.
+    rates : mapping
+        Population -> its mean firing rate in Hz (bins,).
+    weight_traces : mapping
+        Projection -> weights over time (samples, synapses).
+    plan : Plan or None
+        Which spikes, neurons, synapses and steps were recorded; None: all spikes, and traces in full.
     """
 
     backend: str
@@ -279,6 +293,10 @@ class Recording(Summary):
     dt: float | None = None
     start: int = 0
     network: Any = None
+    counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict[str, Any])
+    rates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict[str, Any])
+    weight_traces: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, Any])
+    plan: Any = None
 
     def __post_init__(self) -> None:
         for name, what in _LOOKED_UP.items():
@@ -289,6 +307,9 @@ class Recording(Summary):
         rows = [(name, f"{len(s):,} spikes of {s.size:,} neurons") for name, s in self.spikes.items()]
         rows += [(name, f"trace, {' x '.join(map(str, np.shape(t)))}") for name, t in self.traces.items()]
         rows += [(name, f"{w.nnz:,} learned weights") for name, w in self.weights.items()]
+        for kind in _BINNED:
+            what = kind.replace("_", " ")
+            rows += [(name, f"{what}, {' x '.join(map(str, t.shape))}") for name, t in getattr(self, kind).items()]
         return f"Recording: {self.steps:,} steps from step {self.start:,} on backend {self.backend!r}", rows
 
     @property
@@ -301,10 +322,43 @@ class Recording(Summary):
         """When each step begins, in seconds from step 0 of the first run."""
         return np.asarray((self.start + np.arange(self.steps)) * (self.dt or 1e-3), np.float64)
 
+    def times(self, population: str) -> NDArray[np.float64]:
+        """When each spike of a population is, in seconds: the begin of its step; beside ``spikes[...].neuron``."""
+        return np.asarray((self.start + self.spikes[population].step) * (self.dt or 1e-3), np.float64)
+
+    def t(self, name: str) -> NDArray[np.float64]:
+        """The time axis of a trace, weights over time, counts or rates in seconds: begins of the steps, or of the bins.
+
+        A row of a trace holds the values after the step that begins then.
+        """
+        if name in self.traces or name in self.weight_traces:
+            if self.plan is None:
+                return self.time
+            samples = (self.plan.traces if name in self.traces else self.plan.weights)[name]
+            return np.asarray(samples.steps(self.start, self.steps), np.float64) * (self.dt or 1e-3)
+        if name not in self.counts and name not in self.rates:
+            known = [*self.traces, *self.weight_traces, *self.counts, *self.rates]
+            raise UnknownNameError("recording: no trace, weights over time, counts or rates of", name, known)
+        return self.time[:: self.plan.bin or self.steps]
+
+    def recorded(self, name: str) -> NDArray[np.int64]:
+        """Numbers of the neurons of a population or trace that were recorded, or of a projection's synapses."""
+        of = self.plan
+        if name in self.traces:
+            samples = of.traces.get(name) if of is not None else None
+            which, size = (samples.which if samples else None), self.traces[name].shape[1]
+        elif name in self.weight_traces:
+            which, size = of.weights[name].which, self.weight_traces[name].shape[1]
+        else:
+            which, size = (of.spikes.get(name) if of is not None else None), self.spikes[name].size
+        return np.arange(size) if which is None else which
+
     def is_of(self, network: Any) -> bool:
         """Whether the recording is of this network; None known of it counts as yes if populations fit."""
         if self.network is None:
             sizes = {name: s.size for name, s in self.spikes.items()}
+            if self.plan is not None:
+                return sizes.items() <= {p.name: p.size for p in network.populations}.items()
             return sizes == {p.name: p.size for p in network.populations}
         return self.network is network or self.digest == network.digest()
 
@@ -321,6 +375,7 @@ class Recording(Summary):
             and (self.network is other.network or self.digest == other.digest)
             and _same(self.traces, other.traces, partial(np.array_equal, equal_nan=True))
             and _same(self.weights, other.weights, same_matrix)
+            and all(_same(getattr(self, n), getattr(other, n), np.array_equal) for n in _BINNED)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -329,35 +384,16 @@ class Recording(Summary):
         """Traces and dense rasters as one xarray.Dataset with dimensions ``step`` and ``<population>``.
 
         A population whose name the dataset uses otherwise, such as "step", has the dimension ``<population>.neuron``.
+        A trace of chosen neurons or steps has dimensions of its own, with their numbers as coordinates.
         """
-        xarray: Any = import_module("xarray")
-        taken = {"step", *self.traces, *(f"{name}.spikes" for name in self.spikes)}
-        dims = {n: unique(f"{n}.neuron", taken | set(self.spikes)) if n in taken else n for n in self.spikes}
-        data = {name: (("step", dims[name.rsplit(".", 1)[0]]), trace) for name, trace in self.traces.items()}
-        data |= {f"{name}.spikes": (("step", dims[name]), s.raster()) for name, s in self.spikes.items()}
-        return xarray.Dataset(data, attrs={"backend": self.backend, "dt": self.dt or 1e-3, "start": self.start})
+        return to_xarray(self)
 
     def to_neo(self, dt: float | None = None) -> Any:
         """Spikes as a neo.Block, one SpikeTrain a neuron, times in seconds (needs the package ``neo``).
 
         ``dt``: seconds of a step; by default the network's.
         """
-        try:
-            neo: Any = import_module("neo")
-        except ImportError:
-            raise MissingDependencyError("Recording.to_neo: package 'neo' is absent; pip install neo") from None
-        dt = dt or self.dt or 1e-3
-        begin, end = self.start * dt, (self.start + self.steps) * dt
-        block: Any = neo.Block(name="snmem")
-        for name, s in self.spikes.items():
-            segment: Any = neo.Segment(name=name)
-            order = np.argsort(s.neuron, kind="stable")
-            trains = np.split((s.step[order] + self.start) * dt, np.cumsum(s.counts())[:-1])
-            segment.spiketrains.extend(
-                neo.SpikeTrain(t, units="s", t_start=begin, t_stop=end, neuron=i) for i, t in enumerate(trains)
-            )
-            block.segments.append(segment)
-        return block
+        return to_neo(self, dt)
 
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any], same: Callable[[Any, Any], bool]) -> bool:

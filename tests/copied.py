@@ -26,6 +26,7 @@ from snmem import (
     Outstar,
     Population,
     Projection,
+    Record,
     Recording,
     SnmemError,
     Spikes,
@@ -170,6 +171,10 @@ CASES: dict[type, Case] = {
     plasticity.RuleSpikes: Case(lambda: plasticity.RuleSpikes(*(np.arange(3) for _ in range(4))), tuple),
     Spikes: Case(lambda: recording().spikes["h"]),
     Recording: Case(recording, go_on),
+    Record: Case(
+        lambda: Record(spikes="h", rates="h", bin=5, traces={"h.v": [3, 1]}, every=2),
+        lambda r: simulate(network(), X, record=r),
+    ),
     Interrupted: Case(lambda: Interrupted(recording()), lambda e: (str(e), e.recording)),
     SnmemError: Case(lambda: UnknownNameError("network: no population", "y", ["h"]), str),
     CompiledNeuron: Case(lambda: CompiledNeuron(fields_of, ("beta",))),

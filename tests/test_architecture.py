@@ -59,8 +59,8 @@ def test_no_module_imports_itself_in_a_circle():
 LAYERS = (
     "errors _text _rich _lazy _hash _jit _moved registry description progress",
     "loihi neurons plasticity",
-    "_digest network spikes",
-    "io backends.base backends.features installation.content metrics",
+    "_digest _exports network spikes",
+    "io recording backends.base backends.features installation.content metrics",
     "circuits retime plots",
     "backends simulation",
     "nir_io stimuli",

@@ -128,7 +128,7 @@ def test_steps_that_are_no_number_of_steps_are_refused(steps):
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"h.v": [0]}, ["keeps all neurons", "columns"]),
+        ({"h.v": [9]}, ["neuron 9", "'h.v'"]),
         (["h.w"], ["'h.w'", "'h'"]),
         (["x.v"], ["'x.v'"]),
         ([3], ["3"]),

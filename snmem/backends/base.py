@@ -15,9 +15,12 @@ from typing import Any, cast
 
 from .._text import shown
 from ..errors import BackendError, InputError
-from ..network import Network, Projection
+from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, SumOfProducts
+from ..recording.choice import Plan
+from ..recording.recorder import Recorder, synaptic_events
+from ..recording.result import kept_of, take_run
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes
 from .features import refused_feature
@@ -97,6 +100,11 @@ class Job:
         Whether the last bit counts.
     start : int
         Number of the first step: 0, unless the run goes on from a state.
+    plan : Plan or None
+        What of the run is kept. A backend may leave that to :func:`make_recording`, or let :meth:`recorder` take the
+        run in piece by piece.
+    store : Store or None
+        Where it goes; None: into memory.
     """
 
     network: Network
@@ -109,6 +117,14 @@ class Job:
     threads: int = 1
     exact: bool = True
     start: int = 0
+    plan: Plan | None = None
+    store: Any = None
+
+    def recorder(self) -> Recorder | None:
+        """What takes the run in; None if all of it is kept in memory."""
+        if self.plan is None or (self.plan.plain and self.store is None):
+            return None
+        return Recorder(self.network, self.inputs, self.plan, self.start, self.store)
 
     def traces(self) -> list[tuple[str, str]]:
         """``record`` split into (population, variable)."""
@@ -139,6 +155,8 @@ class Backend:
         "float64" or "float32": rounding of its floating-point numbers.
     on_request : str
         Why it is compared by ``verify`` only when named; empty: it always is.
+    weight_traces : bool
+        Whether it can record weights over time.
     """
 
     name: str
@@ -149,6 +167,7 @@ class Backend:
     states: tuple[str, ...] | None = None
     precision: str = "float64"
     on_request: str = ""
+    weight_traces: bool = False
     #: How each declared type is run, where a file of its own says so (see :meth:`implements`).
     implementations: dict[type, Any] = field(default_factory=dict[type, Any], repr=False)
 
@@ -296,6 +315,18 @@ def check_recording(network: Network, recording: Any, owner: str) -> None:
         of = recording.digest
         whose = f"{of[:12]}, this one is {network.digest()[:12]}" if of else "its populations differ"
         raise InputError(f"{owner}: the recording is of another network ({whose}); pass the network that was simulated")
+    _check_all_spikes(network, recording, owner)
+
+
+def _check_all_spikes(network: Network, recording: Recording, owner: str) -> None:
+    """Raise InputError unless the recording holds all spikes of all populations."""
+    for p in network.populations:
+        if recording.plan is not None and (recording.plan.partial(p.name) or p.name not in recording.spikes):
+            what = "some" if p.name in recording.spikes else "no"
+            raise InputError(
+                f"{owner}: the recording holds {what} spikes of {p.name!r}, all are needed; simulate with "
+                "Record(spikes=True), the default"
+            )
 
 
 def check_populations(network: Network, recording: Recording, owner: str) -> None:
@@ -303,6 +334,7 @@ def check_populations(network: Network, recording: Recording, owner: str) -> Non
 
     So it may also be of the same network with other weights, or in another arithmetic.
     """
+    _check_all_spikes(network, recording, owner)
     for p in network.populations:
         found = recording.spikes.get(p.name)
         if found is None or found.size != p.size:
@@ -313,16 +345,10 @@ def check_populations(network: Network, recording: Recording, owner: str) -> Non
             )
 
 
-def _synaptic_events(spikes: Spikes, q: Projection) -> int:
-    if q.even_fan_out is not None:
-        return len(spikes) * q.even_fan_out
-    return int(q.fan_out.take(spikes.neuron).sum())
-
-
 def make_recording(
     job: Job,
     backend: str,
-    spikes: Mapping[str, Spikes],
+    spikes: Mapping[str, Spikes] | Recorder,
     *,
     traces: Mapping[str, Any],
     updated: Mapping[str, int] | None = None,
@@ -333,12 +359,23 @@ def make_recording(
 ) -> Recording:
     """A backend's results as a Recording; spikes and synaptic events are counted here, the same way for all.
 
+    ``spikes`` and ``traces`` are those of all populations and steps, or ``spikes`` is the job's recorder.
     ``state`` is what ``Job.state`` will hold when a run goes on from here; None if the backend cannot go on.
     """
     network = job.network
+    kept: dict[str, Any]
+    if not isinstance(spikes, Recorder) and (recorder := job.recorder()) is not None:
+        spikes = take_run(recorder, spikes, traces, job.steps)
+    if isinstance(spikes, Recorder):
+        spiked, events = spikes.spiked, spikes.synaptic_events
+        kept = kept_of(spikes, job.steps)
+    else:
+        spiked = {name: len(s) for name, s in spikes.items()}
+        events = {q.name: synaptic_events(spikes[q.pre].neuron, q) for q in network.projections}
+        kept = {"spikes": spikes, "traces": traces}
     counters = Counters(
-        spikes={name: len(s) for name, s in spikes.items()},
-        synaptic_events={q.name: _synaptic_events(spikes[q.pre], q) for q in network.projections},
+        spikes=spiked,
+        synaptic_events=events,
         accessed={p.name: p.size * job.steps for p in network.neurons},
         updated=updated if job.counters else None,
         changed=changed if job.counters else None,
@@ -347,8 +384,7 @@ def make_recording(
     return Recording(
         backend=backend,
         steps=job.steps,
-        spikes=spikes,
-        traces=traces,
+        **kept,
         counters=counters,
         weights=weights or {},
         state=state if isinstance(state, RunState) else RunState(network, backend, job.start + job.steps, state),

@@ -28,4 +28,13 @@ def run(job: Job) -> Recording:
     return replace(event.run(job), backend="loihi")
 
 
-register_backend(Backend("loihi", run, neurons=(LoihiLIF,), rules=(SumOfProducts,), states=("event", "reference")))
+register_backend(
+    Backend(
+        "loihi",
+        run,
+        neurons=(LoihiLIF,),
+        rules=(SumOfProducts,),
+        states=("event", "reference"),
+        weight_traces=True,
+    )
+)

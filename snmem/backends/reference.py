@@ -19,8 +19,12 @@ import numpy as np
 from ..loihi.arithmetic import condition_weights
 from ..network import Network, Population, Projection
 from ..plasticity import RuleSpikes
+from ..recording.recorder import Recorder
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, RunState, make_recording, register_backend
+
+#: Steps that are handed to a recorder together.
+_AT_A_TIME = 64
 
 
 @dataclass
@@ -101,6 +105,7 @@ class _Run:
         self.learned = {q.name: 0 for q in self.network.projections if q.plasticity}
         self.raster: dict[str, list[Any]] = {p.name: [] for p in self.network.populations}
         self.traces: dict[str, list[Any]] = {name: [] for name in job.record}
+        self.recorder, self.kept = job.recorder(), 0
 
     def step(self, t: int) -> None:
         """One step, the t-th of this run."""
@@ -115,7 +120,29 @@ class _Run:
         for name, neurons in spikes.items():
             self.raster[name].append(neurons)
         for (pop, variable), name in zip(self.job.traces(), self.job.record, strict=True):
-            self.traces[name].append(self.state.neurons[pop][variable])
+            values = self.state.neurons[pop][variable]
+            which = self.job.plan.traces[name].which if self.recorder and self.job.plan else None
+            self.traces[name].append(values if which is None else values[which])
+        if self.recorder:
+            self._hand_on(self.recorder, t)
+
+    def _hand_on(self, recorder: Recorder, t: int) -> None:
+        """Give the recorder what step t brought, now or, if that is all there is, with more of the kind."""
+        for name, samples in recorder.plan.weights.items():
+            if recorder.due(samples, t):
+                recorder.weights(name, self.state.weights[name].data)
+        if t + 1 - self.kept < _AT_A_TIME and t + 1 < self.job.steps:
+            return
+        for name, rows in self.raster.items():
+            if name not in self.job.inputs:
+                found = _events(rows, len(rows), self.network[name].size)
+                recorder.spikes(name, found.step + self.kept, found.neuron)
+            rows.clear()
+        for name, rows in self.traces.items():
+            recorder.traces(name, self.kept, np.array(rows))
+            rows.clear()
+        self.kept = t + 1
+        recorder.reach(t + 1)
 
     def _update(self, p: Population, spikes: Mapping[str, Any]) -> Any:
         """Step the neurons of a population; returns those that spike."""
@@ -159,10 +186,12 @@ def run(job: Job) -> Recording:
             this.step(t)
             if job.progress:
                 job.progress(t + 1)
+    if this.recorder:
+        this.recorder.finish(job.steps)
     return make_recording(
         job,
         "reference",
-        {p.name: _events(this.raster[p.name], job.steps, p.size) for p in job.network.populations},
+        this.recorder or {p.name: _events(this.raster[p.name], job.steps, p.size) for p in job.network.populations},
         traces={name: np.array(rows) for name, rows in this.traces.items()},
         updated=this.updated,
         changed=this.changed,
@@ -177,4 +206,4 @@ def _events(rows: list[Any], steps: int, size: int) -> Spikes:
     return Spikes.trusted(step, np.concatenate(rows).astype(np.int64), steps, size)
 
 
-register_backend(Backend("reference", run, neurons=None, rules=None))
+register_backend(Backend("reference", run, neurons=None, rules=None, weight_traces=True))

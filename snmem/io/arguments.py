@@ -1,10 +1,10 @@
-"""What users hand to :func:`snmem.simulate`, as a backend is given it: network, input spikes, steps, traces."""
+"""What users hand to :func:`snmem.simulate`, as a backend is given it: network, input spikes, steps."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from .._text import listed, shown
+from .._text import listed
 from ..errors import InputError
 from ..network import Input, Network
 from ..spikes import Spikes, count, whole_numbers
@@ -102,46 +102,14 @@ def _of_length(p: Input, spikes: Spikes | None, steps: int) -> Spikes:
     return Spikes.trusted(spikes.step, spikes.neuron, steps, p.size)
 
 
-def as_record(network: Network, record: Any, steps: int) -> tuple[str, ...]:
-    """Names of the traces to record, each once; InputError for unknown ones, and for more than memory holds."""
-    if isinstance(record, Mapping):
-        raise InputError(
-            "simulate: record takes names, and keeps all neurons of a population; write record=['a.v'] and take "
-            "columns of Recording.traces['a.v']"
-        )
-    if not isinstance(record, Iterable):
-        raise InputError(f'simulate: record must hold names such as "a.v", got {shown(record)}')
-    items = (record,) if isinstance(record, str) else tuple(record)
-    if not all(isinstance(name, str) for name in items):
-        raise InputError(f'simulate: record must hold names such as "a.v", got {shown(items)}')
-    names = tuple(dict.fromkeys(items))
-    known = {p.name: p for p in network.neurons} if names else {}
-    wanted = 0
-    for name in names:
-        population, _, variable = name.rpartition(".") if isinstance(name, str) else ("", "", "")
-        if population not in known:
-            raise InputError(
-                f'simulate: cannot record {shown(name)}; write "population.variable", such as "{next(iter(known))}.v", '
-                f"with one of {listed(known)}"
-            )
-        variables = known[population].neuron.variables
-        if variable not in variables:
-            raise InputError(
-                f"simulate: cannot record {name!r}; the neurons of {population!r} have the variables "
-                f"{', '.join(variables)}"
-            )
-        wanted += 8 * steps * known[population].size
-    _check_memory(wanted)
-    return names
-
-
-def _check_memory(wanted: int) -> None:
+def check_recorded(wanted: int) -> None:
+    """Raise InputError where recording takes more bytes than memory holds."""
     free = available_memory() if wanted > _LOOK_FROM else None
     limit = MOST_RECORDED if free is None else min(MOST_RECORDED, free // 2)
     if wanted > limit:
         raise InputError(
             f"simulate: record wants {wanted / 1e9:,.1f} GB, more than the {limit / 1e9:,.1f} GB a run may take; "
-            "run in pieces and hand on the state (simulate(..., state=run.state)), or record fewer populations"
+            "run in pieces and hand on the state (simulate(..., state=run.state)), or record fewer neurons or steps"
         )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .._text import listed
 from ..errors import InputError
 from ..network import Network
 from ..neurons import LIF
@@ -111,7 +113,7 @@ def rates(recording: Recording, populations: str | Sequence[str] | None = None, 
     axis = "step"
     for i, name in enumerate(_chosen(recording, populations)):
         spikes = recording.spikes[name]
-        per_step = np.histogram(spikes.step, edges)[0] / np.diff(edges) / spikes.size
+        per_step = np.histogram(spikes.step, edges)[0] / np.diff(edges) / max(len(recording.recorded(name)), 1)
         at, axis = times(edges, recording.dt, recording.start, recording.steps)
         values = per_step / recording.dt if recording.dt else per_step
         axes.stairs(values, at, color=PALETTE[i % len(PALETTE)], lw=1.0, label=label(name), baseline=None)
@@ -148,11 +150,14 @@ def traces(recording: Recording, names: str | Sequence[str] | None = None, *, ne
     axis = "step"
     for name, axes in zip(chosen, panels, strict=True):
         values = recording.traces[name]
-        at, axis = times(np.arange(len(values)), recording.dt, recording.start, recording.steps)
-        shown = _neurons(name, neurons, values.shape[1])
-        for i, neuron in enumerate(shown):
-            axes.plot(at, values[:, neuron], color=PALETTE[i % len(PALETTE)], lw=0.8, label=f"neuron {neuron}")
-        threshold = _threshold(recording, name, shown)
+        steps = np.round(recording.t(name) / (recording.dt or 1e-3)).astype(np.int64) - recording.start
+        at, axis = times(steps, recording.dt, recording.start, recording.steps)
+        there = recording.recorded(name)
+        columns = _columns(name, neurons, there)
+        for i, column in enumerate(columns):
+            colour = PALETTE[i % len(PALETTE)]
+            axes.plot(at, values[:, column], color=colour, lw=0.8, label=f"neuron {there[column]}")
+        threshold = _threshold(recording, name, [int(there[column]) for column in columns])
         if threshold is not None:
             axes.axhline(threshold, color="0.5", lw=0.7, ls="--")
         axes.set_ylabel(label(name))
@@ -162,13 +167,19 @@ def traces(recording: Recording, names: str | Sequence[str] | None = None, *, ne
     return figure
 
 
-def _neurons(name: str, neurons: int | Sequence[int], size: int) -> list[int]:
+def _columns(name: str, neurons: int | Sequence[int], recorded: NDArray[np.int64]) -> list[int]:
+    """Columns of a trace that hold the first so many neurons, or those of these numbers."""
     if isinstance(neurons, (int, np.integer)):
-        return list(range(min(count("plots.traces: neurons", neurons, 1), size)))
+        return list(range(min(count("plots.traces: neurons", neurons, 1), len(recorded))))
+    place = {int(neuron): column for column, neuron in enumerate(recorded)}
     for neuron in neurons:
-        if not 0 <= neuron < size:
-            raise InputError(f"plots.traces: {name!r} has no neuron {neuron}; there are {size}, counted from 0")
-    return [int(neuron) for neuron in neurons]
+        if neuron not in place:
+            raise InputError(
+                f"plots.traces: {name!r} has no neuron {neuron}; there are {len(place)}, counted from 0"
+                if len(place) == max(place, default=-1) + 1
+                else f"plots.traces: neuron {neuron} of {name!r} was not recorded; recorded are {listed(place)}"
+            )
+    return [place[int(neuron)] for neuron in neurons]
 
 
 def _threshold(recording: Recording, name: str, neurons: list[int]) -> float | None:

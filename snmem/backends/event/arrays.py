@@ -129,7 +129,7 @@ class Net(NamedTuple):
     planes: Planes
     rules: Rules
     custom: Custom
-    traces: Any  # (recorded, 3), see POPULATION
+    traces: Any  # (recorded, 5), see POPULATION
 
 
 class Blocks(NamedTuple):

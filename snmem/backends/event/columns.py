@@ -25,8 +25,8 @@ PROJECTION, GATE, SIGNAL, GATE_PTR, TRACE, SIGNAL_SIZE = range(6)
 #: ``Rules.rate``.
 RATE, DECAY = range(2)
 
-#: ``Net.traces``: population; variable, as its neurons number them; first column of the output.
-POPULATION, VARIABLE, COLUMN = range(3)
+#: ``Net.traces``: population; variable, as its neurons number them; first column of the output; neurons, from one on.
+POPULATION, VARIABLE, COLUMN, LOW, HIGH = range(5)
 #: ``State.ring``: spikes of a step and population, from one place of a buffer up to another.
 BEGIN, END = range(2)
 #: ``State.counts``.

@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...network import Projection
 from ...spikes import Interrupted, Recording, Spikes
 from ..base import Job, make_recording
-from .arrays import Blocks, Inputs, Net, Part, State, copied, kinds
+from .arrays import Blocks, Inputs, Part, State, copied, kinds
 from .columns import CHANGED, COUNT, FIRST_PTR, LAST, PROJECTION, STEP, UPDATED
 from .interrupts import CtrlC
 from .kernels import entries
@@ -22,9 +22,12 @@ from .layout.custom import check_counters
 from .layout.network import EventState, Layout, layout_of
 from .modes import LONG
 from .team import Team, rebase
+from .traces import rows_at_a_time, trace_columns
 
 #: Most steps that a run may reach (float64 counts them exactly), and most threads.
 STEPS, THREADS = 1 << 53, 256
+#: Seconds after which a recorder is given the spikes so far.
+HAND_ON_S = 1.0
 #: Seconds of bringing blocks up to date between two looks at Ctrl-C.
 SETTLE_S = 0.1
 
@@ -98,10 +101,15 @@ class _Run:
             start = replace(start, arrays=start.arrays._replace(weight=layout.weight.copy()))
         self.job, self.layout, self.start = job, layout, start
         self.state = start.arrays
-        self.net, self.out = _trace_plan(job, layout)
+        self.recorder = job.recorder()
+        self.columns, self.net = trace_columns(job, layout)
+        self.rows = job.steps if self.recorder is None else rows_at_a_time(self.columns, job.steps)
+        self.out = np.zeros((self.rows if job.record else 0, self.columns))
         self.inputs = _inputs(job, layout, start)
         self.team = Team(layout, self.net, self.inputs, job, start)
         self.kept: list[Any] = []  # spikes that left no room in the buffer
+        self.covered, self.kept_at = start.step - 1, time.monotonic()  # the last step whose spikes are kept
+        self.handed_on = start.step  # steps whose traces and weights the recorder was given
         self.at = np.array([start.step, len(start.spikes), len(start.spikes), start.last, 0])
 
     def steps(self) -> Iterator[None]:
@@ -111,7 +119,7 @@ class _Run:
         size = 8 if team.modes.candidates else end
         while at[STEP] < end:
             before = int(at[STEP])
-            out, stop = self.out[before - start.step :], min(end, before + size)
+            out, stop = self._room(before), min(end, before + size, self._next_stop(before))
             team.run(Part(out, stop, 0, 0, bool(job.record), job.counters), at)
             if at[STEP] - max(before, at[LAST]) >= LONG:  # silence, which takes blocks no time, whatever its length
                 team.modes.settle(int(at[STEP]))
@@ -119,13 +127,54 @@ class _Run:
             else:
                 team.modes.look(int(at[STEP]))
                 size = min(8 * size, LONG if team.modes.candidates else end)
+            self._hand_on()
             if team.full(int(at[COUNT])):
-                self.kept.append([array.copy() for array in self._later()])
+                self._keep()
                 n, at[COUNT] = int(at[COUNT]), 0  # until they are moved, none that are not kept
                 at[COUNT] = team.carry(n)
             if job.progress:
                 job.progress(int(at[STEP]) - start.step)
             yield
+
+    def _room(self, before: int) -> Any:
+        """Where the traces of the next steps go."""
+        return self.out if self.recorder else self.out[before - self.start.step :]
+
+    def _next_stop(self, before: int) -> int:
+        """Before which step to stop next, after step ``before``, so that the recorder is given what is due."""
+        if self.recorder is None:
+            return STEPS
+        every = [samples.every for samples in self.recorder.plan.weights.values()]
+        return min(
+            [before + max(self.rows, 1) if self.job.record else STEPS, *(before + 1 + -before % n for n in every)]
+        )
+
+    def _hand_on(self) -> None:
+        """Give the recorder the traces and weights of the steps since the last call; and now and then, the spikes."""
+        recorder, offset, before, reached = self.recorder, self.start.step, self.handed_on, int(self.at[STEP])
+        if recorder is None or reached == before:
+            return
+        self.handed_on, first = reached, 0
+        for name, samples in recorder.plan.traces.items():
+            recorder.traces(name, before - offset, self.out[: reached - before, first : first + samples.columns])
+            first += samples.columns
+        for name, samples in recorder.plan.weights.items():
+            if recorder.due(samples, reached - 1 - offset):
+                q = self.job.network[name]
+                recorder.weights(name, _learned_weights(self.layout, q, self.state.weight).data)
+        if time.monotonic() - self.kept_at > HAND_ON_S:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Keep the spikes of the steps since the last call, or give them to the recorder."""
+        later, reached = self._later(), int(self.at[STEP])
+        if self.recorder is None:
+            self.kept.append([array.copy() for array in later])
+        else:
+            for name, step, neuron in _by_population(self.job, self.layout, later, self.start.step):
+                self.recorder.spikes(name, step, neuron)
+            self.recorder.reach(reached - self.start.step)
+        self.covered, self.kept_at = reached - 1, time.monotonic()
 
     def recording(self, stopped: Callable[[], bool]) -> Recording:
         """What was recorded; ``stopped`` tells whether not to take long over what sleeps, and the state."""
@@ -137,10 +186,16 @@ class _Run:
         if not self._settle(reached, stopped):
             job = replace(job, counters=False)  # what slept is not counted
         final = self._final()
+        if self.recorder is not None:
+            self._hand_on()
+            self._keep()
+            self.recorder.finish(steps)
         spikes = self._later()
         if self.kept or 2 * spikes[0].size < self.team.spikes.neuron.size:  # else they stay where they are
             spikes = [np.concatenate(parts) for parts in zip(*self.kept, spikes, strict=True)]
-        recording = _recording(job, self.layout, final, self.state, spikes, self.out[:steps], self.start.step)
+        found = _found(job, self.layout, spikes, self.start.step) if self.recorder is None else self.recorder
+        traces = _traces(job, self.out[:steps]) if self.recorder is None else {}
+        recording = _recording(job, self.layout, final, self.state, found, traces)
         return replace(recording, exact=self.start.exact and self.team.modes.certain)
 
     def _settle(self, end: int, stopped: Callable[[], bool]) -> bool:
@@ -166,9 +221,8 @@ class _Run:
 
     def _later(self) -> Any:
         """Neurons and steps of the spikes in the buffer of later steps than those kept, or carried over from before."""
-        covered = max((step[-1] for _, step in self.kept if step.size), default=self.start.step - 1)
         neuron, step = (array[: self.at[COUNT]] for array in self.team.spikes)
-        first = np.searchsorted(step, covered, side="right")
+        first = np.searchsorted(step, self.covered, side="right")
         return [neuron[first:], step[first:]]
 
 
@@ -197,41 +251,43 @@ def _inputs(job: Job, layout: Layout, start: EventState) -> Inputs:
     return Inputs(ids[0], when[0])
 
 
-def _trace_plan(job: Job, layout: Layout) -> tuple[Net, Any]:
-    rows, column = [], 0
-    for pop, var in job.traces():
-        p = layout.index[pop]
-        rows.append((p, job.network[pop].neuron.variables.index(var), column))
-        column += int(layout.sizes[p])
-    plan = np.array(rows, np.int64).reshape(-1, 3)
-    return layout.net._replace(traces=plan), np.zeros((job.steps if rows else 0, column))
-
-
-def _recording(
-    job: Job, layout: Layout, final: EventState, state: State, events: Any, out: Any, offset: int
-) -> Recording:
+def _by_population(job: Job, layout: Layout, events: Any, offset: int) -> Iterator[tuple[str, Any, Any]]:
+    """Of spikes of all populations, the name of each, and the steps of this run and neurons of its own."""
     network = job.network
-    spikes = {}
-    for p in network.populations:
-        if p.name in job.inputs:
-            spikes[p.name] = job.inputs[p.name]
-            continue
+    for p in network.neurons:
         neuron, step = events
         if len(network.neurons) > 1:
             neuron = neuron - layout.first[layout.index[p.name]]
             mine = np.flatnonzero(neuron.view(np.uint64) < p.size)  # as unsigned numbers, those below 0 are large
             neuron, step = neuron.take(mine), step.take(mine)
-        spikes[p.name] = Spikes.trusted(step - offset if offset else step, neuron, job.steps, p.size)
-    kind = np.float64 if network.arithmetic == "float" else np.int64
-    columns = np.cumsum([network[pop].size for pop, _ in job.traces()])[:-1]
-    traces = dict(zip(job.record, np.split(out, columns, axis=1), strict=True)) if job.record else {}
+        yield p.name, step - offset if offset else step, neuron
+
+
+def _found(job: Job, layout: Layout, events: Any, offset: int) -> dict[str, Spikes]:
+    """All spikes of a run, by population."""
+    found = dict(job.inputs)
+    for name, step, neuron in _by_population(job, layout, events, offset):
+        found[name] = Spikes.trusted(step, neuron, job.steps, job.network[name].size)
+    return {p.name: found[p.name] for p in job.network.populations}
+
+
+def _traces(job: Job, out: Any) -> dict[str, Any]:
+    """All traces of a run, in full."""
+    kind = np.float64 if job.network.arithmetic == "float" else np.int64
+    columns = np.cumsum([job.network[pop].size for pop, _ in job.traces()])[:-1]
+    traces = zip(job.record, np.split(out, columns, axis=1), strict=True) if job.record else ()
+    return {name: trace.astype(kind) for name, trace in traces}
+
+
+def _recording(job: Job, layout: Layout, final: EventState, state: State, found: Any, traces: Any) -> Recording:
+    network = job.network
     plastic = [network.projections[r] for r in layout.net.rules.rule[:, PROJECTION]]
     counts = {p.name: state.counts[layout.index[p.name]] for p in network.neurons}
     return make_recording(
         job,
         "event",
-        spikes,
-        traces={name: trace.astype(kind) for name, trace in traces.items()},
+        found,
+        traces=traces,
         updated={name: int(c[UPDATED]) for name, c in counts.items()},
         changed={name: int(c[CHANGED]) for name, c in counts.items()},
         weight_updates={q.name: int(n) for q, n in zip(plastic, state.learned, strict=True)},

@@ -15,7 +15,9 @@ from ..columns import (
     EVENT,
     EVENTS,
     FIRST_ROW,
+    HIGH,
     LAST,
+    LOW,
     POPULATION,
     POST,
     PRE,
@@ -111,14 +113,15 @@ def _record(net, state, out, row, thread):
     """Write the traces of this thread's blocks into a row of the output."""
     neurons, cut, u, v = net.neurons, net.neurons.cut, state.blocks.u, state.blocks.v
     for trace in net.traces:
-        p, column = trace[POPULATION], trace[COLUMN] - neurons.first[trace[POPULATION]]
+        p, low, high = trace[POPULATION], trace[LOW], trace[HIGH]
         if net.custom.steps[p] != 0:
-            size = neurons.size[p]
-            begin = net.custom.first[p] + trace[VARIABLE] * size
-            copy_range(state.custom, begin, size, out[row], trace[COLUMN])
+            begin = net.custom.first[p] + trace[VARIABLE] * neurons.size[p] + low
+            copy_range(state.custom, begin, high - low, out[row], trace[COLUMN])
             continue
-        end = min(cut[p, thread + 1] * BLOCK, neurons.first[p] + neurons.size[p])
-        for i in range(cut[p, thread] * BLOCK, end):
+        first = neurons.first[p]
+        column = trace[COLUMN] - first - low
+        end = min(cut[p, thread + 1] * BLOCK, first + high)
+        for i in range(max(cut[p, thread] * BLOCK, first + low), end):
             out[row, column + i] = v[i] if trace[VARIABLE] else u[i]
 
 

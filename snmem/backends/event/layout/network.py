@@ -96,7 +96,7 @@ class Layout:
             planes,
             rules_of(network, self.index, self.first, self.sizes, records),
             custom,
-            np.zeros((0, 3), np.int64),
+            np.zeros((0, 5), np.int64),
         )  # fmt: skip
 
     def _values(self, q: Projection) -> Any:
