@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
 
-from ._exports import to_neo, to_xarray
+from ._axes import Axes
 from ._text import one_line, shown
 from .description import Summary, same_matrix
 from .errors import InputError, UnknownNameError
@@ -239,7 +239,7 @@ _BINNED = ("counts", "rates", "weight_traces")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Recording(Summary):
+class Recording(Summary, Axes):
     """What :func:`snmem.simulate` returns.
 
     Recordings are equal if they are of equal networks from the same step on, and hold the same spikes, traces, counters
@@ -317,42 +317,6 @@ class Recording(Summary):
         """Digest of the network that was simulated, None if it is not known."""
         return self.network if self.network is None or isinstance(self.network, str) else self.network.digest()
 
-    @property
-    def time(self) -> NDArray[np.float64]:
-        """When each step begins, in seconds from step 0 of the first run."""
-        return np.asarray((self.start + np.arange(self.steps)) * (self.dt or 1e-3), np.float64)
-
-    def times(self, population: str) -> NDArray[np.float64]:
-        """When each spike of a population is, in seconds: the begin of its step; beside ``spikes[...].neuron``."""
-        return np.asarray((self.start + self.spikes[population].step) * (self.dt or 1e-3), np.float64)
-
-    def t(self, name: str) -> NDArray[np.float64]:
-        """The time axis of a trace, weights over time, counts or rates in seconds: begins of the steps, or of the bins.
-
-        A row of a trace holds the values after the step that begins then.
-        """
-        if name in self.traces or name in self.weight_traces:
-            if self.plan is None:
-                return self.time
-            samples = (self.plan.traces if name in self.traces else self.plan.weights)[name]
-            return np.asarray(samples.steps(self.start, self.steps), np.float64) * (self.dt or 1e-3)
-        if name not in self.counts and name not in self.rates:
-            known = [*self.traces, *self.weight_traces, *self.counts, *self.rates]
-            raise UnknownNameError("recording: no trace, weights over time, counts or rates of", name, known)
-        return self.time[:: self.plan.bin or self.steps]
-
-    def recorded(self, name: str) -> NDArray[np.int64]:
-        """Numbers of the neurons of a population or trace that were recorded, or of a projection's synapses."""
-        of = self.plan
-        if name in self.traces:
-            samples = of.traces.get(name) if of is not None else None
-            which, size = (samples.which if samples else None), self.traces[name].shape[1]
-        elif name in self.weight_traces:
-            which, size = of.weights[name].which, self.weight_traces[name].shape[1]
-        else:
-            which, size = (of.spikes.get(name) if of is not None else None), self.spikes[name].size
-        return np.arange(size) if which is None else which
-
     def is_of(self, network: Any) -> bool:
         """Whether the recording is of this network; None known of it counts as yes if populations fit."""
         if self.network is None:
@@ -379,21 +343,6 @@ class Recording(Summary):
         )
 
     __hash__ = None  # type: ignore[assignment]
-
-    def to_xarray(self) -> Any:
-        """Traces and dense rasters as one xarray.Dataset with dimensions ``step`` and ``<population>``.
-
-        A population whose name the dataset uses otherwise, such as "step", has the dimension ``<population>.neuron``.
-        A trace of chosen neurons or steps has dimensions of its own, with their numbers as coordinates.
-        """
-        return to_xarray(self)
-
-    def to_neo(self, dt: float | None = None) -> Any:
-        """Spikes as a neo.Block, one SpikeTrain a neuron, times in seconds (needs the package ``neo``).
-
-        ``dt``: seconds of a step; by default the network's.
-        """
-        return to_neo(self, dt)
 
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any], same: Callable[[Any, Any], bool]) -> bool:

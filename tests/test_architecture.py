@@ -59,7 +59,7 @@ def test_no_module_imports_itself_in_a_circle():
 LAYERS = (
     "errors _text _rich _lazy _hash _jit _moved registry description progress",
     "loihi neurons plasticity",
-    "_digest _exports network spikes",
+    "_digest _axes network spikes",
     "io recording backends.base backends.features installation.content metrics",
     "circuits retime plots",
     "backends simulation",
