@@ -127,6 +127,11 @@ def answer(module: Any) -> Any:
     return [x.detach().numpy() for x in module(items, items[:, :2])], dict(module.attention().network._named)
 
 
+def attended(module: Any) -> Any:
+    items = torch.eye(6)[None]
+    return [x.detach().numpy() for x in module(items, items[:, :2])]
+
+
 def trained(module: Any) -> Any:
     """What a module answers, and the network it stands for."""
     spikes, _ = module({"x": torch.tensor(X[:5, None], dtype=torch.float32)})
@@ -199,6 +204,7 @@ CASES: dict[type, Case] = {
     ),
     attention.SlowWeights: Case(lambda: attention.SlowWeights(np.eye(3), np.eye(3), np.eye(3)), fields_of),
     attention.FastWeightAttention: Case(fast_weights, attend),
+    attention.SoftmaxAttention: Case(lambda: attention.SoftmaxAttention(6, 12, 4), attended),
     attention.SpikingAttention: Case(lambda: attention.SpikingAttention(6, 12, 4, 8, k=2), answer),
     attention.CaseSequenceTask: Case(lambda: attention.CaseSequenceTask(2, 2)),
     attention.Sequences: Case(lambda: attention.CaseSequenceTask(2, 2).all(), fields_of),

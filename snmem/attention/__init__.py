@@ -12,6 +12,7 @@ __all__ = [
     "FastWeightAttention",
     "Sequences",
     "SlowWeights",
+    "SoftmaxAttention",
     "SpikingAttention",
     "SpikingTransformer",
     "Training",
@@ -27,7 +28,10 @@ _HOME = {
     ),
     ".config": ("AttentionConfig",),
     ".fast_weights": ("FastWeightAttention",),
-    ".module": ("SpikingAttention",),
+    ".module": (
+        "SoftmaxAttention",
+        "SpikingAttention",
+    ),
     ".network": (
         "AttentionNetwork",
         "SlowWeights",
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
     from ..tasks.case_sequence import CaseSequenceTask, Sequences
     from .config import AttentionConfig
     from .fast_weights import FastWeightAttention
-    from .module import SpikingAttention
+    from .module import SoftmaxAttention, SpikingAttention
     from .network import AttentionNetwork, SlowWeights
     from .transformer.models import MODELS, Training, TransformerConfig, train
     from .transformer.spiking import SpikingTransformer, spiking_transformer

@@ -289,6 +289,7 @@ def to_torch(
     spike: Callable[[Tensor], Tensor] | None = None,
     learn: Collection[str] = ("weights",),
     exact: bool = False,
+    device: Any = None,
 ) -> TorchNetwork:
     """Build a trainable torch module of snnTorch cells out of a network.
 
@@ -305,6 +306,8 @@ def to_torch(
         What becomes trainable: any of "weights", "alpha", "beta", "theta", "bias". Only existing synapses learn.
     exact
         Add weights one by one in the order of the reference, also where a matrix product would be faster.
+    device
+        Where its tensors live, "cuda" for example; default the CPU. Inputs are to be there too.
 
     Raises
     ------
@@ -327,7 +330,7 @@ def to_torch(
     unknown = set(learn) - set(PARAMETERS)
     if unknown:
         raise InputError(f"to_torch: cannot learn {sorted(unknown)[0]!r}; choose among {', '.join(PARAMETERS)}")
-    return TorchNetwork(network, dtype, spike or Surrogate("atan"), learn, exact)
+    return TorchNetwork(network, dtype, spike or Surrogate("atan"), learn, exact).to(device)
 
 
 def run(job: Job, dtype: Any, backend: str) -> Recording:
