@@ -338,7 +338,8 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
     module = to_torch(job.network, dtype, learn=(), exact=True)
     state = _start(job, module, backend)
     raster = {p.name: np.zeros((job.steps, p.size), bool) for p in job.network.neurons}
-    traces = {name: np.empty((job.steps, job.network[pop].size)) for name, (pop, _) in _pairs(job)}
+    pairs = list(zip(job.record, job.traces(), strict=True))
+    traces = {name: np.empty((job.steps, job.network[pop].size)) for name, (pop, _) in pairs}
     updated, changed = ({p.name: 0 for p in job.network.neurons} for _ in range(2))
     alpha, bias = (
         {p.name: torch.tensor(p.neuron.vector(name, p.size)) for p in job.network.neurons} for name in ("alpha", "bias")
@@ -354,7 +355,7 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
             spikes, state = module.step(inputs, state, observe if job.counters else None)
             for name, rows in raster.items():
                 rows[t] = spikes[name][0].numpy() > 0
-            for name, (pop, var) in _pairs(job):
+            for name, (pop, var) in pairs:
                 traces[name][t] = getattr(state, var)[pop][0].numpy()
             if job.progress:
                 job.progress(t + 1)
@@ -371,10 +372,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _pairs(job: Job) -> list[tuple[str, tuple[str, str]]]:
-    return list(zip(job.record, job.traces(), strict=True))
 
 
 def _row(s: Spikes, t: int, dtype: Any) -> Tensor:
