@@ -203,7 +203,7 @@ def test_activity_is_a_positive_number():
 
 
 def test_batch_axes_agree(make):
-    with pytest.raises(InputError, match=r"queries: expected shape \(batch, n, 12\), got \(4, 12\); give a batch axis to both"):
+    with pytest.raises(InputError, match=r"queries: expected shape \(batch, n, 12\), got \(4, 12\); give a batch axis"):
         make()(ITEMS, QUERIES[0])
 
 
