@@ -91,7 +91,8 @@ def to_xarray(recording: Any) -> Any:
             steps = recording.plan.traces[name].steps(recording.start, recording.steps)
             axes = {f"{name} step": [*steps], f"{name} neuron": recording.recorded(name)}
             data[name] = xarray.DataArray(trace, axes, tuple(axes))
-    data |= {f"{name}.spikes": (("step", dims[name]), s.raster()) for name, s in spikes.items()}
+    for name, s in spikes.items():
+        data[f"{name}.spikes"] = (("step", dims[name]), s.raster() if s.value is None else s.frames())
     about = {"backend": recording.backend, "dt": recording.dt or 1e-3, "start": recording.start}
     return xarray.Dataset(data, attrs=about)
 
@@ -109,9 +110,11 @@ def to_neo(recording: Any, dt: float | None) -> Any:
         segment: Any = neo.Segment(name=name)
         order = np.argsort(s.neuron, kind="stable")
         trains = np.split((s.step[order] + recording.start) * dt, np.cumsum(s.counts())[:-1])
-        segment.spiketrains.extend(
-            neo.SpikeTrain(trains[i], units="s", t_start=begin, t_stop=end, neuron=int(i))
-            for i in recording.recorded(name)
-        )
+        values = np.split(s.values[order], np.cumsum(s.counts())[:-1])
+        for i in recording.recorded(name):
+            also = {} if s.value is None else {"array_annotations": {"value": values[i]}}
+            segment.spiketrains.append(
+                neo.SpikeTrain(trains[i], units="s", t_start=begin, t_stop=end, neuron=int(i), **also)
+            )
         block.segments.append(segment)
     return block

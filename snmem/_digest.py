@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Weights and indices that are converted at a time.
 _CHUNK = 1 << 16
+#: Fields that count where they differ from their default only: digests of networks without them stand in files.
+_LATER = ("values",)
 
 
 def digest(network: Network) -> str:
@@ -25,6 +27,8 @@ def digest(network: Network) -> str:
     for item in (*network.populations, *network.projections):
         for f in fields(item):
             value = getattr(item, f.name)
+            if f.name in _LATER and value == f.default:
+                continue
             if f.name == "neuron":
                 parts = _neuron(value)
             else:

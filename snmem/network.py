@@ -13,45 +13,15 @@ import numpy as np
 import scipy.sparse as sp  # pyright: ignore[reportMissingTypeStubs]
 
 from ._digest import digest, summary
-from ._text import CONTROL, LONGEST_NAME, listed, shortened, shown
+from ._text import LONGEST_NAME, listed, shortened, shown
 from .description import Description, Summary, name_of, number, same_matrix, shape_of, weight_matrix, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
 from .plasticity import LearningRule
+from .sources.base import Input, checked_name
 
 #: Loihi's weight mantissa (sign included) and weight exponent.
 LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
-
-
-def _name(kind: str, name: object) -> str:
-    """``name`` as a plain str, if every file and runtime can take it."""
-    if not isinstance(name, str) or not name or "/" in name[:LONGEST_NAME]:
-        raise NetworkError(
-            f'{kind} name {shown(name)}: must be a non-empty text without "/" (NIR files cannot hold it)'
-        )
-    if len(name) > LONGEST_NAME:
-        raise NetworkError(f"{kind} name {name[:20]!r}...: has {len(name):,} characters; use at most {LONGEST_NAME:,}")
-    if found := CONTROL.search(name):
-        what = "control character" if found[0] < "\ud800" else "lone surrogate"
-        raise NetworkError(f"{kind} name {name!r}: holds the {what} {found[0]!r}; leave it out")
-    return str.__str__(name)  # not of a subclass, which prints and so hashes differently
-
-
-@dataclass(frozen=True)
-class Input(Description):
-    """A source of spikes that the caller provides. ``shape``: number of lines, or a tuple such as (2, 34, 34)."""
-
-    name: str
-    shape: Any
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", _name("input", self.name))
-        object.__setattr__(self, "shape", shape_of(f"input {self.name!r}", self.shape))
-
-    @cached_property
-    def size(self) -> int:
-        """Number of input lines."""
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -83,7 +53,7 @@ class Population(Description):
     clear_offset: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", _name("population", self.name))
+        object.__setattr__(self, "name", checked_name("population", self.name))
         owner = f"population {self.name!r}"
         object.__setattr__(self, "shape", shape_of(owner, self.shape))
         if not isinstance(cast(object, self.neuron), Neuron):
@@ -143,9 +113,9 @@ class Projection(Description):
                 raise NetworkError(
                     f"projection: {end} must be a population or its name, got a {type(getattr(self, end)).__name__}"
                 )
-            object.__setattr__(self, end, str.__str__(getattr(self, end)))  # as in _name
+            object.__setattr__(self, end, str.__str__(getattr(self, end)))  # as in checked_name
         name = self.name or shortened(f"{self.pre}->{self.post}", LONGEST_NAME)
-        object.__setattr__(self, "name", _name("projection", name))
+        object.__setattr__(self, "name", checked_name("projection", name))
         owner = f"projection {self.name!r}"
         object.__setattr__(self, "weights", weight_matrix(owner, self.weights))
         object.__setattr__(self, "delay", whole(f"{owner}: delay", self.delay, 0))

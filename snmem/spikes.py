@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
 
 from ._axes import Axes
-from ._text import one_line, shown
+from ._events import add_up, array_of, check_bits, compact, count, events_of, values_of
+from ._text import shown
 from .description import Summary, same_matrix
 from .errors import InputError, UnknownNameError
 
@@ -29,102 +30,150 @@ class Spikes:
         Length of the record in steps.
     size : int
         Number of neurons.
+    value : float64 vector of the same length, or None
+        What each event carries (a graded spike): a synapse delivers weight * value. None: all are 1.
 
     Raises
     ------
     InputError
-        For events that are not sorted, repeated, fractional or out of range.
+        For events that are not sorted, repeated, fractional or out of range, and values that are 0 or not finite.
     """
 
     step: NDArray[np.int64]
     neuron: NDArray[np.int64]
     steps: int
     size: int
+    value: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps", "size"):
             object.__setattr__(self, name, count(f"spikes: {name}", getattr(self, name)))
-        step, neuron = _events(self.step, self.neuron, self.steps, self.size, "spikes")
+        step, neuron = events_of(self.step, self.neuron, self.steps, self.size, "spikes")
         if (np.diff(step) < 0).any() or ((np.diff(step) == 0) & (np.diff(neuron) <= 0)).any():
             raise InputError(
                 "spikes: events are not sorted by step, then neuron, or come twice; use Spikes.from_events to sort them"
             )
+        if self.value is not None:
+            value = values_of(self.value, step, neuron, "spikes")
+            if not value.all():
+                raise InputError("spikes: an event of value 0 is none; use Spikes.from_events, which leaves it out")
+            object.__setattr__(self, "value", compact(value))
         object.__setattr__(self, "step", step)
         object.__setattr__(self, "neuron", neuron)
 
     @classmethod
-    def trusted(cls, step: NDArray[np.int64], neuron: NDArray[np.int64], steps: int, size: int) -> Spikes:
+    def trusted(
+        cls,
+        step: NDArray[np.int64],
+        neuron: NDArray[np.int64],
+        steps: int,
+        size: int,
+        value: NDArray[np.float64] | None = None,
+    ) -> Spikes:
         """Spikes of events that are known to be sorted and in range, as a backend makes them; nothing is checked."""
         made = object.__new__(cls)
-        made.__dict__.update(step=step, neuron=neuron, steps=steps, size=size)
+        made.__dict__.update(step=step, neuron=neuron, steps=steps, size=size, value=value)
         return made
 
     @classmethod
-    def from_events(cls, step: ArrayLike, neuron: ArrayLike, steps: int, size: int, name: str = "spikes") -> Spikes:
-        """Sort and check events; raises InputError for negative, fractional or out-of-range ones and repeats."""
+    def from_events(
+        cls, step: ArrayLike, neuron: ArrayLike, steps: int, size: int, name: str = "spikes", value: Any = None
+    ) -> Spikes:
+        """Sort and check events; raises InputError for negative, fractional or out-of-range ones and repeats.
+
+        With ``value``, one number per event, those of one neuron in one step add up, and sums of 0 are left out.
+        """
         steps, size = count(f"{name}: steps", steps), count(f"{name}: size", size)
-        step, neuron = _events(step, neuron, steps, size, name)
+        step, neuron = events_of(step, neuron, steps, size, name)
+        if value is not None:
+            return cls.trusted(*add_up(step, neuron, values_of(value, step, neuron, name), steps, size))
         order = np.lexsort((neuron, step))
         step, neuron = step[order], neuron[order]
         twice = (np.diff(step) == 0) & (np.diff(neuron) == 0)
         if twice.any():
             i = int(np.flatnonzero(twice)[0])
-            raise InputError(f"{name}: neuron {neuron[i]} spikes twice in step {step[i]}; a neuron spikes once a step")
+            raise InputError(
+                f"{name}: neuron {neuron[i]} spikes twice in step {step[i]}; a neuron spikes once a step (events with "
+                "values add up)"
+            )
         return cls.trusted(step, neuron, steps, size)
 
     @classmethod
-    def from_raster(cls, raster: Any, name: str = "spikes") -> Spikes:
-        """From an array or scipy sparse matrix (steps, neurons); entries of 1 are spikes, all others must be 0."""
+    def from_raster(cls, raster: Any, name: str = "spikes", values: bool = False) -> Spikes:
+        """From an array or scipy sparse matrix (steps, neurons).
+
+        Entries of 1 are spikes and all others must be 0; with ``values``, every entry other than 0 is an event that
+        carries it.
+        """
         if sparse.issparse(raster):  # pyright: ignore[reportUnknownMemberType]
-            return cls._from_sparse(raster, name)
-        array = _array(raster, name)
+            return cls._from_sparse(raster, name, values)
+        array = array_of(raster, name)
         if array.ndim != 2:
             raise InputError(f"{name}: a raster has shape (steps, neurons), got {array.shape}")
-        _check_bits(array, name)
+        if not values:
+            check_bits(array, name)
         step, neuron = np.nonzero(array)
-        return cls.trusted(step.astype(np.int64), neuron.astype(np.int64), *map(int, array.shape))
+        steps, size = map(int, array.shape)
+        value = compact(values_of(array[step, neuron], step, neuron, name)) if values else None
+        return cls.trusted(step.astype(np.int64), neuron.astype(np.int64), steps, size, value)
 
     @classmethod
-    def _from_sparse(cls, raster: Any, name: str) -> Spikes:
+    def _from_sparse(cls, raster: Any, name: str, values: bool) -> Spikes:
         if raster.ndim != 2:
             raise InputError(f"{name}: a raster has shape (steps, neurons), got {raster.shape}")
         coo = raster.tocoo(copy=True)
         coo.sum_duplicates()
-        _check_bits(coo.data, name)
-        spiking = coo.data != 0
-        return cls.from_events(coo.row[spiking], coo.col[spiking], *map(int, coo.shape), name=name)
+        if not values:
+            check_bits(coo.data, name)
+        there = coo.data != 0
+        value = coo.data[there] if values else None
+        return cls.from_events(coo.row[there], coo.col[there], *map(int, coo.shape), name=name, value=value)
 
     def __len__(self) -> int:
         return len(self.step)
 
     def __repr__(self) -> str:
-        return f"Spikes({len(self):,} spikes of {self.size:,} neurons in {self.steps:,} steps)"
+        values = "" if self.value is None else " with values"
+        return f"Spikes({len(self):,} spikes{values} of {self.size:,} neurons in {self.steps:,} steps)"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Spikes):
             return NotImplemented
         same = (self.steps, self.size, len(self)) == (other.steps, other.size, len(other))
-        return same and bool((self.step == other.step).all() and (self.neuron == other.neuron).all())
+        same = same and bool((self.step == other.step).all() and (self.neuron == other.neuron).all())
+        return same and ((self.value is None and other.value is None) or np.array_equal(self.values, other.values))
 
     __hash__ = None  # type: ignore[assignment]
 
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """What each event carries, 1 where it is a plain spike."""
+        return np.ones(len(self)) if self.value is None else self.value
+
     def raster(self) -> NDArray[np.bool_]:
-        """Dense (steps, neurons) array of booleans."""
+        """Dense (steps, neurons) array of booleans: where there is an event, whatever its value."""
         out = np.zeros((self.steps, self.size), bool)
         out[self.step, self.neuron] = True
         return out
 
+    def frames(self) -> NDArray[np.float64]:
+        """Dense (steps, neurons) array of the values, 0 where there is no event."""
+        out = np.zeros((self.steps, self.size))
+        out[self.step, self.neuron] = self.values
+        return out
+
     def counts(self) -> NDArray[np.int64]:
-        """Spikes of each neuron, shape (neurons,)."""
+        """Events of each neuron, shape (neurons,)."""
         return np.bincount(self.neuron, minlength=self.size)
 
     def between(self, start: int, stop: int) -> Spikes:
         """Spikes of steps start .. stop-1, with steps counted from start."""
         low, high = np.searchsorted(self.step, (start, stop))
-        return Spikes.trusted(self.step[low:high] - start, self.neuron[low:high], stop - start, self.size)
+        value = None if self.value is None else compact(self.value[low:high])
+        return Spikes.trusted(self.step[low:high] - start, self.neuron[low:high], stop - start, self.size, value)
 
     def differing(self, other: Spikes) -> tuple[int, int | None]:
-        """Number of (step, neuron) cells in which two records differ, and the first such step."""
+        """Number of (step, neuron) cells in which two records differ, values included, and the first such step."""
         given = cast(object, other)
         if not isinstance(given, Spikes):
             raise InputError(f"differing: compares with Spikes, got {shown(given)}")
@@ -134,53 +183,10 @@ class Spikes:
             )
         a, b = (s.step * s.size + s.neuron for s in (self, other))
         cells: NDArray[np.int64] = np.setxor1d(a, b, assume_unique=True)
+        if self.value is not None or other.value is not None:
+            both, i, j = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+            cells = np.union1d(cells, both[self.values[i] != other.values[j]])
         return len(cells), int(cells[0] // self.size) if len(cells) else None
-
-
-def count(what: str, value: Any, low: int = 0) -> int:
-    """``value`` as an int; InputError unless it is a whole number >= ``low``."""
-    whole = not isinstance(value, (bool, np.bool_)) and isinstance(value, (int, np.integer))
-    number = int(cast(int, value)) if whole else low - 1
-    if number < low:
-        raise InputError(f"{what} must be a whole number >= {low}, got {shown(cast(object, value))}")
-    return number
-
-
-def _array(values: Any, what: str) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that carry a gradient
-        raise InputError(f"{what}: is no array of numbers ({one_line(error)})") from None
-
-
-def _check_bits(values: NDArray[Any], name: str) -> None:
-    if values.dtype.kind != "b" and (values.dtype.kind not in "iuf" or not np.isin(values, (0, 1)).all()):
-        raise InputError(f"{name}: a raster holds 0 and 1 only; put graded values into weights or biases")
-
-
-def _events(step: Any, neuron: Any, steps: int, size: int, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Steps and neurons of events as int64 vectors of one length and in range."""
-    step, neuron = (whole_numbers(x, f"{name}: {what}") for x, what in ((step, "steps"), (neuron, "neurons")))
-    if step.shape != neuron.shape:
-        raise InputError(f"{name}: {step.size} steps but {neuron.size} neurons; give one of each per spike")
-    for values, limit, what in ((step, steps, "step"), (neuron, size, "neuron")):
-        bad = (values < 0) | (values >= limit)
-        if bad.any():
-            raise InputError(f"{name}: {what} {values[bad][0]} is outside 0..{limit - 1}")
-    return step, neuron
-
-
-def whole_numbers(values: Any, what: str) -> NDArray[np.int64]:
-    """``values`` as an int64 vector; InputError names ``what`` must be whole numbers."""
-    array = _array(values, what).reshape(-1)
-    if array.size == 0:
-        return np.zeros(0, np.int64)
-    whole = array.dtype.kind in "iub" or (
-        array.dtype.kind == "f" and np.isfinite(array).all() and not (array % 1).any()
-    )
-    if not whole:
-        raise InputError(f"{what} must be whole numbers")
-    return array.astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)

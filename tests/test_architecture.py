@@ -57,9 +57,9 @@ def test_no_module_imports_itself_in_a_circle():
 
 #: From the ground up: each line may import from the lines above it and from itself, never from below.
 LAYERS = (
-    "errors _text _rich _lazy _hash _jit _moved registry description progress",
+    "errors _text _rich _lazy _hash _jit _moved _events registry description progress",
     "loihi neurons plasticity",
-    "_digest _axes network spikes",
+    "_digest _axes network spikes sources",
     "io recording backends.base backends.features installation.content metrics",
     "circuits retime plots",
     "backends simulation",

@@ -224,10 +224,19 @@ def test_rasters_are_the_same_in_either_order_and_cut(
     assert read_rasters(path, steps) == {"": Spikes.from_raster(raster[:steps])}
 
 
-@pytest.mark.parametrize("value", [2, -1, 0.5, np.nan, np.inf])
-def test_rasters_hold_0_and_1(value: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [2, -1, 0.5])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_entries_other_than_0_and_1_are_values(value: float, order: Any, tmp_path: Path) -> None:
+    frames = np.array([[0, 1, 0], [1, value, 0], [3, 0, 0]], order=order)
+    np.save(tmp_path / "r.npy", frames)
+    assert (read_rasters(tmp_path / "r.npy")[""].frames() == frames).all()
+    assert read_rasters(tmp_path / "r.npy", 1)[""].value is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rasters_hold_finite_numbers(value: float, tmp_path: Path) -> None:
     np.save(tmp_path / "r.npy", np.array([[0, 1], [1, value]]))
-    with pytest.raises(InputError, match=r"r\.npy: raster: a raster holds 0 and 1 only"):
+    with pytest.raises(InputError, match=r"r\.npy: raster: holds (nan|inf); give finite numbers"):
         read_rasters(tmp_path / "r.npy")
 
 

@@ -123,19 +123,17 @@ def test_nodes_in_nodes_other_observables_and_filled_samples(tmp_path: Path) -> 
         read_spikes(path, dt=DT, sample=2)
 
 
-def test_values_are_no_spikes_unless_they_are_1(tmp_path: Path) -> None:
+def test_values_that_are_not_all_1_are_kept(tmp_path: Path) -> None:
     time, idx = np.array([[1.5e-4, 2.5e-4]]), np.array([[3, 4]])
-    for value, fine in (([[1.0, 1.0]], True), ([[1.0, 0.5]], False)):
+    for value, kept in (([[1.0, 1.0]], None), ([[1.0, 0.5]], [1.0, 0.5])):
         data = nir.ValuedEventData(idx=idx, time=time, n_neurons=8, t_max=1e-3, value=np.array(value))
         path = write(tmp_path / "e.h5", **{"in": data})
-        if fine:
-            assert read_spikes(path, dt=DT).spikes["in"].neuron.tolist() == [3, 4]
-        else:
-            with pytest.raises(InputError, match="'in' has events with values; spikes have none"):
-                read_spikes(path, dt=DT)
-    path = write(tmp_path / "g.h5", **{"in": nir.TimeGriddedData(np.full((1, 3, 2), 0.5), DT)})
-    with pytest.raises(InputError, match="'in' is a grid of other values than 0 and 1"):
-        read_spikes(path)
+        spikes = read_spikes(path, dt=DT).spikes["in"]
+        assert spikes.neuron.tolist() == [3, 4]
+        assert (spikes.value if kept is None else spikes.values.tolist()) == kept
+    grid = np.array([[0.5, 0], [0, -2], [1, 1]])
+    path = write(tmp_path / "g.h5", **{"in": nir.TimeGriddedData(grid[None], DT)})
+    assert (read_spikes(path).spikes["in"].frames() == grid).all()
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ def test_input_files(tmp_path):
     (tmp_path / "w.h5").write_bytes(b"nothing")
     for name, message in (
         ("y.npz", "holds spikes of 'other', but the network's inputs are 'in'; name them so"),
-        ("z.npy", "holds 0 and 1 only"),
+        ("z.npy", r"z\.npy: input 'in' is given 0\.5, it takes 0 and 1 only; declare the input"),
         ("w.h5", "not a spike file: it starts with"),
         ("v.npy", "no such file"),
     ):

@@ -157,6 +157,8 @@ class Backend:
         Why it is compared by ``verify`` only when named; empty: it always is.
     weight_traces : bool
         Whether it can record weights over time.
+    values : bool
+        Whether inputs may carry values other than 1 (:attr:`snmem.Spikes.value`).
     """
 
     name: str
@@ -168,6 +170,7 @@ class Backend:
     precision: str = "float64"
     on_request: str = ""
     weight_traces: bool = False
+    values: bool = False
     #: How each declared type is run, where a file of its own says so (see :meth:`implements`).
     implementations: dict[type, Any] = field(default_factory=dict[type, Any], repr=False)
 
@@ -238,8 +241,14 @@ class Backend:
         )
 
     def __call__(self, job: Job) -> Recording:
-        """Check the network against the declaration, then run the job."""
+        """Check the network and its inputs against the declaration, then run the job."""
         self.check(job.network)
+        for name, spikes in job.inputs.items():
+            if spikes.value is not None and not self.values:
+                raise BackendError(
+                    f"backend {self.name!r}: input {name!r} carries values other than 1, this backend takes spikes "
+                    "only; use backend 'event' or 'reference'"
+                )
         return self.run(job)
 
 

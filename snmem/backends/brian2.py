@@ -30,9 +30,8 @@ from ..neurons import LIF
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
+from .brian2_inputs import DT, Frames
 
-#: Duration of a step; a power of two, so that Brian2's clock stays exact.
-DT = 2.0**-10
 #: Compiler flags that keep every operation rounded as numpy rounds it.
 FLAGS = ["-w", "-O2", "-std=c++11", "-ffp-contract=off"]
 
@@ -116,6 +115,7 @@ class _Model:
                 raise BackendError(
                     f"backend 'brian2': projection {q.name!r} learns by a sum of products; use backend 'reference'"
                 )
+        self.frames = Frames(job, b2, self.clock)
         self.names = {p.name: f"pop{i}" for i, p in enumerate(self.network.populations)}
         self.groups = {p.name: self._group(p) for p in self.network.populations}
         self._build()
@@ -159,6 +159,8 @@ class _Model:
             )  # fmt: skip
             for ours, theirs in (("alpha",) * 2, ("beta",) * 2, ("theta",) * 2, ("bias", "c"), ("v_reset",) * 2):
                 setattr(group, theirs, getattr(p.neuron, ours))
+        elif self.frames.graded(p.name):
+            group = self.frames.group(p, name, extra, events)
         elif extra:  # a generator cannot hold variables: relay its spikes
             group = b2.NeuronGroup(
                 p.size, "fire : 1\n" + extra, threshold="fire > 0", reset="fire = 0",
@@ -180,7 +182,9 @@ class _Model:
 
     def _build(self) -> None:
         for p in self.network.inputs:
-            if isinstance(self.groups[p.name], self.b2.NeuronGroup):
+            if self.frames.graded(p.name):
+                self.frames.play(self.groups[p.name], self._code, self._next)
+            elif isinstance(self.groups[p.name], self.b2.NeuronGroup):
                 self._relay(p)
         for name in self.network.update_order:
             self._transmit(q for q in self.network.projections if q.delay == 0 and q.post == name)
@@ -236,7 +240,9 @@ class _Model:
         b2, zero = self.b2, 0 * self.b2.second
         on_pre, on_post = {"transmit": "I_post += w"}, {}
         delay, events = {"transmit": max(q.delay - 1, 0) * DT}, {}
-        model = "w : 1"
+        model, source = "w : 1", self.groups[q.pre]
+        if self.frames.graded(q.pre):
+            source, on_pre, delay = self._played(q), {"transmit": "I_post += w*x_pre"}, {"transmit": 0.0}
         if q.plasticity is not None:
             k = self.plastic.index(q)
             gated, _ = _sides(q)
@@ -247,7 +253,7 @@ class _Model:
             delay["learn"] = 0.0
             events["learn"] = "spike" if _rule(q)[0] == gated else f"learn{k}"
         s = b2.Synapses(
-            self.groups[q.pre], self.groups[q.post], model, on_pre=on_pre, on_post=on_post or None, on_event=events,
+            source, self.groups[q.post], model, on_pre=on_pre, on_post=on_post or None, on_event=events,
             delay={name: zero + d * b2.second for name, d in delay.items()},
             clock=self.clock, name=f"proj{len(self.synapses)}",
         )  # fmt: skip
@@ -258,6 +264,16 @@ class _Model:
             s.rate = q.plasticity.rate  # type: ignore[union-attr]
         self.synapses[q.name] = s
         return self._add(s)
+
+    def _played(self, q: Projection) -> Any:
+        """The lines of an input with values as this projection needs them: x is read when the spike arrives."""
+        late = max(q.delay - 1, 0)
+        if not late:
+            return self.groups[q.pre]
+        name = f"{self.names[q.pre]}_late{len(self.synapses)}"
+        group = self._add(self.frames.group(self.network[q.pre], name, late=late))
+        self.frames.play(group, self._code, self._next)
+        return group
 
     def _learn(self, k: int, q: Projection) -> None:
         """Trace takes in the spikes of this step, then gate spikes change the weights."""
@@ -278,6 +294,9 @@ class _Model:
         job, network = self.job, self.network
         spikes = {}
         for p in network.populations:
+            if self.frames.graded(p.name):
+                spikes[p.name] = job.inputs[p.name]
+                continue
             monitor = self.monitors[p.name]
             step = np.round(np.asarray(monitor.t) / DT).astype(np.int64)
             spikes[p.name] = Spikes.from_events(step, np.asarray(monitor.i), job.steps, p.size, p.name)
@@ -357,4 +376,6 @@ for _name, _run, _why in (
     ("brian2_cython", run_cython, _SLOW),
     ("brian2_cpp", run_cpp, _SLOW),
 ):
-    register_backend(Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar), states=(), on_request=_why))
+    register_backend(
+        Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar), states=(), on_request=_why, values=True)
+    )

@@ -36,5 +36,6 @@ register_backend(
         rules=(SumOfProducts,),
         states=("event", "reference"),
         weight_traces=True,
+        values=True,
     )
 )

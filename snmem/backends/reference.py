@@ -3,8 +3,9 @@
 Slow on purpose and short on purpose; every other backend is tested against it.
 
 Order of summation (it matters for weights off a dyadic grid): at the end of step t, for each projection of delay
-d >= 1 in declared order, for each neuron that spiked in step t + 1 - d in ascending order, its weights are added to
-the input of step t + 1; then plastic projections learn. Projections of delay 0 are added just before the update.
+d >= 1 in declared order, for each neuron that spiked in step t + 1 - d in ascending order, its weights, each times the
+value of its spike, are added to the input of step t + 1; then plastic projections learn. Projections of delay 0 are
+added just before the update.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..loihi.arithmetic import condition_weights
-from ..network import Network, Population, Projection
+from ..network import Input, Network, Population, Projection
 from ..plasticity import RuleSpikes
 from ..recording.recorder import Recorder
 from ..spikes import Recording, Spikes
@@ -45,6 +46,8 @@ class State:
         What the rules remember, by projection.
     history : list of dict of str to array
         Neurons that spiked in the last steps, by population; the newest step comes last.
+    values : list of dict of str to array
+        What these spikes carry, for the populations whose spikes carry other values than 1.
     """
 
     step: int
@@ -53,6 +56,7 @@ class State:
     weights: dict[str, Any]
     memory: dict[str, Any]
     history: list[dict[str, Any]] = field(default_factory=list)
+    values: list[dict[str, Any]] = field(default_factory=list)
 
 
 def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State:
@@ -82,12 +86,13 @@ def start_at(network: Network, v: Mapping[str, Any]) -> RunState:
     return RunState(network, "reference", 0, initial_state(network, v))
 
 
-def _deliver(q: Any, matrix: Any, spiking: Any, current: Any) -> None:
-    """Add the weights of the spiking neurons to ``current``."""
+def _deliver(q: Any, matrix: Any, spiking: Any, values: Any, current: Any) -> None:
+    """Add the weights of the spiking neurons, times the values of their spikes (None: 1), to ``current``."""
     total = current if q.exponent == 0 else np.zeros_like(current)
-    for j in spiking:
+    for k, j in enumerate(spiking):
         column = slice(matrix.indptr[j], matrix.indptr[j + 1])
-        total[matrix.indices[column]] += matrix.data[column]
+        weights = matrix.data[column]
+        total[matrix.indices[column]] += weights if values is None else weights * values[k]
     if q.exponent > 0:
         current += total << q.exponent
     elif q.exponent < 0:
@@ -103,22 +108,22 @@ class _Run:
         self.columns = {q.name: self.state.weights[q.name].tocsc() for q in self.network.projections}
         self.updated, self.changed = ({p.name: 0 for p in self.network.neurons} for _ in range(2))
         self.learned = {q.name: 0 for q in self.network.projections if q.plasticity}
-        self.raster: dict[str, list[Any]] = {p.name: [] for p in self.network.populations}
+        self.raster: dict[str, list[Any]] = {p.name: [] for p in self.network.neurons}
         self.traces: dict[str, list[Any]] = {name: [] for name in job.record}
         self.recorder, self.kept = job.recorder(), 0
 
     def step(self, t: int) -> None:
         """One step, the t-th of this run."""
-        spikes = {n: s.neuron[slice(*np.searchsorted(s.step, (t, t + 1)))] for n, s in self.job.inputs.items()}
+        spikes, values = self._inputs(t)
         for name in self.network.update_order:
-            spikes[name] = self._update(self.network[name], spikes)
-        self._deliver_later(spikes)
+            spikes[name] = self._update(self.network[name], spikes, values)
+        self._deliver_later(spikes, values)
         for q in self.network.projections:
             if q.plasticity:
                 self._learn(q, spikes)
         self.state.step += 1
-        for name, neurons in spikes.items():
-            self.raster[name].append(neurons)
+        for name, rows in self.raster.items():
+            rows.append(spikes[name])
         for (pop, variable), name in zip(self.job.traces(), self.job.record, strict=True):
             values = self.state.neurons[pop][variable]
             which = self.job.plan.traces[name].which if self.recorder and self.job.plan else None
@@ -134,9 +139,8 @@ class _Run:
         if t + 1 - self.kept < _AT_A_TIME and t + 1 < self.job.steps:
             return
         for name, rows in self.raster.items():
-            if name not in self.job.inputs:
-                found = _events(rows, len(rows), self.network[name].size)
-                recorder.spikes(name, found.step + self.kept, found.neuron)
+            found = _events(rows, len(rows), self.network[name].size)
+            recorder.spikes(name, found.step + self.kept, found.neuron)
             rows.clear()
         for name, rows in self.traces.items():
             recorder.traces(name, self.kept, np.array(rows))
@@ -144,13 +148,22 @@ class _Run:
         self.kept = t + 1
         recorder.reach(t + 1)
 
-    def _update(self, p: Population, spikes: Mapping[str, Any]) -> Any:
+    def _inputs(self, t: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Lines of the inputs that spike in step t of this run, and the values of these spikes where they are not 1."""
+        at = {name: slice(*np.searchsorted(s.step, (t, t + 1))) for name, s in self.job.inputs.items()}
+        kind: Any = np.float64 if self.network.arithmetic == "float" else np.int64
+        graded = {name: s.value[at[name]] for name, s in self.job.inputs.items() if s.value is not None}
+        values = {name: value.astype(kind) for name, value in graded.items()}
+        return {name: s.neuron[at[name]] for name, s in self.job.inputs.items()}, values
+
+    def _update(self, p: Population, spikes: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         """Step the neurons of a population; returns those that spike."""
         state, name = self.state, p.name
         current = state.current[name]
         for q in self.network.projections:
             if q.post == name and q.delay == 0:
-                _deliver(q, self.columns[q.name], spikes[q.pre], current[p.neuron.receptors[0]])
+                into = current[p.neuron.receptors[0]]
+                _deliver(q, self.columns[q.name], spikes[q.pre], values.get(q.pre), into)
         if p.clear_every and state.step % p.clear_every == p.clear_offset:
             state.neurons[name] = {v: np.zeros_like(array) for v, array in state.neurons[name].items()}
         before = state.neurons[name]
@@ -161,14 +174,15 @@ class _Run:
         state.neurons[name], state.current[name] = after, _no_current(p)
         return np.flatnonzero(spiking)
 
-    def _deliver_later(self, spikes: dict[str, Any]) -> None:
+    def _deliver_later(self, spikes: dict[str, Any], values: dict[str, Any]) -> None:
         """Deliver, for the next step, the spikes that have been on their way long enough."""
-        state = self.state
-        state.history = [*state.history, spikes][-max(self.network.max_delay, 1) :]
+        state, kept = self.state, max(self.network.max_delay, 1)
+        state.history, state.values = [*state.history, spikes][-kept:], [*state.values, values][-kept:]
         for q in self.network.projections:
             if q.delay and q.delay <= len(state.history):
                 receptor = self.network[q.post].neuron.receptors[0]
-                _deliver(q, self.columns[q.name], state.history[-q.delay][q.pre], state.current[q.post][receptor])
+                spiking, value = state.history[-q.delay][q.pre], state.values[-q.delay].get(q.pre)
+                _deliver(q, self.columns[q.name], spiking, value, state.current[q.post][receptor])
 
     def _learn(self, q: Projection, spikes: Mapping[str, Any]) -> None:
         rule, weights = q.plasticity, self.state.weights[q.name]
@@ -191,7 +205,7 @@ def run(job: Job) -> Recording:
     return make_recording(
         job,
         "reference",
-        this.recorder or {p.name: _events(this.raster[p.name], job.steps, p.size) for p in job.network.populations},
+        this.recorder or {p.name: _spikes(this, p) for p in job.network.populations},
         traces={name: np.array(rows) for name, rows in this.traces.items()},
         updated=this.updated,
         changed=this.changed,
@@ -201,9 +215,17 @@ def run(job: Job) -> Recording:
     )
 
 
+def _spikes(run: _Run, p: Input | Population) -> Spikes:
+    """What a population did, or an input was given."""
+    if isinstance(p, Population):
+        return _events(run.raster[p.name], run.job.steps, p.size)
+    given = run.job.inputs[p.name]
+    return Spikes.trusted(given.step, given.neuron, run.job.steps, p.size, given.value)
+
+
 def _events(rows: list[Any], steps: int, size: int) -> Spikes:
     step = np.repeat(np.arange(steps), [len(r) for r in rows])
     return Spikes.trusted(step, np.concatenate(rows).astype(np.int64), steps, size)
 
 
-register_backend(Backend("reference", run, neurons=None, rules=None, weight_traces=True))
+register_backend(Backend("reference", run, neurons=None, rules=None, weight_traces=True, values=True))

@@ -26,6 +26,7 @@ from ..network import Network, Population, Projection
 from ..neurons import LIF
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
+from .surrogates import Fire, Surrogate
 
 try:
     import torch
@@ -51,41 +52,6 @@ class TorchState:
     network: Network | None = field(default=None, repr=False)
 
 
-class Surrogate:
-    """A surrogate gradient of snnTorch that can be pickled, as the functions that snnTorch returns cannot.
-
-    Parameters
-    ----------
-    name : str
-        Its name in ``snntorch.surrogate``.
-    options
-
-        Its arguments.
-    """
-
-    def __init__(self, name: str, **options: Any) -> None:
-        self.name, self.options = name, options
-        self._function = getattr(snn.surrogate, name)(**options)
-
-    def __call__(self, distance: Tensor) -> Tensor:
-        """Spikes, 0 or 1, where the distance from threshold is above 0."""
-        return self._function(distance)
-
-    def __reduce__(self) -> Any:
-        return partial(Surrogate, self.name, **self.options), ()
-
-
-class _Fire:
-    """``spike``, with results of the type of what comes in."""
-
-    def __init__(self, spike: Callable[[Tensor], Tensor]) -> None:
-        self.spike = spike
-
-    def __call__(self, distance: Tensor) -> Tensor:
-        """Spikes, 0 or 1."""
-        return self.spike(distance).to(distance.dtype)
-
-
 class Neurons(nn.Module):
     """One population: an snnTorch cell, then bias, comparison and reset.
 
@@ -103,7 +69,7 @@ class Neurons(nn.Module):
         common: dict[str, Any] = {
             "beta": value("beta"),
             "threshold": value("theta"),
-            "spike_grad": _Fire(spike),
+            "spike_grad": Fire(spike),
             "reset_mechanism": "none",
             "learn_beta": "beta" in learn,
             "learn_threshold": "theta" in learn,
@@ -156,6 +122,7 @@ class Synapses(nn.Module):
         self.index: Tensor
         self.present: Tensor
         post, pre = self.shape = q.weights.shape
+        self.exact = exact
         self.dense = not exact and q.synapses >= DENSE * post * pre
         rows, columns = np.repeat(np.arange(post), np.diff(q.weights.indptr)), q.weights.indices
         self.register_buffer("index", torch.tensor(np.array([rows, columns]), dtype=torch.int64))
@@ -171,7 +138,10 @@ class Synapses(nn.Module):
         """``current`` plus the weights of the spiking sources."""
         if self.dense:
             return current + spikes @ (self.weight * self.present).T
-        matrix = torch.sparse_coo_tensor(self.index, self.weight, self.shape, is_coalesced=True, check_invariants=False)
+        weight = self.weight
+        if self.exact and bool(((spikes != 0) & (spikes != 1)).any()):  # products rounded before they are added
+            weight, spikes = weight * spikes[0, self.index[1]], torch.ones_like(spikes)
+        matrix = torch.sparse_coo_tensor(self.index, weight, self.shape, is_coalesced=True, check_invariants=False)
         return torch.sparse.addmm(current.T, matrix, spikes.T).T
 
     def matrix(self) -> sp.csr_array:
@@ -376,7 +346,8 @@ def _one_thread() -> Iterator[None]:
 
 def _row(s: Spikes, t: int, dtype: Any) -> Tensor:
     row = torch.zeros(1, s.size, dtype=dtype)
-    row[0, s.neuron[slice(*np.searchsorted(s.step, (t, t + 1)))]] = 1
+    now = slice(*np.searchsorted(s.step, (t, t + 1)))
+    row[0, s.neuron[now]] = 1 if s.value is None else torch.tensor(s.value[now], dtype=dtype)
     return row
 
 
@@ -392,9 +363,15 @@ run_float64 = partial(run, dtype=torch.float64, backend="snntorch")
 run_float32 = partial(run, dtype=torch.float32, backend="snntorch_float32")
 
 
-register_backend(Backend("snntorch", run_float64, neurons=(LIF,), rules=()))
+register_backend(Backend("snntorch", run_float64, neurons=(LIF,), rules=(), values=True))
 register_backend(
     Backend(
-        "snntorch_float32", run_float32, neurons=(LIF,), rules=(), precision="float32", on_request="rounds to float32"
+        "snntorch_float32",
+        run_float32,
+        neurons=(LIF,),
+        rules=(),
+        precision="float32",
+        on_request="rounds to float32",
+        values=True,
     )
 )

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError, MissingDependencyError
+from ..io.given import require_plain
 from ..network import Network
 from ..spikes import Spikes
 
@@ -103,6 +104,7 @@ def run(program: Path, network: Network, inputs: Mapping[str, Spikes], steps: in
     BackendError
         If it fails, with its last words.
     """
+    require_plain("compile to C", inputs)
     given = [_packed(inputs[p.name].raster()) for p in network.inputs]
     sizes = [(p.name, p.size, (p.size + 31) // 32) for p in network.neurons]
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as result:

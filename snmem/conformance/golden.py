@@ -168,7 +168,7 @@ def _expected(data: Mapping[str, Any], network: Network, given: Mapping[str, Spi
 def record(seed: int, arithmetic: str) -> dict[str, Any] | None:
     """Run a generated network on Lava and return its line; None where Lava cannot hold it or nothing spikes."""
     kind = "loihi" if arithmetic == "fixed" else "float"
-    features = features_of(kind, {"subtract", "v_reset", "delay_0", "plasticity"})
+    features = features_of(kind, {"subtract", "v_reset", "delay_0", "plasticity", "values"})
     rule = "sum_of_products" if arithmetic == "fixed" and seed % 3 == 0 else ""  # Lava's floats sum in another order
     network = random_network(seed, arithmetic=kind, features=features, max_size=16, rule=rule)
     inputs = random_inputs(network, seed, STEPS, 0.3)

@@ -5,7 +5,7 @@ The same seed and arguments give the same network on every machine (numpy's PCG6
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ FEATURES = {
     "off_grid": "weights and parameters that are no multiples of 1/16: the order of summation shows (float only)",
     "plasticity": "Instar and Outstar rules with gates, signals and traces (float only)",
     "exponent": "weight exponents from -8 to 7, with saturation and wrapping (Loihi only)",
+    "values": "inputs that carry numbers: multiples of 1/4 (whole numbers in Loihi networks)",
 }
 _FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"}
 
@@ -84,11 +85,12 @@ def random_network(
     if neuron:
         arithmetic = NEURONS[neuron].arithmetic
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
-    used = {name for name in sorted(allowed) if rng.random() < 2 / 3}
+    used = {name for name in sorted(allowed - {"values"}) if rng.random() < 2 / 3}
+    numbers = _draws_of_inputs(seed, "values" in allowed)  # from a generator of its own: the other draws stay
     pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
     sizes = tuple(sizes or rng.choice(pool, rng.integers(1, max_populations + 1)))
     inputs = tuple(inputs or rng.choice(pool, rng.integers(1, max_populations)))
-    sources = [Input(f"in{i}", int(n)) for i, n in enumerate(inputs)]
+    sources = [Input(f"in{i}", int(n), values=next(numbers)) for i, n in enumerate(inputs)]
     make = _lif if arithmetic == "float" else _loihi_lif
     if neuron:
         make = lambda rng, used, n: NEURONS[neuron].example(rng, n)  # noqa: E731
@@ -100,13 +102,28 @@ def random_network(
     return Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
 
 
+def _draws_of_inputs(seed: int, allowed: bool) -> Iterator[bool]:
+    """Whether the inputs, one after the other, carry values: half of them in two networks of three."""
+    rng = np.random.default_rng([seed, 2])
+    used = allowed and rng.random() < 2 / 3
+    while True:
+        yield bool(used and rng.random() < 0.5)
+
+
 def random_inputs(network: Network, seed: int, steps: int, rate: float | None = None) -> dict[str, Spikes]:
-    """Independent random spikes for every input, with probability ``rate`` (default: drawn) per line and step."""
+    """Independent random spikes for every input, with probability ``rate`` (default: drawn) per line and step.
+
+    Those of inputs that take numbers carry multiples of 1/4 up to 2, or whole numbers up to 8 in Loihi networks.
+    """
+    numbers, unit = np.random.default_rng([seed, 3]), 1 if network.arithmetic == "loihi" else 4
     rng = np.random.default_rng([seed, 1])
     spikes = {}
     for source in network.inputs:
         p = rng.choice([0.02, 0.1, 0.3, 0.6]) if rate is None else rate
-        spikes[source.name] = Spikes.from_raster(rng.random((steps, source.size)) < p)
+        raster = rng.random((steps, source.size)) < p
+        if source.values:
+            raster = raster * numbers.integers(-8, 9, raster.shape) / unit
+        spikes[source.name] = Spikes.from_raster(raster, values=source.values)
     return spikes
 
 

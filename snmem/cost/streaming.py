@@ -11,6 +11,7 @@ import numpy as np
 from .._text import shown
 from ..errors import InputError
 from ..io.arguments import as_network
+from ..io.given import as_spikes
 from ..network import Network
 from ..simulation import simulate
 from ..spikes import Recording, Spikes
@@ -100,9 +101,7 @@ def _spikes(network: Network, name: str, value: Any, steps: int) -> Any:
     """The input as Spikes of ``steps`` steps; what is not an input of the network is left for simulate to refuse."""
     if name not in {p.name for p in network.inputs}:
         return value
-    if isinstance(value, tuple) and len(value) == 2:
-        return Spikes.from_events(*value, steps=steps, size=network[name].size, name=f"input {name!r}")
-    return value if isinstance(value, Spikes) else Spikes.from_raster(value, name=f"input {name!r}")
+    return as_spikes(network[name], value, steps)
 
 
 def _add(meters: Sequence[Meter], activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:

@@ -9,13 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.sparse import issparse
-
 from .._text import listed
 from ..errors import InputError
 from ..network import Input, Network
-from ..spikes import Spikes, count, whole_numbers
+from ..spikes import Spikes, count
+from .given import as_spikes, of_length
 
 #: Bytes of traces that one run may record, at most; and it never takes more than half of the memory that is available.
 MOST_RECORDED = 2**35
@@ -44,20 +42,25 @@ def as_inputs(network: Network, inputs: Any, steps: Any) -> tuple[dict[str, Spik
         if name not in known:
             raise InputError(f"simulate: the network has no input {name!r}; it has {listed(known)}")
     length = None if steps is None else count("simulate: steps", steps, 1)
-    spikes = {name: _as_spikes(known[name], value, length) for name, value in given.items()}
+    if length is not None and length >= _MOST_STEPS:
+        raise InputError(f"simulate: steps must be below 2**62, got {length}")
+    spikes = {name: as_spikes(known[name], value, length) for name, value in given.items()}
     if length is None:
         length = max((s.steps for s in spikes.values()), default=0)
         if not length:
             raise InputError("simulate: steps is not given, and no input says how long it is; give the number of steps")
     if length >= _MOST_STEPS:
         raise InputError(f"simulate: steps must be below 2**62, got {length}")
-    return {name: _of_length(p, spikes.get(name), length) for name, p in known.items()}, length
+    whole = network.arithmetic == "loihi"
+    return {name: of_length(p, spikes.get(name), length, whole) for name, p in known.items()}, length
 
 
 def _by_name(known: Mapping[str, Input], inputs: Any) -> Mapping[str, Any]:
     if inputs is None:
         return {}
-    if isinstance(inputs, Mapping) and not (len(known) == 1 and set(inputs) == {"step", "neuron"} - set(known)):
+    keys = {"step", "neuron"}
+    events = isinstance(inputs, Mapping) and len(known) == 1 and not keys & set(known) and keys <= set(inputs)
+    if isinstance(inputs, Mapping) and not events:
         return inputs
     if len(known) == 1:
         return dict.fromkeys(known, inputs)
@@ -65,41 +68,6 @@ def _by_name(known: Mapping[str, Input], inputs: Any) -> Mapping[str, Any]:
         f"simulate: inputs must be a dict of input name -> spikes, got a {type(inputs).__name__}; the network's inputs "
         f"are {listed(known)}"
     )
-
-
-def _as_spikes(p: Input, value: Any, steps: int | None) -> Spikes:
-    """The spikes of input ``p``; ``steps`` is the length of the run, if that is known."""
-    owner = f"input {p.name!r}"
-    if isinstance(value, Spikes):
-        return value
-    if isinstance(value, Mapping):
-        if set(value) != {"step", "neuron"}:
-            raise InputError(f'{owner}: a dict of events has the keys "step" and "neuron", got {listed(value)}')
-        value = (value["step"], value["neuron"])
-    if isinstance(value, tuple) and len(value) == 2:
-        step = whole_numbers(value[0], f"{owner}: steps")
-        length = steps if steps is not None else 1 + max(-1, int(step.max(initial=-1)))
-        return Spikes.from_events(step, value[1], steps=length, size=p.size, name=owner)
-    if isinstance(value, list) and len(value) == 2 and np.ndim(value[0]) == np.ndim(value[1]) == 1:
-        raise InputError(
-            f"{owner}: a list of two lists may be a raster of two steps or events; write numpy.array(...) for the "
-            "raster, a tuple (steps, neurons) for events"
-        )
-    if not issparse(value) and np.ndim(value) > 2 and np.shape(value)[1:] == p.shape:
-        value = np.reshape(value, (len(value), p.size))
-    return Spikes.from_raster(value, name=owner)
-
-
-def _of_length(p: Input, spikes: Spikes | None, steps: int) -> Spikes:
-    if spikes is None:
-        nothing = np.zeros(0, np.int64)
-        return Spikes.trusted(nothing, nothing, steps, p.size)
-    owner = f"input {p.name!r}"
-    if spikes.size != p.size:
-        raise InputError(f"{owner}: spikes are for {spikes.size} neurons, the input has {p.size}")
-    if len(spikes) and spikes.step[-1] >= steps:
-        raise InputError(f"{owner}: last spike is in step {spikes.step[-1]}, but the run has only {steps} steps")
-    return Spikes.trusted(spikes.step, spikes.neuron, steps, p.size)
 
 
 def check_recorded(wanted: int) -> None:

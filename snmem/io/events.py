@@ -154,19 +154,20 @@ class _Record:
         self.store.claim(data.size, self.owner, _EVENTS)
         sample = self._one_sample(data, 2)
         rows, columns = data.shape[-2:]
-        parts = [np.zeros((2, 0), np.int64)]
+        parts, values = [np.zeros((2, 0), np.int64)], [np.zeros(0)]
         for place, block in blocks(self.store, data, self.owner):
             if sample is not None:
                 if not place[0].start <= sample < place[0].stop:
                     continue
                 place, block = place[1:], block[sample - place[0].start]
             index = np.nonzero(block)
-            if not (block[index] == 1).all():
-                raise self.refusal("is a grid of other values than 0 and 1; put graded values into weights or biases")
-            self.store.hold(8 * _COPIES * 2 * len(index[0]), self.owner)
+            self.store.hold(8 * _COPIES * 3 * len(index[0]), self.owner)
             parts.append(np.stack([i + s.start for i, s in zip(index, place, strict=True)]))
+            values.append(block[index].astype(np.float64))
         step, neuron = np.concatenate(parts, axis=1)
-        return Spikes.from_events(step, neuron, *self._size(rows, columns), self._label())
+        value = np.concatenate(values)
+        value = None if (value == 1).all() else value
+        return Spikes.from_events(step, neuron, *self._size(rows, columns), self._label(), value)
 
     def _events(self, dt: float, own: bool) -> Spikes:
         arrays = {}
@@ -181,14 +182,14 @@ class _Record:
             )
         there = arrays["idx"] != -1  # nir fills samples of unequal length with neuron -1 at time infinity
         idx, time = arrays["idx"][there], arrays["time"][there]
-        if "value" in arrays and (arrays["value"][there] != 1).any():
-            raise self.refusal("has events with values; spikes have none")
+        value = arrays["value"][there] if "value" in arrays and (arrays["value"][there] != 1).any() else None
         t_max = self._attribute("t_max")
         if isinstance(t_max, str) or not (isfinite(t_max) and t_max >= 0):
             raise self.store.error(self.owner, f"t_max must be a number >= 0, got {t_max!r}")
         step, steps = self._steps(time, float(t_max), dt)
         size = self._size(steps, self._attribute("n_neurons"))
-        return Spikes.from_events(step, idx, *size, self._label() if own else f"{self._label()} with dt = {dt:g}")
+        label = self._label() if own else f"{self._label()} with dt = {dt:g}"
+        return Spikes.from_events(step, idx, *size, label, value)
 
     def _steps(self, time: NDArray[Any], t_max: float, dt: float) -> tuple[NDArray[np.int64], int]:
         """Return the steps of events, and the number of steps (rule: see the module)."""
@@ -226,6 +227,6 @@ def in_steps(time: Any, dt: float) -> NDArray[np.float64]:
         return np.asarray(time, np.float64) / dt
 
 
-def fits(events: int, size: int) -> bool:
-    """Whether a file of ``size`` bytes with so many events is small enough in memory to be read again."""
-    return 2 * 8 * _COPIES * events <= Limits().memory + Limits().expansion * size
+def fits(numbers: int, size: int) -> bool:
+    """Whether a file of ``size`` bytes with so many numbers is small enough in memory to be read again."""
+    return 8 * _COPIES * numbers <= Limits().memory + Limits().expansion * size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .._events import NUMBERS
 from .._text import listed, path_text, shown
 from ..errors import InputError
 from ..network import Network
@@ -65,4 +66,7 @@ def load_inputs(
     for name, spikes in taken.items():
         if spikes.size != sizes[name]:
             raise InputError(f"{path_text(path)}: input {name!r} is given {spikes.size} neurons, it has {sizes[name]}")
+        if spikes.value is not None and not network[name].values:
+            odd = spikes.value[spikes.value != 1][0]
+            raise InputError(f"{path_text(path)}: input {name!r} is given {odd:g}, it takes 0 and 1 only; {NUMBERS}")
     return taken, steps or max(s.steps for s in taken.values())

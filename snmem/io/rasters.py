@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,9 @@ SPIKES = 2**24
 def read_rasters(
     path: str | os.PathLike[str], steps: int | None = None, sizes: Mapping[str, int] | None = None
 ) -> dict[str, Spikes]:
-    """Read rasters (steps, neurons) of 0 and 1 by name; that of an ``.npy`` file has the name "".
+    """Read rasters (steps, neurons) by name; that of an ``.npy`` file has the name "".
+
+    Entries other than 0 are spikes; where they are not all 1, the spikes carry them as values.
 
     Parameters
     ----------
@@ -56,25 +59,39 @@ def _owner(path: str | os.PathLike[str], name: str) -> str:
     return f"{path_text(Path(path).name)}: input {shown(name)}" if name else f"{path_text(Path(path).name)}: raster"
 
 
+def _all_values(parts: list[Any], count: int) -> Any:
+    """The values of ``count`` spikes, or None where all are 1; the first parts are left out as long as they are."""
+    value = np.concatenate(parts)
+    return np.concatenate([np.ones(count - value.size), value]) if value.size else None
+
+
 def _spikes(file: ArrayFile, name: str, steps: int | None, owner: str) -> Spikes:
     header = file.headers[name]
     rows, columns = header.shape
     kept = rows if steps is None else min(rows, steps)
     limit = max(SPIKES, file.bytes)
-    parts, total, at = [np.zeros(0, np.int64)], 0, 0
+    parts, values, graded, total, at = [np.zeros(0, np.int64)], [np.zeros(0)], False, 0, 0
     for block in file.blocks(name):
         ones = np.flatnonzero(block)
-        if not (block[ones] == 1).all():
-            raise InputError(f"{owner}: a raster holds 0 and 1 only; put graded values into weights or biases")
+        value = block[ones].astype(np.float64)
+        if not np.isfinite(value).all():
+            raise InputError(f"{owner}: holds {value[~np.isfinite(value)][0]}; give finite numbers")
         ones += at
         at += len(block)
-        ones = ones[(ones % rows if header.columns_first else ones // columns) < kept] if kept < rows else ones
+        if kept < rows:
+            early = (ones % rows if header.columns_first else ones // columns) < kept
+            ones, value = ones[early], value[early]
         total += len(ones)
         if total > limit:
             raise InputError(f"{owner}: holds more than {limit} spikes, the limit; cut it into shorter runs")
         parts.append(ones)
+        graded = graded or bool((value != 1).any())
+        values += [value] * graded
     cells = np.concatenate(parts)
+    value = _all_values(values, cells.size)
     if header.columns_first:
-        cells = np.sort(cells % max(rows, 1) * columns + cells // max(rows, 1))
+        cells = cells % max(rows, 1) * columns + cells // max(rows, 1)
+        order = np.argsort(cells, kind="stable")
+        cells, value = cells[order], value if value is None else value[order]
     step, neuron = np.divmod(cells, max(columns, 1))
-    return Spikes(step, neuron, kept, columns)
+    return Spikes(step, neuron, kept, columns, value)

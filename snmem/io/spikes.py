@@ -37,13 +37,18 @@ class SpikeFile:
 
 
 def spikes_sha256(spikes: Mapping[str, Spikes]) -> str:
-    """sha256 over names, shapes, steps and neurons, by name in alphabetical order; integers as 64-bit little-endian."""
+    """sha256 over names, shapes, steps, neurons and values, by name in alphabetical order.
+
+    Numbers count as 64-bit little-endian ones; values where they are not all 1.
+    """
     h = hashlib.sha256()
     for name in sorted(spikes):
         s = spikes[name]
         h.update(name.encode() + b"\0")
         for numbers in ((s.steps, s.size, len(s)), s.step, s.neuron):
             h.update(np.asarray(numbers).astype("<i8").tobytes())
+        if s.value is not None:
+            h.update(s.value.astype("<f8").tobytes())
     return h.hexdigest()
 
 
@@ -74,11 +79,12 @@ def write_spikes(
     for name, s in spikes.items():
         time = (s.step[None] + 0.5) * dt
         # half a step more, so that nir's conversion to a grid, which rounds down, finds all steps
-        events = nir.EventData(idx=s.neuron[None], time=time, n_neurons=s.size, t_max=(s.steps + 0.5) * dt)
+        events: Any = {"idx": s.neuron[None], "time": time, "n_neurons": s.size, "t_max": (s.steps + 0.5) * dt}
+        events = nir.EventData(**events) if s.value is None else nir.ValuedEventData(**events, value=s.value[None])
         nodes[name] = nir.NIRNodeData({"spikes": events})
     digest = spikes_sha256(spikes)
     memory = _packed(nir.NIRGraphData(nodes), {"dt": dt, "sha256": digest, **(about or {})}, "gzip")
-    if not fits(sum(map(len, spikes.values())), memory.getbuffer().nbytes):
+    if not fits(sum(len(s) * (2 if s.value is None else 3) for s in spikes.values()), memory.getbuffer().nbytes):
         memory = _packed(nir.NIRGraphData(nodes), {"dt": dt, "sha256": digest, **(about or {})}, None)
     save_hdf5(path, memory)
     return digest
@@ -101,7 +107,8 @@ def read_spikes(
 ) -> SpikeFile:
     """Read spikes from ``.npy`` (a raster (steps, neurons); its name is ""), ``.npz`` (rasters by name) or HDF5.
 
-    HDF5 holds events or grids as ``nir.write_data`` writes them (:mod:`snmem.io.events`).
+    HDF5 holds events or grids as ``nir.write_data`` writes them (:mod:`snmem.io.events`). Numbers other than 0 and 1
+    are values of the spikes (:attr:`snmem.Spikes.value`).
 
     Parameters
     ----------

@@ -61,6 +61,8 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
         kind = "input" if isinstance(p, Input) else "population"
         populations.append({"node": names.new(p.name, f"{kind}_{i}"), "name": p.name, "kind": kind})
     for entry, p in zip(populations, network.populations, strict=True):
+        if isinstance(p, Input) and p.values:
+            entry["values"] = True
         if isinstance(p, Input) and len(p.shape) > 1:
             entry["flatten"] = names.new(f"{entry['node']}_flatten", "flatten")
     projections = []

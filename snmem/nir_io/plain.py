@@ -1,7 +1,7 @@
 """A NIR graph of any origin as a Network, from its plain values and the settings that fill what NIR leaves open.
 
-* Input nodes become Inputs; neurons and Thresholds become Populations under their own names; chains of linear nodes
-  become one Projection per source, target and delay.
+* Input nodes become Inputs that take numbers as well as spikes, which NIR does not tell apart; neurons and Thresholds
+  become Populations under their own names; chains of linear nodes become one Projection per source, target and delay.
 * A constant (bias of Affine or Conv) into neurons with alpha = 0 becomes their ``bias``. Into neurons with a synaptic
   current it would have to be added to u, so a population "bias" of one neuron that fires in every step drives it.
 * LI, CubaLI and I never spike (theta = inf): their v is the output. A Threshold on such a node becomes a neuron
@@ -111,7 +111,7 @@ class _Builder:
         for name in self.signals:
             node = self.graph.nodes[name]
             if node.type == "Input":
-                self.populations.append(Input(name, node.shape_out))
+                self.populations.append(Input(name, node.shape_out, values=True))
             elif node.type == "Output":
                 self._output(node)
             elif not is_graded(node) or name in kept:

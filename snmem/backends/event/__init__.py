@@ -18,4 +18,4 @@ from .runner import run
 
 __all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 
-EVENT = register_backend(Backend("event", run, rules=(Instar, Outstar), weight_traces=True))
+EVENT = register_backend(Backend("event", run, rules=(Instar, Outstar), weight_traces=True, values=True))

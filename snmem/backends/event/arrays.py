@@ -194,6 +194,8 @@ class Inputs(NamedTuple):
 
     neuron: Any
     step: Any
+    value: Any  # what each carries; empty where no input carries values
+    graded: Any  # (inputs,) 1 where an input carries values
 
 
 class Buffer(NamedTuple):

@@ -7,6 +7,7 @@ since the last look.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Any
 
@@ -79,15 +80,25 @@ class Modes:
         Leave everything in blocks.
     exact : bool
         Step sleeping cells; else use the closed form of their steps.
+    graded : collection of str
+        Inputs whose spikes carry values; the populations that they reach stay in blocks.
     """
 
     def __init__(
-        self, layout: Layout, net: Net, states: list[State], work: list[Work], fixed: bool, exact: bool
+        self,
+        layout: Layout,
+        net: Net,
+        states: list[State],
+        work: list[Work],
+        fixed: bool,
+        exact: bool,
+        graded: Collection[str] = (),
     ) -> None:
         self.net, self.states, self.work = net, states, work
         dense = net.synapses.links[net.planes.dense[:, FIRST_ROW] >= 0, POST].tolist()  # planes reach all neurons
+        apart = {q.post for q in layout.network.projections if q.pre in graded}  # cells take no values
         names = (p for p in layout.network.neurons if layout.index[p.name] not in dense and eligible(p))
-        self.candidates = [] if fixed else [layout.index[p.name] for p in names]
+        self.candidates = [] if fixed else [layout.index[p.name] for p in names if p.name not in apart]
         self.cells = _cells(layout, net, len(states), self.candidates, exact)
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try
         self.patience = dict.fromkeys(self.candidates, 1)

@@ -64,13 +64,19 @@ def _check(job: Job, start: int) -> None:
         check_counters(job.network)
 
 
+def _graded(job: Job) -> frozenset[str]:
+    """Inputs whose spikes carry values, also those of earlier runs that are still on their way."""
+    names = {name for name, spikes in job.inputs.items() if spikes.value is not None}
+    return frozenset(names | (job.state.graded if isinstance(job.state, EventState) else set()))
+
+
 def run(job: Job) -> Recording:
     """Run ``job`` on the event engine (both arithmetics, plasticity, continuing from a state).
 
     Ctrl-C raises Interrupted, which carries what was recorded so far.
     """
     _check(job, 0)
-    layout = layout_of(job.network)
+    layout = layout_of(job.network, _graded(job))
     start = _start(job, layout)
     _check(job, start.step)
     stopped = False
@@ -214,10 +220,14 @@ class _Run:
         reached, count, last = (int(self.at[column]) for column in (STEP, COUNT, LAST))
         ring, neurons = self.state.ring, self.team.neurons
         low = rebase(ring[:, :neurons], count)
-        on_their_way = _on_their_way(self.team.spikes.neuron[low:count], self.inputs.neuron, ring[:, neurons:])
+        places = _on_their_way(count - low, ring[:, neurons:])
+        on_their_way = np.concatenate([self.team.spikes.neuron[low:count], self.inputs.neuron[places]])
+        values, graded = None, frozenset[str]()
+        if self.inputs.value.size and (self.inputs.value[places] != 1).any():
+            values, graded = np.concatenate([np.ones(count - low), self.inputs.value[places]]), _graded(self.job)
         arrays = self.state if self.net.rules.rule.size else self.state._replace(weight=None)
         exact = self.start.exact and self.team.modes.exact
-        return EventState(self.job.network, reached, last, arrays, on_their_way, exact)
+        return EventState(self.job.network, reached, last, arrays, on_their_way, exact, values, graded)
 
     def _later(self) -> Any:
         """Neurons and steps of the spikes in the buffer of later steps than those kept, or carried over from before."""
@@ -226,12 +236,12 @@ class _Run:
         return [neuron[first:], step[first:]]
 
 
-def _on_their_way(spikes: Any, inputs: Any, ring: Any) -> Any:
-    """``spikes``, and behind them those of inputs that the rings point to; points the rings there."""
-    parts, n = [spikes], len(spikes)
+def _on_their_way(n: int, ring: Any) -> Any:
+    """Places of the spikes of inputs that the rings point to; points the rings to places from n on, in this order."""
+    parts = [np.zeros(0, np.int64)]
     for slot in ring:
         for place in slot:
-            parts.append(inputs[place[0] : place[1]])
+            parts.append(np.arange(place[0], place[1]))
             place[:] = n, n + len(parts[-1])
             n += len(parts[-1])
     return np.concatenate(parts)
@@ -241,14 +251,20 @@ def _inputs(job: Job, layout: Layout, start: EventState) -> Inputs:
     """Input spikes by step, then neuron, behind all that are on their way from before."""
     ids = [s.neuron + layout.first[layout.index[name]] for name, s in job.inputs.items()]
     when = [s.step + start.step if start.step else s.step for s in job.inputs.values()]
+    names = _graded(job)
+    graded = np.array([p.name in names for p in job.network.inputs], np.uint8)
+    values = [s.values for s in job.inputs.values()] if names else []
     if len(ids) > 1:
         all_ids, all_steps = np.concatenate(ids), np.concatenate(when)
         order = np.lexsort((all_ids, all_steps))
         ids, when = [all_ids[order]], [all_steps[order]]
+        values = [np.concatenate(values)[order]] if names else []
     if len(start.spikes) or not ids:
         steps = np.concatenate([0 * start.spikes + start.step - 1, *when])
-        return Inputs(np.concatenate([start.spikes, *ids]), steps)
-    return Inputs(ids[0], when[0])
+        carried = np.ones(len(start.spikes)) if start.values is None else start.values
+        value = np.concatenate([carried, *values]) if names else np.zeros(0)
+        return Inputs(np.concatenate([start.spikes, *ids]), steps, value, graded)
+    return Inputs(ids[0], when[0], values[0] if names else np.zeros(0), graded)
 
 
 def _by_population(job: Job, layout: Layout, events: Any, offset: int) -> Iterator[tuple[str, Any, Any]]:

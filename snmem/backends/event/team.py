@@ -59,7 +59,8 @@ class Team:
         self.spikes.neuron[: len(start.spikes)], self.spikes.step[: len(start.spikes)] = start.spikes, start.step - 1
         self.pool = _threads(threads - 1) if threads > 1 else None
         fixed = bool(job.record) or job.counters
-        self.modes = Modes(layout, self.nets[0], self.states, self.work, fixed, job.exact)
+        graded = [p.name for p, yes in zip(layout.network.inputs, inputs.graded, strict=True) if yes]
+        self.modes = Modes(layout, self.nets[0], self.states, self.work, fixed, job.exact, graded)
         for work, cells in zip(self.work, self.modes.cells, strict=True):
             check_aligned(bits=net.planes.bits, sums=work.sums, cells=cells.cells, table=cells.table)
         self.divided = False  # whether what belongs to each thread's blocks is in its own arrays, or all in the first's

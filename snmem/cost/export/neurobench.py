@@ -3,6 +3,7 @@
 | NeuroBench | here |
 |---|---|
 | Effective_ACs | synaptic events through weights other than 0, those of inputs included, per sample |
+| Effective_MACs | those of inputs that carry values, which multiply |
 | Dense | all weights, steps and neurons: rows x columns of each matrix ("linear"), or its synapses ("conv") |
 | ActivationSparsity | 1 - spikes / (neurons x steps), inputs left out; also by layer |
 | ConnectionSparsity | zeros / weights, rounded to four digits |
@@ -67,7 +68,8 @@ def neurobench(
     nonzero = {q.name: int((q.weights.data != 0).sum()) for q in network.projections}
     active = {q.name: q.weights.indices[q.weights.data != 0] for q in network.projections}
     fan_out = {q.name: np.bincount(active[q.name], minlength=q.weights.shape[1]) for q in network.projections}
-    events = sum(int(fan_out[q.name] @ r.spikes[q.pre].counts()) for r in recordings for q in network.projections)
+    both = [(r.spikes[q.pre], fan_out[q.name]) for r in recordings for q in network.projections]
+    plain, valued = (sum(int(fan @ s.counts()) for s, fan in both if (s.value is not None) is v) for v in (False, True))
     cells = {p.name: sum(p.size * r.steps for r in recordings) for p in network.neurons}
     spikes = {p.name: sum(len(r.spikes[p.name]) for r in recordings) for p in network.neurons}
     updates = {p.name: sum(_membrane_updates(p, r) for r in recordings) for p in network.neurons}
@@ -78,8 +80,8 @@ def neurobench(
         "ConnectionSparsity": round(1 - sum(nonzero.values()) / total, 4) if total else 0.0,
         "ActivationSparsity": 1 - sum(spikes.values()) / sum(cells.values()),
         "ActivationSparsityByLayer": {name: 1 - spikes[name] / cells[name] for name in cells},
-        "Effective_MACs": 0.0,
-        "Effective_ACs": events / samples,
+        "Effective_MACs": valued / samples,
+        "Effective_ACs": plain / samples,
         "Dense": total * sum(r.steps for r in recordings) / samples,
         "MembraneUpdates": sum(updates.values()) / samples,
         "Effective_Neuron_Ops": sum(updates[n] * ops[n] for n in ops) / samples,

@@ -23,6 +23,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...io.files import replace_file
+from ...io.given import require_plain
 from ...network import Input, Network
 from ...neurons import LIF
 from ...spikes import Spikes
@@ -183,6 +184,7 @@ def _network(
         yield f"      attributes: [synapse_hw_name: {formats.get(p.name, 'dense')}]"
         yield "      neurons:"
         if isinstance(p, Input):
+            require_plain("sanafe", {p.name: inputs[p.name]} if p.name in inputs else {})
             raster = inputs[p.name].raster() if p.name in inputs else np.zeros((1, p.size), bool)
             for i in range(p.size):
                 yield f"        - {i}: [spikes: [{', '.join('1' if x else '0' for x in raster[:, i])}]]"

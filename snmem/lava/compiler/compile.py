@@ -224,7 +224,9 @@ def aligned(
 def _events(value: Any) -> Any:
     if value is None:
         return ((), ())
-    return (value.step, value.neuron) if isinstance(value, Spikes) else value
+    if not isinstance(value, Spikes):
+        return value
+    return (value.step, value.neuron) if value.value is None else (value.step, value.neuron, value.value)
 
 
 def _agreement(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BackendError
+from ...io.given import require_plain
 from ...spikes import Spikes
 from ..cleanup import end_group, remove_shared_memory
 from ..session import TIMEOUT, time_limit
@@ -61,6 +62,7 @@ def run_module(folder: Path, inputs: Mapping[str, Spikes], steps: int, seconds: 
     BackendError
         If the module fails or is stuck, with its last words.
     """
+    require_plain("compile to Lava", inputs)
     require_lava()
     limit, prefix = time_limit(seconds), f"/sm{secrets.token_hex(3)}"
     with tempfile.TemporaryDirectory(prefix="snmem-lava-") as scratch, tempfile.TemporaryFile() as output:

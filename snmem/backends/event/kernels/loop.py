@@ -36,6 +36,7 @@ from .learning import learn
 from .meeting import GIVE_UP, SAID, UP, all_said, begin, gather, wait
 from .plane_delivery import deliver_planes
 from .ranges import copy_range
+from .value_delivery import deliver_values
 
 #: Steps between two looks at the clock of a thread that is alone.
 _CLOCK = 8
@@ -83,12 +84,15 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
         if hi == lo or left < 0:
             continue
         come = spikes.neuron if pre < own else inputs.neuron
+        graded = pre >= own and inputs.graded[pre - own] != 0
         cell.load[post, EVENTS] += (hi - lo) * links[q, ROW_LENGTH]
         arrivals = Arrivals(
             q, lo, hi, cut[post, thread], cut[post, thread + 1], neurons.first[pre], neurons.blocks[post],
             neurons.blocks[post + 1],
         )  # fmt: skip
-        if dense[q, FIRST_ROW] >= 0:
+        if graded:
+            deliver_values(synapses, state.weight, blocks, work.scratch, come, inputs.value, arrivals)
+        elif dense[q, FIRST_ROW] >= 0:
             deliver_planes(links, planes, blocks, work, come, arrivals)
         elif cell.on[post]:
             deliver_cells(synapses, state.weight, cell, come, arrivals, thread, then)

@@ -55,13 +55,23 @@ class EventState:
     arrays: State
     spikes: Any
     exact: bool = True  # whether u and v are those of stepping
+    values: Any = None  # what the spikes carry; None: all 1
+    graded: frozenset[str] = frozenset()  # inputs whose spikes carry values
 
 
 class Layout:
-    """A network as flat arrays: ``net`` for the kernels, ``fresh()`` for a state at step 0."""
+    """A network as flat arrays: ``net`` for the kernels, ``fresh()`` for a state at step 0.
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    Parameters
+    ----------
+    network : Network
+        What to lay out.
+    graded : set of str
+        Inputs whose spikes carry values: their synapses are not counted by bit planes, and leave no sum on a grid.
+    """
+
+    def __init__(self, network: Network, graded: frozenset[str] = frozenset()) -> None:
+        self.network, self.graded = network, graded
         pops = [*network.neurons, *network.inputs]
         self.index = {p.name: i for i, p in enumerate(pops)}
         blocks = [blocks_of(p.size) if isinstance(p, Population) else 0 for p in pops]
@@ -115,6 +125,7 @@ class Layout:
         grids: dict[str, bitplanes.Grid | None] = {}
         for i in sorted(range(len(queue)), key=lambda i: queue[i].delay == 0):  # as they are delivered
             q, w, d, grid = queue[i], values[i], known[i], grids.get(queue[i].post, bitplanes.EMPTY)
+            d = None if q.pre in self.graded else d
             if d is not None and grid is not None:
                 grid = grid.join(bitplanes.grid_of(d, q.weights.shape[1]))
                 plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
@@ -215,24 +226,49 @@ class _Kept:
     """The layout kept with a network; copies and pickles of the network begin without one and build their own."""
 
     layout: Layout | None = None
+    graded: Layout | None = None  # the last one for inputs that carry values
 
     def __reduce__(self) -> Any:
         return _Kept, ()
 
 
-def layout_of(network: Network) -> Layout:
+def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
     """Return the compiled form of a network, built once and kept with it.
 
     Garbage collection is disabled meanwhile: numba, which loads compiled functions here for the first time, makes half
     a million objects that stay.
+
+    Parameters
+    ----------
+    network : Network
+        What to lay out.
+    graded : set of str
+        Inputs whose spikes carry values. Where these reach populations that receive bit planes, the network is laid out
+        a second time without these planes.
     """
     kept = network.__dict__.setdefault("_event_layout", _Kept())
     if kept.layout is None:
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            kept.layout = Layout(network)
-        finally:
-            if collecting:
-                gc.enable()
-    return kept.layout
+        kept.layout = _built(network, frozenset())
+    if not graded or not _planes_reached(kept.layout, graded):
+        return kept.layout
+    if kept.graded is None or kept.graded.graded != graded:
+        kept.graded = _built(network, graded)
+    return kept.graded
+
+
+def _planes_reached(layout: Layout, graded: frozenset[str]) -> bool:
+    """Whether a population that receives spikes of these inputs also receives bit planes."""
+    queue = layout.network.projections
+    reached = {q.post for q in queue if q.pre in graded}
+    planes = layout.net.planes.dense[:, FIRST_ROW] >= 0
+    return any(q.post in reached for q, there in zip(queue, planes, strict=True) if there)
+
+
+def _built(network: Network, graded: frozenset[str]) -> Layout:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return Layout(network, graded)
+    finally:
+        if collecting:
+            gc.enable()
