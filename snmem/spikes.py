@@ -172,6 +172,14 @@ class Spikes:
         value = None if self.value is None else compact(self.value[low:high])
         return Spikes.trusted(self.step[low:high] - start, self.neuron[low:high], stop - start, self.size, value)
 
+    def of(self, neurons: ArrayLike | None) -> Spikes:
+        """Those of some neurons, which keep their numbers; None: all."""
+        if neurons is None:
+            return self
+        mine = np.isin(self.neuron, neurons)
+        value = None if self.value is None else compact(self.value[mine])
+        return Spikes.trusted(self.step[mine], self.neuron[mine], self.steps, self.size, value)
+
     def differing(self, other: Spikes) -> tuple[int, int | None]:
         """Number of (step, neuron) cells in which two records differ, values included, and the first such step."""
         given = cast(object, other)

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from .._text import shown
 from ..errors import BackendError, InputError
+from ..io.given import require_plain
 from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, SumOfProducts
@@ -243,12 +244,8 @@ class Backend:
     def __call__(self, job: Job) -> Recording:
         """Check the network and its inputs against the declaration, then run the job."""
         self.check(job.network)
-        for name, spikes in job.inputs.items():
-            if spikes.value is not None and not self.values:
-                raise BackendError(
-                    f"backend {self.name!r}: input {name!r} carries values other than 1, this backend takes spikes "
-                    "only; use backend 'event' or 'reference'"
-                )
+        if not self.values:
+            require_plain(f"backend {self.name!r}", job.inputs)
         return self.run(job)
 
 

@@ -103,7 +103,7 @@ def require_plain(owner: str, inputs: Mapping[str, Spikes]) -> None:
     for name, spikes in inputs.items():
         if spikes.value is not None:
             raise BackendError(
-                f"{owner}: input {name!r} carries values other than 1, which it does not take; give spikes"
+                f"{owner}: input {name!r} carries values other than 1; give spikes, or use 'event' or 'reference'"
             )
 
 

@@ -29,8 +29,8 @@ def kept_of(recorder: Recorder, steps: int) -> dict[str, Any]:
     if not isinstance(store, Memory):
         return found
     for name, which in plan.spikes.items():
-        if name in recorder.inputs and which is None:
-            found["spikes"][name] = recorder.inputs[name].between(0, steps)
+        if name in recorder.inputs:  # they may carry values
+            found["spikes"][name] = recorder.inputs[name].between(0, steps).of(which)
         else:
             found["spikes"][name] = Spikes.trusted(*store.spikes_of(name), steps, sizes[name])
     kind = np.float64 if recorder.network.arithmetic == "float" else np.int64
