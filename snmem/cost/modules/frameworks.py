@@ -1,0 +1,105 @@
+"""Frameworks whose modules can be billed, a record each: which of their classes are neurons, how a sample goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import InputError
+from ...registry import Registry
+
+
+@dataclass(frozen=True)
+class Framework:
+    """How modules of a framework are recognised and run.
+
+    Parameters
+    ----------
+    name : str
+        Name for messages.
+    package : str
+        Beginning of the names of the modules (in Python's sense) that define its neurons.
+    base : str
+        Name of the class from which its neurons derive.
+    whole : callable
+        Whether a module takes all steps of a sample at once (else it is called step by step), from the module.
+    reset : callable
+        Put the neurons of a module back to their start.
+    stateful : bool
+        Whether a call takes the state of the last one as its second argument, and returns (output, state).
+    """
+
+    name: str
+    package: str
+    base: str
+    whole: Callable[[Any], bool]
+    reset: Callable[[Any], None]
+    stateful: bool = False
+
+    def is_neuron(self, module: Any) -> bool:
+        """Whether ``module`` is a layer of neurons of this framework."""
+        return any(k.__module__.startswith(self.package) and k.__name__ == self.base for k in type(module).__mro__)
+
+
+#: Frameworks by name.
+FRAMEWORKS: Registry[Framework] = Registry("framework of spiking modules")
+
+
+def framework_of(module: Any) -> Framework:
+    """The framework whose neurons a module holds.
+
+    Raises
+    ------
+    InputError
+        For a module without neurons of a known framework, or with those of two.
+    """
+    found = [f for f in FRAMEWORKS.values() if any(f.is_neuron(m) for m in module.modules())]
+    if len(found) != 1:
+        holds = " and ".join(f.name for f in found) or "no spiking neurons of a known framework"
+        known = ", ".join(f.name for f in FRAMEWORKS.values())
+        raise InputError(f"cost: the module {type(module).__name__} holds {holds}; give neurons of one of {known}")
+    return found[0]
+
+
+def outputs_of(framework: Framework, module: Any, sample: Any, whole: bool) -> Iterator[Any]:
+    """Run a sample whose first axis is time; yields the output of every call."""
+    framework.reset(module)
+    state: Any = None
+    for part in (sample,) if whole else sample:
+        if framework.stateful:
+            out, state = module(part, state)
+        else:
+            out = module(part)
+        yield out
+
+
+def _each_reset(module: Any) -> None:
+    for m in module.modules():
+        for name in ("reset_mem", "reset", "reset_states"):
+            if hasattr(m, name):
+                getattr(m, name)()
+                break
+
+
+def _snntorch_reset(module: Any) -> None:
+    for m in module.modules():
+        if FRAMEWORKS["snntorch"].is_neuron(m):
+            (getattr(m, "reset_mem", None) or (lambda: None))()
+
+
+def _multi_step(module: Any) -> bool:
+    return any(getattr(m, "step_mode", "s") == "m" for m in module.modules())
+
+
+FRAMEWORKS.add("snntorch", Framework("snnTorch", "snntorch", "SpikingNeuron", lambda m: False, _snntorch_reset))
+FRAMEWORKS.add(
+    "spikingjelly",
+    Framework("SpikingJelly", "spikingjelly.activation_based", "BaseNode", _multi_step, _each_reset),
+)
+FRAMEWORKS.add("norse", Framework("Norse", "norse.torch.module", "SNN", lambda m: True, lambda m: None, stateful=True))
+FRAMEWORKS.add(
+    "norse cells",
+    Framework("Norse's cells", "norse.torch.module", "SNNCell", lambda m: False, lambda m: None, stateful=True),
+)
+FRAMEWORKS.add("sinabs", Framework("Sinabs", "sinabs.layers", "StatefulLayer", lambda m: True, _each_reset))
