@@ -13,6 +13,9 @@ def chips(
         bool,
         Option("--check", help="Set published measurements of whole systems beside what the profiles say of them."),
     ] = False,
+    measure: Annotated[
+        bool, Option("--measure", help="Measure this computer (about 10 s) and print its profile as TOML.")
+    ] = False,
 ) -> Report:
     """List the chip profiles that a bill can be made for, or print one with the source of every constant."""
     from ..._rich import Table
@@ -21,6 +24,11 @@ def chips(
 
     if check:
         return _checks()
+    if measure:
+        from ...cost.machine import measure_machine
+
+        chip, text = measure_machine()
+        return Report(chip.to_dict() | {"toml": text}, [text])
     if name is not None:
         chip = load_chip(name)
         return Report(chip.to_dict(), [f"{chip.name}: {chip.title}", *chip.summary.split("\n"), *_tables(chip)])
