@@ -134,11 +134,11 @@ def measure_machine(
 
 def _toml(seconds: Mapping[str, float], joules: Mapping[str, float] | None) -> str:
     def rows(values: Mapping[str, float] | None, unit: str, scale: float) -> list[str]:
-        why = "the processor's energy meter cannot be read here"
+        why, measured = "the processor's energy meter cannot be read here", 'kind = "measured", source = "here"'
         return [
             f'{name} = {{ value = "unknown", note = "{why}" }}'
             if values is None
-            else f'{name} = {{ value = {values[name] / scale:.6g}, unit = "{unit}", kind = "measured", source = "here" }}'
+            else f'{name} = {{ value = {values[name] / scale:.6g}, unit = "{unit}", {measured} }}'
             for name in PRICED
         ]
 
