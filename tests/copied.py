@@ -48,6 +48,7 @@ from snmem import (
 from snmem.backends.base import RunState
 from snmem.backends.event import CompiledNeuron
 from snmem.backends.snntorch import to_torch
+from snmem.cost.modules import FRAMEWORKS, Framework, LayerCost, ModuleCost
 from snmem.cost.validation import Measurement
 from snmem.errors import UnknownNameError
 from snmem.hdc.circuits import Part
@@ -224,6 +225,9 @@ CASES: dict[type, Case] = {
     cost.Placed: Case(
         lambda: cost.place(network(), "loihi1-nahuku", recording().spikes), lambda p: (p.placement.digest(), p.table)
     ),
+    Framework: Case(lambda: FRAMEWORKS["norse"], lambda f: (f.name, f.package, f.base, f.stateful)),
+    LayerCost: Case(lambda: LayerCost("0", "neurons", {"spikes": 3.0}, 1e-9), fields_of),
+    ModuleCost: Case(lambda: ModuleCost("snnTorch", "odin", (), {"spikes": 3.0}, None, ("packet",), 1, 2), repr),
     Measurement: Case(lambda: Measurement("a", "odin", "energy", 1.5e-8, "bound", predict={"k": "x"}), fields_of),
     encode.VectorEncoder: Case(
         lambda: encode.VectorEncoder(60, 8).fit(np.random.default_rng(0).random((40, 5))),

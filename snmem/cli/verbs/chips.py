@@ -28,7 +28,7 @@ def chips(
         from ...cost.machine import measure_machine
 
         chip, text = measure_machine()
-        return Report(chip.to_dict() | {"toml": text}, [text])
+        return Report(chip.to_dict() | {"toml": text}, text.splitlines())
     if name is not None:
         chip = load_chip(name)
         return Report(chip.to_dict(), [f"{chip.name}: {chip.title}", *chip.summary.split("\n"), *_tables(chip)])
