@@ -85,21 +85,33 @@ def _each_reset(module: Any) -> None:
 def _snntorch_reset(module: Any) -> None:
     for m in module.modules():
         if FRAMEWORKS["snntorch"].is_neuron(m):
-            (getattr(m, "reset_mem", None) or (lambda: None))()
+            m.reset_mem()
+
+
+def _stepwise(module: Any) -> bool:
+    return False
+
+
+def _at_once(module: Any) -> bool:
+    return True
+
+
+def _nothing(module: Any) -> None:
+    """Modules that take their state as an argument start from rest anyway."""
 
 
 def _multi_step(module: Any) -> bool:
     return any(getattr(m, "step_mode", "s") == "m" for m in module.modules())
 
 
-FRAMEWORKS.add("snntorch", Framework("snnTorch", "snntorch", "SpikingNeuron", lambda m: False, _snntorch_reset))
+FRAMEWORKS.add("snntorch", Framework("snnTorch", "snntorch", "SpikingNeuron", _stepwise, _snntorch_reset))
 FRAMEWORKS.add(
     "spikingjelly",
     Framework("SpikingJelly", "spikingjelly.activation_based", "BaseNode", _multi_step, _each_reset),
 )
-FRAMEWORKS.add("norse", Framework("Norse", "norse.torch.module", "SNN", lambda m: True, lambda m: None, stateful=True))
+FRAMEWORKS.add("norse", Framework("Norse", "norse.torch.module", "SNN", _at_once, _nothing, stateful=True))
 FRAMEWORKS.add(
     "norse cells",
-    Framework("Norse's cells", "norse.torch.module", "SNNCell", lambda m: False, lambda m: None, stateful=True),
+    Framework("Norse's cells", "norse.torch.module", "SNNCell", _stepwise, _nothing, stateful=True),
 )
-FRAMEWORKS.add("sinabs", Framework("Sinabs", "sinabs.layers", "StatefulLayer", lambda m: True, _each_reset))
+FRAMEWORKS.add("sinabs", Framework("Sinabs", "sinabs.layers", "StatefulLayer", _at_once, _each_reset))
