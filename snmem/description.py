@@ -158,6 +158,11 @@ def _as_float64(owner: str, matrix: Weights) -> Weights:
     return cast
 
 
+def is_whole(value: Any) -> bool:
+    """Whether ``value`` is a whole number of Python or numpy; True and False are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
     """``value`` as a Python int within low..high; NetworkError says that ``what`` must be one."""
     try:
@@ -173,11 +178,16 @@ def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
 def shape_of(owner: str, shape: Any) -> tuple[int, ...]:
     """A size or shape as a tuple of ints; NetworkError unless they are positive whole numbers."""
     given: tuple[Any, ...] = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
-    if not given or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in given):
+    if not given or any(not is_whole(n) or n < 1 for n in given):
         raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shown(shape)}")
     if prod(map(int, given)) >= _MOST_NEURONS:
         raise NetworkError(f"{owner}: size {shown(shape)} is over the limit of {_MOST_NEURONS - 1:,}; divide it")
     return tuple(map(int, given))
+
+
+def row_numbers(matrix: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Row of every entry of a CSR matrix, in the order of its data."""
+    return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
 
 
 def number(owner: str, value: Any) -> float:

@@ -80,7 +80,7 @@ def retime(network: Network, start: Mapping[str, Any] | None = None) -> Retimed:
 
 def _constraints(network: Network) -> list[tuple[str, str, int, str]]:
     """(a, b, w, why): L(b) >= L(a) + w."""
-    found = []
+    found: list[tuple[str, str, int, str]] = []
     for q in network.projections:
         found.append((q.pre, q.post, 1 - q.delay, f"projection {q.name!r} (delay {q.delay})"))
         rule = q.plasticity
@@ -115,7 +115,8 @@ def _cycle(start: str, cause: dict[str, tuple[str, str]]) -> str:
     """The cycle of causes that lets lateness grow without end."""
     for _ in cause:  # after as many steps back as there are populations, one is on the cycle
         start = cause[start][0]
-    reasons, name = [], start
+    reasons: list[str] = []
+    name = start
     while not reasons or name != start:
         name, why = cause[name]
         reasons.append(why)

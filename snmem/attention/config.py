@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._text import shown
+from ..description import is_whole
 from ..errors import InputError
 
 
@@ -64,7 +66,7 @@ class AttentionConfig:
     def __post_init__(self) -> None:
         for name in ("keys", "values", "hidden", "k", "active"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            if not is_whole(value) or value < 1:
                 raise InputError(f"AttentionConfig.{name}: must be a whole number >= 1, got {value!r}")
         if self.k > self.hidden:
             raise InputError(f"AttentionConfig.k: {self.k} winners of {self.hidden} hidden units; use k <= hidden")
@@ -76,16 +78,19 @@ class AttentionConfig:
             raise InputError(f"AttentionConfig.novelty: must be a positive number, got {self.novelty}")
         if not 0 <= self.share < 1:
             raise InputError(f"AttentionConfig.share: must lie in [0, 1), got {self.share}")
-        if not isinstance(self.write_all, (bool, np.bool_)):
+        write_all: Any = self.write_all
+        if not isinstance(write_all, (bool, np.bool_)):
             raise InputError(f"AttentionConfig.write_all: must be True or False, got {self.write_all!r}")
-        units: Any = self.dead
-        known = isinstance(units, (tuple, list, range, np.ndarray)) and all(
-            isinstance(unit, (int, np.integer)) and not isinstance(unit, bool) and 0 <= unit < self.hidden
-            for unit in units
-        )
-        if not known:
-            raise InputError(f"AttentionConfig.dead: needs units from 0 to {self.hidden - 1}, got {shown(units)}")
-        object.__setattr__(self, "dead", tuple(sorted({int(unit) for unit in units})))
+        object.__setattr__(self, "dead", self._units(self.dead))
+
+    def _units(self, given: Any) -> tuple[int, ...]:
+        """Hidden units named by the user, ascending."""
+        listed = isinstance(given, (tuple, list, range, np.ndarray))
+        units = cast("Sequence[Any]", given if listed else (None,))
+        for unit in units:
+            if not is_whole(unit) or not 0 <= unit < self.hidden:
+                raise InputError(f"AttentionConfig.dead: needs units from 0 to {self.hidden - 1}, got {shown(given)}")
+        return tuple(sorted({int(unit) for unit in units}))
 
     @property
     def span(self) -> float:

@@ -298,7 +298,8 @@ class AttentionNetwork(Description):
         ``items``, ``queries``: their number in each context, as presented.
         """
         spikes, period = output, self.period
-        at, out = bool(self.config.levels), []
+        at = bool(self.config.levels)
+        out: list[NDArray[np.bool_]] = []
         for n, asked in zip(items, queries, strict=True):
             for query in range(asked):
                 step = (at + n + query) * period + self.answer

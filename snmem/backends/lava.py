@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..description import row_numbers
 from ..lava.overflow import check_clears, check_overflow
 from ..lava.plan import Plan, Result, lava_rule, make_plan
 from ..lava.session import run_plan
@@ -86,7 +87,7 @@ def _run(job: Job, backend: str) -> Recording:
 def _synapses(q: Projection, full: Any) -> Any:
     """The weights of a full matrix where ``q`` has synapses."""
     weights: Any = q.weights.astype(full.dtype if full.dtype.kind == "f" else np.int64)
-    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    rows = row_numbers(weights)
     weights.data = full[rows, weights.indices].astype(weights.dtype)
     return weights
 

@@ -29,7 +29,7 @@ class Difference:
 
 def differing(a: Recording, b: Recording) -> dict[str, Difference]:
     """Population name -> :class:`Difference`, for the populations that both recordings hold."""
-    out = {}
+    out: dict[str, Difference] = {}
     for name, spikes in a.spikes.items():
         if name in b.spikes:
             count, first = spikes.differing(b.spikes[name])

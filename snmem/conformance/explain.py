@@ -53,7 +53,7 @@ def explain(
         Arithmetic of ``found``: "float64" or "float32".
     """
     wrong = {name: d for name, d in differences.items() if d.differing}
-    reasons = {}
+    reasons: dict[str, str] = {}
     for name, d in wrong.items():
         shift = find_shift(expected.spikes[name], found.spikes[name])
         source = _upstream(network, name, wrong)

@@ -32,6 +32,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..description import row_numbers
 from ..errors import BackendError, FileError
 from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
@@ -132,7 +133,10 @@ def _vector(data: Mapping[str, Any]) -> Vector:
 
 
 def _number(value: Any) -> Any:
-    return [_number(item) for item in value] if isinstance(value, list) else np.inf if value == "inf" else value
+    if isinstance(value, list):
+        items: list[Any] = [*value]
+        return [_number(item) for item in items]
+    return np.inf if value == "inf" else value
 
 
 def _spikes(events: list[list[int]], steps: int, size: int) -> Spikes:
@@ -222,9 +226,8 @@ def _plain(value: Any) -> Any:
 
 
 def _synapses(q: Projection) -> list[list[Any]]:
-    post = np.repeat(np.arange(q.weights.shape[0]), np.diff(q.weights.indptr))
-    rows = zip(post.tolist(), q.weights.indices.tolist(), q.weights.data.tolist(), strict=True)
-    return [list(row) for row in rows]
+    columns: list[list[Any]] = [row_numbers(q.weights).tolist(), q.weights.indices.tolist(), q.weights.data.tolist()]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _rule(rule: LearningRule | None) -> dict[str, Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def test_recalls_what_it_stored(snmem_memory: str) -> None:
 def test_the_same_seed_gives_the_same_memory(snmem_memory: str) -> None:
     """Two memories of one seed that store the same recall the same; recalling changes nothing."""
     patterns = random_patterns(5, VISIBLE, ACTIVE, np.random.default_rng(2))
-    results = []
+    results: list[Any] = []
     for _ in range(2):
         memory = _memory(snmem_memory)
         memory.store(patterns)

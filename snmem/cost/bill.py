@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.base import check_recording
-from ..description import Summary
+from ..description import Summary, is_whole
 from ..errors import InputError
 from ..io.arguments import as_network
 from ..network import Network
@@ -90,9 +90,9 @@ class Bill(Summary):
     unpriced: tuple[str, ...]
     untimed: tuple[str, ...]
     not_modelled: tuple[str, ...]
-    included: Mapping[str, str] = field(default_factory=dict)
+    included: Mapping[str, str] = field(default_factory=dict[str, str])
     items: int = 1
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict[str, Any])
     by_step: Mapping[str, Any] | None = None
 
     @property
@@ -206,7 +206,7 @@ def prepare(
     require_prices(profile)
     if limits not in ("error", "report"):
         raise InputError(f'bill: limits must be "error" or "report", got {limits!r}')
-    if isinstance(items, bool) or not isinstance(items, (int, np.integer)) or items < 1:
+    if not is_whole(items) or items < 1:
         raise InputError(f"bill: items must be a whole number >= 1, got {items!r}")
     step = network.dt if step_time is None else step_time
     if not (np.isfinite(step) and step > 0):

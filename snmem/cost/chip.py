@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .._text import one_line, path_text, shown
 from ..errors import FileError, InputError
@@ -121,7 +121,10 @@ class Constant:
 
     def to_dict(self) -> dict[str, Any]:
         """The constant as it is printed: in its own unit."""
-        unscale = lambda x: None if x is None else float(f"{x / self.scale:.12g}")  # noqa: E731
+
+        def unscale(x: float | None) -> float | None:
+            return None if x is None else float(f"{x / self.scale:.12g}")
+
         value: Any = unscale(self.value)
         if self.table:
             value = [[k, unscale(v)] for k, v in self.table]
@@ -247,8 +250,8 @@ def parse_chip(data: Mapping[str, Any], name: str, digest: str = "", where: str 
     for key, allowed in CHOICES.items():
         if head.get(key, allowed[0]) not in allowed:
             raise FileError(f"{where}: {key} must be one of {', '.join(allowed)}, got {shown(head[key])}")
-    not_modelled = data.get("not_modelled", [])
-    if not isinstance(not_modelled, list):
+    not_modelled: Any = data.get("not_modelled", [])
+    if not _is_list(not_modelled):
         raise FileError(f"{where}: not_modelled must be a list of texts, got {shown(not_modelled)}")
     sources = _table(where, "sources", data)
     tables = {table: _constants(where, table, data, sources) for table in TABLES}
@@ -277,17 +280,25 @@ def _text(where: str, value: Any) -> str:
 
 
 def _table(where: str, name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    rows = data.get(name, {})
-    if not isinstance(rows, dict):
-        raise FileError(f"{where}: [{name}] must be a table, got {shown(rows)}")
-    return rows
+    return _dict(data.get(name, {}), f"{where}: [{name}] must be a table")
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _dict(value: Any, expected: str) -> dict[str, Any]:
+    """``value``; FileError with ``expected`` if it is no table."""
+    if not isinstance(value, dict):
+        raise FileError(f"{expected}, got {shown(value)}")
+    return cast("dict[str, Any]", value)
 
 
 def _constants(where: str, table: str, data: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, Constant]:
     """The constants of one table of a profile."""
     quantity, own = TABLES[table]
     names = (*EVENTS, *own) if table in ("energy", "time") else own
-    out = {}
+    out: dict[str, Constant] = {}
     for key, row in _table(where, table, data).items():
         if key not in names:
             raise FileError(f"{where}: [{table}] has no constant {shown(key)}; allowed: {', '.join(names)}")
@@ -308,7 +319,8 @@ def parse_constant(
     where: str, name: str, row: Any, quantity: str, names: tuple[str, ...], sources: Mapping[str, Any]
 ) -> Constant:
     """One row of a profile as a Constant; FileError where it is not valid. ``where`` begins every message."""
-    if not isinstance(row, dict) or "value" not in row:
+    row = _dict(row, f"{where}: must be a table with 'value'")
+    if "value" not in row:
         raise FileError(f"{where}: must be a table with 'value', got {shown(row)}")
     for key in row:
         if key not in _FIELDS:
@@ -318,10 +330,10 @@ def parse_constant(
     if texts["source"] and texts["source"] not in sources:
         raise FileError(f"{where}: source {shown(texts['source'])} is not in [sources]; add it there")
     value, unit = row["value"], texts.pop("unit")
-    for key, needed in (("within", value == "included"), ("lookup", isinstance(value, list))):
+    for key, needed in (("within", value == "included"), ("lookup", _is_list(value))):
         if key in row and not needed:
             raise FileError(f"{where}: {key} = {shown(row[key])} means nothing beside value = {shown(value)}; drop it")
-    if value in ("unknown", "included") or isinstance(value, list):
+    if value in ("unknown", "included") or _is_list(value):
         for key in row.keys() & {"low", "high"}:
             raise FileError(f"{where}: {key} needs a number as value, got {shown(value)}; drop {key}")
     if value == "unknown":
@@ -353,8 +365,8 @@ def _one_of(where: str, key: str, value: str, allowed: tuple[str, ...]) -> None:
 def _priced(where: str, name: str, row: Mapping[str, Any], texts: dict[str, Any]) -> Constant:
     """A constant that has a number, or a table of numbers by tiles."""
     value, scale = row["value"], texts["scale"]
-    if isinstance(value, list):
-        if not 1 <= len(value) <= _ROWS or any(not isinstance(pair, list) or len(pair) != 2 for pair in value):
+    if _is_list(value):
+        if not 1 <= len(value) <= _ROWS or any(not _is_list(pair) or len(pair) != 2 for pair in value):
             raise FileError(f"{where}: value must be a number or pairs [[tiles, number], ...], got {shown(value)}")
         pairs = sorted((_number(f"{where}: tiles", k), _number(where, v) * scale) for k, v in value)
         if len({tiles for tiles, _ in pairs}) < len(pairs):

@@ -106,7 +106,8 @@ def price(
     by_format = dict.fromkeys((SYNAPSES[kind] for kind in formats.values()), 0)
     for name, kind in formats.items():
         by_format[SYNAPSES[kind]] += meter.synaptic_events[name]
-    lines, unpriced = [], []
+    lines: list[Line] = []
+    unpriced: list[str] = []
     for event in EVENTS.values():
         count = event.count(counts) if event.counted else by_format.get(event.name, 0)
         c = chip.constant("energy", event.name)
@@ -130,7 +131,7 @@ def by_layer(
     network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals
 ) -> dict[str, dict[str, Any]]:
     """Counts and joules by unit of every population: soma and packets of its own spikes, synapses read by it."""
-    out = {}
+    out: dict[str, dict[str, Any]] = {}
     traces: dict[str, int] = {}  # charged to the population that holds the plastic synapses
     for q in network.projections:
         traces[q.post] = traces.get(q.post, 0) + trace_updates(q, meter.spikes)
@@ -169,7 +170,7 @@ def by_projection(
     network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals
 ) -> dict[str, dict[str, Any]]:
     """Counts and joules of every projection: its synapses read and changed, the packets that carry its spikes."""
-    out = {}
+    out: dict[str, dict[str, Any]] = {}
     for q in network.projections:
         ways = meter.by_projection[q.name]
         counted = [None] * 3 if ways is None else ways.tolist()

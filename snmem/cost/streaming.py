@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .._text import shown
 from ..errors import InputError
-from ..io.arguments import as_network
-from ..io.given import as_spikes
+from ..io.arguments import as_inputs, as_network
 from ..network import Network
 from ..simulation import simulate
-from ..spikes import Recording, Spikes
+from ..spikes import Recording
 from .bill import Bill, make_bill, prepare
 from .chip import Chip
 from .counting.activity import Activity, traces_needed
@@ -30,7 +28,7 @@ CHUNK_VALUES, MOST_VALUES = 3 * 2**15, 2**22
 def measure(
     network: Network,
     inputs: Mapping[str, Any] | None,
-    steps: int,
+    steps: int | None,
     chip: str | Path | Chip,
     *,
     backend: str = "event",
@@ -62,8 +60,8 @@ def measure(
 
 def run_metered(
     meters: Sequence[Meter],
-    inputs: Mapping[str, Any] | None,
-    steps: int,
+    inputs: Any,
+    steps: int | None,
     backend: str = "event",
     updated: str = "counted",
     progress: Callable[[int], None] | None = None,
@@ -71,20 +69,18 @@ def run_metered(
     """Simulate ``steps`` steps once, under all meters (of one network); returns the totals they do not keep."""
     if updated not in ("counted", "all"):
         raise InputError(f'measure: updated must be "counted" or "all", got {updated!r}')
-    if inputs is not None and not isinstance(inputs, Mapping):
-        raise InputError(f"measure: inputs must be a dict of input name -> spikes, got {shown(inputs)}")
     network = meters[0].network
     activity = Activity(network)
     names = traces_needed(network) if updated == "counted" else []
-    given = {name: _spikes(network, name, value, steps) for name, value in (inputs or {}).items()}
+    given, steps = as_inputs(network, inputs, steps)
     sums = {p.name: np.zeros(2, np.int64) for p in network.neurons}
     learned = {q.name: 0 for q in network.projections if q.plasticity}
     neurons = sum(p.size for p in network.neurons)
     chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(8, MOST_VALUES // neurons))))
     state = None
-    for low in range(0, max(steps, 1), chunk):
+    for low in range(0, steps, chunk):
         high = min(low + chunk, steps)
-        part = {name: s.between(low, high) if isinstance(s, Spikes) else s for name, s in given.items()}
+        part = {name: s.between(low, high) for name, s in given.items()}
         run = simulate(network, part, high - low, backend, record=names, counters=updated != "counted", state=state)
         state = run.state
         _add(meters, activity, run, updated, sums)
@@ -95,13 +91,6 @@ def run_metered(
             progress(high)
     counts = [{name: int(s[i]) for name, s in sums.items()} for i in range(2)]
     return Totals(counts[0], counts[1], learned)
-
-
-def _spikes(network: Network, name: str, value: Any, steps: int) -> Any:
-    """The input as Spikes of ``steps`` steps; what is not an input of the network is left for simulate to refuse."""
-    if name not in {p.name for p in network.inputs}:
-        return value
-    return as_spikes(network[name], value, steps)
 
 
 def _add(meters: Sequence[Meter], activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:

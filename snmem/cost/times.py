@@ -55,10 +55,10 @@ def pace_of(times: StepTimes, meter: Meter) -> dict[str, Any]:
     p50, p99 = np.percentile(times.seconds, [50, 99])
     events = meter.by_core[:-1, 1]
     return {
-        "critical_core": meter.cores_of(core[None])[0],
+        "critical_core": meter.cores_of(np.array([int(core)]))[0],
         "critical_stage": STAGES[int(stage)],
         "critical_share": float(often.max() / often.sum()),
-        "stages": {name: float(np.mean(times.stage == i)) for i, name in enumerate(STAGES)},
+        "stages": {name: float((times.stage == i).mean()) for i, name in enumerate(STAGES)},
         "step_p50": float(p50),
         "step_p99": float(p99),
         "step_max": float(times.seconds.max()),

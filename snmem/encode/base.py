@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..description import is_whole
 from ..errors import InputError
 from ..memory.patterns import active_units
 from ..registry import Registry
@@ -44,7 +45,7 @@ class Encoder(ABC):
 
     def __init__(self, size: int, active: int) -> None:
         for name, value in (("size", size), ("active", active)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            if not is_whole(value) or value < 1:
                 raise InputError(f"{type(self).__name__}.{name}: must be a whole number, at least 1, got {value!r}")
         if active > size:
             limit = f"must be at most size = {size}, got {active}"

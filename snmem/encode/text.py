@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -103,12 +103,13 @@ class TextEncoder(Encoder):
         return self
 
     @staticmethod
-    def _check(items: Sequence[str]) -> None:
+    def _check(items: Any) -> None:
         if isinstance(items, str):
             raise InputError("lines: got one text instead of a list of lines; use text.splitlines()")
         if not len(items):
             raise InputError("lines: is empty; give at least one line")
-        for i, line in enumerate(items):
+        lines: Sequence[Any] = items
+        for i, line in enumerate(lines):
             if not isinstance(line, str) or not line:
                 raise InputError(f"lines: item {i} is {line!r}, expected a text of at least 1 character")
 
@@ -140,11 +141,12 @@ def replace_characters(lines: Sequence[str], share: float, seed: int | np.random
     if not 0.0 <= share <= 1.0:
         raise InputError(f"replace_characters: share must lie in [0, 1], got {share!r}")
     rng = np.random.default_rng(seed)
-    out = []
+    out: list[str] = []
     for line in lines:
         characters = list(line)
         count = min(len(line), max(1, round(share * len(line)))) if share else 0
-        for i in rng.choice(len(line), count, replace=False) if count else ():
+        hit: list[int] = rng.choice(len(line), count, replace=False).tolist() if count else []
+        for i in hit:
             others = [c for c in "abcdefghijklmnopqrstuvwxyz" if c != characters[i].lower()]
             characters[i] = others[rng.integers(len(others))]
         out.append("".join(characters))

@@ -62,6 +62,7 @@ class VectorEncoder(Encoder):
             raise InputError(f"{type(self).__name__}.smoothing: must be positive and finite, got {smoothing!r}")
         self.smoothing, self.separate, self.seed = float(smoothing), separate, seed
         self._projection: NDArray[np.float64] | None = None
+        self._decoder: NDArray[np.float64]  # (size, d), made by fit
 
     def fit(self, items: ArrayLike) -> Self:
         """Fit to vectors (n, d); they need at least two different rows.
@@ -108,7 +109,8 @@ class VectorEncoder(Encoder):
         lengths = (z * z).sum(axis=1)
         squares = lengths[:, None] + lengths - 2.0 * z @ z.T
         np.fill_diagonal(squares, np.inf)
-        gamma = np.sqrt(2.0 * np.log(2.0) / max(np.median(squares.min(axis=1)), 1e-12))
+        nearest: NDArray[np.float64] = squares.min(axis=1)
+        gamma = np.sqrt(2.0 * np.log(2.0) / max(float(np.median(nearest)), 1e-12))
         self._projection = gamma * whitener @ rng.standard_normal((z.shape[1], self.size))
         self._bias, self._cosine = rng.uniform(0.0, 2.0 * np.pi, self.size), True
 

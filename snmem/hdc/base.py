@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..description import is_whole
 from ..errors import InputError
 from ..registry import Registry
 
@@ -179,8 +180,7 @@ def algebra(name: str, **sizes: Any) -> Algebra:
 
 def whole(owner: str, value: Any, low: int, high: int | None = None) -> int:
     """Return a size as int; InputError unless it is a whole number in low..high."""
-    good = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= low
-    if not good or (high is not None and value > high):
+    if not is_whole(value) or value < low or (high is not None and value > high):
         limit = f"at least {low}" if high is None else f"in {low}..{high}"
         raise InputError(f"{owner}: must be a whole number, {limit}, got {value!r}")
     return int(value)

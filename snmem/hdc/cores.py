@@ -153,7 +153,9 @@ class SuperpositionCore:
 
     def schedule(self, pairs: Sequence[int], queries: Sequence[int]) -> Schedule:
         """See :class:`Core`; InputError for more pairs or queries than a context has."""
-        volleys, steps, lines = [], [], []
+        volleys: list[Volley] = []
+        steps: list[int] = []
+        lines: list[int] = []
         for c, (written, asked) in enumerate(zip(pairs, queries, strict=True)):
             for name, count, most in (("pairs", written, self.pairs), ("queries", asked, self.queries)):
                 if not 1 <= count <= most:
@@ -235,7 +237,7 @@ class FastWeightsCore:
         contexts = [(np.repeat(one, count, 0), np.repeat(one, count, 0)) for count in pairs]
         script, steps = self.attention.inputs(contexts, [np.repeat(one, count + self._spare, 0) for count in queries])
         keys, values = (iter(np.sort(script[name][0]).tolist()) for name in ("key", "value"))
-        volleys = []
+        volleys: list[Volley] = []
         for c, (written, asked) in enumerate(zip(pairs, queries, strict=True)):
             for i in range(written):
                 volleys += [Volley("key", next(keys), "key", c, i) for _ in range(2)]
@@ -251,7 +253,8 @@ class FastWeightsCore:
 
     def _outputs(self, pairs: Sequence[int], queries: Sequence[int]) -> NDArray[np.int64]:
         """Steps in which the layer's output to each query spikes."""
-        period, at, steps = self.attention.period, 1, []
+        period, at = self.attention.period, 1
+        steps: list[int] = []
         for written, asked in zip(pairs, queries, strict=True):
             steps += [(at + written + i) * period + self.attention.answer for i in range(asked)]
             at += written + asked + self._spare

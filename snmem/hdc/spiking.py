@@ -128,7 +128,7 @@ class SpikingHDTransformer:
             row = tokens[volley.kind][volley.context][volley.number]
             for age, token in enumerate(row[::-1]):
                 events[f"{volley.kind}.token.{age}"].append((volley.step - self.delay, int(token)))
-        out: dict[str, Any] = dict(plan.lines)
+        out: dict[str, Any] = {**plan.lines}
         for name, pairs in events.items():
             if name not in out:
                 out[name] = tuple(np.array(pairs, np.int64).reshape(-1, 2).T)
@@ -136,7 +136,8 @@ class SpikingHDTransformer:
 
     def _tokens(self, contexts: Sequence[Any], queries: Sequence[ArrayLike]) -> dict[str, list[NDArray[np.int64]]]:
         """Tokens of all keys, queries and values, (n, order) or (n, 1), after checking them."""
-        m, out = self.model, {kind: [] for kind in KINDS}
+        m = self.model
+        out: dict[str, list[NDArray[np.int64]]] = {kind: [] for kind in KINDS}
         for c, ((keys, values), asked) in enumerate(zip(contexts, queries, strict=True)):
             key_codes = m.compose(keys, m.keys)
             m.compose(asked, m.queries)

@@ -57,7 +57,7 @@ class _Tables:
         generator = torch.Generator().manual_seed(seed)
         self.model, self.units = model, model.codes.units
         tables = {name: getattr(model, name) for name in ("keys", "queries", "values")}
-        self.logits = {}
+        self.logits: dict[str, Any] = {}
         for name, table in tables.items():  # the given codes, not yet beyond doubt
             noise = torch.randn((*table.shape, self.units), generator=generator)
             self.logits[name] = (noise + self.one_hot(torch.from_numpy(table.astype(np.int64)))).requires_grad_()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..description import row_numbers
 from .rules import ACCUMULATOR_BITS, SYNAPTIC, TRACES, WIDTH, Factor, Product, parse
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Learning:
 
     def __init__(self, rule: SumOfProducts, matrix: Any, integer: bool) -> None:
         self.rule, self.integer = rule, integer
-        self.post = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        self.post = row_numbers(matrix)
         self.pre = matrix.indices.astype(np.int64)
         kind: Any = np.int64 if integer else np.float64
         sizes = {name: matrix.shape[0 if name[0] == "y" else 1] for name in TRACES}

@@ -8,11 +8,8 @@ from typing import Any, cast
 import numpy as np
 
 from .._text import shown
+from ..description import is_whole
 from ..errors import InputError
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class KWinnerConfig:
     def __post_init__(self) -> None:
         for name in ("visible", "hidden", "fan_in", "winners", "active"):
             value: Any = getattr(self, name)
-            if not _whole(value) or value < 1:
+            if not is_whole(value) or value < 1:
                 raise InputError(f"KWinnerConfig.{name}: must be a whole number, at least 1, got {value!r}")
             object.__setattr__(self, name, int(value))
         for part, whole in (("fan_in", "visible"), ("winners", "hidden"), ("active", "visible")):
@@ -84,7 +81,7 @@ class KWinnerConfig:
                 raise InputError(f"KWinnerConfig.{name}: must be True or False, got {getattr(self, name)!r}")
             object.__setattr__(self, name, bool(getattr(self, name)))
         bits: Any = self.bits
-        if bits is not None and not (_whole(bits) and 1 <= bits <= 32):
+        if bits is not None and not (is_whole(bits) and 1 <= bits <= 32):
             raise InputError(f"KWinnerConfig.bits: must be None or a whole number from 1 to 32, got {bits!r}")
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, replace
@@ -87,7 +87,7 @@ class KWinnerMemory(Summary, LearnsInPlace):
         self._idle: list[Any] = []  # working memory, as many as there were calls at a time
 
     @contextmanager
-    def _scratch(self) -> Iterator[Any]:
+    def _scratch(self) -> Generator[Any]:
         try:
             scratch = self._idle.pop()
         except IndexError:

@@ -9,6 +9,8 @@ number of calls, one at a time.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._hash import mix
@@ -22,7 +24,7 @@ BLOCK = 32768
 BINS, SHIFT, FIRST = 1024, 46, (1023 - 6) << 6
 
 
-def make_scratch(hidden, visible):
+def make_scratch(hidden: int, visible: int) -> Any:
     """Return working memory: sums and marks of hidden, then of visible units, values and units, and two targets."""
     most = max(hidden, visible)
     sums = (np.zeros(hidden), np.zeros(hidden, np.bool_), np.zeros(visible), np.zeros(visible, np.bool_))

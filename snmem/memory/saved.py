@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,10 +35,11 @@ class SavedMemory:
     def __init__(self, file: ArrayFile, form: str) -> None:
         self._file = file
         header = parse_json(file.text("header"), f"{file.name}: header", file.remedy)
-        found = header.get("format") if isinstance(header, dict) else header
-        if found != form:
+        self._header: Mapping[str, Any] = {"format": header}
+        if isinstance(header, dict):
+            self._header = cast("dict[str, Any]", header)
+        if (found := self._header.get("format")) != form:
             raise self.error(f"holds {shown(found)}, this version reads {form!r}")
-        self._header: Mapping[str, Any] = header
         self.config = self._config()
 
     def error(self, what: str) -> FileError:
@@ -92,7 +93,7 @@ class SavedMemory:
 
 
 @contextmanager
-def open_saved(path: str | os.PathLike[str], form: str, owner: str) -> Iterator[SavedMemory]:
+def open_saved(path: str | os.PathLike[str], form: str, owner: str) -> Generator[SavedMemory]:
     """Open a saved memory.
 
     Parameters

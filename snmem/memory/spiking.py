@@ -370,7 +370,7 @@ class SpikingKWinnerMemory(Summary):
             back = saved.matrix("back", (c.visible, c.hidden))
             if forward.nnz == back.nnz == c.synapses and not _same_synapses(forward, back):
                 raise saved.error("arrays 'forward' and 'back': must connect the same pairs of units")
-            strategies = []
+            strategies: list[Any] = []
             for role in ("kwta", "readout"):
                 name, parameters = (*saved.value(role, list), None, None)[:2]
                 try:

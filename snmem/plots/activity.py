@@ -46,7 +46,8 @@ def raster(recording: Recording, populations: str | Sequence[str] | None = None)
     total = sum(recording.spikes[name].size for name in names)
     figure, axes = paper_axes(min(1.2 + 0.35 * len(names), 5.0) if len(names) > 2 else 2.2)
     marks = sum(len(recording.spikes[name]) for name in names) <= MARKS
-    middles, top, axis = [], 0, "step"
+    middles: list[float] = []
+    top, axis = 0, "step"
     for i, name in enumerate(reversed(names)):
         spikes, colour = recording.spikes[name], PALETTE[(len(names) - 1 - i) % len(PALETTE)]
         if marks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,7 +36,7 @@ def connectivity(network: Network | Projection, projection: str | None = None) -
     """
     if isinstance(network, Projection):
         return _weights(network)
-    if not isinstance(network, Network):
+    if not isinstance(cast(object, network), Network):
         raise InputError(f"plots.connectivity: expected a Network or a Projection, got {type(network).__name__}")
     if projection is None:
         return _fan_in(network)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,15 @@ def label(text: str) -> str:
 
 
 @contextmanager
-def plain_text() -> Iterator[None]:
-    """A context to make and save pictures with such labels in: no TeX, no warning of characters a font lacks."""
+def plain_text(**settings: Any) -> Generator[None]:
+    """A context to make and save pictures with such labels in: no TeX, no warning of characters a font lacks.
+
+    Further settings of matplotlib are given as ``svg_fonttype="none"`` for "svg.fonttype".
+    """
     import matplotlib as mpl
 
-    with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
+    given = {name.replace("_", ".", 1): value for name, value in settings.items()}
+    with cast(Any, mpl).rc_context({"text.usetex": False} | given), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
         yield
 

@@ -52,7 +52,8 @@ class Sample:
         """Population ``p`` with all that projects to it as inputs, and their spikes."""
         incoming = [q for q in self.network.projections if q.post == p.name]
         sources = dict.fromkeys(q.pre for q in incoming)
-        taken, names = {p.name, *(q.name for q in incoming)}, {}
+        taken = {p.name, *(q.name for q in incoming)}
+        names: dict[str, str] = {}
         for name in sources:
             names[name] = unique(f"from {name}", taken)
             taken.add(names[name])
@@ -97,7 +98,7 @@ def calibrate(network: Network, inputs: Mapping[str, Any], steps: int, strategy:
 
 def _plain_scales(network: Network) -> dict[str, float]:
     """For every population, the largest power of two with which its strongest synapse fits a mantissa."""
-    scales = {}
+    scales: dict[str, float] = {}
     for p in network.neurons:
         peaks = [np.abs(values(q)).max() for q in network.projections if q.post == p.name and q.synapses]
         peak = max(peaks, default=0)

@@ -27,7 +27,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .._text import listed, unique
-from ..description import Summary, number
+from ..description import Summary, number, row_numbers
 from ..errors import NetworkError, SnmemWarning
 from ..io.arguments import as_network
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
@@ -119,7 +119,9 @@ def convert(network: Network, scales: Mapping[str, float] | None = None, split: 
         replace(p, neuron=_neuron(p, scale[p.name])) if isinstance(p, Population) else p for p in network.populations
     ]
     projections: list[Projection] = []
-    error, clipped, parts = {}, {}, {}
+    error: dict[str, float] = {}
+    clipped: dict[str, int] = {}
+    parts: dict[str, tuple[str, ...]] = {}
     taken = {item.name for item in (*network.populations, *network.projections)}
     for q in network.projections:
         made, error[q.name], clipped[q.name] = _parts(q, scale[q.post], split)
@@ -260,7 +262,7 @@ def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]
     if exponent > LOIHI_EXPONENT[1]:
         raise NetworkError(f"quantize: projection {q.name!r} learns and needs the exponent {exponent}; lower its scale")
     weights: Any = q.weights.astype(np.float64)
-    weights.data = np.round(data * unit)
+    weights.data = np.rint(data * unit)
     error = float(np.abs(weights.data / unit - data).max(initial=0))
     assert q.plasticity is not None
     rule = q.plasticity.as_products(q, float(round(unit)), exact=False)
@@ -292,7 +294,7 @@ def _neuron(p: Population, scale: float) -> LoihiLIF:
 def _bias(owner: str, bias: Any) -> tuple[Any, int]:
     low, high = LoihiLIF.limits["bias_mant"]
     for exponent in range(LoihiLIF.limits["bias_exp"][1] + 1):
-        mantissa = np.round(bias / 2**exponent)
+        mantissa = np.rint(bias / 2**exponent)
         if low <= mantissa.min() and mantissa.max() <= high:
             return mantissa, exponent
     raise NetworkError(
@@ -308,8 +310,8 @@ def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     exponent = 0
     while peak > _MANTISSA * (1 + _CLIP) * 2.0**exponent and exponent < LOIHI_EXPONENT[1]:
         exponent += 1
-    mantissa = np.round(exact / 2.0**exponent / (1 + mixed)) * (1 + mixed)
-    made = np.clip(mantissa, -256, 254) if mixed else np.clip(mantissa, -_MANTISSA, _MANTISSA)
+    mantissa = np.rint(exact / 2.0**exponent / (1 + mixed)) * (1 + mixed)
+    made: Any = np.clip(mantissa, -256, 254) if mixed else np.clip(mantissa, -_MANTISSA, _MANTISSA)
     weights: Any = q.weights.astype(np.int32)
     weights.data = made.astype(np.int32)
     error = float(np.abs(made * 2.0**exponent - exact).max(initial=0) / scale)
@@ -320,7 +322,7 @@ def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, 
     """The integer projections that together carry ``q``, the largest weight error, and the number of clipped
     weights."""
     exact = values(q) * scale
-    pieces = []
+    pieces: list[tuple[Any, Any, int]] = []
     error, clipped = 0.0, 0
     for sign in (1, -1):
         mine = (exact > 0) if sign > 0 else (exact < 0)
@@ -328,16 +330,16 @@ def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, 
             mine |= exact == 0
         if mine.any():
             for group, mantissa, exponent in _magnitudes(np.abs(exact), mine):
-                made = np.minimum(mantissa, _MANTISSA)
+                kept: Any = np.minimum(mantissa, _MANTISSA)
                 clipped += int((mantissa > _MANTISSA).sum())
-                error = max(error, float(np.abs(made * 2.0**exponent - np.abs(exact[group])).max() / scale))
-                pieces.append((group, sign * made, exponent))
+                error = max(error, float(np.abs(kept * 2.0**exponent - np.abs(exact[group])).max() / scale))
+                pieces.append((group, sign * kept, exponent))
     if len(pieces) == 1:
         group, mantissa, exponent = pieces[0]
         weights = sp.csr_array((mantissa.astype(np.int16), q.weights.indices, q.weights.indptr), shape=q.weights.shape)
         return [replace(q, weights=weights.astype(np.int32), exponent=exponent)], error, clipped
-    rows = np.repeat(np.arange(q.weights.shape[0]), np.diff(q.weights.indptr))
-    made = []
+    rows = row_numbers(q.weights)
+    made: list[Projection] = []
     for group, mantissa, exponent in pieces:
         entries = (mantissa.astype(np.int32), (rows[group], q.weights.indices[group]))
         weights = sp.csr_array(entries, shape=q.weights.shape)
@@ -367,6 +369,6 @@ def _exact_exponent(values: Any) -> int | None:
     """The smallest exponent >= 0 with which all ``values`` are whole mantissas in range, or None."""
     for exponent in range(LOIHI_EXPONENT[1] + 1):
         mantissa = values / 2.0**exponent
-        if (mantissa == np.round(mantissa)).all() and mantissa.max(initial=0) <= _MANTISSA:
+        if (mantissa == np.rint(mantissa)).all() and mantissa.max(initial=0) <= _MANTISSA:
             return exponent
     return None

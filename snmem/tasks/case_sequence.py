@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 
+Array = NDArray[Any]
 _NAMES = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -92,7 +94,7 @@ class CaseSequenceTask:
         letters, upper, asked = (np.array(part) for part in zip(*rows, strict=True))
         return self._sequences(letters, upper, asked)
 
-    def _sequences(self, letters: NDArray, upper: NDArray, asked: NDArray) -> Sequences:
+    def _sequences(self, letters: Array, upper: Array, asked: Array) -> Sequences:
         row = np.arange(len(asked))
         query = 2 * self.letters + letters[row, asked]
         return Sequences(letters + self.letters * upper, query, upper[row, asked])

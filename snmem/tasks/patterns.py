@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._hash import mix
 from .._jit import kernel
+from ..description import is_whole
 from ..errors import InputError
 
 Seed = int | np.random.Generator | None
@@ -135,7 +136,7 @@ def mean_similarity(patterns: ArrayLike) -> float:
 
 def _check_counts(**counts: Any) -> None:
     for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        if not is_whole(value) or value < 0:
             raise InputError(f"{name}: must be a whole number, at least 0, got {value!r}")
 
 

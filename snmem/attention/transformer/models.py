@@ -32,11 +32,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...description import is_whole
 from ...errors import InputError
 from ...tasks.case_sequence import CaseSequenceTask
 
@@ -93,7 +94,7 @@ class TransformerConfig:
                 raise InputError(
                     f"TransformerConfig.{name}: unknown {getattr(self, name)!r}; use one of {', '.join(known)}"
                 )
-        if not isinstance(self.winners, (int, np.integer)) or isinstance(self.winners, bool):
+        if not is_whole(self.winners):
             raise InputError(f"TransformerConfig.winners: must be a whole number, got {self.winners!r}")
         for name in ("keys", "hidden", "winners"):
             if getattr(self, name) < 1:
@@ -188,7 +189,7 @@ class Training:
     @property
     def recorded(self) -> NDArray[np.int64]:
         """Iterations of the records."""
-        end = self.accuracy.shape[1]
+        end = int(self.accuracy.shape[1])
         return np.append(np.arange(0, end, self.every), end)
 
     def final_accuracy(self, last: int = 1000) -> NDArray[np.float64]:
@@ -200,7 +201,7 @@ class Training:
         median = np.median(self.accuracy, axis=0)
         if median.size < window:
             return np.inf
-        mean = np.convolve(median, np.ones(window) / window, "valid")
+        mean = cast(NDArray[np.float64], np.convolve(median, np.ones(window) / window, "valid"))
         found = np.flatnonzero(mean >= level - 1e-12)
         return float(found[0]) if found.size else np.inf
 

@@ -67,7 +67,7 @@ class SpikingTransformer:
         parts = [self.inputs(sequences[rows]) for rows in np.array_split(np.arange(len(sequences)), copies)]
         inputs = inputs_of_copies(network, [x for x, _ in parts])
         recording = simulate(side_by_side(network, copies), inputs, max(n for _, n in parts), backend, **options)
-        answers = []
+        answers: list[NDArray[Any]] = []
         for number, (_, steps) in enumerate(parts):
             output = spikes_of_copy(recording.spikes["output"], number, copies).between(0, steps)
             answers.append(self.answers(output))
@@ -111,7 +111,10 @@ def spiking_transformer(
     if not 0 <= trial < len(training.w_k):
         raise InputError(f"spiking_transformer: trial {trial} of {len(training.w_k)}; count from 0")
     task, n = training.task, 2 * training.task.letters
-    w_k, w_q, w_v = (np.round(w[trial] * GRID) / GRID for w in (training.w_k, training.w_q, training.w_v))
+    weights: list[NDArray[np.float64]] = [
+        np.round(w[trial] * GRID) / GRID for w in (training.w_k, training.w_q, training.w_v)
+    ]
+    w_k, w_q, w_v = weights
     used = np.hstack([w_k[:, :n], w_q[:, n:]])
     key_theta = between(np.sqrt((used**2).mean()))
     spikes = (np.abs(used) > key_theta).sum(0)
@@ -120,7 +123,7 @@ def spiking_transformer(
         raise InputError(f"spiking_transformer: token {token!r} makes no key neuron spike; train the model longer")
     active, hidden, k = int(spikes.max()), training.config.hidden, training.config.winners
     project = (active // 2) * training.config.projection(task)
-    many = {"k": k, "share": 0.0, "write_all": True} if k > 1 else {}
+    many: dict[str, Any] = {"k": k, "share": 0.0, "write_all": True} if k > 1 else {}
     config = AttentionConfig(2 * training.config.keys, 2, hidden, active=active, levels=0, dead=tuple(dead), **many)
     slow = SlowWeights(np.vstack([w_k, -w_k]), np.vstack([w_q, -w_q]), w_v, project, key_theta, between(0.5))
     return SpikingTransformer(task, AttentionNetwork(config, form, slow))

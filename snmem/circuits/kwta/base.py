@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from ...description import is_whole
 from ...errors import InputError
 from ...network import Population, Projection
 from ...registry import Registry
@@ -93,7 +94,7 @@ def from_all(size: int, post: int, weights: Mapping[int, float]) -> sp.csr_array
 
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
     """Raise InputError if a parameter of a strategy is no whole number from ``low`` to ``high``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
+    if not is_whole(value) or not low <= value <= high:
         raise InputError(f"{name}: must be a whole number in {low}..{high}, got {value!r}")
 
 

@@ -68,7 +68,8 @@ class Activity:
         late = len(self.pending)
         rows = np.zeros((steps + late, self.pending.shape[1]), np.uint8)
         rows[:late] = self.pending
-        changed, changes = {}, np.zeros((steps, rows.shape[1]), np.uint8)
+        changed: dict[str, int] = {}
+        changes = np.zeros((steps, rows.shape[1]), np.uint8)
         for p in self.network.neurons:
             s = spikes[p.name]
             rows[s.step, s.neuron + self.first[p.name]] = 1

@@ -94,7 +94,7 @@ class Meter:
         """By projection, of every presynaptic neuron: (packets, hops along x, along y); synapses of weight not 0."""
         from .kernels import count_ways
 
-        out = {}
+        out: dict[str, tuple[Array, Array]] = {}
         for q in self.network.projections:
             routes = self.wiring.by_projection[q.name]
             each = np.zeros((routes.shape[0], 3), np.int64)

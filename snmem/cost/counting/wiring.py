@@ -59,7 +59,7 @@ def fan_out_to(network: Network, group: Array, groups: int, nonzero: bool = Fals
     from .kernels import count_by_group
 
     first = offsets(network)
-    tables = []
+    tables: list[Sparse] = []
     for q in network.projections:
         targets, sources = q.weights.shape
         mine = group[first[q.post] : first[q.post] + targets]
@@ -81,7 +81,7 @@ def rows_of(matrix: Sparse) -> tuple[Array, Array]:
 
 def synapses_by_target(network: Network) -> Sparse:
     """Number of synapses of all projections as one CSR matrix (neurons, sources)."""
-    rows = []
+    rows: list[Sparse] = []
     for p in network.neurons:
         parts: dict[str, Sparse] = {}
         for q in network.projections:

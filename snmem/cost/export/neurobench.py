@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,7 @@ def neurobench(
             raise InputError(f'neurobench: kinds[{name!r}] = {kind!r}; give "linear" or "conv" to a projection')
     samples = len(recordings)
     weights = {
-        q.name: q.synapses if kinds.get(q.name) == "conv" else int(np.prod(q.weights.shape))
-        for q in network.projections
+        q.name: q.synapses if kinds.get(q.name) == "conv" else prod(q.weights.shape) for q in network.projections
     }
     nonzero = {q.name: int((q.weights.data != 0).sum()) for q in network.projections}
     active = {q.name: q.weights.indices[q.weights.data != 0] for q in network.projections}

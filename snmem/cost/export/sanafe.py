@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...description import row_numbers
 from ...errors import InputError
 from ...io.files import replace_file
 from ...io.given import require_plain
@@ -198,7 +199,7 @@ def _network(
     yield "  edges:" if any(q.synapses for q in network.projections) else "  edges: []"
     for q in network.projections:
         pre, post = groups[q.pre], groups[q.post]
-        rows = np.repeat(np.arange(q.weights.shape[0]), np.diff(q.weights.indptr))
+        rows = row_numbers(q.weights)
         for i, j, w in zip(q.weights.indices.tolist(), rows.tolist(), q.weights.data.tolist(), strict=True):
             yield f"    - {pre}.{i} -> {post}.{j}: [weight: {float(w)!r}]"
     yield "mappings:"

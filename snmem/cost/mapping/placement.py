@@ -136,7 +136,7 @@ def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
     """Compare loads of cores, number of chips, delays and (on integer networks) weights with the chip's limits."""
     rows, cores = core_loads(network, placement, chip), placement.cores
     use: dict[str, dict[str, float | int | None]] = {}
-    broken = []
+    broken: list[str] = []
     for name, load in rows.items():
         worst, limit = int(np.argmax(load)), chip.limit(name)
         most, core = int(load[worst]), int(cores[worst])

@@ -73,7 +73,7 @@ def _twins(synapses: Sparse, most: int) -> Sparse:
     The channels of a convolution at one place are such: moving one of them alone saves no packet.
     """
     into = sp.csc_array(synapses)
-    key = np.random.default_rng(0).integers(0, 2**63, synapses.shape[0], dtype=np.uint64)
+    key = _bits(synapses.shape[0])
     sums = np.concatenate([[np.uint64(0)], np.cumsum(key[into.indices])])
     same = np.unique(sums[into.indptr[1:]] - sums[into.indptr[:-1]], return_inverse=True)[1]
     order = np.argsort(same, kind="stable")
@@ -81,6 +81,11 @@ def _twins(synapses: Sparse, most: int) -> Sparse:
     rank[order] = np.arange(len(same)) - np.searchsorted(same[order], same[order])
     group = np.unique(np.stack([same, rank // most], 1), axis=0, return_inverse=True)[1].reshape(-1)
     return sp.csr_array((np.ones(len(group), np.int32), (np.arange(len(group)), group)))
+
+
+def _bits(count: int) -> Array:
+    """63 bits for each of ``count``, always the same."""
+    return np.random.default_rng(0).integers(0, 2**63, count, dtype=np.uint64)
 
 
 def _partition(flow: Sparse, weight: Array, parts: int) -> Array:
@@ -91,7 +96,7 @@ def _partition(flow: Sparse, weight: Array, parts: int) -> Array:
         raise MissingDependencyError(
             "placement 'traffic': package 'pymetis' is absent; pip install 'snmem[mapping]', or place in order"
         ) from None
-    edges = np.maximum(np.round(flow.data * (_SCALE / max(flow.data.max(initial=0), 1e-300))), 1)
+    edges = np.maximum(np.rint(flow.data * (_SCALE / max(flow.data.max(initial=0), 1e-300))), 1)
     kind = pymetis.zero_copy_dtype()
     _, part = pymetis.part_graph(
         parts,
@@ -262,7 +267,7 @@ def _by_traffic(
         for cores in sorted({n, max(2, int(0.85 * n)), min(n, _fewest_cores(synapses, chip, per_core))}):
             parts |= _cut(network, chip, synapses, rate, work, first, per_core, cores)
         parts |= _keep_together(network, chip, synapses, rate, work, first, per_core, most)
-    out = {}
+    out: dict[str, Placement] = {}
     for name, part in parts.items():
         cores, dense = np.unique(part, return_inverse=True)
         if np.bincount(dense).max() > per_core:  # moves could not mend what METIS made too large
@@ -291,7 +296,7 @@ def _cut(
         "METIS, equal work": _partition(flow, twins.T @ work[:, work.sum(0).argmax()], cores)[group],
         "in_order, refined": _by_work(network, chip, work, per_core, cores),
     }
-    out = {}
+    out: dict[str, Array] = {}
     for name, part in starts.items():
         used = max(cores, int(part.max()) + 1)
         share = np.maximum(_SLACK * work.sum(0) / used, (twins.T @ work).max(0))

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import InputError
 from ...network import Network
 from ...simulation import simulate
-from ..bill import Bill, make_bill, prepare
+from ..bill import Bill, Order, make_bill, prepare
 from ..chip import Chip, chips, load_chip
 from ..counting.meter import Meter
 from ..dense import dense_twin
@@ -120,7 +120,8 @@ def cost_report(
         placed = place(network, profile, spikes, objective=objective) if placement == "traffic" else None
     chosen = placed.placement if placed else placement if isinstance(placement, Placement) else None
     order = prepare(network, profile, chosen, synapses, step_time, items, limits)
-    orders, refused = [order], {}
+    orders: list[Order] = [order]
+    refused: dict[str, str] = {}
     for other in _family(profile) if also is None else also:
         given = load_chip(other)
         try:

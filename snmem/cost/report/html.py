@@ -85,10 +85,8 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
 def _svg(draw: Callable[[CostReport], Any], report: CostReport) -> str:
     """A picture of the report as SVG text without XML head; "" if there is none."""
-    import matplotlib as mpl
-
     out = io.StringIO()
-    with plain_text(), mpl.rc_context({"svg.hashsalt": "snmem", "svg.fonttype": "none"}):
+    with plain_text(svg_hashsalt="snmem", svg_fonttype="none"):
         figure = draw(report)
         if figure is None:
             return ""

@@ -83,7 +83,7 @@ def counts(bill: Bill) -> Table:
 
 def layers(bill: Bill) -> Table:
     """Counts and energies by population."""
-    rows = []
+    rows: list[list[str]] = []
     for name, row in bill.layers.items():
         numbers = [f"{row[k]:,}" for k in ("spikes", "synaptic_events", "packets")]
         rows.append([name, *numbers, *(si(row["joules"][u], "J") for u in UNITS)])
@@ -114,7 +114,7 @@ def limits(bill: Bill) -> Table:
 
 def chips(report: CostReport) -> Table:
     """An item on every chip of the report."""
-    rows = []
+    rows: list[list[str]] = []
     for name, other in {report.bill.chip: report.bill, **report.others}.items():
         if isinstance(other, str):
             rows.append([name, "refused: " + other.split(": ", 1)[-1], "", ""])
@@ -139,7 +139,7 @@ def twin(report: CostReport) -> Iterator[Table]:
 
 
 def _machines(title: str, machines: Mapping[str, Mapping[str, Any]]) -> Table:
-    rows = []
+    rows: list[list[str]] = []
     for name, r in machines.items():
         limits = ["never", ""]
         if r["break_even"] is not None:
@@ -153,7 +153,7 @@ def _machines(title: str, machines: Mapping[str, Mapping[str, Any]]) -> Table:
 def placements(report: CostReport) -> Iterator[Table]:
     """The placements tried, if the report chose one."""
     if report.placed:
-        rows = []
+        rows: list[list[str]] = []
         for name, r in report.placed.table.items():
             mark = " (taken)" if name == report.placed.strategy else ""
             numbers = [f"{r[k]:,}" for k in ("packets", "hops", "cores")]

@@ -138,7 +138,7 @@ class BinaryCodes(Algebra):
 
 
 @kernel(keep=False)
-def _popcount(x):
+def _popcount(x: Any) -> Any:
     """Number of ones of a 64-bit word, in the form that LLVM compiles to the processor's own instruction."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -147,7 +147,7 @@ def _popcount(x):
 
 
 @kernel
-def _hamming(a, b):
+def _hamming(a: Any, b: Any) -> Any:
     """Bits in which each row of a (n, W) differs from each of b (m, W): float32 (n, m), 64 rows of b at a time."""
     out = np.empty((len(a), len(b)), np.float32)
     for first in range(0, len(b), 64):
@@ -161,7 +161,7 @@ def _hamming(a, b):
 
 
 @kernel
-def _majority(groups, ties):
+def _majority(groups: Any, ties: Any) -> Any:
     """Majority of each bit in groups (g, n, W), ``ties`` where ones are half: counts as bit planes, words at a time."""
     count, words = groups.shape[1], groups.shape[2]
     bits = 1
@@ -192,7 +192,7 @@ def _majority(groups, ties):
 
 
 @kernel(keep=False)
-def _window(row, at):
+def _window(row: Any, at: Any) -> Any:
     """64 bits of a packed row from bit ``at`` on; those beyond its end are 0."""
     word, shift = at >> 6, np.uint64(at & 63)
     low = row[word] >> shift
@@ -202,7 +202,7 @@ def _window(row, at):
 
 
 @kernel
-def _rotate(codes, shift, size):
+def _rotate(codes: Any, shift: Any, size: Any) -> Any:
     """Rows (n, W) of ``size`` bits, rotated by ``shift`` in 0..size-1 towards higher numbers."""
     out = np.zeros_like(codes)
     for n in range(len(codes)):

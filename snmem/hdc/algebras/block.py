@@ -178,7 +178,7 @@ class BlockCodes(Algebra):
 
 
 @kernel
-def _vote(total, codes, weights):
+def _vote(total: Any, codes: Any, weights: Any) -> Any:
     """total (B, L) += the weights (n,) of the units active in codes (n, B)."""
     for m in range(len(codes)):
         for i in range(codes.shape[1]):
@@ -187,7 +187,7 @@ def _vote(total, codes, weights):
 
 
 @kernel
-def _elect(total, priority):
+def _elect(total: Any, priority: Any) -> Any:
     """The unit of most votes in every block of total (B, L): int16 (B,), -1 without votes."""
     out = np.full(len(total), -1, np.int16)
     for i in range(len(total)):
@@ -200,7 +200,7 @@ def _elect(total, priority):
 
 
 @kernel
-def _blend(weights, codes, priority):
+def _blend(weights: Any, codes: Any, priority: Any) -> Any:
     """Bundles (n, B) of codes (m, B) with each row of weights (n, m)."""
     out = np.empty((len(weights), codes.shape[1]), np.int16)
     total = np.empty(priority.shape)
@@ -212,7 +212,7 @@ def _blend(weights, codes, priority):
 
 
 @kernel
-def _bundle(groups, priority):
+def _bundle(groups: Any, priority: Any) -> Any:
     """Bundles (g, B) of groups (g, n, B): the work is that of the votes, not of all units."""
     size, units = groups.shape[2], priority.shape[1]
     votes, out = np.zeros(units, np.int32), np.empty((len(groups), size), np.int16)
@@ -234,7 +234,7 @@ def _bundle(groups, priority):
 
 
 @kernel
-def _equal(a, b):
+def _equal(a: Any, b: Any) -> Any:
     """Equal entries of each row of a (n, B) with each of b (m, B): float32 (n, m), 64 rows of b at a time."""
     out = np.empty((len(a), len(b)), np.float32)
     for first in range(0, len(b), 64):
