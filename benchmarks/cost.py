@@ -29,9 +29,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from snmem import LIF, Network, Population, Projection
-from snmem.cost import Placement, load_chip, measure
-from snmem.cost.bill import make_bill, prepare
-from snmem.cost.counting.meter import Meter
+from snmem.cost import BillOptions, Placement, load_chip, measure
+from snmem.cost.bill import make_bill
 from snmem.cost.streaming import run_metered
 
 CHIP = "loihi1-nahuku"
@@ -102,8 +101,9 @@ def run_snmem(case: Case, timing: str) -> dict[str, Any]:
     network, placement = case.network(), case.placement()
     measure(QUICK[0].network(), {}, 1, CHIP, placement=QUICK[0].placement())  # loads what is compiled
     start = time.process_time()
-    order = prepare(network, CHIP, placement, limits="report")
-    meter = Meter(network, placement, order.chip, order.formats, detailed=timing == "detailed")
+    options = BillOptions(placement, limits="report", detailed=timing == "detailed")
+    order = options.order(network, CHIP)
+    meter = order.meter()
     ready = time.process_time()
     bill = make_bill(order, meter, run_metered([meter], {}, case.steps))
     seconds = time.process_time() - ready

@@ -218,6 +218,7 @@ CASES: dict[type, Case] = {
     circuits.SuccessiveApproximation: Case(circuits.SuccessiveApproximation),
     conformance.Difference: Case(lambda: conformance.differing(recording(), recording(backend="reference"))["h"]),
     cost.Bill: Case(lambda: cost.bill(network(), recording(), "loihi1-nahuku"), lambda b: b.to_dict()),
+    cost.BillOptions: Case(lambda: cost.BillOptions(items=3, limits="report")),
     cost.Chip: Case(lambda: cost.load_chip("loihi1-nahuku"), lambda c: (c.name, c.digest, c.tables)),
     cost.Placement: Case(
         lambda: cost.place_in_order(network(), cost.load_chip("loihi1-nahuku")), lambda p: (p.digest(), fields_of(p))

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from aer_reference import L1, R1, random_network, recurrent_network
 
 from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
-from snmem.cost import Placement, bill, load_chip, measure, place_in_order
+from snmem.cost import BillOptions, Placement, bill, load_chip, measure, place_in_order
 from snmem.cost.counting.activity import traces_needed
 from snmem.errors import InputError
 
@@ -24,29 +24,26 @@ def r1():
     return network, recording, bill(network, recording, NAHUKU, placement=placement, updated="all", items=4)
 
 
-def test_r1_counters_energy_and_time_equal_sanafe(r1):
-    _, _, b = r1
+def assert_as_sanafe(b, theirs):
     c = b.counters
     counted = [c[n] for n in ("spikes", "updated", "packets", "synaptic_events", "hops_ns", "hops_ew")]
-    assert counted == [*(R1[n] for n in ("fired", "updated", "packets", "synaptic_events", "hops")), 0]
+    assert counted == [*(theirs[n] for n in ("fired", "updated", "packets", "synaptic_events", "hops")), 0]
     for unit in ("total", "synapse", "soma", "network"):
-        assert b.dynamic[unit] == pytest.approx(R1[unit], rel=1e-12)
-    assert b.seconds["simple"] == pytest.approx(R1["simple"], rel=1e-12)
-    assert b.seconds["detailed"] == pytest.approx(R1["cycle"], rel=0.01)
-    assert b.seconds["detailed"] == pytest.approx(R1["detailed"], rel=0.03)
+        assert b.dynamic[unit] == pytest.approx(theirs[unit], rel=1e-12)
+    assert b.seconds["simple"] == pytest.approx(theirs["simple"], rel=1e-12)
+    assert b.seconds["detailed"] == pytest.approx(theirs["detailed"], rel=0.03)
+
+
+def test_r1_counters_energy_and_time_equal_sanafe(r1):
+    assert_as_sanafe(r1[2], R1)
+    assert r1[2].seconds["detailed"] == pytest.approx(R1["cycle"], rel=0.01)
 
 
 def test_l1_counters_energy_and_time_equal_sanafe():
     network = recurrent_network(16, 64, 32, seed=11)
     placement = place_in_order(network, load_chip(NAHUKU), neurons_per_core=64)
     b = measure(network, {}, 1000, NAHUKU, placement=placement)
-    c = b.counters
-    counted = [c[n] for n in ("spikes", "updated", "packets", "synaptic_events", "hops_ns", "hops_ew")]
-    assert counted == [*(L1[n] for n in ("fired", "updated", "packets", "synaptic_events", "hops")), 0]
-    for unit in ("total", "synapse", "soma", "network"):
-        assert b.dynamic[unit] == pytest.approx(L1[unit], rel=1e-12)
-    assert b.seconds["simple"] == pytest.approx(L1["simple"], rel=1e-12)
-    assert b.seconds["detailed"] == pytest.approx(L1["detailed"], rel=0.03)
+    assert_as_sanafe(b, L1)
 
 
 def test_static_power_has_its_own_lines(r1):
@@ -213,3 +210,13 @@ def test_runs_without_steps_are_refused():
         bill(network, replace(run, steps=0), NAHUKU)
     with pytest.raises(InputError, match="per_step=True"):
         bill(network, run, NAHUKU).steps_csv()
+
+
+def test_options_are_one_object_and_keywords_go_before_it(r1):
+    """As :func:`bill` is asked with keywords, so it is with BillOptions; a name that is no option is refused."""
+    network, recording, b = r1
+    placement = place_in_order(network, load_chip(NAHUKU), neurons_per_core=64)
+    options = BillOptions(placement, updated="all", items=2)
+    assert bill(network, recording, NAHUKU, options, items=4).to_dict() == b.to_dict()
+    with pytest.raises(InputError, match="bill: there is no option 'item'; there are placement, "):
+        bill(network, recording, NAHUKU, item=4)

@@ -17,17 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..backends.reference import start_at
-from ..errors import InputError
 from ..io.files import replace_file
-from ..lava.compiler.compile import differing_cells, quantized_on, read_source
 from ..lava.compiler.preparation import shifted
 from ..network import Network
-from ..quantization.calibration import STRATEGIES
-from ..quantization.calibration import report as quantization_report
-from ..quantization.grid import Quantized
+from ..quantization.compiling import (
+    Spiking,
+    check_strategy,
+    differing_cells,
+    in_integers,
+    open_source,
+    projection_rows,
+    run_from,
+)
 from ..simulation import simulate
 from .run import build, compiler, run
 from .tables import Tables, describe
@@ -50,6 +51,7 @@ class Compiled:
     report: dict[str, Any]
 
 
+# The options of Lava's ``compile`` stand here once more, so that editors and ``help`` show them.
 def compile(
     source: Network | str | os.PathLike[str],
     out: str | os.PathLike[str],
@@ -101,39 +103,29 @@ def compile(
     BackendError
         If the compiler or the program fails.
     """
-    from ..stimuli import poisson
-
-    if quantization not in STRATEGIES:
-        raise InputError(f"compile: quantization={quantization!r}; use one of {', '.join(STRATEGIES)}")
-    choices: list[Any] = []
-    network = source if isinstance(source, Network) else read_source(source, choices, options)
+    check_strategy(quantization)
+    opened, spiking = open_source(source, title, options), Spiking(inputs, steps, rate, seed)
+    network, given = opened.network, spiking.compared(opened.network)
     report("preparing the network")
-    ready, begin, changes = (network, {}, ())
-    if network.arithmetic == "float":
-        ready, begin, changes = shifted(network, start)
-    given = poisson(network, steps, seed, rate) if inputs is None else inputs
-    quantized = None
-    if network.arithmetic == "float":
-        report("choosing scales")
-        quantized = quantized_on(ready, inputs, steps, rate, seed + 1, quantization)
-    made = quantized.network if quantized else ready
-    begin = quantized.start(begin) if quantized else {}
+    ready, begin, changes = shifted(network, start) if network.arithmetic == "float" else (network, {}, [])
+    integers = in_integers(ready, begin, spiking, quantization, report)
+    made, begin, quantized = integers.network, integers.start, integers.quantized
     report("writing the program")
     tables = describe(made, begin)
     files = write(Path(out), tables)
     agreement = _agreement(network, made, begin, given, steps, files[0].parent if run else None, report)
-    found = quantization_report(ready, quantized, given, steps) if quantized else None
+    found = integers.report(given, steps)
     data = {
-        "title": title or ("network" if isinstance(source, Network) else Path(source).name.removesuffix(".nir")),
+        "title": opened.title,
         "arithmetic": "fixed",
         "quantization": quantized.strategy if quantized else None,
         "populations": [{"name": p.name, "size": p.size} | _row(found, "populations", p.name) for p in made.neurons],
-        "projections": _projections(network, quantized, tables, found),
+        "projections": projection_rows(network, integers, found, tables.projections.get),
         "memory": {"constant": tables.constant, "state": tables.state, "sum_bits": 64 if tables.wide else 32},
         "agreement": agreement,
-        "changes": list(changes),
+        "changes": changes,
         "warnings": list(quantized.warnings) if quantized else [],
-        "choices": [str(c) for c in choices],
+        "choices": [str(c) for c in opened.choices],
         "files": [str(f) for f in files],
         "ok": agreement["ok"],
     }
@@ -149,20 +141,6 @@ def write(folder: Path, tables: Tables) -> list[Path]:
         with replace_file(folder / name, "w") as file:
             file.write(text)
     return [folder / name for name in texts]
-
-
-def _projections(
-    network: Network, quantized: Quantized | None, tables: Tables, found: dict[str, Any] | None
-) -> list[dict[str, Any]]:
-    """A row for each projection of the network given; integers may take several parts, with exponents of their own."""
-    rows = []
-    for q in network.projections:
-        parts = quantized.parts[q.name] if quantized else (q.name,)
-        row: dict[str, Any] = {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": q.delay}
-        row |= _row(found, "projections", q.name)
-        row["parts"] = [{"name": name, **tables.projections[name]} for name in parts]
-        rows.append(row)
-    return rows
 
 
 def _row(found: dict[str, Any] | None, kind: str, name: str) -> dict[str, Any]:
@@ -182,14 +160,11 @@ def _agreement(
     report("comparing spikes")
     original = simulate(network, inputs, steps, "loihi" if network.arithmetic == "loihi" else "event").spikes
     given = {p.name: original[p.name] for p in network.inputs}
-    started = any(map(np.any, begin.values()))  # only the reference begins at any v
     began = time.perf_counter()
-    if started:
-        twin = simulate(made, given, steps, "reference", state=start_at(made, begin)).spikes
-    else:
-        twin = simulate(made, given, steps, "loihi").spikes
-    emulator = {"backend": "reference" if started else "loihi", "seconds_per_step": time.perf_counter() - began}
-    emulator["seconds_per_step"] /= steps
+    ran_here = run_from(made, given, steps, begin)
+    twin, seconds = ran_here.spikes, time.perf_counter() - began
+    backend = "reference" if ran_here.state.backend == "reference" else "loihi"  # which is the event engine
+    emulator = {"backend": backend, "seconds_per_step": seconds / steps}
     found: dict[str, Any] = {"steps": steps, "spikes": {p.name: len(original[p.name]) for p in network.neurons}}
     if network.arithmetic == "float":
         found["quantised"] = differing_cells(original, twin, network)

@@ -7,6 +7,19 @@ from .bill import Bill, bill
 from .chip import Chip, chips, load_chip
 from .mapping.placement import Placement, place_in_order
 from .mapping.traffic import Placed, place
+from .options import BillOptions
 from .streaming import measure
 
-__all__ = ["Bill", "Chip", "Placed", "Placement", "bill", "chips", "load_chip", "measure", "place", "place_in_order"]
+__all__ = [
+    "Bill",
+    "BillOptions",
+    "Chip",
+    "Placed",
+    "Placement",
+    "bill",
+    "chips",
+    "load_chip",
+    "measure",
+    "place",
+    "place_in_order",
+]

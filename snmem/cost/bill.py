@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from ..backends.base import check_recording
-from ..description import Summary, is_whole
+from ..description import Summary
 from ..errors import InputError
 from ..io.arguments import as_network
 from ..network import Network
-from ..neurons import LIF, LoihiLIF
-from ..neurons.base import require_neurons
 from ..spikes import Recording
-from .chip import Chip, load_chip
+from .chip import Chip
 from .counting.activity import Activity, traces_needed
 from .counting.meter import Meter
 from .events import UNITS
-from .mapping.placement import Fit, Placement, check_fit, check_placement, chips_used, fit, place_in_order
+from .mapping.placement import chips_used
+from .options import BillOptions, Order, options_of
 from .pricing import (
     Line,
     Totals,
@@ -30,13 +29,51 @@ from .pricing import (
     by_projection,
     counters,
     price,
-    require_prices,
-    synapse_formats,
     untimed,
 )
 from .times import columns_by_step, pace_of, seconds_of
 
 MODES = ("free_running", "throttled")
+
+
+class Interval(TypedDict):
+    """Low and high energy of a run, in joules; None where the profile leaves an end open."""
+
+    dynamic: list[float | None]
+    static: list[float | None]
+    total: list[float | None]
+
+
+class Energy(TypedDict):
+    """The energies of :meth:`Bill.to_dict`, in joules."""
+
+    dynamic: dict[str, float]
+    static: dict[str, float | None]
+    host: dict[str, float | None]
+    total: dict[str, float | None]
+    interval: Interval
+    lower_bound: bool
+    unpriced: list[str]
+    included: dict[str, str]
+    lines: list[dict[str, Any]]
+
+
+class BillDict(TypedDict):
+    """What :meth:`Bill.to_dict` returns; ``snmem cost --json`` prints it."""
+
+    chip: str
+    steps: int
+    items: int
+    counters: dict[str, Any]
+    energy: Energy
+    time: dict[str, Any]
+    per_item: dict[str, float | None]
+    layers: dict[str, Any]
+    projections: dict[str, Any]
+    cores: dict[str, Any]
+    mapping: dict[str, Any]
+    not_modelled: list[str]
+    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,7 +118,7 @@ class Bill(Summary):
     static: Mapping[str, float | None]
     host: Mapping[str, float | None]
     seconds: Mapping[str, float | None]
-    interval: Mapping[str, Any]
+    interval: Interval
     pace: Mapping[str, Any]
     layers: Mapping[str, Any]
     projections: Mapping[str, Any]
@@ -128,12 +165,19 @@ class Bill(Summary):
             out[f"{prefix}energy_delay_product"] = None if joules is None or seconds is None else joules * seconds / n
         return out
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> BillDict:
         """The bill as plain numbers, texts, lists and dictionaries, without ``by_step``."""
-        energy = {"dynamic": dict(self.dynamic), "static": dict(self.static), "host": dict(self.host)}
-        energy |= {"total": self.total, "interval": dict(self.interval), "lower_bound": self.lower_bound}
-        energy |= {"unpriced": list(self.unpriced), "included": dict(self.included)}
-        energy |= {"lines": [x.to_dict() for x in self.lines]}
+        energy = Energy(
+            dynamic=dict(self.dynamic),
+            static=dict(self.static),
+            host=dict(self.host),
+            total=self.total,
+            interval=self.interval.copy(),
+            lower_bound=self.lower_bound,
+            unpriced=list(self.unpriced),
+            included=dict(self.included),
+            lines=[x.to_dict() for x in self.lines],
+        )
         time = {"critical_core": None, "critical_stage": None} | dict(self.seconds) | dict(self.pace)
         time |= {"step_time": self.step_time, "untimed": list(self.untimed)}
         return {
@@ -177,62 +221,12 @@ class Bill(Summary):
         return bill_table(self)
 
 
-@dataclass(frozen=True)
-class Order:
-    """What to bill and how; see :func:`bill`. Already checked."""
-
-    network: Network
-    chip: Chip
-    placement: Placement
-    fit: Fit
-    formats: Mapping[str, str]
-    step_time: float
-    items: int
-
-
-def prepare(
-    network: Network,
-    chip: str | Path | Chip,
-    placement: Placement | None = None,
-    synapses: str | Mapping[str, str] = "dense",
-    step_time: float | None = None,
-    items: int = 1,
-    limits: str = "error",
-) -> Order:
-    """Check the arguments that :func:`bill` and :func:`snmem.cost.measure` share."""
-    require_neurons("bill", network, (LIF, LoihiLIF))
-    profile = load_chip(chip)
-    formats = synapse_formats(network, profile, synapses)
-    require_prices(profile)
-    if limits not in ("error", "report"):
-        raise InputError(f'bill: limits must be "error" or "report", got {limits!r}')
-    if not is_whole(items) or items < 1:
-        raise InputError(f"bill: items must be a whole number >= 1, got {items!r}")
-    step = network.dt if step_time is None else step_time
-    if not (np.isfinite(step) and step > 0):
-        raise InputError(f"bill: step_time must be a positive number of seconds, got {step_time!r}")
-    if placement is None:
-        placement = place_in_order(network, profile)
-    check_placement(network, placement)
-    fitted = fit(network, placement, profile)
-    if limits == "error":
-        check_fit(fitted, placement, profile)
-    return Order(network, profile, placement, fitted, formats, float(step), int(items))
-
-
 def bill(
     network: Network,
     recording: Recording,
     chip: str | Path | Chip,
-    *,
-    placement: Placement | None = None,
-    synapses: str | Mapping[str, str] = "dense",
-    updated: str = "counted",
-    step_time: float | None = None,
-    items: int = 1,
-    limits: str = "error",
-    detailed: bool = True,
-    per_step: bool = False,
+    options: BillOptions | None = None,
+    **changes: Any,
 ) -> Bill:
     """Price a recorded run on a chip.
 
@@ -246,23 +240,10 @@ def bill(
         :func:`snmem.cost.measure` simulates and bills in one go, exactly and in little memory.
     chip
         Profile name, path of a profile, or Chip.
-    placement
-        Neurons on cores; default :func:`place_in_order`.
-    synapses
-        Format of the synapses, "dense", "sparse" or "conv", for all or by projection name; it sets the price of a
-        synaptic event where the chip distinguishes them.
-    updated
-        "counted"; or "all" charges every neuron with an update in every step.
-    step_time
-        Seconds of a step when throttled to real time; default ``network.dt``.
-    items
-        Number of recalls or inferences in the run, for :meth:`Bill.per_item`.
-    limits
-        "error" refuses a network that does not fit the chip; "report" bills it and lists the broken limits.
-    detailed
-        Also run the detailed timing model.
-    per_step
-        Keep the counts of every step (``Bill.by_step``).
+    options
+        How to bill (:class:`snmem.cost.BillOptions`); by default the usual.
+    **changes
+        Options by name, such as ``items=10``; they go before those of ``options``.
 
     Notes
     -----
@@ -279,14 +260,12 @@ def bill(
     """
     network = as_network(network, "bill")
     check_recording(network, recording, "bill")
-    order = prepare(network, chip, placement, synapses, step_time, items, limits)
-    if updated not in ("counted", "all"):
-        raise InputError(f'bill: updated must be "counted" or "all", got {updated!r}')
+    order = options_of("bill", options, changes).order(network, chip)
     if recording.steps < 1:
         raise InputError("bill: the recording holds no steps; simulate at least one")
     counts = recording.counters
-    meter = Meter(network, order.placement, order.chip, order.formats, detailed, per_step)
-    if updated == "all":
+    meter = order.meter()
+    if order.options.updated == "all":
         totals = Totals(counts.accessed, counts.changed, counts.weight_updates)
         meter.add(recording.spikes, recording.steps)
     elif recording.start == 0 and all(name in recording.traces for name in traces_needed(network)):
@@ -347,7 +326,7 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
         untimed=untimed(chip, counts),
         not_modelled=chip.not_modelled,
         included={c.name: c.within for t in ("energy", "power") for c in chip.tables[t].values() if c.within},
-        items=order.items,
+        items=order.options.items,
         provenance={
             "network": network.digest(),
             "mapping": placement.digest(),
@@ -362,7 +341,7 @@ def _energy(watts: float | None, chips: int, seconds: float | None) -> float | N
     return None if watts is None or seconds is None else watts * chips * seconds
 
 
-def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None) -> dict[str, Any]:
+def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None) -> Interval:
     """Low and high energies (free-running): ranges of the prices, the profile's accuracy, range of the static power.
 
     The high end is None where events without a price, or no stated accuracy and no range, leave it open.
@@ -375,10 +354,10 @@ def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | 
     if len(known) == len(lines) and (error is not None or any(c.high is not None for _, c in known)):
         high = sum(n * (c.value if c.high is None else c.high) for n, c in known if c.value is not None)
         high *= 1 + (error or 0.0)
-    out: dict[str, Any] = {"dynamic": [low, high], "static": [None, None], "total": [low, None]}
+    out: Interval = {"dynamic": [low, high], "static": [None, None], "total": [low, None]}
     watts, static = chip.power("static_chip"), chip.constant("power", "static_chip")
     if watts is not None and seconds is not None:
         ends = [w * chips * seconds for w in (static.low or watts, static.high or watts)]
-        out["static"] = ends
+        out["static"] = [*ends]
         out["total"] = [low + ends[0], None if high is None else high + ends[1]]
     return out

@@ -8,44 +8,45 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..io.arguments import as_inputs, as_network
 from ..network import Network
 from ..simulation import simulate
 from ..spikes import Recording
-from .bill import Bill, make_bill, prepare
+from .bill import Bill, make_bill
 from .chip import Chip
 from .counting.activity import Activity, traces_needed
 from .counting.meter import Meter
-from .mapping.placement import Placement
+from .options import BillOptions, options_of
 from .pricing import Totals
 
 #: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 8 steps).
 CHUNK_VALUES, MOST_VALUES = 3 * 2**15, 2**22
 
 
-# The options of ``bill`` are listed again, so that editors and ``help`` show them.
 def measure(
     network: Network,
-    inputs: Mapping[str, Any] | None,
+    inputs: Any,
     steps: int | None,
     chip: str | Path | Chip,
+    options: BillOptions | None = None,
     *,
     backend: str = "event",
-    placement: Placement | None = None,
-    synapses: str | Mapping[str, str] = "dense",
-    updated: str = "counted",
-    step_time: float | None = None,
-    items: int = 1,
-    limits: str = "error",
-    detailed: bool = True,
-    per_step: bool = False,
     progress: Callable[[int], None] | None = None,
+    **changes: Any,
 ) -> Bill:
     """Simulate ``network`` for ``steps`` steps and return the bill; no recording is kept.
 
-    Parameters as in :func:`snmem.simulate` and :func:`snmem.cost.bill`. Neurons updated are counted exactly, by step
-    and core. Memory holds a chunk of steps at a time, and 26 bytes per step for the step times (with ``per_step`` 106).
+    Neurons updated are counted exactly, by step and core. Memory holds a chunk of steps at a time, and 26 bytes per
+    step for the step times (with ``per_step`` 106).
+
+    Parameters
+    ----------
+    network, inputs, steps, backend
+        As for :func:`snmem.simulate`.
+    chip, options, **changes
+        As for :func:`snmem.cost.bill`.
+    progress
+        Called with the steps done so far.
 
     Raises
     ------
@@ -53,9 +54,9 @@ def measure(
         For what :func:`snmem.simulate` and :func:`snmem.cost.bill` refuse.
     """
     network = as_network(network, "measure")
-    order = prepare(network, chip, placement, synapses, step_time, items, limits)
-    meter = Meter(network, order.placement, order.chip, order.formats, detailed, per_step)
-    return make_bill(order, meter, run_metered([meter], inputs, steps, backend, updated, progress))
+    order = options_of("measure", options, changes).order(network, chip)
+    meter = order.meter()
+    return make_bill(order, meter, run_metered([meter], inputs, steps, backend, order.options.updated, progress))
 
 
 def run_metered(
@@ -67,8 +68,6 @@ def run_metered(
     progress: Callable[[int], None] | None = None,
 ) -> Totals:
     """Simulate ``steps`` steps once, under all meters (of one network); returns the totals they do not keep."""
-    if updated not in ("counted", "all"):
-        raise InputError(f'measure: updated must be "counted" or "all", got {updated!r}')
     network = meters[0].network
     activity = Activity(network)
     names = traces_needed(network) if updated == "counted" else []

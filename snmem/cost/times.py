@@ -11,7 +11,7 @@ from .pricing import Totals, trace_updates
 from .timing.model import STAGES, StepTimes
 
 if TYPE_CHECKING:
-    from .bill import Order
+    from .options import Order
 
 
 def seconds_of(order: Order, meter: Meter, totals: Totals) -> tuple[dict[str, float | None], StepTimes | None]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...network import Network
 from ...simulation import simulate
-from ..bill import Bill, Order, make_bill, prepare
+from ..bill import Bill, Interval, make_bill
 from ..chip import Chip, chips, load_chip
-from ..counting.meter import Meter
 from ..dense import dense_twin
 from ..mapping.placement import Placement
 from ..mapping.traffic import Placed, place
+from ..options import BillOptions, Order, options_of
 from ..streaming import run_metered
+
+
+class FamilyInterval(Interval):
+    """Low and high over the profiles of a chip's family, and of each profile by name."""
+
+    by_profile: dict[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,14 @@ class CostReport:
 
     bill: Bill
     others: Mapping[str, Bill | str]
-    interval: Mapping[str, Any]
+    interval: FamilyInterval
     twin: Mapping[str, Any]
     placed: Placed | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data: the bill's tables, ``dense_twin``, ``chips`` and, if chosen, ``placement``."""
-        data = self.bill.to_dict()
-        data["energy"]["interval"] = dict(self.interval)
+        billed = self.bill.to_dict()
+        data: dict[str, Any] = {**billed, "energy": {**billed["energy"], "interval": dict(self.interval)}}
         data["dense_twin"] = dict(self.twin)
         data["chips"] = {
             name: {"refused": other} if isinstance(other, str) else _summary(other)
@@ -78,15 +84,12 @@ def cost_report(
     placement: str | Placement = "in_order",
     objective: str = "both",
     backend: str = "event",
-    synapses: str | Mapping[str, str] = "dense",
-    step_time: float | None = None,
-    items: int = 1,
-    limits: str = "error",
     evaluations: int = 1,
     number: str = "fp16",
     parameters: int | None = None,
-    per_step: bool = False,
     progress: Callable[[int], None] | None = None,
+    options: BillOptions | None = None,
+    **changes: Any,
 ) -> CostReport:
     """Simulate once and bill the run for a chip, for others, and for dense arithmetic.
 
@@ -103,8 +106,12 @@ def cost_report(
         "in_order", "traffic" (:func:`snmem.cost.place`, by the traffic of this very run), or a Placement.
     evaluations, number, parameters
         Of the dense twin (:func:`snmem.cost.dense.dense_twin`).
-    objective, backend, synapses, step_time, items, limits, per_step, progress
-        As in :func:`snmem.cost.measure`.
+    objective
+        Of placement by traffic, as for :func:`snmem.cost.place`.
+    backend, progress
+        As for :func:`snmem.cost.measure`.
+    options, **changes
+        As for :func:`snmem.cost.bill`; ``per_step`` counts for the first chip.
 
     Raises
     ------
@@ -119,17 +126,19 @@ def cost_report(
         spikes = simulate(network, inputs, steps, backend).spikes if placement == "traffic" else None
         placed = place(network, profile, spikes, objective=objective) if placement == "traffic" else None
     chosen = placed.placement if placed else placement if isinstance(placement, Placement) else None
-    order = prepare(network, profile, chosen, synapses, step_time, items, limits)
+    options = options_of("cost_report", options, changes)
+    order = replace(options, placement=chosen).order(network, profile)
+    further = replace(options, placement=None, per_step=False)
     orders: list[Order] = [order]
     refused: dict[str, str] = {}
     for other in _family(profile) if also is None else also:
         given = load_chip(other)
         try:
-            orders.append(prepare(network, given, None, synapses, step_time, items, limits))
+            orders.append(further.order(network, given))
         except InputError as error:
             refused[given.name] = str(error)
-    meters = [Meter(network, o.placement, o.chip, o.formats, per_step=per_step and o is order) for o in orders]
-    totals = run_metered(meters, inputs, steps, backend, progress=progress)
+    meters = [o.meter() for o in orders]
+    totals = run_metered(meters, inputs, steps, backend, options.updated, progress)
     bills = [make_bill(o, m, totals) for o, m in zip(orders, meters, strict=True)]
     family = {b.chip: b for o, b in zip(orders, bills, strict=True) if o.chip.family == profile.family}
     others: dict[str, Bill | str] = {b.chip: b for b in bills[1:]}
@@ -142,11 +151,19 @@ def _family(chip: Chip) -> list[str]:
     return [n for n in chips() if n != chip.name and chip.family and load_chip(n).family == chip.family]
 
 
-def _interval(bills: Mapping[str, Bill]) -> dict[str, Any]:
+def _interval(bills: Mapping[str, Bill]) -> FamilyInterval:
     """Low and high over the profiles of a family; a profile that is a lower bound does not set the high end."""
-    out: dict[str, Any] = {"by_profile": {name: dict(b.interval) for name, b in bills.items()}}
-    for part in ("dynamic", "static", "total"):
-        lows = [b.interval[part][0] for b in bills.values() if b.interval[part][0] is not None]
-        highs = [b.interval[part][1] for b in bills.values() if b.interval[part][1] is not None]
-        out[part] = [min(lows, default=None), max(highs, default=None)]
-    return out
+    by_profile = {name: b.interval.copy() for name, b in bills.items()}
+    each = by_profile.values()
+    return {
+        "by_profile": by_profile,
+        "dynamic": _around(i["dynamic"] for i in each),
+        "static": _around(i["static"] for i in each),
+        "total": _around(i["total"] for i in each),
+    }
+
+
+def _around(pairs: Iterable[list[float | None]]) -> list[float | None]:
+    """The lowest low and the highest high that are known."""
+    lows, highs = ([x for x in ends if x is not None] for ends in zip(*pairs, strict=True))
+    return [min(lows, default=None), max(highs, default=None)]

@@ -19,12 +19,19 @@ from typing import Any
 import numpy as np
 
 from ..._text import shown
-from ...backends.reference import start_at
 from ...cost.mapping.limits import CHIPS, check_limits, core_table
 from ...errors import BackendError, FileError, InputError
 from ...network import Network, Population
-from ...quantization.calibration import STRATEGIES, calibrate
-from ...quantization.calibration import report as quantization_report
+from ...quantization.compiling import (
+    Integers,
+    Spiking,
+    check_strategy,
+    differing_cells,
+    in_integers,
+    open_source,
+    projection_rows,
+    run_from,
+)
 from ...quantization.grid import Quantized
 from ...retime import retime
 from ...simulation import simulate
@@ -36,8 +43,6 @@ from .preparation import Prepared, prepare
 from .run import run_module
 
 ARITHMETICS = ("fixed", "float")
-#: Steps of random sample input, at least.
-SAMPLE = 500
 
 
 @dataclass(frozen=True)
@@ -108,44 +113,37 @@ def compile(
     BackendError
         Lava failed.
     """
-    from ...stimuli import poisson
-
     if arithmetic not in ARITHMETICS:
         raise InputError(f"compile: arithmetic={arithmetic!r}; use one of {', '.join(ARITHMETICS)}")
-    if quantization not in STRATEGIES:
-        raise InputError(f"compile: quantization={quantization!r}; use one of {', '.join(STRATEGIES)}")
-    choices: list[Any] = []
-    network = source if isinstance(source, Network) else read_source(source, choices, options)
-    title = title or ("network" if isinstance(source, Network) else Path(source).name.removesuffix(".nir"))
+    check_strategy(quantization)
+    opened, spiking = open_source(source, title, options), Spiking(inputs, steps, rate, seed)
+    network, given = opened.network, spiking.compared(opened.network)
     report("preparing the network")
     prepared = _prepared(network, arithmetic, start)
-    given = poisson(network, steps, seed, rate) if inputs is None else inputs
-    quantized = None
-    if arithmetic == "fixed" and network.arithmetic == "float":
-        report("choosing scales")
-        quantized = quantized_on(prepared.network, inputs, steps, rate, seed + 1, quantization)
-    made = quantized.network if quantized else prepared.network
-    begin = _integer_start(prepared, quantized)
+    integers = Integers(prepared.network, prepared.start, None, prepared.network)
+    if arithmetic == "fixed":
+        integers = in_integers(prepared.network, prepared.start, spiking, quantization, report)
+    made, begin, quantized = integers.network, integers.start, integers.quantized
     limits = _limits(made, chip, report)
     report("writing the module")
     folder = _folder(out)
-    written = write_module(folder, made, title, prepared.late, begin, _summary(arithmetic))
+    written = write_module(folder, made, opened.title, prepared.late, begin, _summary(arithmetic))
     agreement = _agreement(network, prepared, made, begin, given, steps, written if lava else None, report)
     plastic = any(q.plasticity for q in network.projections)
-    found = quantization_report(prepared.network, quantized, given, steps) if quantized and not plastic else None
+    found = None if plastic else integers.report(given, steps)
     left = _left(made, agreement.pop("twin"), found)
     data = {
-        "title": title,
+        "title": opened.title,
         "arithmetic": arithmetic,
         "quantization": quantized.strategy if quantized else None,
         "populations": [_population(p, prepared, found, begin) for p in made.neurons],
-        "projections": _projections(made, network, quantized, found, written),
+        "projections": projection_rows(network, integers, found, lambda name: _part(made, name, written)),
         "limits": limits,
         "latency": {p.name: prepared.late[p.name] for p in network.populations},
         "agreement": agreement,
         "changes": list(prepared.changes),
         "warnings": [*_warnings(found), *_range_warnings(quantized, left)],
-        "choices": [str(c) for c in choices],
+        "choices": [str(c) for c in opened.choices],
         "files": [str(f) for f in written.files],
         "ok": agreement["ok"] and not left and all(row["fits"] for row in limits.values() if chip),
     }
@@ -167,24 +165,6 @@ def _summary(arithmetic: str) -> str:
     return f"Every population spikes as with snmem's {twin}, late by the steps listed below."
 
 
-def quantized_on(
-    network: Network, inputs: Mapping[str, Any] | None, steps: int, rate: float, seed: int, strategy: str
-) -> Quantized:
-    """The integers of a prepared network, with scales chosen on ``inputs`` or on at least SAMPLE random steps."""
-    from ...stimuli import poisson
-
-    length = max(steps, SAMPLE) if inputs is None else steps
-    seen = poisson(network, length, seed, rate) if inputs is None else inputs
-    return calibrate(network, seen, length, strategy)
-
-
-def read_source(path: str | os.PathLike[str], choices: list[Any], options: dict[str, Any]) -> Network:
-    """The network of a NIR file; what the file leaves open is added to ``choices``."""
-    from ...nir_io import read_nir
-
-    return read_nir(path, report=choices.append, **options)
-
-
 def _prepared(network: Network, arithmetic: str, start: str) -> Prepared:
     if network.arithmetic == "float":
         return prepare(network, start)
@@ -192,12 +172,6 @@ def _prepared(network: Network, arithmetic: str, start: str) -> Prepared:
         raise InputError("compile: the network is in Loihi's integers; compile it with arithmetic='fixed'")
     moved = retime(network)
     return Prepared(moved.network, {}, moved.late, moved.early, ())
-
-
-def _integer_start(prepared: Prepared, quantized: Quantized | None) -> dict[str, Any]:
-    if quantized is None:
-        return dict(prepared.start)
-    return quantized.start(prepared.start)
 
 
 def _limits(network: Network, chip: str | None, report: Callable[[str], None]) -> dict[str, Any]:
@@ -214,10 +188,7 @@ def aligned(
     """Spikes of a retimed network, moved back to the steps of the original, and the weights it learned."""
     total = steps + max(late.values())
     given = {p.name: _events(inputs.get(p.name)) for p in network.inputs}
-    if any(map(np.any, start.values())):  # only the reference begins at any v
-        run = simulate(network, given, total, "reference", state=start_at(network, start))
-    else:
-        run = simulate(network, given, total, "loihi" if network.arithmetic == "loihi" else "event")
+    run = run_from(network, given, total, start)
     return {name: s.between(late[name], late[name] + steps) for name, s in run.spikes.items()}, run.weights
 
 
@@ -233,7 +204,7 @@ def _agreement(
     network: Network,
     prepared: Prepared,
     made: Network,
-    begin: dict[str, Any],
+    begin: Mapping[str, Any],
     inputs: Mapping[str, Any],
     steps: int,
     written: Written | None,
@@ -276,12 +247,6 @@ def run_seconds(network: Network, steps: int) -> float:
     return 90 + processes + (0.01 * processes + 1e-7 * synapses + 5e-7 * learning) * steps
 
 
-def differing_cells(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:
-    """Cells in which two runs differ, in all and for each population."""
-    by_population = {p.name: a[p.name].differing(b[p.name])[0] for p in network.neurons}
-    return {"cells": sum(by_population.values()), "by_population": by_population}
-
-
 def _warnings(found: dict[str, Any] | None) -> list[str]:
     """Populations whose u leaves its range if all synapses are active at once, a sentence each."""
     return [
@@ -316,21 +281,10 @@ def _population(p: Population, prepared: Prepared, found: dict[str, Any] | None,
     return row | (found["populations"][p.name] if found else {})
 
 
-def _projections(
-    made: Network, network: Network, quantized: Quantized | None, found: dict[str, Any] | None, written: Written
-) -> list[dict[str, Any]]:
-    """A row per projection of the network given; its Lava connections under ``parts``."""
-    rows = []
-    for q in network.projections:
-        parts = quantized.parts[q.name] if quantized else (q.name,)
-        row: dict[str, Any] = {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": q.delay}
-        row |= found["projections"][q.name] if found else {}
-        row["parts"] = [_part(made, name, written) for name in parts if name in written.kinds]
-        rows.append(row)
-    return rows
-
-
-def _part(made: Network, name: str, written: Written) -> dict[str, Any]:
+def _part(made: Network, name: str, written: Written) -> dict[str, Any] | None:
+    """The Lava connection that a projection became; None for one without synapses."""
+    if name not in written.kinds:
+        return None
     q = made[name]
     sign = sign_of(q.weights) if made.arithmetic == "loihi" else None
-    return {"name": name, "kind": written.kinds[name], "delay": q.delay, "exponent": q.exponent, "sign": sign}
+    return {"kind": written.kinds[name], "delay": q.delay, "exponent": q.exponent, "sign": sign}
