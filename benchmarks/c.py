@@ -43,6 +43,7 @@ def memory() -> tuple[Network, Inputs, int]:
     return quantize(network).network, {p.name: spikes[p.name] for p in network.inputs}, steps
 
 
+# The tests of the Lava compiler build this net too; benchmarks ship in the wheel and cannot import tests.
 def recurrent() -> tuple[Network, Inputs, int]:
     """12 lines, 38 recurrent CubaLIF neurons, 7 more."""
     rng, dt = np.random.default_rng(0), 1e-4

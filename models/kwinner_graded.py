@@ -20,7 +20,7 @@ from snmem.memory import KWinnerConfig
 from snmem.metrics import reliably_better
 from snmem.protocols import published as paper
 from snmem.protocols.curves import d_prime_band, draw_curves, judged, longest_stretch, summary, window_mean
-from snmem.protocols.retention import Protocol, Retention, retention
+from snmem.protocols.retention import Protocol, Retention, retention_of
 from snmem.protocols.rows import result, verdict
 
 SLOWER = "K-winner, rate 0.2"
@@ -93,11 +93,8 @@ def reproduce(
 ) -> dict[str, Any]:
     """Run the experiment for all rates and compare."""
     began = time.perf_counter()
-    protocol, found = Protocol.quick() if quick else Protocol(), {}
-    for number, (model, config) in enumerate(MODELS.items()):
-        report(f"{model}: {protocol.samples * protocol.runs} runs of {protocol.burn_in + protocol.scored} patterns")
-        for share, ours in retention(config, SHARES, protocol, seed + 30 + number).items():
-            found[model, share] = ours
+    protocol = Protocol.quick() if quick else Protocol()
+    found = retention_of(MODELS, SHARES, protocol, seed + 30, report)
     raw: dict[str, Any] = {f"{m}, {share:.0%} cues": summary(x, paper.BANDS) for (m, share), x in found.items()}
     if protocol.samples > 1:
         for share in SHARES:

@@ -19,7 +19,7 @@ from snmem.memory import KWinnerConfig
 from snmem.metrics import exact_baseline, theorem_baseline, theorem_curve
 from snmem.protocols import published as paper
 from snmem.protocols.curves import bootstrap_error, crossing_age, draw_curves, smooth, summary
-from snmem.protocols.retention import Protocol, Retention, retention
+from snmem.protocols.retention import Protocol, Retention, retention_of
 from snmem.protocols.rows import result, row
 
 MODELS = {paper.K: KWinnerConfig.main(), paper.ONE: KWinnerConfig.one_winner()}
@@ -75,11 +75,8 @@ def reproduce(
 ) -> dict[str, Any]:
     """Run the experiment and compare it with the published figure."""
     began = time.perf_counter()
-    protocol, found = Protocol.quick() if quick else Protocol(), {}
-    for number, (model, config) in enumerate(MODELS.items()):
-        report(f"{model}: {protocol.samples * protocol.runs} runs of {protocol.burn_in + protocol.scored} patterns")
-        for share, ours in retention(config, SHARES, protocol, seed + 10 + number).items():
-            found[model, share] = ours
+    protocol = Protocol.quick() if quick else Protocol()
+    found = retention_of(MODELS, SHARES, protocol, seed + 10, report)
     rows = difference_rows(found) + fit_rows(found)
     for share in SHARES:
         models = found[paper.K, share], found[paper.ONE, share]

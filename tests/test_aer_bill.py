@@ -218,5 +218,5 @@ def test_options_are_one_object_and_keywords_go_before_it(r1):
     placement = place_in_order(network, load_chip(NAHUKU), neurons_per_core=64)
     options = BillOptions(placement, updated="all", items=2)
     assert bill(network, recording, NAHUKU, options, items=4).to_dict() == b.to_dict()
-    with pytest.raises(InputError, match="bill: there is no option 'item'; there are placement, "):
+    with pytest.raises(InputError, match="bill: there is no option 'item'; there are 'placement', "):
         bill(network, recording, NAHUKU, item=4)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from .contract import Report
+from .progress import say
 
 NirFile = Annotated[Path, Argument(metavar="FILE.nir", help="The network.")]
 Dt = Annotated[
@@ -40,6 +41,14 @@ def reading_options(dt: float | None, settings: list[str] | None) -> dict[str, A
             )
         given[name] = allowed[text]
     return given
+
+
+def read_network(file: Path, dt: float | None, settings: list[str] | None) -> Any:
+    """The network of a NIR file; what the file leaves open is said as it is chosen."""
+    from ..nir_io import read_nir
+
+    options = reading_options(dt, settings)
+    return read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
 
 
 def input_spikes(network: Any, file: Path | None, steps: int | None, rate: float, seed: int) -> tuple[Any, int]:

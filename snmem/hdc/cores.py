@@ -176,6 +176,7 @@ class SuperpositionCore:
         return np.array(starts) + self.answer
 
 
+# Parameters that both cores share are said for each by itself, as ``help`` shows one at a time.
 @dataclass(frozen=True, eq=False)
 class FastWeightsCore:
     """Each pair takes a hidden unit: :class:`~snmem.hdc.context.FastWeights` in neurons.

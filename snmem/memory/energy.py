@@ -46,6 +46,7 @@ def energy(states: ArrayLike, patterns: ArrayLike, beta: float = 1.0) -> NDArray
     return -lse + 0.5 * (x**2).sum(axis=1) + constant
 
 
+# Parameters that energy and retrieve share are said for each by itself, as ``help`` shows one at a time.
 def retrieve(states: ArrayLike, patterns: ArrayLike, beta: float = 1.0, steps: int = 1) -> NDArray[np.float64]:
     """Return the states after ``steps`` updates, (steps + 1, m, size); entry 0 is where they start.
 

@@ -167,6 +167,22 @@ def retention(
     }
 
 
+def retention_of(
+    models: Mapping[str, KWinnerConfig],
+    shares: Sequence[float],
+    protocol: Protocol,
+    seed: int,
+    report: Callable[[str], None],
+) -> dict[tuple[str, float], Retention]:
+    """:func:`retention` of several models by name, the n-th from ``seed`` + n: (name, share) -> accuracies."""
+    found: dict[tuple[str, float], Retention] = {}
+    for number, (name, config) in enumerate(models.items()):
+        report(f"{name}: {protocol.samples * protocol.runs} runs of {protocol.burn_in + protocol.scored} patterns")
+        ours = retention(config, shares, protocol, seed + number)
+        found |= {(name, share): accuracies for share, accuracies in ours.items()}
+    return found
+
+
 def _run(
     config: KWinnerConfig,
     shares: Sequence[float],

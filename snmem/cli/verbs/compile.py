@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from typer import Option
 
 from ..contract import Report
-from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, reading_options
-from ..progress import say, stages
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, read_network
+from ..progress import stages
 
 #: Cores listed in a terminal.
 _CORES = 8
@@ -39,12 +39,10 @@ def compile(
 ) -> Report:
     """Write a network as a Python module for Lava or a C program, in Loihi's arithmetic, and report what that took."""
     from ...io.inputs import load_inputs
-    from ...nir_io import read_nir
 
     assert out is not None
     own = _own_options(to, arithmetic, chip, run)
-    options = reading_options(dt, settings)
-    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
+    network = read_network(file, dt, settings)
     spikes, length = load_inputs(inputs, network, steps) if inputs else (None, steps or 100)
     shared: dict[str, Any] = {"title": file.name.removesuffix(".nir"), "quantization": quantization, "inputs": spikes}
     shared |= {"steps": length, "rate": rate, "seed": seed, "start": start}

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 from typer import Option
 
 from ..contract import Report
-from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, reading_options
-from ..progress import say
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, read_network
 
 
 def cost(
@@ -50,10 +49,8 @@ def cost(
     """Run a network and price its spikes, synaptic events, packets and time on chips and as dense arithmetic."""
     from ...cost.report.build import cost_report
     from ...io.files import replace_file
-    from ...nir_io import read_nir
 
-    options = reading_options(dt, settings)
-    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
+    network = read_network(file, dt, settings)
     spikes, length = input_spikes(network, inputs, steps, rate, seed)
     report = cost_report(
         network,

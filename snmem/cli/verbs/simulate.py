@@ -6,8 +6,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from ..contract import Report
-from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, reading_options
-from ..progress import say
+from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, read_network
 
 #: Entries of all rasters together that are written as .npz; beyond, there is spikes.h5 alone.
 RASTER = 10**9
@@ -30,11 +29,9 @@ def simulate(
     out: Path | None,
 ) -> Report:
     """Run a network on one backend; `--out` keeps spikes (.npz, NIR data as .h5) and traces (.npz)."""
-    from ...nir_io import read_nir
     from ...simulation import simulate
 
-    options = reading_options(dt, settings)
-    network = read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
+    network = read_network(file, dt, settings)
     given, length = input_spikes(network, inputs, steps, rate, seed)
     name = backend or ("event" if network.arithmetic == "float" else "loihi")
     recording = simulate(network, given, length, name, record=record or ())

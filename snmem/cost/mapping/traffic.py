@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -258,15 +258,15 @@ def _by_traffic(
     if not rate.any():
         rate[:] = 1.0
     work = _work(synapses, rate, chip, _steps(spikes))
-    n = len(first.cores)
+    task, n = _Task(network, chip, synapses, rate, work, first, per_core), len(first.cores)
     parts = {"in_order, seated": np.concatenate(list(first.core.values()))}
     most = chips_used(chip, first) * chip.cores
     for cores in sorted({n, *(min(most, int(n * x)) for x in (1.25, 1.5, 2))}):
         parts[f"equal work, {cores} cores"] = _by_work(network, chip, work, per_core, cores)
     if synapses[: len(work)].nnz and n < len(work):  # there is something to cut
         for cores in sorted({n, max(2, int(0.85 * n)), min(n, _fewest_cores(synapses, chip, per_core))}):
-            parts |= _cut(network, chip, synapses, rate, work, first, per_core, cores)
-        parts |= _keep_together(network, chip, synapses, rate, work, first, per_core, most)
+            parts |= _cut(task, cores)
+        parts |= _keep_together(task, most)
     out: dict[str, Placement] = {}
     for name, part in parts.items():
         cores, dense = np.unique(part, return_inverse=True)
@@ -276,17 +276,21 @@ def _by_traffic(
     return out
 
 
-def _cut(
-    network: Network,
-    chip: Chip,
-    synapses: Sparse,
-    rate: Array,
-    work: Array,
-    first: Placement,
-    per_core: int,
-    cores: int,
-) -> dict[str, Array]:
+class _Task(NamedTuple):
+    """What is to be placed: spikes of the sources are their ``rate``, ``work`` is that of each neuron by kind."""
+
+    network: Network
+    chip: Chip
+    synapses: Sparse
+    rate: Array
+    work: Array
+    first: Placement
+    per_core: int
+
+
+def _cut(task: _Task, cores: int) -> dict[str, Array]:
     """Parts of METIS, of equal room or of equal work, and parts in order, all refined by groups and by neurons."""
+    network, chip, synapses, rate, work, first, per_core = task
     twins = _twins(synapses, max(1, len(work) // (_GROUPS * cores)))
     group = twins.indices
     flow, table = _flow(synapses, rate, twins), sp.csr_array(synapses @ twins)
@@ -310,18 +314,10 @@ def _cut(
     return out
 
 
-def _keep_together(
-    network: Network,
-    chip: Chip,
-    synapses: Sparse,
-    rate: Array,
-    work: Array,
-    first: Placement,
-    per_core: int,
-    most: int,
-) -> dict[str, Array]:
+def _keep_together(task: _Task, most: int) -> dict[str, Array]:
     """Parts of METIS, neurons with shared inputs together, on at most ``most`` cores: each with a share of the work
     of the busiest core in order."""
+    network, chip, synapses, rate, work, first, per_core = task
     twins = _twins(synapses, max(1, len(work) // (_SHARED_GROUPS * len(first.cores))))
     shared = _shared_inputs(synapses, rate, twins)
     out: dict[str, Array] = {}

@@ -116,6 +116,7 @@ def _push(when, what, n, hole, time, event):
     return n + 1
 
 
+# Heaps here and in memory/kwinner_kernels.py differ in their keys, which compiled code compares in place.
 @kernel
 def _sink(when, what, n, time, event):
     """Replace the first event of the heap of ``n``."""

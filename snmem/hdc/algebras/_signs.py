@@ -69,6 +69,10 @@ def damage(codes: Codes, rate: float, seed: Seed) -> Codes:
 class SignAlgebra(Algebra):
     """Codes bound by the product of their components, which are signs, or sums of signs."""
 
+    def __init__(self, size: int = 10_000) -> None:
+        self.dimensions = self.width = whole(f"{type(self).__name__}.size", size, 1)
+        self.bits = float(self.dimensions)
+
     def bind(self, a: ArrayLike, b: ArrayLike) -> Codes:
         """Product of the components."""
         return self.codes(a, "bind: a") * self.codes(b, "bind: b")

@@ -233,6 +233,7 @@ def _bundle(groups: Any, priority: Any) -> Any:
     return out
 
 
+# The loops are those of binary._hamming: numba inlines no function as an argument, and the inner loop is all the time.
 @kernel
 def _equal(a: Any, b: Any) -> Any:
     """Equal entries of each row of a (n, B) with each of b (m, B): float32 (n, m), 64 rows of b at a time."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..base import ALGEBRAS, Codes, Seed, scrambled, whole
+from ..base import ALGEBRAS, Codes, Seed, scrambled
 from . import _signs
 
 
@@ -37,8 +37,7 @@ class MapB(_signs.SignAlgebra):
     name: ClassVar[str] = "map-b"
 
     def __init__(self, size: int = 10_000) -> None:
-        self.dimensions = self.width = whole("MapB.size", size, 1)
-        self.bits = float(self.dimensions)
+        super().__init__(size)
         self._ties = np.where(scrambled(self.width) >> np.uint64(63), 1, -1).astype(np.int8)
 
     def codes(self, array: ArrayLike, what: str = "codes") -> Codes:

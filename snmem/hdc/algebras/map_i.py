@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..base import ALGEBRAS, Codes, Seed, whole
+from ..base import ALGEBRAS, Codes, Seed
 from . import _signs
 
 
@@ -34,10 +34,6 @@ class MapI(_signs.SignAlgebra):
     """
 
     name: ClassVar[str] = "map-i"
-
-    def __init__(self, size: int = 10_000) -> None:
-        self.dimensions = self.width = whole("MapI.size", size, 1)
-        self.bits = float(self.dimensions)
 
     def codes(self, array: ArrayLike, what: str = "codes") -> Codes:
         """See :meth:`Algebra.codes <snmem.hdc.base.Algebra.codes>`: any whole numbers."""
