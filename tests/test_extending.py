@@ -30,6 +30,7 @@ from snmem.encode import ENCODERS, default_encoder
 from snmem.errors import BackendError, FileError, InputError, NetworkError
 from snmem.nir_io import inspect_nir, read_nir, write_nir
 from snmem.nir_io.nodes import NODES
+from snmem.verify import verify
 
 FOLDER = Path(__file__).parent / "extensions"
 sys.path.insert(0, str(FOLDER))
@@ -237,6 +238,19 @@ def test_an_event_of_ones_own_is_priced_and_has_its_line_in_the_bill(tmp_path):
         EVENTS._items.pop("log")
     assert lines["log"].count == lines["neuron_spike"].count == 9
     assert lines["log"].joules == pytest.approx(9e-9)
+
+
+def test_verify_compares_a_runtime_from_outside_and_says_what_it_refuses():
+    network = Network(
+        (Input("in", 3), Population("cells", 3, LIF(beta=0.5))), (Projection("in", "cells", 2.5 * np.eye(3)),)
+    )
+    ran = verify(network, steps=30, backends=["loops"])
+    assert ran["verdict"] == "agree"
+    assert ran["backends"]["loops"]["status"] == "ran"
+    assert ran["backends"]["loops"]["populations"]["cells"]["differing"] == 0
+    refused = verify(adapting(), steps=30, backends=["loops"])
+    assert not refused["agree"]
+    assert "population 'cells' has neurons of type AdaptiveLIF" in refused["backends"]["loops"]["reason"]
 
 
 def suite(module, *options):
