@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any
 
 
@@ -33,4 +34,8 @@ def attach(package: str, modules: Mapping[str, Sequence[str]]) -> tuple[Callable
         namespace[name] = value
         return value
 
-    return get, lambda: sorted({*namespace, *module_of})
+    def names() -> list[str]:
+        modules = {module.name for module in iter_modules(namespace["__path__"]) if not module.name.startswith("_")}
+        return sorted({*module_of, *modules, *(name for name in namespace if name.startswith("__"))})
+
+    return get, names

@@ -9,6 +9,7 @@ import pytest
 
 from snmem import LIF, Input, Network, Population, Projection
 from snmem.cli import main
+from snmem.cost import load_chip
 from snmem.nir_io import write_nir
 
 NAHUKU = "loihi1-nahuku"
@@ -144,3 +145,12 @@ def test_what_cannot_be_billed_is_one_line(capsys, nir_file, tmp_path):
         code, data = cost(capsys, nir_file, *words)
         assert code == 1
         assert reason in data["error"]["message"]
+
+
+def test_a_profile_is_printed_as_a_file_to_start_from(tmp_path, capsys):
+    """What ``snmem chips generic --toml`` prints is a profile that ``--chip`` takes."""
+    assert main(["chips", "generic", "--toml"]) == 0
+    (tmp_path / "mine.toml").write_text(capsys.readouterr().out)
+    assert load_chip(tmp_path / "mine.toml").tables == load_chip("generic").tables
+    assert main(["chips", "--toml"]) == 2
+    assert "name it, e.g. snmem chips generic --toml" in capsys.readouterr().err

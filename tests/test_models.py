@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from snmem.errors import InputError
 from snmem.installation.content import load_model
 from snmem.nir_io import read_nir
 from snmem.protocols import reproduce
 from snmem.sweep import sweep
-from snmem.sweep.points import find_function, split_target
+from snmem.sweep.points import find_function, named, split_target
 
 MODEL = '''
 """A model of one's own."""
@@ -66,6 +67,41 @@ def test_own_model_is_exported_reproduced_and_swept(snmem: Callable[..., Any], m
     assert reproduce(str(mine), quick=True, seed=7)["raw"] == {"quick": True}
     found = sweep(str(mine), {"size": (2, 3)}, 2, tmp_path / "sweep", workers=2, report=lambda text: None)
     assert np.array_equal(found.data["spikes"], np.array([[16, 16], [24, 24]]))
+
+
+def test_a_module_is_run_swept_and_reproduced_by_its_name(
+    snmem: Callable[..., Any], mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages of the working folder are found, as they are beside a script."""
+    package = tmp_path / "own_experiments"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "small.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    assert snmem("run", "own_experiments.small:run", "--json").data["results"] == {"spikes": 24.0}
+    assert snmem("run", "own_experiments.small", "--json").data["results"] == {"spikes": 24.0}
+    assert snmem("reproduce", "own_experiments.small:reproduce", "--quick", "--json").data["raw"] == {"quick": True}
+    arguments = ("own_experiments.small", "--grid", "size=2,3", "--workers", 1, "--out", tmp_path / "kept", "--json")
+    assert [row["spikes"] for row in snmem("sweep", *arguments).data["rows"]] == [16.0, 24.0]
+
+
+def test_a_function_is_swept_and_reproduced_as_it_is(mine: Path, tmp_path: Path) -> None:
+    """One of a module by any process; one that only this process knows, as in a notebook, here."""
+
+    def double(seed: int = 0, x: float = 1.0) -> dict[str, float]:
+        return {"y": 2 * x + seed}
+
+    double.__qualname__ = "double"
+    found = sweep(double, {"x": (1.0, 3.0)}, 2, tmp_path / "here", report=lambda text: None)
+    assert found.data["y"].values.tolist() == [[2, 3], [6, 7]]
+    again = sweep(double, {"x": (1.0, 3.0)}, 2, tmp_path / "here", report=lambda text: None)
+    assert (again.kept, again.done) == (4, 0)
+    with pytest.raises(InputError, match="known to this process only"):
+        sweep(double, {"x": (5.0,)}, 1, tmp_path / "here", scheduler="tcp://127.0.0.1:1", report=lambda text: None)
+    with pytest.raises(InputError, match="a function with a name"):
+        sweep(lambda seed: {"y": 0.0}, {}, 1, tmp_path / "none", report=lambda text: None)
+    assert reproduce(load_model(str(mine)).reproduce, seed=7)["seed"] == 7
+    assert named(sweep) == "snmem.sweep:sweep"
 
 
 @pytest.mark.parametrize(

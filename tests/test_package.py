@@ -18,6 +18,8 @@ def test_every_export_has_one_home() -> None:
     assert sorted(name for names in snmem._HOME.values() for name in names) == sorted(snmem.__all__)
     assert all(getattr(snmem, name) is not None for name in snmem.__all__)
     assert set(snmem.__all__) <= set(dir(snmem))
+    assert {"attention", "cost", "encode", "hdc", "plots", "stimuli"} <= set(dir(snmem))  # also before their import
+    assert not {"attach", "TYPE_CHECKING"} & set(dir(snmem))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = snmem.nonsense  # type: ignore[attr-defined]
 

@@ -220,15 +220,8 @@ def load_chip(name_or_path: str | Path | Chip) -> Chip:
     """
     if isinstance(name_or_path, Chip):
         return name_or_path
-    text = str(name_or_path)
-    if text in chips():
-        path = content_dir("hardware") / f"{text}.toml"
-    elif text.endswith(".toml"):
-        path = Path(text)
-    else:
-        raise InputError(f"chip {text!r}: unknown; use one of {', '.join(chips())}, or the path of a .toml file")
+    path, raw = profile_file(name_or_path)
     remedy = f"known profiles: {', '.join(chips())}"
-    raw = read_bytes(path, _BYTES, remedy)
     try:
         data = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, integers of thousands of digits, deep nesting
@@ -236,6 +229,18 @@ def load_chip(name_or_path: str | Path | Chip) -> Chip:
             f"chip profile {path_text(path)}: not a readable TOML file ({one_line(error)}); {remedy}"
         ) from None
     return parse_chip(data, path.stem, hashlib.sha256(raw).hexdigest(), f"chip profile {path_text(path)}")
+
+
+def profile_file(name_or_path: str | Path) -> tuple[Path, bytes]:
+    """Path and bytes of a profile that :func:`load_chip` reads; errors as there."""
+    text = str(name_or_path)
+    if text in chips():
+        path = content_dir("hardware") / f"{text}.toml"
+    elif text.endswith(".toml"):
+        path = Path(text)
+    else:
+        raise InputError(f"chip {text!r}: unknown; use one of {', '.join(chips())}, or the path of a .toml file")
+    return path, read_bytes(path, _BYTES, f"known profiles: {', '.join(chips())}")
 
 
 def parse_chip(data: Mapping[str, Any], name: str, digest: str = "", where: str = "") -> Chip:

@@ -1,15 +1,17 @@
 """Where the content folders are: recipes in ``models``, chip profiles in ``hardware``, timings in ``benchmarks``.
 
-A model of one's own is a file anywhere, named by its path.
+A model of one's own is a file anywhere, named by its path, or a module that Python finds.
 
 They stand beside the package in a checkout (also when it is installed editable), and inside it, under ``_content``,
 in a wheel.
 """
 
 import hashlib
+import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -76,9 +78,9 @@ def _import(qualified: str, path: Path) -> ModuleType:
 
 
 def load_model(name: str) -> ModuleType:
-    """Import a model: one of the content folder by its name (kwinner-map), or a file by its path (./my.py).
+    """Import a model: of the content folder by its name (kwinner-map), a file by its path (./my.py), or a module.
 
-    Modules that stand beside such a file can be imported by it.
+    Modules that stand beside such a file can be imported by it; modules are looked for in the working folder too.
 
     Raises
     ------
@@ -87,20 +89,38 @@ def load_model(name: str) -> ModuleType:
     FileError
         There is no file of that name, or it cannot be imported.
     """
-    if not name.endswith(".py"):
-        known = [n.replace("_", "-") for n in content_names("models")]
-        if name.replace("_", "-") not in known:
-            raise InputError(
-                f"model {name!r}: unknown; use one of {', '.join(known) or '(none installed)'}, or a path to a .py file"
-            )
+    known = [n.replace("_", "-") for n in content_names("models")]
+    if name.replace("_", "-") in known:
         return load_script("models", name.replace("-", "_"))
-    path = Path(name).resolve()
-    if not path.is_file():
-        raise FileError(f"{name}: no such file; give the path of a Python file with a function run")
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
+    if name.endswith(".py"):
+        path = Path(name).resolve()
+        if not path.is_file():
+            raise FileError(f"{name}: no such file; give the path of a Python file with a function run")
+        _may_import_from(path.parent)
+        module = f"snmem_models.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        return _own(name, path, lambda: _import(module, path))
+    _may_import_from(Path.cwd())
     try:
-        return _import(f"snmem_models.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}", path)
+        spec = importlib.util.find_spec(name) if name.replace(".", "").isidentifier() else None
+    except (ImportError, ValueError):  # no such package; a name such as "a..b"
+        spec = None
+    if spec is None:
+        raise InputError(
+            f"model {name!r}: unknown; use one of {', '.join(known) or '(none installed)'}, or a path to a .py file, "
+            "or a module"
+        )
+    return _own(name, Path(spec.origin or ""), lambda: importlib.import_module(name))
+
+
+def _may_import_from(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _own(name: str, path: Path, load: Callable[[], ModuleType]) -> ModuleType:
+    """The user's module; FileError with the line of ``path`` that fails."""
+    try:
+        return load()
     except SnmemError:
         raise
     except Exception as error:

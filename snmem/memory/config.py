@@ -99,6 +99,11 @@ class KWinnerConfig:
         """Return the paper's K-winner network of fan-in 100 (appendix A.2.5): 1000 hidden units, k = 50, rate 0.3."""
         return cls(hidden=1000, fan_in=100)
 
+    def rows(self) -> list[tuple[str, str]]:
+        """The sizes as names and texts, for what memories show of themselves."""
+        hidden = f"{self.hidden:,} units, {self.fan_in:,} synapses each, {self.winners:,} win"
+        return [("visible", f"{self.visible:,} units, {self.active:,} active"), ("hidden", hidden)]
+
     @classmethod
     def graded(cls) -> KWinnerConfig:
         """Return the paper's 1-winner network with graded learning (appendix A.2.6): 100 slots, rate 0.3."""

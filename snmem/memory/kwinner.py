@@ -67,7 +67,7 @@ class KWinnerMemory(Summary, LearnsInPlace):
         self._set(inputs, forward, back, rng.integers(2**64, dtype=np.uint64))
 
     def _summary(self) -> tuple[str, list[tuple[str, str]]]:
-        return f"KWinnerMemory: {self._clock:,} patterns stored", [("config", str(self.config))]
+        return f"KWinnerMemory: {self._clock:,} patterns stored", self.config.rows()
 
     @classmethod
     def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> KWinnerMemory:

@@ -47,7 +47,7 @@ class OnChipMemory(Summary):
         self.units = {q.name: unit_of(made.scale[q.post])[0] for q in self.network.projections if q.plasticity}
 
     def _summary(self) -> tuple[str, list[tuple[str, str]]]:
-        return f"OnChipMemory on backend {self.backend!r}", [("config", str(self.memory.config))]
+        return f"OnChipMemory on backend {self.backend!r}", self.memory.config.rows()
 
     def store(self, patterns: Patterns, **options: Any) -> Recording:
         """Present patterns (n, visible) once each; ``options`` go to :func:`snmem.simulate`.

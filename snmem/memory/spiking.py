@@ -90,7 +90,7 @@ class SpikingKWinnerMemory(Summary):
         self._set(virgin.forward_weights, virgin.return_weights)
 
     def _summary(self) -> tuple[str, list[tuple[str, str]]]:
-        rows = [("config", str(self.config)), ("k-WTA", str(self.kwta)), ("readout", str(self.readout))]
+        rows = [*self.config.rows(), ("k-WTA", str(self.kwta)), ("readout", str(self.readout))]
         return f"SpikingKWinnerMemory: {self._forward.nnz:,} synapses each way", rows
 
     @classmethod

@@ -57,7 +57,7 @@ class StackedKWinnerMemory(Summary, LearnsInPlace):
         self.memory = KWinnerMemory(config, rng)
 
     def _summary(self) -> tuple[str, list[tuple[str, str]]]:
-        return "StackedKWinnerMemory", [("config", str(self.config)), ("front", str(self.front))]
+        return "StackedKWinnerMemory", [*self.config.rows(), ("front", str(self.front))]
 
     def encode(self, patterns: Patterns) -> sp.csr_array:
         """Return the code in front of each pattern or cue, a sparse array of booleans (n, config.visible)."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..installation.content import content_names, load_model, load_script
+from ..installation.content import content_names, load_script
+from ..sweep.points import find_function
 
 
 def recipe_names() -> list[str]:
@@ -16,7 +17,7 @@ def recipe_names() -> list[str]:
 
 
 def reproduce(
-    name: str,
+    name: str | Callable[..., Any],
     quick: bool = False,
     seed: int = 0,
     out: Path | None = None,
@@ -27,7 +28,8 @@ def reproduce(
     Parameters
     ----------
     name
-        A name of :func:`recipe_names`, or the path of a .py file with a function ``reproduce``.
+        A name of :func:`recipe_names`, the path of a .py file or a module with a function ``reproduce``,
+        "model:function", or the function itself. It is called with ``quick``, ``seed``, ``out`` and ``report``.
     quick
         Fewer runs and shorter sequences, for a first look; rows that need more are left to the full form.
     seed
@@ -48,10 +50,15 @@ def reproduce(
     InputError
         If there is no such recipe.
     """
-    if not name.endswith(".py") and name not in (known := recipe_names()):
-        raise InputError(f"recipe {name!r}: unknown; use one of {', '.join(known)}, or a path to a .py file")
-    function: Any = getattr(load_model(name), "reproduce", None)
-    if not callable(function):
-        raise InputError(f"recipe {name!r}: has no function reproduce; snmem run {name} runs a model once")
+    function = name if callable(name) else _recipe(name)
     result: Any = function(quick=quick, seed=seed, out=out, report=report)
     return result
+
+
+def _recipe(name: str) -> Callable[..., Any]:
+    own = name.endswith(".py") or ":" in name or "." in name
+    if not own and name not in (known := recipe_names()):
+        raise InputError(
+            f"recipe {name!r}: unknown; use one of {', '.join(known)}, or a path to a .py file, or module:function"
+        )
+    return find_function(name, "reproduce")

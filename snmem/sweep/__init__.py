@@ -11,7 +11,7 @@ from typing import Any
 
 from .._text import shown
 from ..errors import InputError
-from .points import Sweep, parse_setting, parse_value, sweepable
+from .points import Sweep, named, only_here, parse_setting, parse_value, sweepable
 
 __all__ = ["Sweep", "SweepResult", "parse_setting", "parse_value", "sweep", "sweepable"]
 
@@ -34,7 +34,7 @@ class SweepResult:
 
 
 def sweep(
-    target: str,
+    target: str | Callable[..., Any],
     grid: Mapping[str, Sequence[Any]],
     seeds: int | Sequence[int],
     folder: str | os.PathLike[str],
@@ -51,7 +51,9 @@ def sweep(
     Parameters
     ----------
     target
-        "model" or "model:function" of the folder ``models``; by default the function ``run``, else ``reproduce``.
+        "model" or "model:function", by default the function ``run``, where a model is one that ``snmem models`` lists,
+        the path of a .py file, or a module; or a function. One that only this process knows, as those of a notebook's
+        cell, runs here, a run at a time.
     grid
         Parameter -> values.
     seeds
@@ -77,11 +79,12 @@ def sweep(
         If a worker process is killed or the cluster is lost; what was finished is kept.
     """
     from .dataset import dataset, write_dataset
-    from .runners import on_dask, on_processes
+    from .runners import on_dask, on_processes, on_this_process
     from .storage import RESULTS, SweepFolder
 
     if not isinstance(grid, Mapping):
         raise InputError(f"sweep: grid must be a dict of parameter -> values, got {shown(grid)}")
+    target = named(target)
     plan = Sweep(target, dict(grid), dict(fixed or {}), range(seeds) if isinstance(seeds, int) else seeds)
     points = {plan.key(point): point for point in plan.points()}
     home = SweepFolder(Path(folder).absolute())
@@ -93,7 +96,12 @@ def sweep(
         failed, told = [], time.monotonic()
         if tasks:
             count = workers or os.cpu_count() or 1
-            work = on_dask(target, tasks, home, scheduler) if scheduler else on_processes(target, tasks, home, count)
+            if only_here(target):
+                work = on_this_process(target, tasks, home, scheduler)
+            elif scheduler:
+                work = on_dask(target, tasks, home, scheduler)
+            else:
+                work = on_processes(target, tasks, home, count)
             for done, (key, error) in enumerate(work, 1):
                 if error:
                     failed.append((points[key], error))

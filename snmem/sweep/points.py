@@ -7,8 +7,10 @@ import inspect
 import itertools
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -56,27 +58,62 @@ def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
     return name.strip(), values
 
 
-def find_function(target: str) -> Callable[..., Any]:
-    """Return the function that ``"model"`` or ``"model:function"`` names, by default its ``run``.
+#: Functions that no other process can import, by their targets.
+_here: dict[str, Callable[..., Any]] = {}
 
-    A model is a name or the path of a .py file, see :func:`snmem.installation.content.load_model`.
+
+def named(function: str | Callable[..., Any]) -> str:
+    """Return the target that names a function, for :func:`find_function`; a text is one already.
+
+    A function of a module or of a script is found by any process. Others, such as those of a notebook's cell, are
+    known to this process only (:func:`only_here`).
+
+    Raises
+    ------
+    InputError
+        For anything else, and for a function without a name (lambda), by which its runs could be kept.
+    """
+    if isinstance(function, str):
+        return function
+    name = getattr(function, "__qualname__", "")
+    if not callable(function) or not name.split(".")[-1].isidentifier():
+        raise InputError(f"sweep: needs a model, module:function, or a function with a name, got {shown(function)}")
+    module = sys.modules.get(function.__module__)
+    path = getattr(module, "__file__", None)
+    if getattr(module, name, None) is function and path and not name.startswith("_"):
+        return f"{Path(path).absolute() if function.__module__ == '__main__' else function.__module__}:{name}"
+    _here[f"here:{name}"] = function
+    return f"here:{name}"
+
+
+def only_here(target: str) -> bool:
+    """Whether no other process can import what a target names."""
+    return target in _here
+
+
+def find_function(target: str, wanted: str = "run") -> Callable[..., Any]:
+    """Return the function that ``"model"`` or ``"model:function"`` names, by default its ``wanted``.
+
+    A model is a name, the path of a .py file, or a module: :func:`snmem.installation.content.load_model`.
 
     Raises
     ------
     InputError, FileError
         If there is no such model or function.
     """
-    model, wanted = split_target(target)
+    if target in _here:
+        return _here[target]
+    model, named = split_target(target)
     module = load_model(model)
-    function = getattr(module, wanted or "run", None)
-    if callable(function) and not wanted.startswith("_"):
+    function = getattr(module, named or wanted, None)
+    if callable(function) and not named.startswith("_"):
         return function
-    if not wanted and callable(getattr(module, "reproduce", None)):
+    if not named and wanted == "run" and callable(getattr(module, "reproduce", None)):
         raise InputError(
             f"model {model!r}: has no single run, only the whole reproduction of published results, which may take "
             f"many minutes; use snmem reproduce {model} --quick, or name the function: {model}:reproduce"
         )
-    raise InputError(f"model {target!r}: has no function {wanted or 'run'!r}; use one with a function run")
+    raise InputError(f"model {target!r}: has no function {named or wanted!r}; use one with a function {wanted}")
 
 
 def split_target(target: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from ..errors import BackendError, MissingDependencyError
+from ..errors import BackendError, InputError, MissingDependencyError
 from .points import execute
 from .storage import SweepFolder
 
@@ -67,6 +67,16 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def on_this_process(
+    target: str, tasks: Sequence[Task], folder: SweepFolder, scheduler: str | None
+) -> Iterator[Outcome]:
+    """Carry out the tasks here, one after the other: a function that no other process can import."""
+    if scheduler:
+        raise InputError(f"sweep: {target} is known to this process only; put it in a file for --scheduler")
+    for key, point in tasks:
+        yield key, _run_and_keep(target, key, point, folder.path)
 
 
 _held: list[Any] = []

@@ -9,6 +9,9 @@ from ..contract import Report
 
 def chips(
     name: Annotated[str | None, Argument(help="A profile to print in full, or the path of your own (.toml).")] = None,
+    toml: Annotated[
+        bool, Option("--toml", help="Print the profile as the file it is, to copy and change; generic is a template.")
+    ] = False,
     check: Annotated[
         bool,
         Option("--check", help="Set published measurements of whole systems beside what the profiles say of them."),
@@ -29,6 +32,8 @@ def chips(
 
         chip, text = measure_machine()
         return Report(chip.to_dict() | {"toml": text}, text.splitlines())
+    if toml:
+        return _file(name)
     if name is not None:
         chip = load_chip(name)
         return Report(chip.to_dict(), [f"{chip.name}: {chip.title}", *chip.summary.split("\n"), *_tables(chip)])
@@ -38,6 +43,21 @@ def chips(
         priced = "yes" if chip.energy("synaptic_event") is not None else "no public price"
         table.add_row(chip.name, chip.title, chip.vendor, chip.node, str(chip.cores), priced)
     return Report({"chips": [chip.to_dict() for chip in profiles]}, [table])
+
+
+def _file(name: str | None) -> Report:
+    from rich.text import Text
+
+    from ..._text import visible
+    from ...cost.chip import load_chip, profile_file
+    from ...errors import InputError
+
+    if name is None:
+        raise InputError("chips: --toml prints one profile; name it, e.g. snmem chips generic --toml")
+    load_chip(name)  # what is printed is a profile
+    text = profile_file(name)[1].decode().rstrip("\n")
+    shown = "\n".join(visible(line.rstrip("\r").expandtabs()) for line in text.split("\n"))
+    return Report({"name": name, "toml": text}, [Text(shown)])
 
 
 def _checks() -> Report:
