@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -130,7 +130,7 @@ class SpikingAttention(TorchAttention):
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
         state_dict.setdefault(f"{prefix}scaled", torch.tensor(True))  # weights that were saved without a mark
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        cast(Any, super())._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         self._ready = bool(state_dict[f"{prefix}scaled"])
 
     @torch.no_grad()
@@ -208,8 +208,8 @@ class SpikingAttention(TorchAttention):
             )
 
         def rounded(weights: Tensor) -> Any:
-            own = weights.detach().cpu().double().unflatten(0, (self.heads, -1))[head]
-            return np.round(own.clamp(-LARGEST, LARGEST).numpy() * GRID) / GRID
+            own = cast(Any, weights.detach().cpu().double()).unflatten(0, (self.heads, -1))[head]
+            return np.rint(own.clamp(-LARGEST, LARGEST).numpy() * GRID) / GRID
 
         matrices = [rounded(w) for w in (self.key_weights, self.query_weights, self.value_weights)]
         theta = float(self.neuron.threshold)
