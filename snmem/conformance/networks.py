@@ -118,7 +118,7 @@ def random_inputs(network: Network, seed: int, steps: int, rate: float | None = 
     numbers, unit = np.random.default_rng([seed, 3]), 1 if network.arithmetic == "loihi" else 4
     rng = np.random.default_rng([seed, 1])
     spikes = {}
-    for source in network.inputs:
+    for source in network.fed:
         p = rng.choice([0.02, 0.1, 0.3, 0.6]) if rate is None else rate
         raster = rng.random((steps, source.size)) < p
         if source.values:

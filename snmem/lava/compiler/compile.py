@@ -213,7 +213,7 @@ def aligned(
 ) -> tuple[dict[str, Spikes], Mapping[str, Any]]:
     """Spikes of a retimed network, moved back to the steps of the original, and the weights it learned."""
     total = steps + max(late.values())
-    given = {p.name: _events(inputs.get(p.name)) for p in network.inputs}
+    given = {p.name: _events(inputs.get(p.name)) for p in network.fed}
     if any(map(np.any, start.values())):  # only the reference begins at any v
         run = simulate(network, given, total, "reference", state=start_at(network, start))
     else:
