@@ -31,6 +31,10 @@ class Drawn(Spikes):
         Seconds of a step.
     """
 
+    source: Source
+    start: int
+    dt: float
+
     def __init__(self, source: Source, start: int, steps: int, dt: float) -> None:
         self.__dict__.update(source=source, start=start, dt=dt, steps=steps, size=source.size)
         self.__dict__.update(_counts=np.zeros(source.size, np.int64), _counted=0)
@@ -99,8 +103,12 @@ class Drawn(Spikes):
         return Drawn(self.source, self.start + start, stop - start, self.dt)
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Drawn) and (self.start, self.steps, self.dt) == (other.start, other.steps, other.dt)
-        return (same and self.source == other.source) or super().__eq__(other)
+        if isinstance(other, Drawn) and self._origin() == other._origin():
+            return True
+        return super().__eq__(other)
+
+    def _origin(self) -> tuple[Source, int, int, float]:
+        return self.source, self.start, self.steps, self.dt
 
     __hash__ = None  # type: ignore[assignment]
 
