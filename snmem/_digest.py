@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .neurons import LIF, LoihiLIF
+from .sources.base import Source
 
 if TYPE_CHECKING:
     from .network import Network
@@ -25,10 +26,14 @@ def digest(network: Network) -> str:
     """sha256 of names, sizes, parameters, weights, rules, outputs and dt, as hexadecimal digits."""
     h = hashlib.sha256()
     for item in (*network.populations, *network.projections):
+        if isinstance(item, Source):
+            h.update(f"{type(item).__module__}.{type(item).__qualname__}".encode())
         for f in fields(item):
             value = getattr(item, f.name)
             if f.name in _LATER and value == f.default:
                 continue
+            if isinstance(value, np.ndarray):
+                value = value.tolist()
             if f.name == "neuron":
                 parts = _neuron(value)
             else:
@@ -56,7 +61,8 @@ def _matrix(matrix: Any) -> Iterator[Any]:
 
 def summary(network: Network) -> tuple[str, list[tuple[str, str]]]:
     """A title, and a row for each population and projection."""
-    rows = [(p.name, f"{p.size:,} lines") for p in network.inputs]
+    kinds = {p.name: f", {type(p).__name__} source" if isinstance(p, Source) else "" for p in network.inputs}
+    rows = [(p.name, f"{p.size:,} lines{kinds[p.name]}") for p in network.inputs]
     rows += [(p.name, f"{p.size:,} {type(p.neuron).__name__} neurons") for p in network.neurons]
     for q in network.projections:
         learns = f", {type(q.plasticity).__name__}" if q.plasticity else ""

@@ -18,7 +18,7 @@ from .description import Description, Summary, name_of, number, same_matrix, sha
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
 from .plasticity import LearningRule
-from .sources.base import Input, checked_name
+from .sources.base import Input, Source, checked_name
 
 #: Loihi's weight mantissa (sign included) and weight exponent.
 LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
@@ -195,6 +195,8 @@ class Network(Summary, Description):
         if not (np.isfinite(dt) and dt > 0):
             raise NetworkError(f"network: dt must be a positive number of seconds, got {self.dt!r}")
         object.__setattr__(self, "dt", dt)
+        for p in self.inputs:
+            p.check(dt)
         if len({p.neuron.arithmetic for p in self.neurons}) > 1:
             raise NetworkError("network: mixes LIF and LoihiLIF populations; use one arithmetic (see snmem.quantize)")
         outputs = tuple(self._find(name, "network outputs").name for name in self.outputs)
@@ -291,8 +293,13 @@ class Network(Summary, Description):
 
     @cached_property
     def inputs(self) -> tuple[Input, ...]:
-        """The inputs."""
+        """The inputs, sources included."""
         return tuple(p for p in self.populations if isinstance(p, Input))
+
+    @cached_property
+    def fed(self) -> tuple[Input, ...]:
+        """The inputs that the caller feeds: all but the sources, which draw their own events."""
+        return tuple(p for p in self.inputs if not isinstance(p, Source))
 
     @cached_property
     def neurons(self) -> tuple[Population, ...]:

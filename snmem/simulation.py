@@ -12,7 +12,7 @@ from typing import Any, cast
 from ._text import shown
 from .backends.base import Job, RunState, backend_names, check_state, get_backend, make_recording
 from .errors import BackendError, InputError, SnmemWarning
-from .io.arguments import as_inputs, as_network
+from .io.arguments import as_inputs, as_network, with_sources
 from .network import Network
 from .progress import LateBar, someone_watches
 from .recording import Record
@@ -80,7 +80,7 @@ def simulate(
         On Ctrl-C (a KeyboardInterrupt; event engines): its ``recording`` holds what was recorded so far.
     """
     network = as_network(network, "simulate")
-    spikes, length = as_inputs(network, inputs, steps)
+    given, length = as_inputs(network, inputs, steps)
     run = get_backend(backend)
     data, start = check_state(network, state, run)
     plan = as_plan(network, record, length, start)
@@ -93,7 +93,7 @@ def simulate(
         _warn_of_start(network)
     job = Job(
         network,
-        spikes,
+        with_sources(network, given, start, length),
         length,
         tuple(plan.traces),
         counters,

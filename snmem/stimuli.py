@@ -45,15 +45,15 @@ def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, S
     """
     steps, seed = count("poisson: steps", steps), count("poisson: seed", seed)
     p = _probability(rate)
-    for source in network.inputs:
+    for source in network.fed:
         cells = steps * source.size
         if cells > DRAWS or cells * p > _SPIKES:
             raise InputError(
                 f"poisson: {steps:,} steps of input {source.name!r} ({source.size:,} lines) are {cells:.3g} random "
                 f"numbers and {cells * p:.3g} spikes, the limits are {DRAWS:.3g} and {_SPIKES:.0e}; use fewer steps"
             )
-    streams = (np.random.default_rng([seed, i]) for i in range(len(network.inputs)))
-    return {source.name: _drawn(source, steps, rng, p) for source, rng in zip(network.inputs, streams, strict=True)}
+    streams = (np.random.default_rng([seed, i]) for i in range(len(network.fed)))
+    return {source.name: _drawn(source, steps, rng, p) for source, rng in zip(network.fed, streams, strict=True)}
 
 
 def _probability(rate: object) -> float:

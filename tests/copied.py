@@ -55,6 +55,7 @@ from snmem.hdc.circuits import Part
 from snmem.lava import LavaSession
 from snmem.nir_io import nodes
 from snmem.retime import retime
+from snmem.sources import Poisson, Regular, Scheduled, Source
 
 SIZE = 600
 X = np.random.default_rng(1).random((30, SIZE)) < 0.1
@@ -168,6 +169,9 @@ CASES: dict[type, Case] = {
     ),
     LoihiLIF: Case(lambda: LoihiLIF(vth=np.arange(5)), lambda n: (n, Network((Population("h", 5, n),)).digest())),
     Input: Case(lambda: network()["x"]),
+    Poisson: Case(lambda: Poisson("p", 3, rate=[0.1, 0.5, 2], unit="step"), lambda p: p.draw(0, 9, 1e-3)),
+    Regular: Case(lambda: Regular("r", 2, period=[2, 2.5]), lambda p: p.draw(0, 9, 1e-3)),
+    Scheduled: Case(lambda: Scheduled("s", 2, times=[1, 3], lines=[0, 1]), lambda p: p.draw(0, 9, 1e-3)),
     Population: Case(lambda: network()["h"]),
     Projection: Case(lambda: network()["x->h"], lambda q: (q, q.fan_out, q.by_pre.toarray())),
     Network: Case(network, run_all),
@@ -278,7 +282,7 @@ def public_classes() -> Iterator[type]:
     for module in map(importlib.import_module, ("snmem", *packages)):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
-            if not inspect.isclass(value) or value in (snmem.neurons.Neuron, plasticity.LearningRule):
+            if not inspect.isclass(value) or value in (snmem.neurons.Neuron, plasticity.LearningRule, Source):
                 continue
             if not (inspect.isabstract(value) or is_typeddict(value) or Protocol in value.__bases__):
                 yield value

@@ -20,7 +20,7 @@ from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..recording.choice import Plan
-from ..recording.recorder import Recorder, synaptic_events
+from ..recording.recorder import Recorder, synaptic_events_of
 from ..recording.result import kept_of, take_run
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes
@@ -377,7 +377,7 @@ def make_recording(
         kept = kept_of(spikes, job.steps)
     else:
         spiked = {name: len(s) for name, s in spikes.items()}
-        events = {q.name: synaptic_events(spikes[q.pre].neuron, q) for q in network.projections}
+        events = {q.name: synaptic_events_of(spikes[q.pre], q) for q in network.projections}
         kept = {"spikes": spikes, "traces": traces}
     counters = Counters(
         spikes=spiked,

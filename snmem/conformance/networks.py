@@ -5,7 +5,7 @@ The same seed and arguments give the same network on every machine (numpy's PCG6
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, NEURONS, LoihiLIF, Neuron
 from ..plasticity import RULES, Instar, LearningRule, Outstar
 from ..spikes import Spikes
+from .lines import random_lines
 
 #: What a generated network may hold beyond the plain case. A backend's author leaves out what it declares it refuses.
 FEATURES = {
@@ -33,6 +34,7 @@ FEATURES = {
     "plasticity": "Instar and Outstar rules with gates, signals and traces (float only)",
     "exponent": "weight exponents from -8 to 7, with saturation and wrapping (Loihi only)",
     "values": "inputs that carry numbers: multiples of 1/4 (whole numbers in Loihi networks)",
+    "sources": "Poisson, regular and scheduled sources instead of inputs",
 }
 _FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"}
 
@@ -85,12 +87,11 @@ def random_network(
     if neuron:
         arithmetic = NEURONS[neuron].arithmetic
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
-    used = {name for name in sorted(allowed - {"values"}) if rng.random() < 2 / 3}
-    numbers = _draws_of_inputs(seed, "values" in allowed)  # from a generator of its own: the other draws stay
+    used = {name for name in sorted(allowed - {"values", "sources"}) if rng.random() < 2 / 3}
     pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
     sizes = tuple(sizes or rng.choice(pool, rng.integers(1, max_populations + 1)))
     inputs = tuple(inputs or rng.choice(pool, rng.integers(1, max_populations)))
-    sources = [Input(f"in{i}", int(n), values=next(numbers)) for i, n in enumerate(inputs)]
+    sources = random_lines(seed, inputs, "values" in allowed, "sources" in allowed)
     make = _lif if arithmetic == "float" else _loihi_lif
     if neuron:
         make = lambda rng, used, n: NEURONS[neuron].example(rng, n)  # noqa: E731
@@ -102,14 +103,6 @@ def random_network(
     return Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
 
 
-def _draws_of_inputs(seed: int, allowed: bool) -> Iterator[bool]:
-    """Whether the inputs, one after the other, carry values: half of them in two networks of three."""
-    rng = np.random.default_rng([seed, 2])
-    used = allowed and rng.random() < 2 / 3
-    while True:
-        yield bool(used and rng.random() < 0.5)
-
-
 def random_inputs(network: Network, seed: int, steps: int, rate: float | None = None) -> dict[str, Spikes]:
     """Independent random spikes for every input, with probability ``rate`` (default: drawn) per line and step.
 
@@ -118,7 +111,7 @@ def random_inputs(network: Network, seed: int, steps: int, rate: float | None = 
     numbers, unit = np.random.default_rng([seed, 3]), 1 if network.arithmetic == "loihi" else 4
     rng = np.random.default_rng([seed, 1])
     spikes = {}
-    for source in network.inputs:
+    for source in network.fed:
         p = rng.choice([0.02, 0.1, 0.3, 0.6]) if rate is None else rate
         raster = rng.random((steps, source.size)) < p
         if source.values:

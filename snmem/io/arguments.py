@@ -12,6 +12,8 @@ from typing import Any
 from .._text import listed
 from ..errors import InputError
 from ..network import Input, Network
+from ..sources.base import Source
+from ..sources.drawn import Drawn
 from ..spikes import Spikes, count
 from .given import as_spikes, of_length
 
@@ -32,14 +34,18 @@ def as_network(value: Any, owner: str) -> Network:
 
 
 def as_inputs(network: Network, inputs: Any, steps: Any) -> tuple[dict[str, Spikes], int]:
-    """Spikes of ``steps`` steps for every input of the network, and the number of steps.
+    """Spikes of ``steps`` steps for every input of the network that is fed, and the number of steps.
 
     ``steps`` None: as many as the longest input has.
     """
-    known = {p.name: p for p in network.inputs}
+    known = {p.name: p for p in network.fed}
     given = _by_name(known, inputs)
     for name in given:
         if name not in known:
+            if name in {p.name for p in network.inputs}:
+                raise InputError(
+                    f"simulate: {name!r} is a source and draws its own events; leave it out, or replace it by an Input"
+                )
             raise InputError(f"simulate: the network has no input {name!r}; it has {listed(known)}")
     length = None if steps is None else count("simulate: steps", steps, 1)
     if length is not None and length >= _MOST_STEPS:
@@ -53,6 +59,13 @@ def as_inputs(network: Network, inputs: Any, steps: Any) -> tuple[dict[str, Spik
         raise InputError(f"simulate: steps must be below 2**62, got {length}")
     whole = network.arithmetic == "loihi"
     return {name: of_length(p, spikes.get(name), length, whole) for name, p in known.items()}, length
+
+
+def with_sources(network: Network, spikes: Mapping[str, Spikes], start: int, steps: int) -> dict[str, Spikes]:
+    """Spikes of all inputs, in the order of the network: those given, and those that sources draw from ``start`` on."""
+    return {
+        p.name: Drawn(p, start, steps, network.dt) if isinstance(p, Source) else spikes[p.name] for p in network.inputs
+    }
 
 
 def _by_name(known: Mapping[str, Input], inputs: Any) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ def load_inputs(
     InputError
         For names and sizes that do not fit the network.
     """
-    sizes = {p.name: p.size for p in network.inputs}
+    sizes = {p.name: p.size for p in network.fed}
     known = listed(sizes)
     if Path(path).suffix in RASTERS:
         expected = sizes | ({"": next(iter(sizes.values()))} if len(sizes) == 1 else {})

@@ -25,12 +25,13 @@ from .layout import LAYOUT, edges_of
 from .nodes.affine import read_dense
 from .nodes.neurons.base import loihi_as_float, neuron_types, read_neuron
 from .nodes.sparse_linear import read_sparse
+from .sources import read_input
 
 _EDITED = "the file was changed after snmem wrote it; read it with metadata=False to take its plain values"
 _RULES = {"Instar": Instar, "Outstar": Outstar}
 #: Keys of the layout and the types of their values; "?" marks those that may be absent or null.
 _TOP = {"layout": int, "arithmetic": str, "populations": list, "projections": list, "outputs": list, "silent?": dict}
-_POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str, "values?": bool}
+_POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str, "values?": bool, "source?": dict}
 _PROJECTION = {"node": str, "name": str, "pre": str, "post": str, "delay": int, "exponent": int, "dtype": str}
 _PROJECTION |= {"delay_node?": str, "plasticity?": dict}
 _OUTPUT = {"node": str, "population": str, "declared": bool}
@@ -126,7 +127,7 @@ def _node(graph: Graph, name: str, types: tuple[str, ...]) -> Node:
 
 def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> Input | Population:
     if entry["kind"] == "input":
-        return Input(entry["name"], _node(graph, entry["node"], ("Input",)).shape_in, entry.get("values") or False)
+        return read_input(entry["name"], _node(graph, entry["node"], ("Input",)).shape_in, entry)
     node = _node(graph, entry["node"], tuple(neuron_types()))
     metadata = node.metadata
     values = {f.name: metadata.get(f.name) for f in fields(model)}

@@ -16,6 +16,7 @@ from ..network import Input, Network, Projection
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
 from ..plasticity import Instar, Outstar
+from .sources import source_entry
 
 #: Version of the layout; readers refuse later ones.
 LAYOUT = 1
@@ -61,8 +62,8 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
         kind = "input" if isinstance(p, Input) else "population"
         populations.append({"node": names.new(p.name, f"{kind}_{i}"), "name": p.name, "kind": kind})
     for entry, p in zip(populations, network.populations, strict=True):
-        if isinstance(p, Input) and p.values:
-            entry["values"] = True
+        if isinstance(p, Input):
+            entry |= source_entry(p)
         if isinstance(p, Input) and len(p.shape) > 1:
             entry["flatten"] = names.new(f"{entry['node']}_flatten", "flatten")
     projections = []

@@ -19,6 +19,7 @@ from .nodes.affine import write_dense
 from .nodes.neurons.base import loihi_as_float, written_as
 from .nodes.sparse_linear import write_sparse
 from .nodes.writing import new_file, new_node, put, uncompressed
+from .sources import source_notes
 
 #: Version of the NIR format that is written.
 NIR_VERSION = "1.0.8"
@@ -92,6 +93,7 @@ def _write(file: Any, network: Network, layout: dict[str, Any], max_dense: int) 
     for entry, p in zip(layout["populations"], network.populations, strict=True):
         if isinstance(p, Input):
             new_node(nodes, entry["node"], "Input", shape=np.array(p.shape))
+            notes += source_notes(p)
             if "flatten" in entry:
                 new_node(nodes, entry["flatten"], "Flatten", input_type=np.array(p.shape), start_dim=0, end_dim=-1)
         else:

@@ -57,7 +57,7 @@ class Sample:
         for name in sources:
             names[name] = unique(f"from {name}", taken)
             taken.add(names[name])
-        populations = [Input(names[n], self.network[n].size) for n in sources]
+        populations = [Input(names[n], self.network[n].size, values=True) for n in sources]
         projections = tuple(replace(q, pre=names[q.pre]) for q in incoming)
         spikes = {names[n]: self.recording.spikes[n] for n in sources}
         return Network((*populations, p), projections), spikes

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network, Projection
+from ..sources.drawn import Drawn
 from ..spikes import Spikes
 from .choice import Plan, Samples
 
@@ -128,8 +129,8 @@ class Recorder:
     def reach(self, steps: int) -> None:
         """Take note that all of the first ``steps`` steps has been taken, but for the inputs, which are taken here."""
         for name, s in self.inputs.items():
-            low, high = np.searchsorted(s.step, (self.steps, steps))
-            self.spikes(name, s.step[low:high], s.neuron[low:high])
+            part = s.between(self.steps, steps)  # a source draws this part alone
+            self.spikes(name, part.step + self.steps, part.neuron)
         self.steps = steps
         self._bins.reach(steps, self.store)
         self.store.reach(steps)
@@ -197,3 +198,8 @@ def synaptic_events(neuron: Array, q: Projection) -> int:
     if q.even_fan_out is not None:
         return len(neuron) * q.even_fan_out
     return int(q.fan_out.take(neuron).sum())
+
+
+def synaptic_events_of(spikes: Spikes, q: Projection) -> int:
+    """Synapses of ``q`` that all spikes of its presynaptic population reach."""
+    return int(spikes.counts() @ q.fan_out) if isinstance(spikes, Drawn) else synaptic_events(spikes.neuron, q)

@@ -1,5 +1,12 @@
-"""Where the events of a network come from: inputs that the caller feeds."""
+"""Where the events of a network come from: inputs that the caller feeds, and sources that draw their own.
 
-from .base import Input
+A source is one file, which registers itself (``@SOURCES.register("name")``), a subclass of :class:`Source` with
+``expected`` and ``draw``. Every backend runs it; only the event engine draws while it runs and keeps nothing.
+"""
 
-__all__ = ["Input"]
+from .base import SOURCES, Input, Source
+from .poisson import Poisson
+from .regular import Regular
+from .scheduled import Scheduled
+
+__all__ = ["SOURCES", "Input", "Poisson", "Regular", "Scheduled", "Source"]

@@ -122,7 +122,7 @@ def _settings(network: Network, rate: float, steps: int | None) -> Iterator[tupl
         level = rate
         while True:
             yield level, length
-            if rate == 0 or not network.inputs or level >= _HIGHEST_RATE:
+            if rate == 0 or not network.fed or level >= _HIGHEST_RATE:
                 break
             level = min(2 * level, _HIGHEST_RATE)
 

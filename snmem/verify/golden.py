@@ -47,8 +47,8 @@ def read_golden(path: Any, network: Network, inputs: Any) -> SpikeFile:
     spikes = {_population(name, key, s.size, network): s for key, s in found.spikes.items()}
     if len(spikes) < len(held):
         raise FileError(f"{name}: two of its records ({_described(held)}) fit one population of {_described(sizes)}")
-    missing = [p.name for p in network.inputs if p.name not in spikes]
-    if not missing and network.inputs and inputs is not None:
+    missing = [p.name for p in network.fed if p.name not in spikes]
+    if not missing and network.fed and inputs is not None:
         raise InputError(f"verify: the golden file {name} holds its own inputs; leave inputs out")
     if missing and inputs is None:
         raise InputError(

@@ -197,7 +197,7 @@ def _run_baseline(network: Network, inputs: Mapping[str, Any], steps: int, repor
     base = BASELINE[network.arithmetic]
     report(f"{base}, {steps} steps")
     recording = simulate(network, inputs, steps, base)
-    return _Run(network, {p.name: recording.spikes[p.name] for p in network.inputs}, steps, recording)
+    return _Run(network, {p.name: recording.spikes[p.name] for p in network.fed}, steps, recording)
 
 
 def _given(
@@ -206,7 +206,7 @@ def _given(
     """The input spikes that were given and the number of steps, or None."""
     length = None if stored is None else next(iter(stored.spikes.values())).steps
     if stored is not None and inputs is None:
-        return {p.name: stored.spikes[p.name] for p in network.inputs}, length or 0
+        return {p.name: stored.spikes[p.name] for p in network.fed}, length or 0
     if length is not None and steps not in (None, length):
         raise InputError(f"verify: steps={steps}, but the golden file holds {length} steps; leave steps out")
     steps = length or steps

@@ -14,8 +14,9 @@ from ...errors import InputError
 from ...network import Projection
 from ...spikes import Interrupted, Recording, Spikes
 from ..base import Job, make_recording
-from .arrays import Blocks, Inputs, Part, State, copied, kinds
-from .columns import CHANGED, COUNT, FIRST_PTR, LAST, PROJECTION, STEP, UPDATED
+from .arrays import Blocks, Part, State, copied, kinds
+from .columns import CHANGED, COUNT, EVENT, FIRST_PTR, LAST, PROJECTION, STEP, UPDATED
+from .feed import Feed, graded_of
 from .interrupts import CtrlC
 from .kernels import entries
 from .layout.custom import check_counters
@@ -64,19 +65,13 @@ def _check(job: Job, start: int) -> None:
         check_counters(job.network)
 
 
-def _graded(job: Job) -> frozenset[str]:
-    """Inputs whose spikes carry values, also those of earlier runs that are still on their way."""
-    names = {name for name, spikes in job.inputs.items() if spikes.value is not None}
-    return frozenset(names | (job.state.graded if isinstance(job.state, EventState) else set()))
-
-
 def run(job: Job) -> Recording:
     """Run ``job`` on the event engine (both arithmetics, plasticity, continuing from a state).
 
     Ctrl-C raises Interrupted, which carries what was recorded so far.
     """
     _check(job, 0)
-    layout = layout_of(job.network, _graded(job))
+    layout = layout_of(job.network, graded_of(job))
     start = _start(job, layout)
     _check(job, start.step)
     stopped = False
@@ -111,8 +106,8 @@ class _Run:
         self.columns, self.net = trace_columns(job, layout)
         self.rows = job.steps if self.recorder is None else rows_at_a_time(self.columns, job.steps)
         self.out = np.zeros((self.rows if job.record else 0, self.columns))
-        self.inputs = _inputs(job, layout, start)
-        self.team = Team(layout, self.net, self.inputs, job, start)
+        self.feed = Feed(job, layout, start)
+        self.team = Team(layout, self.net, self.feed.inputs, job, start)
         self.kept: list[Any] = []  # spikes that left no room in the buffer
         self.covered, self.kept_at = start.step - 1, time.monotonic()  # the last step whose spikes are kept
         self.handed_on = start.step  # steps whose traces and weights the recorder was given
@@ -125,7 +120,9 @@ class _Run:
         size = 8 if team.modes.candidates else end
         while at[STEP] < end:
             before = int(at[STEP])
-            out, stop = self._room(before), min(end, before + size, self._next_stop(before))
+            if before == self.feed.until:
+                self._feed()
+            out, stop = self._room(before), min(end, before + size, self._next_stop(before), self.feed.until)
             team.run(Part(out, stop, 0, 0, bool(job.record), job.counters), at)
             if at[STEP] - max(before, at[LAST]) >= LONG:  # silence, which takes blocks no time, whatever its length
                 team.modes.settle(int(at[STEP]))
@@ -141,6 +138,19 @@ class _Run:
             if job.progress:
                 job.progress(int(at[STEP]) - start.step)
             yield
+
+    def _carried(self, n: int) -> tuple[Any, Any]:
+        """Spikes of inputs that are on their way, and their values; points the rings to them, from place n on."""
+        places = _on_their_way(n, self.state.ring[:, self.team.neurons :])
+        inputs = self.feed.inputs
+        return inputs.neuron[places], inputs.value[places] if inputs.value.size else None
+
+    def _feed(self) -> None:
+        """Let the inputs of the next steps follow those that are on their way."""
+        self.team.unite()
+        carried = self._carried(0)
+        self.team.inputs = self.feed.next(*carried)
+        self.at[EVENT] = len(carried[0])
 
     def _room(self, before: int) -> Any:
         """Where the traces of the next steps go."""
@@ -220,11 +230,13 @@ class _Run:
         reached, count, last = (int(self.at[column]) for column in (STEP, COUNT, LAST))
         ring, neurons = self.state.ring, self.team.neurons
         low = rebase(ring[:, :neurons], count)
-        places = _on_their_way(count - low, ring[:, neurons:])
-        on_their_way = np.concatenate([self.team.spikes.neuron[low:count], self.inputs.neuron[places]])
-        values, graded = None, frozenset[str]()
-        if self.inputs.value.size and (self.inputs.value[places] != 1).any():
-            values, graded = np.concatenate([np.ones(count - low), self.inputs.value[places]]), _graded(self.job)
+        carried, values = self._carried(count - low)
+        on_their_way = np.concatenate([self.team.spikes.neuron[low:count], carried])
+        graded = frozenset[str]()
+        if values is not None and (values != 1).any():
+            values, graded = np.concatenate([np.ones(count - low), values]), self.feed.graded
+        else:
+            values = None
         arrays = self.state if self.net.rules.rule.size else self.state._replace(weight=None)
         exact = self.start.exact and self.team.modes.exact
         return EventState(self.job.network, reached, last, arrays, on_their_way, exact, values, graded)
@@ -245,26 +257,6 @@ def _on_their_way(n: int, ring: Any) -> Any:
             place[:] = n, n + len(parts[-1])
             n += len(parts[-1])
     return np.concatenate(parts)
-
-
-def _inputs(job: Job, layout: Layout, start: EventState) -> Inputs:
-    """Input spikes by step, then neuron, behind all that are on their way from before."""
-    ids = [s.neuron + layout.first[layout.index[name]] for name, s in job.inputs.items()]
-    when = [s.step + start.step if start.step else s.step for s in job.inputs.values()]
-    names = _graded(job)
-    graded = np.array([p.name in names for p in job.network.inputs], np.uint8)
-    values = [s.values for s in job.inputs.values()] if names else []
-    if len(ids) > 1:
-        all_ids, all_steps = np.concatenate(ids), np.concatenate(when)
-        order = np.lexsort((all_ids, all_steps))
-        ids, when = [all_ids[order]], [all_steps[order]]
-        values = [np.concatenate(values)[order]] if names else []
-    if len(start.spikes) or not ids:
-        steps = np.concatenate([0 * start.spikes + start.step - 1, *when])
-        carried = np.ones(len(start.spikes)) if start.values is None else start.values
-        value = np.concatenate([carried, *values]) if names else np.zeros(0)
-        return Inputs(np.concatenate([start.spikes, *ids]), steps, value, graded)
-    return Inputs(ids[0], when[0], values[0] if names else np.zeros(0), graded)
 
 
 def _by_population(job: Job, layout: Layout, events: Any, offset: int) -> Iterator[tuple[str, Any, Any]]:

@@ -187,7 +187,7 @@ def aligned(
 ) -> tuple[dict[str, Spikes], Mapping[str, Any]]:
     """Spikes of a retimed network, moved back to the steps of the original, and the weights it learned."""
     total = steps + max(late.values())
-    given = {p.name: _events(inputs.get(p.name)) for p in network.inputs}
+    given = {p.name: _events(inputs.get(p.name)) for p in network.fed}
     run = run_from(network, given, total, start)
     return {name: s.between(late[name], late[name] + steps) for name, s in run.spikes.items()}, run.weights
 

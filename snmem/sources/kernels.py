@@ -1,0 +1,99 @@
+"""The compiled loop that draws events (method: :mod:`.poisson`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._hash import mix
+from .._jit import inner, kernel
+
+
+@inner(inline="always")
+def _count(h, thresholds, low, high, guide):
+    """How many of the thresholds low .. high-1 a hash reaches; ``guide`` by its first byte says how many it does."""
+    k = low + guide[h >> np.uint64(56)]
+    while k < high and h >= thresholds[k]:
+        k += 1
+    return k - low
+
+
+@inner
+def _draw_lines(table, g, key, t, step, line, value, n):
+    """Blocks of one line each, all of them kept: events straight into the arrays; returns their new number."""
+    first, count = table.first[g], table.first[g + 1] - table.first[g]
+    low, high, guide, base = table.at[g], table.at[g + 1], table.guide[g], np.uint64(t) * np.uint64(count)
+    for k in range(count):
+        many = _count(mix(key, base + np.uint64(k)), table.thresholds, low, high, guide)
+        step[n], line[n], value[n] = t, table.lines[first + k], many
+        n += many > 0
+    return n
+
+
+@inner
+def _draw_group(table, g, key, t, several, counts, words, taken):
+    """Add the events of a group in step t to the counts of its lines."""
+    first, count, bits = table.first[g], table.first[g + 1] - table.first[g], table.bits[g]
+    low, high, guide = table.at[g], table.at[g + 1], table.guide[g]
+    blocks = (count + (1 << bits) - 1) >> bits
+    marks, base = mix(key, np.uint64(0xFFFFFFFFFFFFFFFF)), np.uint64(t) * np.uint64(blocks)
+    for b in range(blocks):
+        many = _count(mix(key, base + np.uint64(b)), table.thresholds, low, high, guide)
+        if many == 0:
+            continue
+        place, k, found = mix(marks, base + np.uint64(b)), 0, 0
+        while found < many:
+            slot = np.int64(mix(place, 2 * k) >> np.uint64(64 - bits)) if bits else 0
+            k += 1
+            again = False
+            if not several:  # another draw for a line that has its event
+                for j in range(found):
+                    again = again or taken[j] == slot
+                taken[found] = slot
+            if again:
+                continue
+            found += 1
+            at = (b << bits) + slot
+            if at >= count or mix(place, 2 * k - 1) > table.keep[first + at]:
+                continue
+            i = table.lines[first + at]
+            counts[i] += np.uint32(1)
+            words[i >> 6] |= np.uint64(1) << np.uint64(i & 63)
+
+
+@inner
+def _collect(counts, words, t, step, line, value, n):
+    """Move the counts that are not 0 to the arrays, in the order of the lines; returns the new number of events."""
+    for w in range(words.size):
+        if words[w] == 0:
+            continue
+        for i in range(w * 64, min(w * 64 + 64, counts.size)):
+            if counts[i]:
+                step[n], line[n], value[n] = t, i, counts[i]
+                counts[i] = 0
+                n += 1
+        words[w] = 0
+    return n
+
+
+@inner
+def _steps(table, key, start, stop, several, counts, words, taken, step, line, value):
+    n, t, groups = 0, start, table.bits.size
+    direct = groups == 1 and table.bits[0] == 0 and table.keep[0] == np.uint64(0xFFFFFFFFFFFFFFFF)
+    while t < stop and n + counts.size < step.size:
+        if direct:
+            n = _draw_lines(table, 0, mix(key, 0), t, step, line, value, n)
+        else:
+            for g in range(groups):
+                _draw_group(table, g, mix(key, g), t, several, counts, words, taken)
+            n = _collect(counts, words, t, step, line, value, n)
+        t += 1
+    return n, t
+
+
+@kernel
+def draw_steps(table, key, start, stop, several, counts, words, taken, step, line, value):
+    """Draw the events of the steps from ``start`` on into the arrays, as long as these have room.
+
+    Returns the number of events, and the step before which it stopped.
+    """
+    return _steps(table, key, start, stop, several, counts, words, taken, step, line, value)
