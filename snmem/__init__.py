@@ -28,6 +28,7 @@ __all__ = [
     "Spikes",
     "SpikingKWinnerMemory",
     "SumOfProducts",
+    "open_recording",
     "quantize",
     "read_nir",
     "simulate",
@@ -46,7 +47,7 @@ _HOME = {
     ".neurons": ("LIF", "LoihiLIF"),
     ".plasticity": ("Instar", "Outstar", "SumOfProducts"),
     ".nir_io": ("read_nir", "write_nir"),
-    ".recording": ("Record",),
+    ".recording": ("Record", "open_recording"),
     ".simulation": ("simulate", "simulate_batch"),
     ".spikes": ("Interrupted", "Recording", "Spikes"),
 }
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from .nir_io import read_nir, write_nir
     from .plasticity import Instar, Outstar, SumOfProducts
     from .quantization.grid import quantize
-    from .recording import Record
+    from .recording import Record, open_recording
     from .simulation import simulate, simulate_batch
     from .spikes import Interrupted, Recording, Spikes
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from ._text import shown
-from .backends.base import Job, RunState, backend_names, check_state, get_backend, make_recording
+from .backends.base import Backend, Job, RunState, backend_names, check_state, get_backend, make_recording
 from .errors import BackendError, InputError, SnmemWarning
 from .io.arguments import as_inputs, as_network, with_sources
 from .network import Network
 from .progress import LateBar, someone_watches
 from .recording import Record
 from .recording.choice import as_plan
+from .recording.stream import writing
 from .spikes import Recording, count
 
 __all__ = ["Job", "backend_names", "get_backend", "make_recording", "simulate", "simulate_batch"]
@@ -34,6 +37,7 @@ def simulate(
     progress: Callable[[int], None] | bool = True,
     threads: int = 1,
     exact: bool = True,
+    to: str | os.PathLike[str] | None = None,
 ) -> Recording:
     """Simulate ``network`` for ``steps`` steps (equations: :mod:`snmem.neurons`).
 
@@ -68,9 +72,16 @@ def simulate(
         it runs a large population neuron by neuron. u and v then differ from stepping by rounding, about 1e-16 of what
         came in at each step; ``Recording.exact`` tells whether no spike can differ for that. Faster where inputs are
         rare (docs: "How fast is it"); other backends, recording and counting step exactly all the same.
+    to : path
+        HDF5 file to write what is recorded to while the run goes on, in memory that does not grow with it (backends
+        "event", "loihi" and "reference"; others write at their end). The Recording then holds counters, learned weights
+        and state; :func:`snmem.open_recording` and ``nir.read_data`` read the rest. The file is ``NAME.partial`` until
+        the run is complete, and stays so after Ctrl-C or a kill.
 
     Raises
     ------
+    FileError
+        If ``to`` cannot be written; what was recorded until then stays in ``NAME.partial``.
     InputError
         For unknown inputs or traces, events out of range, a state of another network or backend, and traces that do not
         fit into memory.
@@ -83,7 +94,7 @@ def simulate(
     given, length = as_inputs(network, inputs, steps)
     run = get_backend(backend)
     data, start = check_state(network, state, run)
-    plan = as_plan(network, record, length, start)
+    plan = as_plan(network, record, length, start, limited=to is None)
     if plan.weights and not run.weight_traces:
         raise BackendError(
             f"backend {backend!r}: records no weights over time (of {next(iter(plan.weights))!r}); use backend 'event' "
@@ -103,12 +114,20 @@ def simulate(
         start=start,
         plan=plan,
     )
+    if to is None:
+        return _run(run, job, progress)
+    with writing(to, network, plan, start, backend) as store:
+        recording = _run(run, replace(job, store=store), progress)
+    return replace(recording, path=Path(to))
+
+
+def _run(run: Backend, job: Job, progress: Callable[[int], None] | bool) -> Recording:
     if callable(progress):
-        return _identified(run(replace(job, progress=progress)), job, backend)
+        return _identified(run(replace(job, progress=progress)), job, run.name)
     if not progress or not someone_watches():
-        return _identified(run(job), job, backend)
-    with LateBar(length, f"{backend}: {length:,} steps") as bar:
-        return _identified(run(replace(job, progress=bar)), job, backend)
+        return _identified(run(job), job, run.name)
+    with LateBar(job.steps, f"{run.name}: {job.steps:,} steps") as bar:
+        return _identified(run(replace(job, progress=bar)), job, run.name)
 
 
 def _warn_of_start(network: Network) -> None:

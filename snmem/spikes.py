@@ -294,6 +294,8 @@ class Recording(Summary, Axes):
         Projection -> weights over time (samples, synapses).
     plan : Plan or None
         Which spikes, neurons, synapses and steps were recorded; None: all spikes, and traces in full.
+    path : Path or None
+        The file that ``simulate(to=...)`` has written what was recorded to; it is not held here.
     """
 
     backend: str
@@ -311,6 +313,7 @@ class Recording(Summary, Axes):
     rates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict[str, Any])
     weight_traces: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, Any])
     plan: Any = None
+    path: Any = None
 
     def __post_init__(self) -> None:
         for name, what in _LOOKED_UP.items():

@@ -82,6 +82,9 @@ FILES: dict[str, Callable[[int, Path], Any]] = {
             str(path),
         ]
     ),
+    "simulate": lambda seed, path: main(
+        ["simulate", str(_net(path)), *["--steps", "20", "--to", str(path), "--seed", str(seed)]]
+    ),
     "write_nir": lambda seed, path: write_nir(_network(float(seed)), path),
     "memory": lambda seed, path: KWinnerMemory(_MEMORY, seed).save(path),
     "spiking memory": lambda seed, path: SpikingKWinnerMemory(_MEMORY, seed).save(path),
@@ -98,7 +101,7 @@ SILENT = {
 #: Parameters of verbs that are files: those that are read, and those that are written.
 READ = {("inspect", "file"), ("verify", "file"), ("simulate", "file"), ("compile", "file"), ("cost", "file")}
 READ |= {(verb, "inputs") for verb in ("verify", "simulate", "compile", "cost")} | {("verify", "golden")}
-WRITTEN = {("export", "file"), ("sweep", "folder"), ("cost", "html"), ("verify", "save_golden")}
+WRITTEN = {("simulate", "to"), ("export", "file"), ("sweep", "folder"), ("cost", "html"), ("verify", "save_golden")}
 _MEMORY = KWinnerConfig(visible=20, hidden=24, fan_in=6, winners=3, active=4, rate=0.5)
 
 
@@ -119,6 +122,7 @@ def _net(path: Path) -> Path:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for what is written, and what verbs read beside it; without waiting for the disk."""
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    monkeypatch.setattr("snmem.recording.stream.SECONDS", 1e9)  # as the clock of a busy machine decides, bytes differ
     write_nir(_network(1.0), tmp_path / "net.nir")
     (tmp_path / "tiny.py").write_text(TINY)
     (tmp_path / "lines.txt").write_text("\n".join("abcdefgh"[n:] * 3 for n in range(4)))

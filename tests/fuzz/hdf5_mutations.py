@@ -21,7 +21,7 @@ import nir
 import numpy as np
 from nir_graphs import GraphMaker
 
-from snmem import LIF, Input, Instar, Network, Population, Projection, Spikes
+from snmem import LIF, Input, Instar, Network, Population, Projection, Record, Spikes, simulate
 from snmem.io.spikes import write_spikes
 from snmem.nir_io import write_nir
 from snmem.quantization.grid import quantize
@@ -156,6 +156,16 @@ def _other_layout(data: bytes, rng: random.Random) -> bytes:
     return out.getvalue()
 
 
+_CHOSEN = Record({"a": [2, 0]}, "b", "in", 4, {"a.v": [1], "b.u": True}, True, 3)
+
+
+def _run(path: Path, record: Record) -> bytes:
+    """A run as ``simulate(to=...)`` writes it."""
+    inputs = np.random.default_rng(4).random((20, 6)) < 0.4
+    simulate(_network(4, 1, plasticity=Instar(0.5)), inputs, record=record, to=path)
+    return path.read_bytes()
+
+
 @cache
 def bases() -> dict[str, bytes]:
     """Valid files by name: ``nir_...`` are networks, ``golden_...`` and ``data_...`` spikes."""
@@ -179,6 +189,7 @@ def bases() -> dict[str, bytes]:
         found["golden_spikes"] = path.read_bytes()
         write_spikes(path, {"in": Spikes.from_raster(np.zeros((5, 6)))}, 0.1)
         found["golden_silent"] = path.read_bytes()
+        found["run_all"], found["run_chosen"] = (_run(path, record) for record in (Record(traces="a.v"), _CHOSEN))
     found |= {f"data_{kind}{n}": _nir_data(kind, n) for kind in ("events", "valued", "grid") for n in (1, 2)}
     rng = random.Random(0)
     found |= {f"{name}_other{i}": _other_layout(data, rng) for name, data in list(found.items()) for i in range(2)}

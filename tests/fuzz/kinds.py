@@ -154,6 +154,7 @@ KINDS: dict[str, Kind] = {
 if hdf5_mutations:
     KINDS |= {
         "nir": Kind(".nir", _hdf5("nir_"), uses.use_nir, 36),
+        "run": Kind(".h5", _hdf5("run_"), uses.use_run, 8),
         "golden": Kind(".h5", _hdf5("golden_"), uses.use_golden, 8),
         "events": Kind(".h5", _hdf5(("data_", "golden_")), uses.use_inputs, 6),
     }

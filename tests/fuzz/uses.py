@@ -16,7 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from snmem import LIF, Input, Network, Population, Projection, SumOfProducts, quantize, simulate
+from snmem import (
+    LIF,
+    Input,
+    Network,
+    Population,
+    Projection,
+    Recording,
+    SumOfProducts,
+    open_recording,
+    quantize,
+    simulate,
+)
 from snmem.cli import main
 from snmem.cost import load_chip, measure
 from snmem.errors import BackendError, NetworkError, SnmemError
@@ -172,6 +183,26 @@ def use_golden(path: Path, rng: random.Random) -> bool:
             verify(network(), golden=path, backends=["event"])
     read_spikes(path, rng.choice([None, 3]))
     return True
+
+
+def use_run(path: Path, rng: random.Random) -> bool:
+    """A run on disk: opened, read in parts and as a whole."""
+    with open_recording(path) as run:
+        for name, spikes in run.spikes.items():
+            part = spikes.between(2, 9)
+            require(len(part) == 0 or part.neuron.max() < spikes.size, f"spikes of {name!r} are out of range")
+        for table in (*run.traces.values(), *run.weight_traces.values()):
+            require(table[1:3].shape == (len(range(*slice(1, 3).indices(len(table)))), *table.shape[1:]), "odd rows")
+        if often(rng, 0.5):
+            found = run.recording()
+            for name in (*found.traces, *found.weight_traces):
+                require(len(found.recorded(name)) == run_columns(found, name), f"columns of {name!r} have no numbers")
+    return True
+
+
+def run_columns(found: Recording, name: str) -> int:
+    """Columns of a trace, or of weights over time."""
+    return (found.traces if name in found.traces else found.weight_traces)[name].shape[1]
 
 
 def use_algorithm(path: Path, rng: random.Random) -> bool:

@@ -11,13 +11,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from ...errors import InputError
+from ...io.interrupts import CtrlC
 from ...network import Projection
 from ...spikes import Interrupted, Recording, Spikes
 from ..base import Job, make_recording
 from .arrays import Blocks, Part, State, copied, kinds
 from .columns import CHANGED, COUNT, EVENT, FIRST_PTR, LAST, PROJECTION, STEP, UPDATED
 from .feed import Feed, graded_of
-from .interrupts import CtrlC
 from .kernels import entries
 from .layout.custom import check_counters
 from .layout.network import EventState, Layout, layout_of

@@ -21,21 +21,40 @@ def simulate(
     seed: Seed = 0,
     record: Annotated[
         list[str] | None,
-        Option(metavar="POPULATION.u|v", help="Keep a variable of a population in every step; repeatable."),
+        Option(metavar="POPULATION.u|v", help="Keep a variable of a population; repeatable."),
+    ] = None,
+    every: Annotated[int, Option(min=1, help="Keep it in every so many steps only.")] = 1,
+    spikes: Annotated[
+        list[str] | None,
+        Option(metavar="POPULATION", help="Keep the spikes of these populations only, or of 'none'; repeatable."),
+    ] = None,
+    to: Annotated[
+        Path | None, Option(metavar="FILE.h5", help="Write what is kept to this file while the run goes on.")
     ] = None,
     dt: Dt = None,
     settings: Settings = None,
     *,
     out: Path | None,
 ) -> Report:
-    """Run a network on one backend; `--out` keeps spikes (.npz, NIR data as .h5) and traces (.npz)."""
+    """Run a network on one backend; `--out` keeps spikes (.npz, NIR data as .h5) and traces (.npz).
+
+    `--to` writes long runs to a file as they go, in constant memory; it is FILE.h5.partial until the run is complete.
+    """
+    from ...recording import Record
     from ...simulation import simulate
 
     network = read_network(file, dt, settings)
     given, length = input_spikes(network, inputs, steps, rate, seed)
     name = backend or ("event" if network.arithmetic == "float" else "loihi")
-    recording = simulate(network, given, length, name, record=record or ())
-    files = _write(out, recording) if out is not None else []
+    chosen: Any = True if not spikes else False if spikes == ["none"] else spikes
+    wanted = Record(spikes=chosen, traces=record or False, every=every)
+    try:
+        recording = simulate(network, given, length, name, record=wanted, to=to)
+    except KeyboardInterrupt:
+        if to is not None:
+            say(f"what was recorded is in {to}.partial")
+        raise
+    files = _write(out, recording) if out is not None and to is None else []
     data = {
         "file": str(file),
         "backend": name,
@@ -46,16 +65,18 @@ def simulate(
         "traces": {key: list(rows.shape) for key, rows in recording.traces.items()},
         "files": files,
     }
+    if to is not None:
+        data["to"] = str(to)
     return Report(data, list(_tables(data)))
 
 
 def _row(population: Any, recording: Any) -> dict[str, Any]:
-    spikes = recording.spikes[population.name]
-    per_step = len(spikes) / (spikes.steps * spikes.size)
+    spikes = recording.counters.spikes[population.name]
+    per_step = spikes / (recording.steps * population.size)
     return {
         "name": population.name,
-        "neurons": spikes.size,
-        "spikes": len(spikes),
+        "neurons": population.size,
+        "spikes": spikes,
         "per_neuron_and_step": per_step,
         "rate_hz": per_step / recording.dt,
     }
@@ -85,5 +106,7 @@ def _tables(data: dict[str, Any]) -> Any:
         rates = f"{row['per_neuron_and_step']:.4g}", f"{row['rate_hz']:.4g}"
         table.add_row(row["name"], f"{row['neurons']:,}", f"{row['spikes']:,}", *rates)
     yield table
+    if "to" in data:
+        yield f"written: {data['to']}"
     if data["files"]:
         yield f"written: {', '.join(data['files'])}"

@@ -79,7 +79,7 @@ def blocks(
         Take the bytes of the elements as they are stored, as values of this type.
     """
     with store.guard(owner):
-        chunks = _Chunks(store, item, owner, kind) if item.chunks else None
+        chunks = Chunks(store, item, owner, kind) if item.chunks else None
         stored = len(chunks.places) == chunks.count if chunks else item.id.get_storage_size() > 0
         fill = _fill_value(store, item) if kind is None and not stored else None
     if chunks and fill is None:
@@ -125,7 +125,7 @@ def _part(store: Store, item: Any, owner: str, place: Place, kind: np.dtype[Any]
         return np.frombuffer(data, kind).reshape(shape)
 
 
-class _Chunks:
+class Chunks:
     """The stored chunks of a dataset. Raises ValueError for what is damaged, unless it says FileError."""
 
     def __init__(self, store: Store, item: Any, owner: str, kind: np.dtype[Any] | None) -> None:

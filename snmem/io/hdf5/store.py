@@ -198,6 +198,10 @@ class Store:
         if self._unpacked > UNPACKED + UNPACKED_PER_BYTE * self.raw.size:
             raise self.error(owner, f"brings the file to {self._unpacked} unpacked bytes, more than it can hold")
 
+    def read_anew(self) -> None:
+        """A caller who reads parts again and again begins with another: what it unpacked before counts no longer."""
+        self._unpacked = 0
+
     def numbers(self, item: Any, owner: str, limit: int, copies: int = 1) -> NDArray[Any]:
         """Return a dataset as an array in the machine's byte order; floats longer than 64 bits are rounded to float64.
 
