@@ -76,9 +76,10 @@ class PairCode:
 
     def order(self, q: Projection, groups: dict[str, Any]) -> Iterator[tuple[str, Any, str, int]]:
         """Both sides in their order: pathway, neurons, what a spike does to their traces, and how late."""
-        late = dict(zip(("pre", "post"), self.rule.delays(q), strict=True))
+        pre, post = self.rule.delays(q)
         for side in sides(self.rule):
-            yield f"learn_{side}", groups[q.pre if side == "pre" else q.post], self.spike(side), late[side]
+            group, late = (groups[q.pre], pre) if side == "pre" else (groups[q.post], post)
+            yield f"learn_{side}", group, self.spike(side), late
 
 
 def pair_codes(b2: Any, dt: float, plastic: list[Projection]) -> dict[int, PairCode]:
