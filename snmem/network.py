@@ -250,7 +250,7 @@ class Network(Summary, Description):
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
         if q.plasticity is not None:
-            self._check_rule(q, q.plasticity, owner)
+            q.plasticity.check(q, self.arithmetic, lambda name, role: self._find(name, f"{owner}{role}").size)
 
     @staticmethod
     def _check_loihi(q: Projection, owner: str) -> None:
@@ -260,23 +260,6 @@ class Network(Summary, Description):
             raise NetworkError(
                 f"{owner}: Loihi weights are whole numbers in {low}..{high}, got {data[bad][0]:g}; use snmem.quantize"
             )
-
-    def _check_rule(self, q: Projection, rule: LearningRule, owner: str) -> None:
-        if self.arithmetic not in rule.arithmetics:
-            numbers = {"float": "float64", "loihi": "Loihi's integers"}
-            raise NetworkError(
-                f"{owner}: {type(rule).__name__} learns in {numbers[rule.arithmetics[0]]}, the network is in "
-                f"{numbers[self.arithmetic]}; freeze the network first (Network.freeze), or use a SumOfProducts"
-            )
-        if q.delay != 1:
-            raise NetworkError(f"{owner}: a plastic projection needs delay 1, got {q.delay}; delay its input instead")
-        roles = zip(("gate", "signal"), (rule.gate_of(q), rule.signal_of(q)), rule.sides(q), strict=True)
-        for role, name, like in roles:
-            given, needed = self._find(name, f"{owner}: {role}"), self._find(like, owner)
-            if given.size != needed.size:
-                raise NetworkError(
-                    f"{owner}: {role} {given.name!r} has {given.size} neurons, expected {needed.size} as in {like!r}"
-                )
 
     def _update_order(self) -> tuple[str, ...]:
         before: dict[str, list[str]] = {p.name: [] for p in self.neurons}
@@ -315,6 +298,12 @@ class Network(Summary, Description):
     def max_delay(self) -> int:
         """Longest delay in steps."""
         return max((q.delay for q in self.projections), default=0)
+
+    @cached_property
+    def spike_memory(self) -> int:
+        """Steps for which spikes are kept: the longest delay, and until learning rules have seen them."""
+        late = (1 + max(q.plasticity.delays(q)) for q in self.projections if q.plasticity is not None)
+        return max(1, self.max_delay, *late)
 
     @cached_property
     def _named(self) -> dict[str, Any]:

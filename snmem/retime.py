@@ -85,7 +85,9 @@ def _constraints(network: Network) -> list[tuple[str, str, int, str]]:
         found.append((q.pre, q.post, 1 - q.delay, f"projection {q.name!r} (delay {q.delay})"))
         rule = q.plasticity
         if rule is not None:
-            tied = dict.fromkeys((q.pre, q.post, rule.gate_of(q), rule.signal_of(q)))
+            third = rule.third_of(q)
+            others = (rule.gate_of(q), rule.signal_of(q), *([] if third is None else [third]))
+            tied = dict.fromkeys((q.pre, q.post, *others))
             why = f"learning of {q.name!r}"
             found += [(a, b, 0, why) for a in tied for b in tied if a != b]
     return found

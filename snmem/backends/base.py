@@ -18,6 +18,7 @@ from ..errors import BackendError, InputError
 from ..io.given import require_plain
 from ..network import Network
 from ..neurons import LIF, LoihiLIF
+from ..plasticity import BUILT_IN as BUILT_IN_RULES
 from ..plasticity import Instar, Outstar, SumOfProducts
 from ..recording.choice import Plan
 from ..recording.recorder import Recorder, synaptic_events_of
@@ -41,8 +42,6 @@ _MODULES = {
     "snntorch": "snntorch",
     "snntorch_float32": "snntorch",
 }
-#: Rules that ship with snmem; some share their step.
-_RULES = (Instar, Outstar, SumOfProducts)
 #: Names of the backends that ship with snmem.
 BUILT_IN = tuple(_MODULES)
 #: Backends that have registered themselves so far; use :func:`get_backend`, which imports what is needed.
@@ -212,7 +211,7 @@ class Backend:
                 )
         for q in network.projections:
             rule = type(q.plasticity)
-            if q.plasticity and self.rules is None and rule not in _RULES and "step" not in vars(rule):
+            if q.plasticity and self.rules is None and rule not in BUILT_IN_RULES and "step" not in vars(rule):
                 raise BackendError(
                     f"backend {self.name!r}: projection {q.name!r} learns by the rule {rule.__name__}, which defines "
                     "no step of its own and is not taken for its parent; define its step"

@@ -27,10 +27,11 @@ import scipy.sparse as sp
 from ..errors import BackendError, MissingDependencyError
 from ..network import Input, Population, Projection
 from ..neurons import LIF
-from ..plasticity import Instar, Outstar, SumOfProducts
+from ..plasticity import Instar, Outstar, PairSTDP
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
 from .brian2_inputs import DT, Frames
+from .brian2_pairs import pair_codes, touched, trace_equations
 
 #: Compiler flags that keep every operation rounded as numpy rounds it.
 FLAGS = ["-w", "-O2", "-std=c++11", "-ffp-contract=off"]
@@ -110,12 +111,8 @@ class _Model:
         self.traces: dict[str, Any] = {}
         self.synapses: dict[str, Any] = {}
         self.plastic = [q for q in self.network.projections if q.plasticity is not None and q.synapses]
-        for q in self.plastic:
-            if isinstance(q.plasticity, SumOfProducts):
-                raise BackendError(
-                    f"backend 'brian2': projection {q.name!r} learns by a sum of products; use backend 'reference'"
-                )
         self.frames = Frames(job, b2, self.clock)
+        self.pairs = pair_codes(b2, DT, self.plastic)
         self.names = {p.name: f"pop{i}" for i, p in enumerate(self.network.populations)}
         self.groups = {p.name: self._group(p) for p in self.network.populations}
         self._build()
@@ -135,6 +132,9 @@ class _Model:
         """Variables and events that the learning of ``p``'s synapses needs: signal x, gate g."""
         equations, events = "", {}
         for k, q in enumerate(self.plastic):
+            if k in self.pairs:
+                equations += trace_equations(k, q, p.name)
+                continue
             gated, signalled = _sides(q)
             if p.name == signalled:
                 equations += f"x{k} : 1\ndecay{k} : 1 (shared, constant)\n"
@@ -169,7 +169,7 @@ class _Model:
         else:
             group = self._generator(p, name)
         for k, q in enumerate(self.plastic):
-            if p.name == _sides(q)[1]:
+            if k not in self.pairs and p.name == _sides(q)[1]:
                 setattr(group, f"decay{k}", q.plasticity.decay)  # type: ignore[union-attr]
         return self._add(group)
 
@@ -210,10 +210,15 @@ class _Model:
         self._next(group.thresholder["spike"])
         self._next(group.resetter["spike"])
 
-    def _copy_spikes(self, source: Any, target: Any, code: str, name: str) -> None:
-        """Run ``code`` for neuron i of ``target`` when neuron i of ``source`` spikes, in the same step."""
+    def _copy_spikes(
+        self, source: Any, target: Any, code: str, name: str, late: int = 0, namespace: dict[str, Any] | None = None
+    ) -> None:
+        """Run ``code`` for neuron i of ``target`` ``late`` steps after neuron i of ``source`` spiked."""
         b2 = self.b2
-        s = self._add(b2.Synapses(source, target, on_pre=code, delay=0 * b2.second, clock=self.clock, name=name))
+        s = b2.Synapses(
+            source, target, on_pre=code, delay=late * DT * b2.second, clock=self.clock, name=name, namespace=namespace
+        )
+        self._add(s)
         s.connect(j="i")
         self._next(s.pre)
 
@@ -240,10 +245,14 @@ class _Model:
         b2, zero = self.b2, 0 * self.b2.second
         on_pre, on_post = {"transmit": "I_post += w"}, {}
         delay, events = {"transmit": max(q.delay - 1, 0) * DT}, {}
-        model, source = "w : 1", self.groups[q.pre]
+        model, pair, source = "w : 1", None, self.groups[q.pre]
         if self.frames.graded(q.pre):
             source, on_pre, delay = self._played(q), {"transmit": "I_post += w*x_pre"}, {"transmit": 0.0}
-        if q.plasticity is not None:
+        if isinstance(q.plasticity, PairSTDP):
+            pair = self.pairs[self.plastic.index(q)]
+            on_pre["learn_pre"], on_post["learn_post"] = pair.change("pre"), pair.change("post")
+            delay["learn_pre"], delay["learn_post"] = (DT * late for late in q.plasticity.delays(q))
+        elif q.plasticity is not None:
             k = self.plastic.index(q)
             gated, _ = _sides(q)
             instar = isinstance(q.plasticity, Instar)
@@ -255,12 +264,12 @@ class _Model:
         s = b2.Synapses(
             source, self.groups[q.post], model, on_pre=on_pre, on_post=on_post or None, on_event=events,
             delay={name: zero + d * b2.second for name, d in delay.items()},
-            clock=self.clock, name=f"proj{len(self.synapses)}",
+            clock=self.clock, name=f"proj{len(self.synapses)}", namespace=pair and pair.namespace,
         )  # fmt: skip
         columns = q.by_pre
         s.connect(i=np.repeat(np.arange(self.network[q.pre].size), np.diff(columns.indptr)), j=columns.indices)
         s.w = columns.data.astype(np.float64)
-        if q.plasticity is not None:
+        if q.plasticity is not None and pair is None:
             s.rate = q.plasticity.rate  # type: ignore[union-attr]
         self.synapses[q.name] = s
         return self._add(s)
@@ -277,6 +286,11 @@ class _Model:
 
     def _learn(self, k: int, q: Projection) -> None:
         """Trace takes in the spikes of this step, then gate spikes change the weights."""
+        if k in self.pairs:
+            for side, group, code, late in self.pairs[k].order(q, self.groups):
+                self._copy_spikes(group, group, code, f"{side}{k}", late, self.pairs[k].namespace)
+                self._next(getattr(self.synapses[q.name], side))
+            return
         gate, signal = _rule(q)
         gated, signalled = (self.groups[name] for name in _sides(q))
         self._code(signalled, f"x{k} = decay{k}*x{k}")
@@ -300,15 +314,18 @@ class _Model:
             monitor = self.monitors[p.name]
             step = np.round(np.asarray(monitor.t) / DT).astype(np.int64)
             spikes[p.name] = Spikes.from_events(step, np.asarray(monitor.i), job.steps, p.size, p.name)
-        weights, touched = {}, {}
+        weights, updates = {}, {}
         for q in network.projections:
             if q.plasticity is None:
                 continue
             learned = q.by_pre.data if q not in self.plastic else np.asarray(self.synapses[q.name].w[:])
             c = q.by_pre
             weights[q.name] = sp.csc_array((learned, c.indices, c.indptr), shape=c.shape).tocsr()
+            if isinstance(q.plasticity, PairSTDP):
+                updates[q.name] = touched(q, q.plasticity, spikes, job.steps)
+                continue
             fan = np.diff(q.weights.indptr) if isinstance(q.plasticity, Instar) else q.fan_out
-            touched[q.name] = int(spikes[_rule(q)[0]].counts() @ fan)
+            updates[q.name] = int(spikes[_rule(q)[0]].counts() @ fan)
         count_of = {p.name: self.groups[p.name] for p in network.neurons} if job.counters else {}
         return make_recording(
             job,
@@ -320,7 +337,7 @@ class _Model:
             },
             updated={name: int(np.sum(g.busy[:])) for name, g in count_of.items()},
             changed={name: int(np.sum(g.moved[:])) for name, g in count_of.items()},
-            weight_updates=touched,
+            weight_updates=updates,
             weights=weights,
         )
 
@@ -376,6 +393,5 @@ for _name, _run, _why in (
     ("brian2_cython", run_cython, _SLOW),
     ("brian2_cpp", run_cpp, _SLOW),
 ):
-    register_backend(
-        Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar), states=(), on_request=_why, values=True)
-    )
+    _rules = (Instar, Outstar, PairSTDP)
+    register_backend(Backend(_name, _run, neurons=(LIF,), rules=_rules, states=(), on_request=_why, values=True))

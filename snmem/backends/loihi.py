@@ -1,8 +1,4 @@
-"""Bit-exact emulation of Loihi's fixed point, as Lava simulates it: the event engine on integers.
-
-Networks that learn (:class:`snmem.plasticity.SumOfProducts`) are stepped by the reference, which holds the learning
-engine.
-"""
+"""Bit-exact emulation of Loihi's fixed point, as Lava simulates it: the event engine on integers."""
 
 from __future__ import annotations
 
@@ -19,13 +15,10 @@ def run(job: Job) -> Recording:
     """Run a Loihi network; BackendError for a float one."""
     if job.network.arithmetic != "loihi":
         raise BackendError("backend 'loihi': the network has float (LIF) populations; convert it with snmem.quantize")
-    if any(q.plasticity for q in job.network.projections):
-        from . import reference
+    from . import event, reference
 
-        return replace(reference.run(job), backend="loihi")
-    from . import event
-
-    return replace(event.run(job), backend="loihi")
+    runs = reference if isinstance(job.state, reference.State) else event
+    return replace(runs.run(job), backend="loihi")
 
 
 register_backend(

@@ -176,7 +176,7 @@ class _Run:
 
     def _deliver_later(self, spikes: dict[str, Any], values: dict[str, Any]) -> None:
         """Deliver, for the next step, the spikes that have been on their way long enough."""
-        state, kept = self.state, max(self.network.max_delay, 1)
+        state, kept = self.state, self.network.spike_memory
         state.history, state.values = [*state.history, spikes][-kept:], [*state.values, values][-kept:]
         for q in self.network.projections:
             if q.delay and q.delay <= len(state.history):
@@ -184,10 +184,23 @@ class _Run:
                 spiking, value = state.history[-q.delay][q.pre], state.values[-q.delay].get(q.pre)
                 _deliver(q, self.columns[q.name], spiking, value, state.current[q.post][receptor])
 
+    def _before(self, name: str, steps: int) -> Any:
+        """Neurons of a population that spiked so many steps ago."""
+        history = self.state.history
+        return history[-1 - steps][name] if steps < len(history) else np.zeros(0, np.int64)
+
     def _learn(self, q: Projection, spikes: Mapping[str, Any]) -> None:
         rule, weights = q.plasticity, self.state.weights[q.name]
         assert rule is not None
-        who = RuleSpikes(*(spikes[name] for name in (q.pre, q.post, rule.gate_of(q), rule.signal_of(q))))
+        pre, post = (self._before(*late) for late in zip((q.pre, q.post), rule.delays(q), strict=True))
+        third = rule.third_of(q)
+        who = RuleSpikes(
+            pre,
+            post,
+            spikes[rule.gate_of(q)],
+            spikes[rule.signal_of(q)],
+            () if third is None else spikes[third],
+        )
         self.learned[q.name] += rule.step(weights, self.state.memory[q.name], who)
         self.columns[q.name] = weights.tocsc()
 

@@ -209,7 +209,8 @@ class _Draw:
         if "exponent" in self.used and self.rng.random() < 0.6:
             exponent = int(self.rng.integers(-8, 8) if self.rng.random() < 0.3 else self.rng.integers(-2, 4))
         plastic = self.rule_name or "plasticity" in self.used
-        rule = self.rule(pre, post) if delay == 1 and plastic and self.rng.random() < 0.5 else None
+        fits = delay >= 1 if self.rule_name else delay == 1
+        rule = self.rule(pre, post) if fits and plastic and self.rng.random() < 0.5 else None
         return Projection(pre.name, post.name, weights, delay, rule, name, exponent)
 
     def weights(self, pre: int, post: int) -> sp.csr_array:

@@ -278,11 +278,18 @@ def _connections(
         yield Connection(name, post, _sources(members, places), weights, sign, exponent, dense)
 
 
-def lava_rule(q: Projection, backend: str) -> SumOfProducts:
-    """The rule of a projection for Lava's learning engine; BackendError where it cannot say it."""
+def lava_products(q: Projection) -> SumOfProducts:
+    """The rule of a projection for Lava's learning engine; NetworkError where it cannot say it."""
     assert q.plasticity is not None
+    if q.delay != 1:
+        raise NetworkError(f"projection {q.name!r} is plastic with delay {q.delay}; on Lava it needs delay 1")
+    return q.plasticity.as_products(q)
+
+
+def lava_rule(q: Projection, backend: str) -> SumOfProducts:
+    """:func:`lava_products`, for a backend; BackendError where it cannot say it."""
     try:
-        return q.plasticity.as_products(q)
+        return lava_products(q)
     except NetworkError as error:
         raise BackendError(f"backend {backend!r}: {error}") from None
 

@@ -4,6 +4,7 @@ In integers, per step: a trace x decays to floor(y) + (r1 < frac(y)) with y = ex
 spike: x + floor(i) + (r2 < round(256 frac(i))), clipped to 0..127. Every product clips its factors to their widths,
 multiplies them and its mantissa in 32 bits, is shifted right by what exceeds 15 bits and left by exponent + 7, and is
 added to 128 w in an accumulator of 15 bits and sign, which is rounded to w at random by one number r3 per step.
+In floating point a trace below 2^-1000 is 0.
 r1, r2 and r3 come from numpy's default generator: r1, r2 of the x traces from ``seed`` and ``seed + 1``, of the y
 traces from ``seed + 2`` and ``seed + 3``, drawn twice a step; r3 from seed 2, drawn once a step.
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 _TRACE_MAX = 127
 _TOP = 2**ACCUMULATOR_BITS
-#: Limits of the synaptic variables d and t in integers.
-_TAG_LIMITS = {"d": (0, 255), "t": (-257, 255)}
+#: A trace below this in floating point is 0.
+TINY = 2.0**-1000
+#: Limits of the weights in integers by their sign mode, and of d and t.
+_LIMITS = {"MIXED": (-256, 255), "EXCITATORY": (0, 255), "INHIBITORY": (-255, 0), "d": (0, 255), "t": (-257, 255)}
 
 
 class _Noise:
@@ -65,7 +68,7 @@ class Learning:
         sizes = {name: matrix.shape[0 if name[0] == "y" else 1] for name in TRACES}
         self.traces = {name: np.zeros(size, kind) for name, size in sizes.items()}
         self.tags = {name: np.full(len(self.pre), getattr(rule, name), kind) for name in "dt"}
-        self.sign = _sign(matrix.data)
+        self.limits = {name: limits_of(rule, name, matrix.data, integer) for name in SYNAPTIC}
         self.series = {
             name: parse(getattr(rule, f"d{name}"), f"d{name}") for name in SYNAPTIC if getattr(rule, f"d{name}")
         }
@@ -113,6 +116,7 @@ class Learning:
         impulse, tau = getattr(self.rule, name)
         faded = np.exp(-1 / np.array([tau])) * trace if tau else np.zeros(len(trace))
         if not self.integer:
+            faded[faded < TINY] = 0
             faded[spikes] += impulse
             return faded
         whole = np.floor(faded)
@@ -124,29 +128,20 @@ class Learning:
     def _apply(self, products: tuple[Product, ...], name: str, values: dict[str, Any], r3: float) -> Any:
         """The new values of synaptic variable ``name``."""
         if not self.integer:
-            return self._signed(name, values[name] + sum(self._float(product, values) for product in products))
+            new = values[name] + sum(self._float(product, values) for product in products)
+            return np.clip(new, *self.limits[name])
         total = values[name].astype(np.int32) << 7
         for product in products:
             total = np.clip(total + self._integer(product, values), -_TOP - 1, _TOP - 1)
-        total = self._signed(name, total) / 128
-        whole = np.floor(total)
-        whole = (whole + (r3 < total - whole)).astype(np.int64)
-        if name == "w":
-            low, high = {"MIXED": (-256, 255), "EXCITATORY": (0, 255), "INHIBITORY": (-255, 0)}[self.sign]
-            return np.clip(whole, low, high)
-        return np.clip(whole, *_TAG_LIMITS[name])
-
-    def _signed(self, name: str, values: Any) -> Any:
-        """Values that keep the sign of their variable."""
-        if name == "d" or (name == "w" and self.sign == "EXCITATORY"):
-            return np.maximum(0, values)
-        return np.minimum(0, values) if name == "w" and self.sign == "INHIBITORY" else values
+        part = total / 128
+        whole = np.floor(part)
+        return np.clip((whole + (r3 < part - whole)).astype(np.int64), *self.limits[name])
 
     def _dependency(self, product: Product, values: dict[str, Any]) -> Any:
         return int(self._due(product)) if product.dependency == "u" else values[product.dependency]
 
     def _float(self, product: Product, values: dict[str, Any]) -> Any:
-        made = product.mantissa * 2.0**product.exponent * self._dependency(product, values)
+        made = product.constant * self._dependency(product, values)
         for factor in product.factors:
             made = made * _value(factor, values)
         return made
@@ -172,6 +167,20 @@ def _flags(index: Any, spikes: Any) -> Any:
     flags = np.zeros(max(int(index.max(initial=0)), int(np.max(spikes))) + 1, bool)
     flags[spikes] = True
     return flags[index]
+
+
+def limits_of(rule: SumOfProducts, name: str, weights: Any, integer: bool) -> tuple[float, float]:
+    """Smallest and largest value of synaptic variable ``name``; ``weights`` are those that learning begins with.
+
+    Weights keep the sign that all have at first (Lava's sign mode), or in floating point the bounds of the rule.
+    """
+    bounds = (-np.inf, np.inf) if rule.bounds is None or name != "w" else rule.bounds
+    sign = _sign(weights) if name == "w" else name
+    low, high = _LIMITS[sign]
+    if not integer:
+        kept = name == "w" and rule.bounds is not None
+        low, high = -np.inf if low or kept else 0.0, np.inf if high or kept else 0.0
+    return max(low, bounds[0]), min(high, bounds[1])
 
 
 def _sign(data: Any) -> str:

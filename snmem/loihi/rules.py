@@ -7,13 +7,17 @@ step), ``y0`` (the postsynaptic one, or the population that gates), ``u`` or ``u
 each ``F`` a trace ``x1 x2 y1 y2 y3``, a synaptic variable ``w d t``, one of them plus or minus a whole number in
 brackets, or ``sgn(w)``. Example, an instar rule of rate 1/4: ``2^-2*y0*x1 - 2^-2*y0*w``.
 
+Constants may be decimals: ``0.25*y0*x1 - 0.25*y0*w``. A rule with one that is no mantissa times a power of 2 within
+Loihi's ranges learns in floating point only.
+
 Source: lava-nc 0.10.0, ``lava.magma.core.learning`` (ranges and grammar as found by running it).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from .._text import shown
 from ..errors import NetworkError
@@ -24,9 +28,9 @@ WIDTH = {"x0": 1, "y0": 1} | dict.fromkeys(("x1", "x2", "y1", "y2", "y3"), 7) | 
 MANTISSA_BITS, ACCUMULATOR_BITS = 4, 15
 MANTISSA, EXPONENT = (-8, 7), (-7, 8)
 TRACES, SYNAPTIC = ("x1", "x2", "y1", "y2", "y3"), ("w", "d", "t")
-#: Characters of a rule, and digits of a number in it, at most.
-LONGEST, _DIGITS = 2_000, 9
-_TOKEN = re.compile(r"\s*(2\^-?\d+|\d+|sgn|u\d?|[xy]\d|[wdt]|[-+*()])", re.ASCII)
+#: Characters of a rule, digits of a whole number in it, and characters of a decimal, at most.
+LONGEST, _DIGITS, _DECIMALS = 2_000, 9, 24
+_TOKEN = re.compile(r"\s*(2\^-?\d+|\d*\.?\d+e-?\d{1,3}(?!\d)|\d*\.\d+|\d+|sgn|u\d?|[xy]\d|[wdt]|[-+*()])", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,22 @@ class Factor:
 
 @dataclass(frozen=True)
 class Product:
-    """``mantissa * 2**exponent * dependency * factors``; ``every``: the k of u<k>."""
+    """``mantissa * 2**exponent * dependency * factors``; ``every``: the k of u<k>.
+
+    ``decimal`` stands for mantissa and exponent where Loihi has none that are equal.
+    """
 
     dependency: str
     factors: tuple[Factor, ...]
     mantissa: int
     exponent: int
     every: int = 0
+    decimal: float | None = None
+
+    @property
+    def constant(self) -> float:
+        """The scaling constant."""
+        return self.mantissa * 2.0**self.exponent if self.decimal is None else self.decimal
 
     @property
     def shift(self) -> int:
@@ -71,9 +84,9 @@ class _Parser:
             found = _TOKEN.match(text, at)
             if not found:
                 raise self.error(
-                    f"cannot read {text[at:].strip()[:12]!r}; use whole numbers, 2^n, x0 x1 x2 y0 y1 y2 y3 u w d t, sgn"
+                    f"cannot read {text[at:].strip()[:12]!r}; use numbers, 2^n, x0 x1 x2 y0 y1 y2 y3 u w d t, sgn"
                 )
-            if len(found[1].removeprefix("2^")) > _DIGITS:
+            if len(found[1].removeprefix("2^")) > (_DIGITS if found[1].isdigit() or "^" in found[1] else _DECIMALS):
                 raise self.error(f"number {found[1][:12]}... has over {_DIGITS} digits; use smaller ones")
             self.tokens.append(found[1])
             at = found.end()
@@ -107,13 +120,15 @@ class _Parser:
 
     def product(self, mantissa: int) -> Product:
         exponent, dependency, every, factors = 0, "", 0, []
-        first = self.at
+        first, decimal = self.at, Fraction(1)
         while True:
             token = self.take()
             if token.startswith("2^"):
                 exponent += int(token[2:])
             elif token.isdigit():
                 mantissa *= int(token)
+            elif _is_decimal(token):
+                decimal *= Fraction(token)
             elif token[0] == "u":
                 if dependency:
                     raise self.error(f"u beside {dependency}; a product has one of x0, y0 and u")
@@ -134,7 +149,8 @@ class _Parser:
         text = "".join(self.tokens[first : self.at])
         if not dependency:
             raise self.error(f"product {shown(text)} depends on nothing; give it x0, y0 or u<k>")
-        return self._scaled(text, Product(dependency, tuple(factors), mantissa, exponent, every))
+        made = Product(dependency, tuple(factors), mantissa, exponent, every)
+        return self._scaled(text, made) if decimal == 1 else self._decimal(text, made, decimal)
 
     def bracket(self, opened: str) -> tuple[Factor, bool]:
         """``(variable +- number)`` after its bracket or ``sgn``; the second result: a minus stands before it."""
@@ -163,6 +179,19 @@ class _Parser:
             raise self.error(f"sgn of {variable!r}; it takes w, d or t")
         return Factor(variable, -constant if minus else constant, sign), minus
 
+    def _decimal(self, text: str, product: Product, decimal: Fraction) -> Product:
+        """The product times ``decimal``: with a mantissa and exponent if Loihi has them, else with a decimal."""
+        if abs(product.exponent) > 100:
+            raise self.error(f"the constant of {shown(text)} has the exponent {product.exponent}; use a decimal alone")
+        constant = product.mantissa * Fraction(2) ** product.exponent * decimal
+        if constant and not Fraction(1, 10**300) <= abs(constant) <= 10**300:
+            raise self.error(f"the constant of {shown(text)} is out of range; use one from 1e-300 to 1e300")
+        for exponent in range(EXPONENT[1], EXPONENT[0] - 1, -1):
+            mantissa = constant / Fraction(2) ** exponent
+            if mantissa.denominator == 1 and MANTISSA[0] <= mantissa <= MANTISSA[1]:
+                return replace(product, mantissa=int(mantissa), exponent=exponent)
+        return replace(product, mantissa=0, exponent=0, decimal=float(constant))
+
     def _scaled(self, text: str, product: Product) -> Product:
         """The product with mantissa and exponent in range, as Lava normalises them."""
         mantissa, exponent = product.mantissa, product.exponent
@@ -179,6 +208,34 @@ class _Parser:
                 f"{EXPONENT[1]}; change the impulses of the traces instead"
             )
         return Product(product.dependency, product.factors, mantissa, exponent, product.every)
+
+
+def plain_text(text: str, name: str = "dw") -> str:
+    """The rule without line breaks and decimals, as Lava reads it; NetworkError for decimals that Loihi has not."""
+    products = parse(text, name)
+    for product in products:
+        if product.decimal is not None:
+            raise NetworkError(
+                f"learning rule {name} = {shown(text, 200)}: Loihi has no constant {product.decimal!r}; use a whole "
+                f"number in {MANTISSA[0]}..{MANTISSA[1]} times a power of 2 from 2^{EXPONENT[0]} to 2^{EXPONENT[1]}"
+            )
+    if not any(map(_is_decimal, text)):
+        return "".join(text.split())
+    return "".join(f"{product.mantissa:+d}*2^{product.exponent}*{_named(product)}" for product in products).lstrip("+")
+
+
+def _named(product: Product) -> str:
+    """Dependency and factors as text."""
+    dependency = f"u{product.every}" if product.dependency == "u" else product.dependency
+    parts = [dependency]
+    for f in product.factors:
+        shifted = f"{f.variable}{f.constant:+d}" if f.constant else f.variable
+        parts.append(f"sgn({shifted})" if f.sign else f"({shifted})" if f.constant else shifted)
+    return "*".join(parts)
+
+
+def _is_decimal(token: str) -> bool:
+    return "." in token or "e" in token
 
 
 def scale_warnings(text: str) -> list[str]:

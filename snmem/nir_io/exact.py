@@ -14,28 +14,28 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..errors import FileError
+from ..errors import FileError, NetworkError
 from ..io.events import in_steps
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LoihiLIF
-from ..plasticity import Instar, LearningRule, Outstar
+from ..plasticity import LearningRule
 from .choices import OPTIONS
 from .graph import Graph, Node
 from .layout import LAYOUT, edges_of
 from .nodes.affine import read_dense
 from .nodes.neurons.base import loihi_as_float, neuron_types, read_neuron
 from .nodes.sparse_linear import read_sparse
+from .rules import rule_of
 from .sources import read_input
 
 _EDITED = "the file was changed after snmem wrote it; read it with metadata=False to take its plain values"
-_RULES = {"Instar": Instar, "Outstar": Outstar}
 #: Keys of the layout and the types of their values; "?" marks those that may be absent or null.
 _TOP = {"layout": int, "arithmetic": str, "populations": list, "projections": list, "outputs": list, "silent?": dict}
 _POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str, "values?": bool, "source?": dict}
 _PROJECTION = {"node": str, "name": str, "pre": str, "post": str, "delay": int, "exponent": int, "dtype": str}
 _PROJECTION |= {"delay_node?": str, "plasticity?": dict}
 _OUTPUT = {"node": str, "population": str, "declared": bool}
-_RULE = {"rule": str, "rate": float, "decay": float, "gate?": str, "signal?": str}
+_RULE = {"rule": str}
 
 
 def is_exact(graph: Graph) -> bool:
@@ -209,8 +209,7 @@ def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:
 
 
 def _rule(graph: Graph, entry: dict[str, Any] | None) -> LearningRule | None:
-    if entry is None:
-        return None
-    if entry["rule"] not in _RULES:
-        raise _damaged(graph, f"learning rule {entry['rule']!r} is unknown; known are {', '.join(_RULES)}")
-    return _RULES[entry["rule"]](entry["rate"], entry.get("gate"), entry.get("signal"), entry["decay"])
+    try:
+        return None if entry is None else rule_of(entry)
+    except NetworkError as error:
+        raise _damaged(graph, str(error)) from None

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import NetworkError
-from ..network import Input, Network, Projection
+from ..network import Input, Network
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
-from ..plasticity import Instar, Outstar
+from .rules import rule_entry
 from .sources import source_entry
 
 #: Version of the layout; readers refuse later ones.
@@ -41,18 +40,6 @@ class _Names:
         return name
 
 
-def _rule(q: Projection) -> dict[str, Any] | None:
-    rule: Any = q.plasticity
-    if rule is None:
-        return None
-    if type(rule) not in (Instar, Outstar):
-        raise NetworkError(
-            f"projection {q.name!r}: NIR files cannot hold a {type(rule).__name__}; freeze the network first"
-        )
-    fields = {"rate": float(rule.rate), "gate": rule.gate, "signal": rule.signal, "decay": float(rule.decay)}
-    return {"rule": type(rule).__name__, **fields}
-
-
 def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     """Names of all nodes and everything of the network that is not an array, ready for JSON."""
     require_neurons("write_nir", network, (LIF, LoihiLIF))
@@ -69,7 +56,12 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     projections = []
     for i, q in enumerate(network.projections):
         entry = {"node": names.new(q.name, f"projection_{i}"), "name": q.name, "pre": q.pre, "post": q.post}
-        entry |= {"delay": q.delay, "exponent": int(q.exponent), "dtype": str(q.weights.dtype), "plasticity": _rule(q)}
+        entry |= {
+            "delay": q.delay,
+            "exponent": int(q.exponent),
+            "dtype": str(q.weights.dtype),
+            "plasticity": rule_entry(q),
+        }
         projections.append(entry)
     for entry, q in zip(projections, network.projections, strict=True):
         if delay_nodes and q.delay and not (q.pre == q.post and q.delay == 1):

@@ -10,13 +10,13 @@ and refuse the rest by name (:mod:`snmem.backends.base`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .._text import shown
-from ..description import Description, name_of
+from ..description import Description, name_of, number
 from ..errors import NetworkError
 from ..registry import Registry
 
@@ -26,17 +26,19 @@ if TYPE_CHECKING:
 
 #: Learning rules by name; a file that defines one registers it here.
 RULES: Registry[type[LearningRule]] = Registry(
-    "learning rule", ("snmem.plasticity.instar", "snmem.plasticity.sum_of_products")
+    "learning rule",
+    tuple(f"snmem.plasticity.{name}" for name in ("instar", "sum_of_products", "stdp", "selective", "reward")),
 )
 
 
 class RuleSpikes(NamedTuple):
-    """Neurons that spiked in a step, as ascending indices."""
+    """Neurons whose spikes a rule sees in a step, as ascending indices; ``third``: see LearningRule.third_of."""
 
     pre: Any
     post: Any
     gate: Any
     signal: Any
+    third: Any = ()
 
 
 class LearningRule(Description):
@@ -75,6 +77,47 @@ class LearningRule(Description):
     def signal_of(self, q: Projection) -> str:
         """Population whose spikes are the signal of ``q``."""
         return self.signal or self.sides(q)[1]
+
+    def check(self, q: Projection, arithmetic: str, size_of: Callable[[str, str], int]) -> None:
+        """Raise NetworkError, naming the projection, unless the rule can learn there.
+
+        Parameters
+        ----------
+        q : Projection
+            The projection.
+        arithmetic : str
+            That of the network.
+        size_of : callable
+            Size of a population by its name; the second argument says, for an error, what it is to the rule.
+        """
+        owner, kind = f"projection {q.name!r}", type(self).__name__
+        if arithmetic not in self.arithmetics:
+            numbers = {"float": "float64", "loihi": "Loihi's integers"}
+            raise NetworkError(
+                f"{owner}: {kind} learns in {numbers[self.arithmetics[0]]}, the network is in {numbers[arithmetic]}; "
+                "freeze the network first (Network.freeze), or use a SumOfProducts of constants m*2^n"
+            )
+        if q.delay < 1:
+            raise NetworkError(f"{owner}: a plastic projection needs a delay of 1 step or more, got {q.delay}")
+        roles = zip(("gate", "signal"), (self.gate_of(q), self.signal_of(q)), self.sides(q), strict=True)
+        for role, name, like in roles:
+            given, needed = size_of(name, f": {role}"), size_of(like, "")
+            if given != needed:
+                raise NetworkError(f"{owner}: {role} {name!r} has {given} neurons, expected {needed} as in {like!r}")
+        third = self.third_of(q)
+        if third is not None:
+            self.check_third(owner, size_of(third, ""), q.weights.shape[0])
+
+    def third_of(self, q: Projection) -> str | None:
+        """A further population whose spikes the rule of ``q`` sees, such as a reward; None: none."""
+        return None
+
+    def check_third(self, owner: str, size: int, posts: int) -> None:
+        """Raise NetworkError, for ``owner``, unless ``size`` neurons are right for a projection onto ``posts``."""
+
+    def delays(self, q: Projection) -> tuple[int, int]:
+        """Steps after which the rule of ``q`` sees pre- and postsynaptic spikes; gate, signal and third at once."""
+        return 0, 0
 
     def start(self, weights: Any, integer: bool) -> Any:
         """What the rule remembers of one projection before step 0: any object that can be copied.
@@ -135,3 +178,14 @@ class LearningRule(Description):
         if name is not None and not isinstance(name, str):
             raise NetworkError(f"{type(self).__name__}.{field}: must be a population or its name, got {shown(name)}")
         object.__setattr__(self, field, name)
+
+
+def interval(name: str, value: Any) -> tuple[float, float]:
+    """Bounds of weights as two numbers; NetworkError unless the first is at most the second."""
+    try:
+        low, high = (number(name, bound) for bound in value)
+    except (TypeError, ValueError):
+        raise NetworkError(f"{name}: must be (lowest, highest), got {shown(value)}") from None
+    if not low <= high:
+        raise NetworkError(f"{name}: the lowest weight must be at most the highest, got {(low, high)}")
+    return low, high

@@ -42,6 +42,11 @@ class _Gated(LearningRule):
         if not 0.0 <= self.decay < 1.0:
             raise NetworkError(f"{name}.decay: must lie in [0, 1), got {self.decay!r}")
 
+    @classmethod
+    def example(cls, rng: np.random.Generator) -> _Gated:
+        """A rule with random parameters."""
+        return cls(float(rng.uniform(0, 1)), decay=float(rng.choice([0.0, rng.uniform(0, 0.9)])))
+
     def start(self, weights: Any, integer: bool) -> Any:
         """The trace x of every neuron of the signal: zero."""
         return np.zeros(weights.shape[1 if self.gated_by == "post" else 0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from .._text import shown
 from ..description import number, whole
 from ..errors import NetworkError
 from ..loihi.learning import Learning
-from ..loihi.rules import TRACES, parse
-from .base import RULES, LearningRule, RuleSpikes
+from ..loihi.rules import TRACES, parse, plain_text
+from .base import RULES, LearningRule, RuleSpikes, interval
 
 if TYPE_CHECKING:
     from ..network import Projection
@@ -40,11 +40,12 @@ class SumOfProducts(LearningRule):
         default: the postsynaptic one.
     d, t
         Values that the tags of all synapses begin with.
+    bounds
+        (lowest, highest) weight; default: in floating point weights keep the sign that all begin with, if they have
+        one; in Loihi networks they have 8 bits.
     seed
         Of the random rounding.
     """
-
-    arithmetics: ClassVar[tuple[str, ...]] = ("float", "loihi")
 
     dw: str | None = None
     dd: str | None = None
@@ -58,6 +59,7 @@ class SumOfProducts(LearningRule):
     d: int = 0
     t: int = 0
     seed: int = 1
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name in ("dw", "dd", "dt"):
@@ -77,6 +79,15 @@ class SumOfProducts(LearningRule):
             object.__setattr__(self, name, whole(f"SumOfProducts.{name}", getattr(self, name), low, 255))
         object.__setattr__(self, "seed", whole("SumOfProducts.seed", self.seed, 0))
         self._set_name("gate")
+        if self.bounds is not None:
+            object.__setattr__(self, "bounds", interval("SumOfProducts.bounds", self.bounds))
+
+    @property
+    def arithmetics(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Arithmetics in which it learns: in floating point alone where a constant is none of Loihi's."""
+        texts = [(text, name) for name in ("dw", "dd", "dt") if (text := getattr(self, name))]
+        decimals = any(product.decimal is not None for pair in texts for product in parse(*pair))
+        return ("float",) if decimals else ("float", "loihi")
 
     def _set_trace(self, name: str, used: bool) -> None:
         pair = getattr(self, name)
@@ -108,9 +119,14 @@ class SumOfProducts(LearningRule):
         return memory.step(weights.data, spikes.pre, spikes.gate)
 
     def as_products(self, q: Projection, impulse: float = 1.0, exact: bool = True) -> SumOfProducts:
-        """The rule itself, on one line: Lava takes no line breaks."""
+        """The rule itself, on one line and without decimals: Lava takes no others."""
+        if self.bounds is not None:
+            raise NetworkError(
+                f"projection {q.name!r}: SumOfProducts has bounds={self.bounds!r}; Loihi's engine has those of its 8 "
+                "bits only, leave them out"
+            )
         texts = {key: getattr(self, key) for key in ("dw", "dd", "dt") if getattr(self, key)}
-        return replace(self, **{key: "".join(text.split()) for key, text in texts.items()})
+        return replace(self, **{key: plain_text(text, key) for key, text in texts.items()})
 
     def trace_updates(self, q: Projection, spikes: Mapping[str, int]) -> int:
         """Spikes of both sides, once for every trace that has an impulse."""

@@ -11,11 +11,11 @@ Where to find what: :mod:`.runner` from a job to a recording, :mod:`.layout` fro
 numba cannot say, :mod:`.tuning` what decides speed only.
 """
 
-from ...plasticity import Instar, Outstar
 from ..base import Backend, register_backend
 from .layout import CompiledNeuron, layout_of
+from .layout.rules import FILL
 from .runner import run
 
 __all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 
-EVENT = register_backend(Backend("event", run, rules=(Instar, Outstar), weight_traces=True, values=True))
+EVENT = register_backend(Backend("event", run, rules=FILL, weight_traces=True, values=True))

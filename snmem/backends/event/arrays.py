@@ -105,11 +105,15 @@ class Planes(NamedTuple):
 class Rules(NamedTuple):
     """Projections that learn."""
 
-    rule: Any  # (plastic, 6), see PROJECTION
-    rate: Any  # (plastic, 2), see RATE
+    rule: Any  # (plastic, RULE_SIZE), see PROJECTION
+    rate: Any  # (plastic, RATE_SIZE), see RATE and what follows, by kind of the rule
     ptr: Any  # synapses of each gate neuron: offsets into position and other
     position: Any  # position in State.weight
-    other: Any  # signal neuron that the synapse moves towards
+    other: Any  # neuron at the other end of the synapse
+    product: Any  # (products, PRODUCT_SIZE), see DEPENDENCY
+    factor: Any  # (factors, FACTOR_SIZE), see VARIABLE_OF
+    constant: Any  # (products,)
+    number: Any  # tables of powers, and what else is read by place
 
 
 class Custom(NamedTuple):
@@ -150,6 +154,8 @@ class State(NamedTuple):
     custom: Any  # variables of neurons of types from elsewhere, see Custom
     weight: Any  # weights of projections that are neither coded nor planes
     x: Any  # traces of the learning rules
+    tags: Any  # d and t of the synapses whose rules use them
+    random: Any  # (plastic, GENERATORS, 4) generators of the learning rules, see X_DECAY
     ring: Any  # (depth, pops, 2) ranges of the spike buffers, by step modulo depth, see BEGIN
     counts: Any  # (pops, 2), see UPDATED
     learned: Any  # (plastic,) weight updates

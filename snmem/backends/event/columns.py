@@ -20,10 +20,39 @@ FIRST_WORD, KINDS_THERE = range(2)
 #: ``Work.listed``: first words of the listed planes; where each group of them begins; its kind.
 PLACE, GROUP, GROUP_KIND = range(3)
 
-#: ``Rules.rule``: projection; gate and signal population; first places in ``ptr`` and in the traces; signal neurons.
-PROJECTION, GATE, SIGNAL, GATE_PTR, TRACE, SIGNAL_SIZE = range(6)
-#: ``Rules.rate``.
-RATE, DECAY = range(2)
+#: ``Rules.rule``: projection; gate and signal population; first places in ``ptr`` and in the traces; signal neurons;
+#: kind (see GATED); presynaptic population, first place of its rows in ``Synapses.ptr``, first target neuron and
+#: first weight; first place in ``State.tags``; Loihi's integers; products of w, d and t from the first of one up to the
+#: first of the next; what they depend on, as bits; the k of u<k>; places of x1, x2, y1, y2 and y3 in the traces or -1.
+PROJECTION, GATE, SIGNAL, GATE_PTR, TRACE, SIGNAL_SIZE, KIND, PRE_OF, ROWS, TARGET, WEIGHT, TAGS, INTEGER = range(13)
+PRODUCTS, DEPENDS, EVERY, TRACES = 13, 17, 18, 19
+#: The same of rules of pairs and selective ones: nearest spikes only; soft bounds; postsynaptic spikes first; steps
+#: after which spikes of either side are seen; tables of powers in ``Rules.number``, three numbers each: first place,
+#: sizes of both parts; third population or -1; place of the steps and rewards of a series, their number, place of the
+#: gains of a reward population; synapses.
+NEAREST, SOFT, POST_FIRST, PRE_LATE, POST_LATE, PLUS, MINUS, FADE = 13, 14, 15, 16, 17, 18, 21, 24
+THIRD, SERIES, SERIES_SIZE, GAINS_AT, SYNAPSES, RULE_SIZE = 27, 28, 29, 30, 31, 32
+#: Kinds of rules: instar and outstar; sums of products; pairs of spikes; those with a reward; selective ones.
+GATED, SUMS, PAIRS, REWARD, SELECTIVE = range(5)
+#: ``Rules.rate`` of a gated or selective rule; values that the latter sets.
+RATE, DECAY, VALUE = range(3)
+#: ``Rules.rate`` of a rule of pairs: what traces gain; bounds.
+A_PLUS, A_MINUS, LOWER, UPPER = range(4)
+#: ``Rules.rate`` of sums of products: decay of each trace; what it gains at a spike, and, in integers, the random
+#: number below which it gains 1 more; what a weight is in ``State.weight``; bounds of w, d and t.
+DECAYS, GAINS, CHANCES, UNIT, LOWEST, HIGHEST, RATE_SIZE = 0, 5, 10, 15, 16, 19, 22
+#: ``Rules.product``: dependency, as a row of the buffer; factors from one up to another; mantissa; bits that
+#: Loihi's arithmetic shifts right, then left.
+DEPENDENCY, FIRST_FACTOR, END_FACTOR, MANTISSA, RIGHT, LEFT, PRODUCT_SIZE = range(7)
+#: ``Rules.factor``: number of the variable; constant; whether only the sign counts; bits.
+VARIABLE_OF, CONSTANT, SIGN, WIDTH, FACTOR_SIZE = range(5)
+#: Rows of the buffer of synapses that learn together, CHUNK at most: spikes of both sides, traces, w, d, t, and whether
+#: u<k> is due; places among the synapses of the projection; a product; the sum; new w, d and t.
+X0, Y0, X1, Y1, OF_W, OF_D, OF_T, OF_U = 0, 1, 2, 4, 7, 8, 9, 10
+SYNAPSE, MADE, TOTAL, NEW, CHUNK_ROWS = 11, 12, 13, 14, 17
+CHUNK = 128
+#: ``State.random``: generators of a rule's random numbers.
+X_DECAY, X_GAIN, Y_DECAY, Y_GAIN, ROUNDING, GENERATORS = range(6)
 
 #: ``Net.traces``: population; variable, as its neurons number them; first column of the output; neurons, from one on.
 POPULATION, VARIABLE, COLUMN, LOW, HIGH = range(5)

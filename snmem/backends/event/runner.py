@@ -307,5 +307,7 @@ def _recording(job: Job, layout: Layout, final: EventState, state: State, found:
 def _learned_weights(layout: Layout, q: Projection, weight: Any) -> sp.csr_array:
     i, synapses = layout.network.projections.index(q), layout.net.synapses
     at = synapses.ptr[synapses.links[i, FIRST_PTR]] + synapses.shift[i]
-    c = q.by_pre
-    return sp.csc_array((weight[at : at + q.synapses].copy(), c.indices, c.indptr), shape=c.shape).tocsr()
+    c, data = q.by_pre, weight[at : at + q.synapses].copy()
+    if layout.network.arithmetic == "loihi":
+        data = (data / 2.0 ** max(q.exponent, 0)).astype(np.int64)
+    return sp.csc_array((data, c.indices, c.indptr), shape=c.shape).tocsr()

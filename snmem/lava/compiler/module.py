@@ -28,7 +28,7 @@ from ...io.files import replace_file
 from ...loihi.rules import TRACES
 from ...network import Network, Population, Projection
 from ...neurons import LoihiLIF
-from ..plan import DENSE_FROM, NO_MEMORY, order_free, sign_of
+from ..plan import DENSE_FROM, NO_MEMORY, lava_products, order_free, sign_of
 from . import arrays
 from .template import HEAD, LEARNING, LEARNING_IMPORTS, LEARNING_METHODS, METHODS
 
@@ -280,9 +280,8 @@ class _Writer:
         ]
 
     def _learning(self, q: Projection, ports: dict[tuple[str, int], str]) -> list[str]:
-        assert q.plasticity is not None
         at, integer = self.attributes[q.name], self.network.arithmetic == "loihi"
-        rule = q.plasticity.as_products(q)
+        rule = lava_products(q)
         self.kinds[q.name] = "LearningDense"
         self._store_sparse(at, q.weights, np.int32 if integer else np.float64)
         gate = f"self.{self.attributes[rule.gate or q.post]}.s_out"

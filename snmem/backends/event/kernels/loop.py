@@ -15,15 +15,20 @@ from ..columns import (
     EVENT,
     EVENTS,
     FIRST_ROW,
+    GATED,
     HIGH,
+    KIND,
     LAST,
     LOW,
     POPULATION,
     POST,
     PRE,
+    REWARD,
     ROW_LENGTH,
+    SERIES_SIZE,
     STEP,
     SUBTRACT,
+    SUMS,
     VARIABLE,
 )
 from ..llvm.system import nanoseconds
@@ -134,7 +139,9 @@ def _may_skip(net, part):
     """Whether steps in which nothing happens need not be made."""
     may_skip = not part.stepped
     for r in range(net.rules.rule.shape[0]):
-        may_skip = may_skip and net.rules.rate[r, DECAY] == 0.0
+        kind, series = net.rules.rule[r, KIND], net.rules.rule[r, SERIES_SIZE]
+        may_skip = may_skip and kind != SUMS and (kind != GATED or net.rules.rate[r, DECAY] == 0.0)
+        may_skip = may_skip and (kind != REWARD or series == 0)
     return may_skip
 
 
@@ -203,7 +210,7 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
                     return
             ring[slot, p, END] = n
         for r in range(rules):
-            learn(net, state, r, spikes.neuron, inputs.neuron, slot)
+            learn(net, state, r, spikes.neuron, inputs.neuron, slot, t)
         if net.traces.shape[0] > 0:
             _record(net, state, part.out, t - start, thread)
         if n > before:

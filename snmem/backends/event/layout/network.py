@@ -30,7 +30,7 @@ from ..arrays import (
     kinds,
     zeros,
 )
-from ..columns import FIRST_ROW, SIGNAL_SIZE, ZEROS
+from ..columns import FIRST_ROW, ZEROS
 from . import bitplanes
 from .custom import custom_of, initial, is_custom
 from .parameters import blocks_of, flags_of, spontaneous, tiles_of
@@ -79,7 +79,7 @@ class Layout:
         padded = [b * BLOCK or p.size for b, p in zip(blocks, pops, strict=True)]
         self.first = np.concatenate(([0], np.cumsum(padded)))
         self.sizes = np.array([p.size for p in pops])
-        self.depth = max(network.max_delay, 1)
+        self.depth = network.spike_memory
         _check_delays(network, _RING // (16 * len(pops)))
         self._cuts: dict[int, Any] = {}
         self.turns: dict[int, Any] = {}  # by threads: which way of running was faster (see .turns)
@@ -97,6 +97,8 @@ class Layout:
         order = [self.index[name] for name in network.update_order]
         par, tile = tiles_of(network)
         custom, self.functions = custom_of(network, len(pops))
+        rules = rules_of(network, self.index, self.first, self.sizes, records)
+        self._memory = rules.memory()
         self.net = Net(
             Neurons(
                 par, tile, self.blocks, self.first, self.sizes, self.cut(1), flags_of(network, len(pops)),
@@ -104,7 +106,7 @@ class Layout:
             ),
             Synapses(*records[:2], *records.queue(order), *records[2:6]),
             planes,
-            rules_of(network, self.index, self.first, self.sizes, records),
+            rules.rules(records.weight.size),
             custom,
             np.zeros((0, 5), np.int64),
         )  # fmt: skip
@@ -113,7 +115,7 @@ class Layout:
         """What a spike adds, in the order of ``q.weights``."""
         if self.network.arithmetic == "float":
             return q.weights.data
-        return condition_weights(q.weights.data) * 2.0 ** max(q.exponent, 0)
+        return condition_weights(q.weights.data, clip=q.plasticity is None) * 2.0 ** max(q.exponent, 0)
 
     def _plans(self, values: list[Any], known: list[Any]) -> list[bitplanes.Plan | None]:
         """For each projection: how to lay it out in bit planes, or None.
@@ -191,7 +193,8 @@ class Layout:
 
     def fresh(self) -> EventState:
         """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
-        n, rules = int(self.blocks[-1]), self.net.rules.rule
+        n = int(self.blocks[-1])
+        x, tags, random = map(copied, self._memory)
         blocks = Blocks(
             u=zeros(n * BLOCK),
             v=zeros(n * BLOCK),
@@ -204,10 +207,12 @@ class Layout:
             blocks,
             copied(self._variables),
             weight=self.weight,
-            x=np.zeros(int(rules[:, SIGNAL_SIZE].sum())),
+            x=x,
+            tags=tags,
+            random=random,
             ring=np.zeros((self.depth, len(self.sizes), 2), np.int64),
             counts=np.zeros((len(self.sizes), 2), np.int64),
-            learned=np.zeros(len(rules), np.int64),
+            learned=np.zeros(len(self.net.rules.rule), np.int64),
         )
         return EventState(self.network, 0, -1, state, np.zeros(0, np.int64))
 

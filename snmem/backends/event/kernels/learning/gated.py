@@ -1,18 +1,28 @@
-"""Learning: the weights of the neurons that spiked move towards the traces of others."""
+"""Instar and outstar: the weights of the neurons that gate move towards the traces of others."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import inner
-from ..columns import BEGIN, DECAY, END, GATE, GATE_PTR, RATE, SIGNAL, SIGNAL_SIZE, TRACE
-from ..llvm.memory import prefetch
-from ..tuning import WEIGHTS_AHEAD
+from ....._jit import inner
+from ...columns import (
+    BEGIN,
+    DECAY,
+    END,
+    GATE,
+    GATE_PTR,
+    RATE,
+    SIGNAL,
+    SIGNAL_SIZE,
+    TRACE,
+)
+from ...llvm.memory import prefetch
+from ...tuning import WEIGHTS_AHEAD
 
 
 @inner
-def learn(net, state, r, spikes, inputs, slot):
-    """Apply rule r after a step, whose spikes are those of ring slot ``slot``."""
+def learn_gated(net, state, r, spikes, inputs, slot):
+    """The weights of the neurons that gate move towards the traces of others."""
     rules, neurons, ring = net.rules, net.neurons, state.ring
     rule, rate, decay = rules.rule[r], rules.rate[r, RATE], rules.rate[r, DECAY]
     gate, signal, base, x0, size = rule[GATE], rule[SIGNAL], rule[GATE_PTR], rule[TRACE], rule[SIGNAL_SIZE]
