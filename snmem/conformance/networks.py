@@ -15,7 +15,9 @@ from ..errors import InputError
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, NEURONS, LoihiLIF, Neuron
 from ..plasticity import RULES, Instar, LearningRule, Outstar
+from ..simulation import get_backend
 from ..spikes import Spikes
+from .extended import extended
 
 #: What a generated network may hold beyond the plain case. A backend's author leaves out what it declares it refuses.
 FEATURES = {
@@ -34,7 +36,19 @@ FEATURES = {
     "exponent": "weight exponents from -8 to 7, with saturation and wrapping (Loihi only)",
     "values": "inputs that carry numbers: multiples of 1/4 (whole numbers in Loihi networks)",
 }
-_FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"}
+#: What a backend runs only if it declares it (``Backend.features``); drawn apart, so that the rest stays as it was.
+EXTENSIONS = {
+    "refractory": "neurons that are refractory while their currents go on",
+    "freeze": "neurons that stand still while refractory (float only)",
+    "reset_current": "spikes that set the synaptic currents to 0 (float only)",
+    "adaptation": "thresholds that rise with each spike (float only)",
+    "second_current": "a second synaptic current (float only)",
+    "noise": "noise added to v (float only)",
+    "initial_state": "u and v other than 0 before step 0 (float only)",
+    "receptor": "projections to the second current and to v (float only)",
+}
+FEATURES |= EXTENSIONS
+_FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"} | EXTENSIONS.keys() - {"refractory"}
 
 
 def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str]:
@@ -44,6 +58,13 @@ def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str
         raise InputError(f"conformance: unknown feature {sorted(unknown)[0]!r}; known are {', '.join(FEATURES)}")
     other = {"exponent"} if arithmetic == "float" else _FLOAT_ONLY
     return frozenset(FEATURES) - other - set(without)
+
+
+def refused_by(backend: str) -> frozenset[str]:
+    """Features that a backend does not run, by its declaration."""
+    declared = get_backend(backend)
+    refused = declared.without | (frozenset() if declared.values else {"values"})
+    return refused | (frozenset() if declared.features is None else EXTENSIONS.keys() - set(declared.features))
 
 
 def random_network(
@@ -85,8 +106,9 @@ def random_network(
     if neuron:
         arithmetic = NEURONS[neuron].arithmetic
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
-    used = {name for name in sorted(allowed - {"values"}) if rng.random() < 2 / 3}
-    numbers = _draws_of_inputs(seed, "values" in allowed)  # from a generator of its own: the other draws stay
+    apart = EXTENSIONS.keys() | {"values"}  # from generators of their own: the other draws stay
+    used = {name for name in sorted(allowed - apart) if rng.random() < 2 / 3}
+    numbers = _draws_of_inputs(seed, "values" in allowed)
     pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
     sizes = tuple(sizes or rng.choice(pool, rng.integers(1, max_populations + 1)))
     inputs = tuple(inputs or rng.choice(pool, rng.integers(1, max_populations)))
@@ -99,7 +121,8 @@ def random_network(
     shuffled = [[*sources, *neurons][i] for i in rng.permutation(len(sources) + len(neurons))]
     projections = draw.projections()
     projections = [projections[i] for i in rng.permutation(len(projections))]
-    return Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
+    network = Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
+    return network if neuron else extended(network, seed, allowed & EXTENSIONS.keys(), used)
 
 
 def _draws_of_inputs(seed: int, allowed: bool) -> Iterator[bool]:

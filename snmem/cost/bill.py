@@ -200,7 +200,7 @@ def prepare(
     limits: str = "error",
 ) -> Order:
     """Check the arguments that :func:`bill` and :func:`snmem.cost.measure` share."""
-    require_neurons("bill", network, (LIF, LoihiLIF))
+    require_neurons("bill", network, (LIF, LoihiLIF), features=None)
     profile = load_chip(chip)
     formats = synapse_formats(network, profile, synapses)
     require_prices(profile)

@@ -18,7 +18,7 @@ from ..neurons.base import require_neurons
 from ..plasticity import Instar, Outstar
 
 #: Version of the layout; readers refuse later ones.
-LAYOUT = 1
+LAYOUT = 2
 
 
 class _Names:
@@ -54,7 +54,7 @@ def _rule(q: Projection) -> dict[str, Any] | None:
 
 def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     """Names of all nodes and everything of the network that is not an array, ready for JSON."""
-    require_neurons("write_nir", network, (LIF, LoihiLIF))
+    require_neurons("write_nir", network, (LIF, LoihiLIF), features=None)
     names = _Names()
     populations = []
     for i, p in enumerate(network.populations):
@@ -69,12 +69,12 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     for i, q in enumerate(network.projections):
         entry = {"node": names.new(q.name, f"projection_{i}"), "name": q.name, "pre": q.pre, "post": q.post}
         entry |= {"delay": q.delay, "exponent": int(q.exponent), "dtype": str(q.weights.dtype), "plasticity": _rule(q)}
-        projections.append(entry)
+        projections.append(entry | ({"receptor": q.receptor} if q.receptor else {}))
     for entry, q in zip(projections, network.projections, strict=True):
         if delay_nodes and q.delay and not (q.pre == q.post and q.delay == 1):
             entry["delay_node"] = names.new(f"{entry['node']}_delay", "delay")
     return {
-        "layout": LAYOUT,
+        "layout": LAYOUT if network.features else 1,  # what older versions do not know, they must not read
         "arithmetic": network.arithmetic,
         "populations": populations,
         "projections": projections,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class Input(Description):
     name: str
     shape: Any
     values: bool = False
+
+    later: ClassVar[tuple[str, ...]] = ("values",)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name("input", self.name))

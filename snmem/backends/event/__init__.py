@@ -13,9 +13,12 @@ numba cannot say, :mod:`.tuning` what decides speed only.
 
 from ...plasticity import Instar, Outstar
 from ..base import Backend, register_backend
+from ..features import DECLARED
 from .layout import CompiledNeuron, layout_of
 from .runner import run
 
 __all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 
-EVENT = register_backend(Backend("event", run, rules=(Instar, Outstar), weight_traces=True, values=True))
+EVENT = register_backend(
+    Backend("event", run, rules=(Instar, Outstar), features=DECLARED, weight_traces=True, values=True)
+)

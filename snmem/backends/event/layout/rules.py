@@ -9,8 +9,8 @@ import numpy as np
 from ....errors import BackendError
 from ....network import Network
 from ....plasticity import Instar, SumOfProducts
-from ..arrays import Rules
-from ..columns import FIRST_PTR, POST, SIGNAL_SIZE
+from ..arrays import BLOCK, Rules
+from ..columns import FIRST_PTR, POST, RECEPTOR, SIGNAL_SIZE
 from .synapses import Records
 
 
@@ -39,6 +39,7 @@ def rules_of(network: Network, index: dict[str, int], first: Any, sizes: Any, re
         n_pre, begin = q.weights.shape[1], records.links[i, FIRST_PTR]
         start = records.ptr[begin : begin + n_pre + 1]
         post = records.target[start[0] : start[-1]].astype(np.int64) - first[records.links[i, POST]]
+        post -= records.links[i, RECEPTOR] * BLOCK
         pre = np.repeat(np.arange(n_pre), np.diff(start))
         owner, other = (post, pre) if instar else (pre, post)
         by_gate = np.argsort(owner, kind="stable")
