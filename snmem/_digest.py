@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from .description import counts
 from .neurons import LIF, LoihiLIF
 from .sources.base import Source
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Weights and indices that are converted at a time.
 _CHUNK = 1 << 16
-#: Fields that count where they differ from their default only: digests of networks without them stand in files.
-_LATER = ("values",)
 
 
 def digest(network: Network) -> str:
@@ -30,7 +29,7 @@ def digest(network: Network) -> str:
             h.update(f"{type(item).__module__}.{type(item).__qualname__}".encode())
         for f in fields(item):
             value = getattr(item, f.name)
-            if f.name in _LATER and value == f.default:
+            if not counts(item, f):
                 continue
             if isinstance(value, np.ndarray):
                 value = value.tolist()
@@ -48,7 +47,9 @@ def _neuron(neuron: Any) -> Iterator[Any]:
     if type(neuron) not in (LIF, LoihiLIF):  # digests of networks of these two stand in files
         yield f"{type(neuron).__module__}.{type(neuron).__qualname__}".encode()
     for f in fields(neuron):
-        yield np.asarray(getattr(neuron, f.name)).astype(str).tobytes()
+        if counts(neuron, f):
+            yield f.name.encode() if f.name in neuron.later else b""
+            yield np.asarray(getattr(neuron, f.name)).astype(str).tobytes()
 
 
 def _matrix(matrix: Any) -> Iterator[Any]:

@@ -28,8 +28,10 @@ import numpy as np
 from llvmlite import ir
 from numba.core import config as _config
 from numba.core import types
+from numba.core.ccallback import CFunc
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
+from numba.core.sigutils import normalize_signature
 from numba.misc.appdirs import AppDirs
 
 from .errors import BackendError
@@ -79,10 +81,8 @@ def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return kernel(function, keep=False, _nrt=False, **options)
 
 
-def c_function(signature: Any, function: Callable[..., Any]) -> Any:
+def c_function(signature: Any, function: Callable[..., Any], keep: bool = False) -> Any:
     """Compile a function at once to one of the C calling convention, to be called by its ``address``.
-
-    Its machine code is not kept on disk.
 
     Parameters
     ----------
@@ -90,9 +90,15 @@ def c_function(signature: Any, function: Callable[..., Any]) -> Any:
         Types of the result and of the arguments.
     function : callable
         The function.
+    keep : bool
+        Whether its machine code is kept on disk, as that of kernels is.
     """
     options: dict[str, Any] = {"boundscheck": True} if DEBUG else {}
-    return numba.cfunc(signature, **options)(function)
+    compiled: Any = CFunc(function, normalize_signature(signature), {}, options)
+    if keep:
+        compiled._cache = _Cache(function)
+    compiled.compile()
+    return compiled
 
 
 def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:

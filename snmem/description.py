@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import fields
 from html import escape
 from math import prod
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -190,6 +190,15 @@ def row_numbers(matrix: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
 
 
+def check_whole(owner: str, weights: Any, low: int, high: int) -> None:
+    """NetworkError unless weights are whole numbers within Loihi's ``low`` .. ``high``."""
+    bad = (weights < low) | (weights > high) | (weights != np.floor(weights))
+    if bad.any():
+        raise NetworkError(
+            f"{owner}: Loihi weights are whole numbers in {low}..{high}, got {weights[bad][0]:g}; use snmem.quantize"
+        )
+
+
 def number(owner: str, value: Any) -> float:
     """``value`` as a Python float, never -0.0; NetworkError for anything but one real number."""
     array = real_array(value)
@@ -241,8 +250,8 @@ class Summary:
 
 
 def _fields_shown(self: Any) -> str:
-    """As the repr of a dataclass, with arrays in a few words."""
-    shown_fields = (f"{f.name}={_in_short(getattr(self, f.name))}" for f in fields(self) if f.repr)
+    """As the repr of a dataclass, with arrays in a few words, and without :attr:`Description.later` fields unused."""
+    shown_fields = (f"{f.name}={_in_short(getattr(self, f.name))}" for f in fields(self) if f.repr and counts(self, f))
     return f"{type(self).__qualname__}({', '.join(shown_fields)})"
 
 
@@ -254,8 +263,22 @@ def _in_short(value: Any) -> str:
     return repr(value)
 
 
+def counts(item: Any, f: Any) -> bool:
+    """Whether field ``f`` counts in the digest of ``item``: always, unless it came later and is as by default."""
+    return f.name not in getattr(item, "later", ()) or not np.array_equal(getattr(item, f.name), f.default)
+
+
 class Description:
-    """A frozen dataclass whose copies and pickles hold its fields alone, and none of what was computed from them."""
+    """A frozen dataclass whose copies and pickles hold its fields alone, and none of what was computed from them.
+
+    Attributes
+    ----------
+    later : tuple of str
+        Fields that came after digests of networks stood in files: they count in these, and are shown, only where they
+        are not as by default.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import scipy.sparse as sp  # pyright: ignore[reportMissingTypeStubs]
 
 from ._digest import digest, summary
+from ._features import used_features
 from ._text import LONGEST_NAME, listed, shortened, shown
-from .description import Description, Summary, name_of, number, same_matrix, shape_of, weight_matrix, whole
+from .description import Description, Summary, check_whole, name_of, number, same_matrix, shape_of, weight_matrix, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
 from .plasticity import LearningRule
@@ -91,6 +92,9 @@ class Projection(Description):
         Unique in the network; by default "pre->post".
     exponent : int
         Loihi networks only: the summed weights of one step are multiplied by 2**exponent, rounded down.
+    receptor : str
+        What of the target neurons the spikes reach (``Neuron.receptors``), such as "u2" or "v" of LIF; by default the
+        first, "u".
 
     Raises
     ------
@@ -105,6 +109,9 @@ class Projection(Description):
     plasticity: LearningRule | None = None
     name: str = ""
     exponent: int = 0
+    receptor: str = ""
+
+    later: ClassVar[tuple[str, ...]] = ("receptor",)
 
     def __post_init__(self) -> None:
         for end in ("pre", "post"):
@@ -120,6 +127,8 @@ class Projection(Description):
         object.__setattr__(self, "weights", weight_matrix(owner, self.weights))
         object.__setattr__(self, "delay", whole(f"{owner}: delay", self.delay, 0))
         object.__setattr__(self, "exponent", whole(f"{owner}: exponent", self.exponent, *LOIHI_EXPONENT))
+        if not isinstance(cast(object, self.receptor), str):
+            raise NetworkError(f"{owner}: receptor must be a text, got {shown(self.receptor)}")
         if not isinstance(cast(object, self.plasticity), LearningRule | None):
             raise NetworkError(f"{owner}: plasticity must be a rule such as Instar(0.5), got {self.plasticity!r}")
 
@@ -245,21 +254,15 @@ class Network(Summary, Description):
             raise NetworkError(
                 f"{owner}: weights have shape {q.weights.shape}, expected (post, pre) = {(post.size, pre.size)}"
             )
+        if q.receptor and q.receptor not in post.neuron.receptors:
+            known = ", ".join(post.neuron.receptors)
+            raise NetworkError(f"{owner}: {q.post!r} has no receptor {q.receptor!r}; its neurons have {known}")
         if self.arithmetic == "loihi":
-            self._check_loihi(q, owner)
+            check_whole(owner, q.weights.data, *LOIHI_WEIGHT)
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
         if q.plasticity is not None:
             q.plasticity.check(q, self.arithmetic, lambda name, role: self._find(name, f"{owner}{role}").size)
-
-    @staticmethod
-    def _check_loihi(q: Projection, owner: str) -> None:
-        data, (low, high) = q.weights.data, LOIHI_WEIGHT
-        bad = (data < low) | (data > high) | (data != np.floor(data))
-        if bad.any():
-            raise NetworkError(
-                f"{owner}: Loihi weights are whole numbers in {low}..{high}, got {data[bad][0]:g}; use snmem.quantize"
-            )
 
     def _update_order(self) -> tuple[str, ...]:
         before: dict[str, list[str]] = {p.name: [] for p in self.neurons}
@@ -293,6 +296,15 @@ class Network(Summary, Description):
     def arithmetic(self) -> str:
         """ "float" or "loihi"."""
         return self.neurons[0].neuron.arithmetic
+
+    def receptor_of(self, q: Projection) -> int:
+        """Which of the target neurons' receptors a projection reaches, by its place among them."""
+        return self[q.post].neuron.receptors.index(q.receptor) if q.receptor else 0
+
+    @cached_property
+    def features(self) -> tuple[tuple[str, str, str], ...]:
+        """What a backend runs only if it declares it: ("population" or "projection", name, feature) of each use."""
+        return tuple(used_features(self))
 
     @cached_property
     def max_delay(self) -> int:
@@ -356,11 +368,7 @@ class Network(Summary, Description):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):
             return NotImplemented
-        return (self.populations, self.projections, self.outputs, self.dt) == (
-            other.populations,
-            other.projections,
-            other.outputs,
-            other.dt,
-        )
+        names = ("populations", "projections", "outputs", "dt")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     __hash__ = None  # type: ignore[assignment]

@@ -133,6 +133,8 @@ def _started_later(network: Network, p: Population, late: int, start: Any, distu
     if late == 0:
         return p, False
     owner = f"retime: population {p.name!r} runs {late} steps late"
+    if "noise" in p.neuron.features:
+        raise NetworkError(f"{owner}, and its noise belongs to its steps; delay what reaches it instead")
     every, offset = p.clear_every, p.clear_offset
     moved = p if every is None else replace(p, clear_offset=(offset + late) % every)
     spikes, at_rest = (True, False) if disturbed else _alone(moved, late, start)
@@ -144,7 +146,7 @@ def _started_later(network: Network, p: Population, late: int, start: Any, distu
         )
     if at_rest:
         return moved, spikes
-    if np.any(start):
+    if np.any(start) or "initial_state" in p.neuron.features:
         raise NetworkError(
             f"{owner}, is not at rest until then, and begins at another v than 0; let it begin at its reset value"
         )
@@ -165,7 +167,7 @@ def _alone(p: Population, steps: int, start: Any) -> tuple[bool, bool]:
     state, spikes = first, False
     for t in range(steps):
         if p.clear_every and t % p.clear_every == p.clear_offset:
-            state = zero
+            state = {name: np.zeros_like(array) for name, array in zero.items()}
         state, s = p.neuron.step(state, silence, t)
         spikes |= bool(s.any())
     # a start other than 0 stays up to the rounding of its decay

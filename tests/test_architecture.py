@@ -59,7 +59,7 @@ def test_no_module_imports_itself_in_a_circle():
 LAYERS = (
     "errors _text _rich _lazy _hash _draws _jit _moved _events registry description progress",
     "loihi neurons plasticity",
-    "_digest _axes network spikes sources",
+    "_digest _axes _features network spikes sources",
     "io recording backends.base backends.features installation.content metrics",
     "circuits retime plots",
     "backends simulation",

@@ -11,7 +11,7 @@ import torch
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate
 from snmem.backends.snntorch import TorchNetwork, to_torch
-from snmem.conformance import assert_same, features_of, random_inputs, random_network
+from snmem.conformance import assert_same, features_of, random_inputs, random_network, refused_by
 from snmem.errors import BackendError, InputError, MissingDependencyError
 from snmem.registry import Registry
 
@@ -28,7 +28,7 @@ def _one_thread():
 
 
 def network_without_plasticity(seed):
-    return random_network(seed, features=features_of("float", ["plasticity"]))
+    return random_network(seed, features=features_of("float", ["plasticity", *refused_by("snntorch")]))
 
 
 HIDDEN = LIF(alpha=0.5, beta=0.75)
@@ -60,7 +60,9 @@ def test_cells_are_snntorch_cells():
 @pytest.mark.parametrize("exact", [False, True])
 def test_module_run_as_a_batch_equals_the_reference(exact):
     for seed in range(8):
-        network = random_network(seed, features=features_of("float", ["plasticity", "off_grid"]))
+        network = random_network(
+            seed, features=features_of("float", ["plasticity", "off_grid", *refused_by("snntorch_float32")])
+        )
         module = to_torch(network, dtype=torch.float64, exact=exact)
         samples = [random_inputs(network, 10 * seed + k, STEPS) for k in range(3)]
         batch = {

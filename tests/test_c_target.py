@@ -17,7 +17,7 @@ from snmem.c_target.compile import compile, write
 from snmem.c_target.run import FLAGS, build, run
 from snmem.c_target.tables import describe, quoted
 from snmem.cli import main
-from snmem.conformance import features_of, random_inputs, random_network
+from snmem.conformance import EXTENSIONS, features_of, random_inputs, random_network
 from snmem.errors import BackendError, InputError, MissingDependencyError, NetworkError
 from snmem.installation.content import load_script
 from snmem.memory import SpikingKWinnerMemory
@@ -41,7 +41,7 @@ def batch(folder, networks, flags=FLAGS, start=None):
 
 
 def test_programs_of_generated_networks_spike_as_the_reference_under_the_sanitizers(tmp_path):
-    features = features_of("loihi", {"plasticity"})
+    features = features_of("loihi", {"plasticity", *EXTENSIONS})
     networks = [random_network(seed, arithmetic="loihi", features=features) for seed in range(12)]
     used = [(n, random_inputs(n, seed, STEPS, 0.4)) for seed, n in enumerate(networks)]
     assert {"delay_0", "long_delays", "exponent", "clear", "bias"} <= features

@@ -13,7 +13,7 @@ import pytest
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, quantize, simulate
 from snmem.cli import main
-from snmem.conformance import features_of, random_inputs, random_network
+from snmem.conformance import EXTENSIONS, features_of, random_inputs, random_network
 from snmem.cost.mapping.limits import core_table
 from snmem.errors import BackendError, InputError, NetworkError
 from snmem.lava.compiler.compile import aligned, compile
@@ -99,7 +99,7 @@ def test_coupled_neurons_with_a_reset_below_zero_compile_in_float(tmp_path):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_prepared_networks_spike_as_before_but_late(seed):
-    network = random_network(seed, features=features_of("float", {"subtract", "plasticity", "clear"}))
+    network = random_network(seed, features=features_of("float", {"subtract", "plasticity", "clear", *EXTENSIONS}))
     made, inputs = prepare(network), random_inputs(network, seed, STEPS)
     assert all(q.delay for q in made.network.projections)
     assert not any(np.any(p.neuron.v_reset) for p in made.network.neurons)

@@ -13,14 +13,15 @@ from snmem import LIF, Input, Network, Population, Projection, simulate
 from snmem._jit import DEBUG
 from snmem.backends.event import layout_of
 from snmem.backends.event.llvm import memory
-from snmem.conformance.networks import random_inputs, random_network
+from snmem.conformance.networks import features_of, random_inputs, random_network, refused_by
 
 assert DEBUG and not hasattr(memory.load_four, "_defn")  # a compiled twin, no intrinsic
 for seed in range(40):
     arithmetic = "loihi" if seed % 4 == 3 else "float"
-    network = random_network(seed, arithmetic=arithmetic, max_size=(24, 600)[seed % 2])
+    features = features_of(arithmetic, refused_by("event"))
+    network = random_network(seed, arithmetic=arithmetic, max_size=(24, 600)[seed % 2], features=features)
     inputs = random_inputs(network, seed, 30)
-    record = [f"{p.name}.{x}" for p in network.neurons for x in "uv"]
+    record = [f"{p.name}.{x}" for p in network.neurons for x in p.neuron.variables]
     runs = [simulate(network, inputs, 30, b, record=record, counters=True) for b in ("event", "reference")]
     assert runs[0].spikes == runs[1].spikes == simulate(network, inputs, 30).spikes
     assert runs[0].counters == runs[1].counters

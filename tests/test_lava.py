@@ -15,7 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, simulate
-from snmem.conformance import assert_same, features_of, random_inputs, random_network
+from snmem.conformance import assert_same, features_of, random_inputs, random_network, refused_by
 from snmem.errors import BackendError, InputError, MissingDependencyError
 from snmem.lava import LavaSession, overflow, shim
 from snmem.lava.cleanup import how_ended
@@ -25,7 +25,7 @@ from snmem.loihi.arithmetic import condition_weights
 from snmem.neurons import LOIHI_STATE_LIMIT
 from snmem.simulation import Job
 
-REFUSED = {"delay_0", "subtract", "v_reset", "plasticity"}
+REFUSED = {"delay_0", "subtract", "v_reset", "plasticity", *refused_by("lava_float")}
 SEEDS = range(12)
 
 

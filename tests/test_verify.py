@@ -13,7 +13,7 @@ from rich.console import Console
 
 from snmem import LIF, Input, Network, Population, Projection, Spikes, simulate
 from snmem.backends import base, reference
-from snmem.conformance import features_of, random_network
+from snmem.conformance import EXTENSIONS, features_of, random_network
 from snmem.conformance.explain import find_shift
 from snmem.errors import BackendError, FileError, InputError
 from snmem.io.results import to_json
@@ -49,7 +49,9 @@ def populations(result, backend):
 
 
 def test_all_installed_backends_agree_on_a_file(tmp_path):
-    network = random_network(3, features=features_of("float", ["plasticity", "subtract", "v_reset", "clear"]))
+    network = random_network(
+        3, features=features_of("float", ["plasticity", "subtract", "v_reset", "clear", *EXTENSIONS])
+    )
     write_nir(network, tmp_path / "net.nir")
     result = verify(tmp_path / "net.nir", steps=40)
     assert result["agree"]
@@ -70,7 +72,9 @@ def test_all_installed_backends_agree_on_a_file(tmp_path):
 
 
 def test_integer_networks_are_compared_with_loihi():
-    result = verify(random_network(11, arithmetic="loihi", features=features_of("loihi", ["delay_0"])), steps=30)
+    result = verify(
+        random_network(11, arithmetic="loihi", features=features_of("loihi", ["delay_0", *EXTENSIONS])), steps=30
+    )
     assert result["agree"]
     assert result["baseline"] == "loihi"
     assert {n for n, found in result["backends"].items() if found["status"] == "ran"} == {
@@ -169,7 +173,8 @@ def test_refused_absent_and_failed_backends_are_told_apart(monkeypatch, request)
     request.addfinalizer(lambda: base.BACKENDS._items.pop("broken", None))
     monkeypatch.setattr("snmem.verify.run.backend_names", lambda: ["event", "broken", "snntorch", "brian2"])
     monkeypatch.setitem(sys.modules, "brian2", None)
-    plastic = next(n for n in map(random_network, range(20)) if any(q.plasticity for q in n.projections))
+    networks = (random_network(seed, features=("plasticity",)) for seed in range(20))
+    plastic = next(n for n in networks if any(q.plasticity for q in n.projections))
     result = verify(plastic, steps=10)
     assert {name: found["status"] for name, found in result["backends"].items()} == {
         "event": "ran",
@@ -184,7 +189,8 @@ def test_refused_absent_and_failed_backends_are_told_apart(monkeypatch, request)
 
 
 def test_a_backend_asked_for_by_name_must_run():
-    plastic = next(n for n in map(random_network, range(20)) if any(q.plasticity for q in n.projections))
+    networks = (random_network(seed, features=("plasticity",)) for seed in range(20))
+    plastic = next(n for n in networks if any(q.plasticity for q in n.projections))
     assert not verify(plastic, steps=5, backends=["event", "snntorch"])["agree"]
     with pytest.raises(BackendError, match="backend 'nest' is unknown; use one of reference, event"):
         verify(plastic, steps=5, backends=["nest"])
@@ -204,7 +210,7 @@ def test_golden_raster_is_reproduced_and_guards_against_change(tmp_path):
     assert other["golden"]["populations"]["a"]["differing"] > 0
     assert other["golden"]["populations"]["in"]["differing"] == 0
     with pytest.raises(FileError, match="use its own file"):
-        verify(random_network(1), golden=golden)
+        verify(random_network(1, features=()), golden=golden)
     with pytest.raises(InputError, match="holds its own inputs"):
         verify(chain(), {"in": ((0,), (0,))}, golden=golden)
     with h5py.File(golden, "a") as file:

@@ -25,7 +25,7 @@ from ..recording.recorder import Recorder, synaptic_events_of
 from ..recording.result import kept_of, take_run
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes
-from .features import refused_feature
+from .features import refused_feature, undeclared_feature
 
 #: Entry-point group under which other packages register a Backend, or a function of a Job.
 ENTRY_POINTS = "snmem.backends"
@@ -149,6 +149,8 @@ class Backend:
         Exact types of learning rules; None: any rule that defines its step.
     without : iterable of str
         Features (:data:`snmem.backends.features.FEATURES`) that it does not run although it runs the neurons and rules.
+    features : iterable of str, or None
+        Features that a backend runs only if it declares them (``Network.features``); None: all.
     states : tuple of str, or None
         Backends from whose states it goes on; None: from those of its own runs; empty: from none.
     precision : str
@@ -166,12 +168,12 @@ class Backend:
     neurons: Any = (LIF, LoihiLIF)
     rules: Any = (Instar, Outstar, SumOfProducts)
     without: Any = ()
+    features: Any = ()
     states: tuple[str, ...] | None = None
     precision: str = "float64"
     on_request: str = ""
     weight_traces: bool = False
     values: bool = False
-    #: How each declared type is run, where a file of its own says so (see :meth:`implements`).
     implementations: dict[type, Any] = field(default_factory=dict[type, Any], repr=False)
 
     def __post_init__(self) -> None:
@@ -179,8 +181,7 @@ class Backend:
             types = getattr(self, kind)
             setattr(self, kind, types if types is None else set(types))
         self.without = frozenset(self.without)
-        if self.states is None:
-            self.states = (self.name,)
+        self.states = (self.name,) if self.states is None else self.states
 
     @property
     def arithmetics(self) -> frozenset[str]:
@@ -205,22 +206,21 @@ class Backend:
             if self.neurons is not None and type(p.neuron) not in self.neurons:
                 raise BackendError(f"backend {self.name!r}: {self._refused_neuron(p.name, p.neuron)}")
             if self.neurons is None and "step" not in vars(type(p.neuron)):
-                raise BackendError(
-                    f"backend {self.name!r}: population {p.name!r} has neurons of type {type(p.neuron).__name__}, "
-                    "which defines no step of its own and is not taken for its parent; define its step"
-                )
+                raise self._without_step(f"population {p.name!r} has neurons of type", type(p.neuron))
         for q in network.projections:
             rule = type(q.plasticity)
             if q.plasticity and self.rules is None and rule not in BUILT_IN_RULES and "step" not in vars(rule):
-                raise BackendError(
-                    f"backend {self.name!r}: projection {q.name!r} learns by the rule {rule.__name__}, which defines "
-                    "no step of its own and is not taken for its parent; define its step"
-                )
+                raise self._without_step(f"projection {q.name!r} learns by the rule", rule)
             if q.plasticity is not None and self.rules is not None and type(q.plasticity) not in self.rules:
                 raise BackendError(f"backend {self.name!r}: {self._refused_rule(q.name, q.plasticity)}")
         refused = refused_feature(network, self.without) if self.without else None
+        refused = refused or undeclared_feature(network, self.features)
         if refused:
             raise BackendError(f"backend {self.name!r} does not run this network: {refused}")
+
+    def _without_step(self, item: str, kind: type) -> BackendError:
+        what = "defines no step of its own and is not taken for its parent; define its step"
+        return BackendError(f"backend {self.name!r}: {item} {kind.__name__}, which {what}")
 
     def _refused_neuron(self, name: str, neuron: Any) -> str:
         has = f"population {name!r} has neurons of type {type(neuron).__name__}"

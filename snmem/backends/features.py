@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,4 +89,29 @@ def refused_feature(network: Network, without: frozenset[str]) -> str | None:
             if uses(item):
                 kind = "population" if isinstance(item, Population) else "projection"
                 return f"{kind} {item.name!r} {says(item)}, or use backend 'reference'"
+    return None
+
+
+#: What to do without a feature that a backend runs only if it declares it (``Backend.features``): those of
+#: ``Network.features`` that ship with snmem, each shown by the population or projection that uses it.
+DECLARED = {
+    "refractory": "has refractory neurons; set refractory=0",
+    "freeze": "has neurons that stand still while refractory; use refractory_mode='hold', or set refractory=0",
+    "reset_current": "has reset_current=True; set it to False",
+    "adaptation": "has adaptive thresholds; set kappa=0",
+    "second_current": "has a second synaptic current; leave alpha2 out",
+    "noise": "has noise; set noise_sd=0",
+    "initial_state": "begins at another u or v than 0; set u_init=0 and v_init=0",
+    "receptor": "has a receptor of its own; let it reach the first",
+}
+
+
+def undeclared_feature(network: Network, declared: Collection[str] | None) -> str | None:
+    """The first population or projection with a feature that is not ``declared``, and what to do; None if all are."""
+    if declared is None:
+        return None
+    for kind, name, feature in network.features:
+        if feature not in declared:
+            says = DECLARED.get(feature, f"uses the feature {feature!r}, which it does not declare")
+            return f"{kind} {name!r} {says}, or use backend 'reference'"
     return None

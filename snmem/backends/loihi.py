@@ -27,6 +27,7 @@ register_backend(
         run,
         neurons=(LoihiLIF,),
         rules=(SumOfProducts,),
+        features=("refractory",),
         states=("event", "reference"),
         weight_traces=True,
         values=True,

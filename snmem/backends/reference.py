@@ -106,6 +106,8 @@ class _Run:
         self.job, self.network = job, job.network
         self.state: State = initial_state(job.network) if job.state is None else copy.deepcopy(job.state)
         self.columns = {q.name: self.state.weights[q.name].tocsc() for q in self.network.projections}
+        targets = {q.name: self.network[q.post].neuron.receptors for q in self.network.projections}
+        self.receptor = {q.name: targets[q.name][self.network.receptor_of(q)] for q in self.network.projections}
         self.updated, self.changed = ({p.name: 0 for p in self.network.neurons} for _ in range(2))
         self.learned = {q.name: 0 for q in self.network.projections if q.plasticity}
         self.raster: dict[str, list[Any]] = {p.name: [] for p in self.network.neurons}
@@ -162,7 +164,7 @@ class _Run:
         current = state.current[name]
         for q in self.network.projections:
             if q.post == name and q.delay == 0:
-                into = current[p.neuron.receptors[0]]
+                into = current[self.receptor[q.name]]
                 _deliver(q, self.columns[q.name], spikes[q.pre], values.get(q.pre), into)
         if p.clear_every and state.step % p.clear_every == p.clear_offset:
             state.neurons[name] = {v: np.zeros_like(array) for v, array in state.neurons[name].items()}
@@ -180,9 +182,9 @@ class _Run:
         state.history, state.values = [*state.history, spikes][-kept:], [*state.values, values][-kept:]
         for q in self.network.projections:
             if q.delay and q.delay <= len(state.history):
-                receptor = self.network[q.post].neuron.receptors[0]
                 spiking, value = state.history[-q.delay][q.pre], state.values[-q.delay].get(q.pre)
-                _deliver(q, self.columns[q.name], spiking, value, state.current[q.post][receptor])
+                into = state.current[q.post][self.receptor[q.name]]
+                _deliver(q, self.columns[q.name], spiking, value, into)
 
     def _before(self, name: str, steps: int) -> Any:
         """Neurons of a population that spiked so many steps ago."""
@@ -241,4 +243,4 @@ def _events(rows: list[Any], steps: int, size: int) -> Spikes:
     return Spikes.trusted(step, np.concatenate(rows).astype(np.int64), steps, size)
 
 
-register_backend(Backend("reference", run, neurons=None, rules=None, weight_traces=True, values=True))
+register_backend(Backend("reference", run, neurons=None, rules=None, features=None, weight_traces=True, values=True))

@@ -26,6 +26,7 @@ from ..network import Network, Population, Projection
 from ..neurons import LIF
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
+from .features import undeclared_feature
 from .surrogates import Fire, Surrogate
 
 try:
@@ -39,6 +40,8 @@ except ImportError:
 #: Above this share of existing synapses a trainable projection is a masked matrix product.
 DENSE = 0.2
 PARAMETERS = ("weights", "alpha", "beta", "theta", "bias")
+#: What it runs of the features that a backend declares.
+FEATURES: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -297,6 +300,8 @@ def to_torch(
             raise BackendError(
                 f"backend 'snntorch': projection {q.name!r} is plastic; freeze it (Network.freeze) or use 'event'"
             )
+    if refused := undeclared_feature(network, FEATURES):
+        raise BackendError(f"backend 'snntorch' does not run this network: {refused}")
     unknown = set(learn) - set(PARAMETERS)
     if unknown:
         raise InputError(f"to_torch: cannot learn {sorted(unknown)[0]!r}; choose among {', '.join(PARAMETERS)}")
@@ -359,19 +364,9 @@ def _start(job: Job, module: TorchNetwork, backend: str) -> TorchState:
     return job.state
 
 
-run_float64 = partial(run, dtype=torch.float64, backend="snntorch")
-run_float32 = partial(run, dtype=torch.float32, backend="snntorch_float32")
-
-
-register_backend(Backend("snntorch", run_float64, neurons=(LIF,), rules=(), values=True))
-register_backend(
-    Backend(
-        "snntorch_float32",
-        run_float32,
-        neurons=(LIF,),
-        rules=(),
-        precision="float32",
-        on_request="rounds to float32",
-        values=True,
-    )
-)
+for _name in ("float64", "float32"):
+    _full = "snntorch" if _name == "float64" else f"snntorch_{_name}"
+    _run = partial(run, dtype=getattr(torch, _name), backend=_full)
+    _why = "" if _name == "float64" else f"rounds to {_name}"
+    _runs: dict[str, Any] = {"features": FEATURES, "precision": _name, "on_request": _why, "values": True}
+    register_backend(Backend(_full, _run, (LIF,), (), **_runs))

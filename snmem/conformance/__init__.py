@@ -4,6 +4,16 @@
 """
 
 from .compare import Difference, assert_same, differing
-from .networks import FEATURES, features_of, random_inputs, random_network
+from .networks import EXTENSIONS, FEATURES, features_of, random_inputs, random_network, refused_by
 
-__all__ = ["FEATURES", "Difference", "assert_same", "differing", "features_of", "random_inputs", "random_network"]
+__all__ = [
+    "EXTENSIONS",
+    "FEATURES",
+    "Difference",
+    "assert_same",
+    "differing",
+    "features_of",
+    "random_inputs",
+    "random_network",
+    "refused_by",
+]

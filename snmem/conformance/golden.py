@@ -32,7 +32,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..description import row_numbers
+from ..description import counts, row_numbers
 from ..errors import BackendError, FileError
 from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
@@ -41,7 +41,7 @@ from ..plasticity import LearningRule, SumOfProducts
 from ..simulation import simulate
 from ..spikes import Recording, Spikes
 from .compare import assert_same
-from .networks import features_of, random_inputs, random_network
+from .networks import EXTENSIONS, features_of, random_inputs, random_network
 
 FILE = Path(__file__).parent / "loihi.jsonl.gz"
 #: sha256 of the uncompressed text.
@@ -172,7 +172,7 @@ def _expected(data: Mapping[str, Any], network: Network, given: Mapping[str, Spi
 def record(seed: int, arithmetic: str) -> dict[str, Any] | None:
     """Run a generated network on Lava and return its line; None where Lava cannot hold it or nothing spikes."""
     kind = "loihi" if arithmetic == "fixed" else "float"
-    features = features_of(kind, {"subtract", "v_reset", "delay_0", "plasticity", "values"})
+    features = features_of(kind, {"subtract", "v_reset", "delay_0", "plasticity", "values", *EXTENSIONS})
     rule = "sum_of_products" if arithmetic == "fixed" and seed % 3 == 0 else ""  # Lava's floats sum in another order
     network = random_network(seed, arithmetic=kind, features=features, max_size=16, rule=rule)
     inputs = random_inputs(network, seed, STEPS, 0.3)
@@ -215,7 +215,7 @@ def _events(spikes: Spikes) -> list[list[int]]:
 
 
 def _parameters(neuron: Neuron) -> dict[str, Any]:
-    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}  # type: ignore[arg-type]
+    values = {f.name: getattr(neuron, f.name) for f in fields(neuron) if counts(neuron, f)}  # type: ignore[arg-type]
     return {key: _plain(value) for key, value in values.items()}
 
 

@@ -15,7 +15,9 @@ from ..errors import InputError
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, NEURONS, LoihiLIF, Neuron
 from ..plasticity import RULES, Instar, LearningRule, Outstar
+from ..simulation import get_backend
 from ..spikes import Spikes
+from .extended import extended
 from .lines import random_lines
 
 #: What a generated network may hold beyond the plain case. A backend's author leaves out what it declares it refuses.
@@ -36,7 +38,19 @@ FEATURES = {
     "values": "inputs that carry numbers: multiples of 1/4 (whole numbers in Loihi networks)",
     "sources": "Poisson, regular and scheduled sources instead of inputs",
 }
-_FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"}
+#: What a backend runs only if it declares it (``Backend.features``); drawn apart, so that the rest stays as it was.
+EXTENSIONS = {
+    "refractory": "neurons that are refractory while their currents go on",
+    "freeze": "neurons that stand still while refractory (float only)",
+    "reset_current": "spikes that set the synaptic currents to 0 (float only)",
+    "adaptation": "thresholds that rise with each spike (float only)",
+    "second_current": "a second synaptic current (float only)",
+    "noise": "noise added to v (float only)",
+    "initial_state": "u and v other than 0 before step 0 (float only)",
+    "receptor": "projections to the second current and to v (float only)",
+}
+FEATURES |= EXTENSIONS
+_FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"} | EXTENSIONS.keys() - {"refractory"}
 
 
 def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str]:
@@ -46,6 +60,13 @@ def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str
         raise InputError(f"conformance: unknown feature {sorted(unknown)[0]!r}; known are {', '.join(FEATURES)}")
     other = {"exponent"} if arithmetic == "float" else _FLOAT_ONLY
     return frozenset(FEATURES) - other - set(without)
+
+
+def refused_by(backend: str) -> frozenset[str]:
+    """Features that a backend does not run, by its declaration."""
+    declared = get_backend(backend)
+    refused = declared.without | (frozenset() if declared.values else {"values"})
+    return refused | (frozenset() if declared.features is None else EXTENSIONS.keys() - set(declared.features))
 
 
 def random_network(
@@ -87,7 +108,8 @@ def random_network(
     if neuron:
         arithmetic = NEURONS[neuron].arithmetic
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
-    used = {name for name in sorted(allowed - {"values", "sources"}) if rng.random() < 2 / 3}
+    apart = EXTENSIONS.keys() | {"values", "sources"}  # from generators of their own: the other draws stay
+    used = {name for name in sorted(allowed - apart) if rng.random() < 2 / 3}
     pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
     sizes = tuple(sizes or rng.choice(pool, rng.integers(1, max_populations + 1)))
     inputs = tuple(inputs or rng.choice(pool, rng.integers(1, max_populations)))
@@ -100,7 +122,8 @@ def random_network(
     shuffled = [[*sources, *neurons][i] for i in rng.permutation(len(sources) + len(neurons))]
     projections = draw.projections()
     projections = [projections[i] for i in rng.permutation(len(projections))]
-    return Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
+    network = Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
+    return network if neuron else extended(network, seed, allowed & EXTENSIONS.keys(), used)
 
 
 def random_inputs(network: Network, seed: int, steps: int, rate: float | None = None) -> dict[str, Spikes]:

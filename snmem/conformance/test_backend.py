@@ -12,7 +12,7 @@ from ..network import Network
 from ..simulation import get_backend, simulate
 from ..spikes import Recording
 from .compare import assert_same
-from .networks import features_of, random_inputs, random_network
+from .networks import features_of, random_inputs, random_network, refused_by
 from .plugin import Claim
 
 STEPS = 50
@@ -20,8 +20,7 @@ STEPS = 50
 
 def _network(claim: Claim, seed: int, everything: bool = False) -> Network:
     """A random network of the claimed neuron and rule, with all features or with those that the backend runs."""
-    backend = get_backend(claim.backend)
-    without = () if everything else {*claim.without, *backend.without} | (set() if backend.values else {"values"})
+    without = () if everything else {*claim.without, *refused_by(claim.backend)}
     features = features_of(claim.arithmetic, without)
     return random_network(seed, arithmetic=claim.arithmetic, features=features, neuron=claim.neuron, rule=claim.rule)
 
@@ -34,7 +33,7 @@ def _undeclared(claim: Claim, network: Network) -> bool:
         message = str(error)
     else:
         return False
-    items = [*network.neurons, *(q for q in network.projections if q.plasticity)]
+    items = [*network.neurons, *network.projections]
     assert any(repr(item.name) in message for item in items), f"does not say what is refused: {message}"
     return True
 
@@ -70,8 +69,7 @@ def test_refuses_by_name_or_is_right(snmem_claim: Claim, snmem_seed: int) -> Non
         result, expected = (simulate(network, inputs, STEPS, b) for b in (snmem_claim.backend, "reference"))
         assert result.spikes == expected.spikes
     else:
-        backend = get_backend(snmem_claim.backend)
-        declared = snmem_claim.without or backend.without or not backend.values or _undeclared(snmem_claim, network)
+        declared = snmem_claim.without or refused_by(snmem_claim.backend) or _undeclared(snmem_claim, network)
         assert declared, f"refuses a network although nothing was declared: {refusal}"
         names = [item.name for item in (*network.populations, *network.projections)]
         assert any(repr(name) in refusal for name in names), f"does not say what is refused: {refusal}"

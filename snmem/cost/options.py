@@ -57,7 +57,7 @@ class BillOptions:
 
     def order(self, network: Network, chip: str | Path | Chip) -> Order:
         """Check the options for a network on a chip; InputError names what is wrong."""
-        require_neurons("bill", network, (LIF, LoihiLIF))
+        require_neurons("bill", network, (LIF, LoihiLIF), features=None)
         profile = load_chip(chip)
         formats = synapse_formats(network, profile, self.synapses)
         require_prices(profile)

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..backends.base import Job
+from ..backends.features import undeclared_feature
 from ..errors import BackendError, NetworkError
 from ..network import Network, Population, Projection
 from ..neurons import LIF, LoihiLIF
@@ -169,6 +170,8 @@ def _refuse(job: Job, backend: str) -> None:
         raise BackendError(f"{where}: the network has LoihiLIF populations; use backend 'lava_fixed'")
     if backend == "lava_fixed" and network.arithmetic != "loihi":
         raise BackendError(f"{where}: the network has float (LIF) populations; convert it with snmem.quantize")
+    if refused := undeclared_feature(network, frozenset()):
+        raise BackendError(f"{where} does not run this network: {refused}")
     if job.state is not None:
         raise BackendError(f"{where}: cannot go on from a state; run all steps in one call")
     for q in network.projections:

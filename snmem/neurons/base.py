@@ -27,6 +27,8 @@ FloatArray = NDArray[np.float64]
 #: State variables of a population by name, each of shape (neurons,).
 State = Mapping[str, NDArray[Any]]
 
+#: State variable of neurons that may be refractory: the steps left in which they are.
+LEFT = "refractory_left"
 #: Neurons by name; a file that defines one registers it here.
 NEURONS: Registry[type[Neuron]] = Registry("neuron", ("snmem.neurons.lif", "snmem.neurons.loihi"))
 
@@ -63,8 +65,8 @@ def check_range(owner: str, name: str, value: Any, low: float, high: float) -> N
 class Neuron(Description):
     """Parameters of a population's neurons, and their step: a frozen dataclass with ``eq=False``.
 
-    Each field is a number, or a vector with one value per neuron; a text is an option. Fields are checked against
-    :attr:`limits` when the neuron is made.
+    Each field is a number, or a vector with one value per neuron; a text or a truth value is an option, and None, where
+    it is the default, stands for what is left out. Fields are checked against :attr:`limits` when the neuron is made.
 
     Attributes
     ----------
@@ -76,6 +78,8 @@ class Neuron(Description):
         What synapses may deliver to; a projection delivers to the first unless it names another.
     limits : mapping of str to (low, high)
         Allowed range of each numeric field; a field that is not named may be any number but NaN.
+    integers : tuple of str
+        Fields that hold whole numbers, also where the arithmetic is "float".
 
     Raises
     ------
@@ -87,12 +91,14 @@ class Neuron(Description):
     variables: ClassVar[tuple[str, ...]] = ("u", "v")
     receptors: ClassVar[tuple[str, ...]] = ("u",)
     limits: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
+    integers: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        owner, integer = type(self).__name__, self.arithmetic == "loihi"
+        owner = type(self).__name__
         for f in fields(self):  # type: ignore[arg-type]
-            if isinstance(f.default, str):
+            if isinstance(f.default, (str, bool)) or (f.default is None and getattr(self, f.name) is None):
                 continue
+            integer = self.arithmetic == "loihi" or f.name in self.integers
             value = parameter(owner, f.name, getattr(self, f.name), integer=integer)
             object.__setattr__(self, f.name, value)
             if f.name in self.limits:
@@ -120,6 +126,11 @@ class Neuron(Description):
                 value: NDArray[Any] = low + (high - low) * drawn
                 values[f.name] = np.round(value) if cls.arithmetic == "loihi" else value
         return cls(**values)
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Names of what these neurons do that a backend runs only if it declares it (``Backend.features``)."""
+        return frozenset()
 
     @property
     def never_spikes(self) -> bool:
@@ -181,10 +192,23 @@ class Neuron(Description):
     __hash__ = None  # type: ignore[assignment]
 
 
-def require_neurons(owner: str, network: Network, types: Collection[type]) -> None:
+def require_neurons(
+    owner: str, network: Network, types: Collection[type], features: Collection[str] | None = ()
+) -> None:
     """Raise NetworkError, naming the population, where neurons are not exactly of one of ``types``.
 
     A subclass is never taken for its parent, whose equations it may not have.
+
+    Parameters
+    ----------
+    owner : str
+        Who takes the network, for the message.
+    network : Network
+        The network.
+    types : collection of types
+        Neurons that it takes.
+    features : collection of str, or None
+        Features (``Network.features``) that it takes; None: all.
     """
     for p in network.neurons:
         if type(p.neuron) not in types:
@@ -192,3 +216,6 @@ def require_neurons(owner: str, network: Network, types: Collection[type]) -> No
             raise NetworkError(
                 f"{owner}: population {p.name!r} has neurons of type {type(p.neuron).__name__}; it takes {known}"
             )
+    for kind, name, feature in network.features:
+        if features is not None and feature not in features:
+            raise NetworkError(f"{owner}: {kind} {name!r} uses the feature {feature!r}, which it does not take")

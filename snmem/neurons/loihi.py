@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import NEURONS, Neuron, State
+from .base import LEFT, NEURONS, Neuron, State, check_range
 
 #: Loihi's u and v are 24-bit signed numbers.
 LOIHI_STATE_LIMIT = 2**23
@@ -32,7 +33,8 @@ class LoihiLIF(Neuron):
         s = v > 64 * vth
         v = 0 where s
 
-    where ``I`` sums, over the projections, ``(sum of weights) * 2**exponent`` rounded down.
+    In the ``refractory - 1`` steps after that of a spike u goes on, v stays 0 and the neuron does not spike.
+    ``I`` sums, over the projections, ``(sum of weights) * 2**exponent`` rounded down.
 
     Source: Lava 0.10.0, process models of ``lava.proc.lif`` (see docs, "Loihi arithmetic").
 
@@ -44,6 +46,8 @@ class LoihiLIF(Neuron):
         0 .. 131071, threshold in weight units.
     bias_mant, bias_exp
         -4096 .. 4095 and 0 .. 7; bias_mant * 2**bias_exp is added to v.
+    refractory
+        1 .. 64, the refractory period in steps as Loihi counts it, with the step of the spike: 1 is none.
     """
 
     du: Any = 4095
@@ -51,7 +55,9 @@ class LoihiLIF(Neuron):
     vth: Any = 1
     bias_mant: Any = 0
     bias_exp: Any = 0
+    refractory: Any = 1
 
+    later: ClassVar[tuple[str, ...]] = ("refractory",)
     arithmetic: ClassVar[str] = "loihi"
     limits: ClassVar[Mapping[str, tuple[Any, Any]]] = {
         "du": (0, 4095),
@@ -61,10 +67,24 @@ class LoihiLIF(Neuron):
         "bias_exp": (0, 7),
     }
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("LoihiLIF", "refractory", self.refractory, 1, 64)
+
     @property
     def bias(self) -> Any:
         """bias_mant * 2**bias_exp: what is added to v in every step."""
         return self.bias_mant * 2**self.bias_exp
+
+    @cached_property
+    def features(self) -> frozenset[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """ "refractory", where a neuron is for longer than the step of its spike."""
+        return frozenset(("refractory",) if np.any(np.asarray(self.refractory) > 1) else ())
+
+    @property
+    def variables(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """State variables: u, v and, where switched on, the refractory steps left."""
+        return ("u", "v", LEFT) if self.features else ("u", "v")
 
     @property
     def never_spikes(self) -> bool:
@@ -74,11 +94,16 @@ class LoihiLIF(Neuron):
     def step(self, state: State, current: State, t: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
         """One step by :func:`step_loihi`."""
         u, v, s = step_loihi(self, state["u"], state["v"], current["u"])
-        return {"u": u, "v": v}, s
+        if LEFT not in state:
+            return {"u": u, "v": v}, s
+        held = state[LEFT] > 0
+        s &= ~held
+        left = np.where(s, np.asarray(self.refractory) - 1, np.maximum(state[LEFT] - 1, 0))
+        return {"u": u, "v": np.where(held, state["v"], v), LEFT: left}, s
 
     def updated(self, state: State, current: State) -> NDArray[np.bool_]:
         """Which neurons have v, a current that outlives the step, an input or a bias other than 0."""
-        return super().updated({"u": (4095 - np.asarray(self.du)) * state["u"], "v": state["v"]}, current)
+        return super().updated({**state, "u": (4095 - np.asarray(self.du)) * state["u"]}, current)
 
 
 def _decay(x: NDArray[np.int64], k: Any) -> NDArray[np.int64]:

@@ -33,7 +33,7 @@ _EDITED = "the file was changed after snmem wrote it; read it with metadata=Fals
 _TOP = {"layout": int, "arithmetic": str, "populations": list, "projections": list, "outputs": list, "silent?": dict}
 _POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str, "values?": bool, "source?": dict}
 _PROJECTION = {"node": str, "name": str, "pre": str, "post": str, "delay": int, "exponent": int, "dtype": str}
-_PROJECTION |= {"delay_node?": str, "plasticity?": dict}
+_PROJECTION |= {"delay_node?": str, "plasticity?": dict, "receptor?": str}
 _OUTPUT = {"node": str, "population": str, "declared": bool}
 _RULE = {"rule": str}
 
@@ -125,14 +125,16 @@ def _node(graph: Graph, name: str, types: tuple[str, ...]) -> Node:
     return graph.nodes[name]
 
 
-def _population(graph: Graph, entry: dict[str, Any], model: type, dt: float) -> Input | Population:
+def _population(graph: Graph, entry: dict[str, Any], model: type[LIF | LoihiLIF], dt: float) -> Input | Population:
     if entry["kind"] == "input":
         return read_input(entry["name"], _node(graph, entry["node"], ("Input",)).shape_in, entry)
     node = _node(graph, entry["node"], tuple(neuron_types()))
     metadata = node.metadata
-    values = {f.name: metadata.get(f.name) for f in fields(model)}
-    if "reset" in values:
-        values["reset"] = str(values["reset"])
+    there = [f for f in fields(model) if f.name in metadata or f.name not in model.later]
+    values: dict[str, Any] = {f.name: metadata.get(f.name) for f in there}
+    for f in there:
+        if isinstance(f.default, (str, bool)) and values[f.name] is not None:
+            values[f.name] = type(f.default)(values[f.name])
     for key, value in values.items():
         if value is None:
             raise node.error(f"metadata lack {key!r}; {_EDITED}")
@@ -187,8 +189,9 @@ def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
                 f"holds the weight {data[cast != data][0]:g}, which is no {cast.dtype} of the metadata; {_EDITED}"
             )
         matrix = sp.csr_array((cast, matrix.indices, matrix.indptr), shape=matrix.shape)
-    rule = _rule(graph, entry.get("plasticity"))
-    return Projection(entry["pre"], entry["post"], matrix, entry["delay"], rule, entry["name"], entry["exponent"])
+    rule, ends = _rule(graph, entry.get("plasticity")), (entry["pre"], entry["post"])
+    receptor = entry.get("receptor") or ""
+    return Projection(*ends, matrix, entry["delay"], rule, entry["name"], entry["exponent"], receptor)
 
 
 def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:

@@ -18,7 +18,7 @@ from .rules import rule_entry
 from .sources import source_entry
 
 #: Version of the layout; readers refuse later ones.
-LAYOUT = 1
+LAYOUT = 2
 
 
 class _Names:
@@ -42,7 +42,7 @@ class _Names:
 
 def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     """Names of all nodes and everything of the network that is not an array, ready for JSON."""
-    require_neurons("write_nir", network, (LIF, LoihiLIF))
+    require_neurons("write_nir", network, (LIF, LoihiLIF), features=None)
     names = _Names()
     populations = []
     for i, p in enumerate(network.populations):
@@ -62,12 +62,12 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
             "dtype": str(q.weights.dtype),
             "plasticity": rule_entry(q),
         }
-        projections.append(entry)
+        projections.append(entry | ({"receptor": q.receptor} if q.receptor else {}))
     for entry, q in zip(projections, network.projections, strict=True):
         if delay_nodes and q.delay and not (q.pre == q.post and q.delay == 1):
             entry["delay_node"] = names.new(f"{entry['node']}_delay", "delay")
     return {
-        "layout": LAYOUT,
+        "layout": LAYOUT if network.features else 1,  # what older versions do not know, they must not read
         "arithmetic": network.arithmetic,
         "populations": populations,
         "projections": projections,

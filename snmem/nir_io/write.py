@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..description import counts
 from ..io.arguments import as_network
 from ..io.hdf5 import Limits, save_hdf5
 from ..network import Input, Network, Population, Projection
@@ -137,11 +138,26 @@ def _metadata(network: Network, layout: dict[str, Any], steps: list[int], notes:
     }
 
 
+#: What other readers miss of neurons, by feature.
+_LOST = {
+    "refractory": "a refractory period, while which currents go on",
+    "freeze": "a refractory period, while which currents and v stand still",
+    "reset_current": "a spike sets the synaptic current to 0",
+    "adaptation": "a threshold that rises with each spike",
+    "second_current": "a second synaptic current",
+    "noise": "noise",
+    "initial_state": "u and v other than 0 before the first step",
+}
+
+
 def _write_population(nodes: Any, name: str, p: Population, dt: float, feeds_others: bool) -> list[str]:
     exact: Any = p.neuron
     neuron = exact if isinstance(exact, LIF) else loihi_as_float(exact)
     kind, values = written_as(neuron, feeds_others, dt)
-    metadata = {f.name: getattr(exact, f.name) for f in fields(exact)} | {"gain": 1.0, "shape": np.array(p.shape)}
+    metadata = {f.name: getattr(exact, f.name) for f in fields(exact) if counts(exact, f)} | {
+        "gain": 1.0,
+        "shape": np.array(p.shape),
+    }
     if p.clear_every:
         metadata |= {"clear_every": int(p.clear_every), "clear_offset": int(p.clear_offset)}
     vectors = {key: np.broadcast_to(np.asarray(v, float), (p.size,)) for key, v in values.items()}
@@ -153,6 +169,7 @@ def _write_population(nodes: Any, name: str, p: Population, dt: float, feeds_oth
             notes += _rounding(f"population {p.name!r}", neuron, vectors, dt)
     else:
         notes.append(f"population {p.name!r}: Loihi's integer arithmetic (rounding, wrapping, saturation)")
+    notes += [f"population {p.name!r}: {_LOST[name]}" for name in sorted(exact.features)]
     if p.clear_every:
         notes.append(f"population {p.name!r}: set to u = v = 0 {when_cleared(p)}")
     return notes
@@ -172,6 +189,7 @@ def _rounding(name: str, neuron: LIF, vectors: dict[str, Any], dt: float) -> lis
 def _write_projection(nodes: Any, entry: dict[str, Any], q: Projection, max_dense: int) -> list[str]:
     matrix, scale = q.weights, 2.0**q.exponent if q.exponent else None
     notes = [f"projection {q.name!r}: learning rule {type(q.plasticity).__name__}"] if q.plasticity else []
+    notes += [f"projection {q.name!r}: reaches {q.receptor}"] if q.receptor else []
     if matrix.shape[0] * matrix.shape[1] > max_dense:
         write_sparse(nodes, entry["node"], matrix, scale)
         return [*notes, f"projection {q.name!r}: a SparseLinear node, which other readers refuse"]

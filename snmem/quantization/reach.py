@@ -79,12 +79,18 @@ class Reach:
         return done if done < steps else None
 
 
+#: Features that leave the bounds of the plain neuron true.
+_BOUNDED = {"refractory", "freeze", "reset_current"}
+
+
 def reach(network: Network, p: Population, silent: Container[str] = ()) -> Reach | None:
     """The :class:`Reach` of population ``p``, of which the ``silent`` ones are no sources; None if it is not known.
 
-    It is known for LIF, in units of v, and for LoihiLIF, in the unit of its integers, without learning synapses.
+    It is known for plain LIF, in units of v, and for LoihiLIF, in the unit of its integers, without learning synapses.
     """
     neuron: Any = p.neuron
+    if neuron.features - _BOUNDED or any(network.receptor_of(q) for q in network.projections if q.post == p.name):
+        return None
     if type(neuron) is LIF:
         alpha, beta, bias = (neuron.vector(name, p.size) for name in ("alpha", "beta", "bias"))
         unit = 1.0

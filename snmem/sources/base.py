@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,8 @@ class Input(Description):
     name: str
     shape: Any
     values: bool = False
+
+    later: ClassVar[tuple[str, ...]] = ("values",)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name("input", self.name))

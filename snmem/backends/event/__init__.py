@@ -12,10 +12,11 @@ numba cannot say, :mod:`.tuning` what decides speed only.
 """
 
 from ..base import Backend, register_backend
+from ..features import DECLARED
 from .layout import CompiledNeuron, layout_of
 from .layout.rules import FILL
 from .runner import run
 
 __all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 
-EVENT = register_backend(Backend("event", run, rules=FILL, weight_traces=True, values=True))
+EVENT = register_backend(Backend("event", run, rules=FILL, features=DECLARED, weight_traces=True, values=True))

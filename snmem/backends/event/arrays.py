@@ -20,6 +20,8 @@ WORD, WIDE = 64, 8
 BATCH, LANES = 8, 64
 #: Ages told apart when cells are ordered by age; rows of the closed form's table.
 AGES = 1024
+#: Rows of a block that extended populations keep.
+ROOM = 13
 #: Most words of a tile of bit planes.
 TILE = 40
 #: Bits of the largest weight; kinds of planes: bits of positive weights, then of negative ones.
@@ -125,6 +127,14 @@ class Custom(NamedTuple):
     par: Any  # a row of all neurons for each parameter, then one of the bias
 
 
+class Extended(NamedTuple):
+    """Populations that do more than the plain neuron (:mod:`.layout.extended`)."""
+
+    flags: Any  # (pops, EXTENDED_FLAGS), see LANES
+    par: Any  # (tiles, EXTENDED_ROWS, BLOCK) parameters, see ALPHA2
+    tile: Any  # (blocks,) the tile of every block of neurons
+
+
 class Net(NamedTuple):
     """What does not change during a run."""
 
@@ -133,7 +143,8 @@ class Net(NamedTuple):
     planes: Planes
     rules: Rules
     custom: Custom
-    traces: Any  # (recorded, 5), see POPULATION
+    traces: Any  # (recorded, 6), see POPULATION
+    extended: Extended
 
 
 class Blocks(NamedTuple):
@@ -159,6 +170,7 @@ class State(NamedTuple):
     ring: Any  # (depth, pops, 2) ranges of the spike buffers, by step modulo depth, see BEGIN
     counts: Any  # (pops, 2), see UPDATED
     learned: Any  # (plastic,) weight updates
+    held: Any  # (blocks * BLOCK / WORD,) a bit for each neuron: whether it is refractory
 
 
 def kinds(state: State) -> list[Any]:
@@ -175,6 +187,7 @@ class Work(NamedTuple):
     sums: Any  # (2 * LEVELS, TILE) bit by bit: of positive weights, then of negative ones
     over: Any  # (blocks, BLOCK / WORD) a bit for each neuron: whether it is over threshold
     before: Any  # (3, BLOCK) input, u and v of a block
+    room: Any  # (ROOM or 0, BLOCK) what extended populations keep of a block
 
 
 class Cells(NamedTuple):

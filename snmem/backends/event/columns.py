@@ -10,8 +10,9 @@ LOIHI, SUBTRACT, CLEAR_EVERY, CLEAR_OFFSET = range(4)
 
 #: ``Synapses.links``: populations; delay; binary exponent of weights (Loihi, where negative); first place in ``ptr``;
 #: whether to mark all blocks as reached; whether weights are numbers into the palette; ranges of targets; rows that are
-#: prefetched ahead; mean synapses of a row; whether every row is one synapse.
-PRE, POST, DELAY, EXPONENT, FIRST_PTR, MARK_ALL, CODED, RANGES, ROWS_AHEAD, ROW_LENGTH, SINGLE = range(11)
+#: prefetched ahead; mean synapses of a row; whether every row is one synapse;
+#: blocks from those of the target neurons to those of the receptor.
+PRE, POST, DELAY, EXPONENT, FIRST_PTR, MARK_ALL, CODED, RANGES, ROWS_AHEAD, ROW_LENGTH, SINGLE, RECEPTOR = range(12)
 
 #: ``Planes.dense``: first row in ``rows`` or -1; words of a tile; words from tile to tile; first word.
 FIRST_ROW, TILE_WORDS, TILE_STEP, ZEROS = range(4)
@@ -54,8 +55,19 @@ CHUNK = 128
 #: ``State.random``: generators of a rule's random numbers.
 X_DECAY, X_GAIN, Y_DECAY, Y_GAIN, ROUNDING, GENERATORS = range(6)
 
-#: ``Net.traces``: population; variable, as its neurons number them; first column of the output; neurons, from one on.
-POPULATION, VARIABLE, COLUMN, LOW, HIGH = range(5)
+#: ``Extended.flags``: blocks for each block of neurons (0: a population that is not extended); what is added to a
+#: block's number to get that of its lane 1; blocks from lane to lane; the second current, what was added to the
+#: threshold, and the refractory steps left, each as 1 + number of the variable or 0; the lane of what arrives at v or
+#: 0; whether refractory neurons stand still, spikes clear the currents, and there is noise; its seed; address of the
+#: compiled step.
+LANES, SHIFT, SIDE, CURRENT2, ADAPTIVE, WAITS, DIRECT, FREEZES, CLEARS, NOISY, SEED, STEP_AT, EXTENDED_FLAGS = range(13)
+#: ``Extended.par``, rows of a tile: decay of the second current and bound factor of it; gain and decay of the
+#: threshold; refractory steps; standard deviation of the noise.
+ALPHA2, GAIN2, KAPPA, RHO, PERIOD, SD, EXTENDED_ROWS = range(7)
+
+#: ``Net.traces``: population; variable, as its neurons number them, or 0 for u and 1 for v; places from those of the
+#: neurons to those of the variable; first column of the output; neurons, from one on.
+POPULATION, VARIABLE, ASIDE, COLUMN, LOW, HIGH = range(6)
 #: ``State.ring``: spikes of a step and population, from one place of a buffer up to another.
 BEGIN, END = range(2)
 #: ``State.counts``.

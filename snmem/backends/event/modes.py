@@ -98,6 +98,7 @@ class Modes:
         dense = net.synapses.links[net.planes.dense[:, FIRST_ROW] >= 0, POST].tolist()  # planes reach all neurons
         apart = {q.post for q in layout.network.projections if q.pre in graded}  # cells take no values
         names = (p for p in layout.network.neurons if layout.index[p.name] not in dense and eligible(p))
+        names = (p for p in names if p.name not in layout.lanes.first)
         self.candidates = [] if fixed else [layout.index[p.name] for p in names if p.name not in apart]
         self.cells = _cells(layout, net, len(states), self.candidates, exact)
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try

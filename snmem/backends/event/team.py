@@ -17,8 +17,8 @@ import numpy as np
 
 from ..base import Job
 from . import turns
-from .arrays import BLOCK, Blocks, Buffer, Inputs, Meeting, Net, Part, State, check_aligned, copied, zeros
-from .columns import BEGIN, COUNT, DONE, END, STEP
+from .arrays import BLOCK, WORD, Blocks, Buffer, Inputs, Meeting, Net, Part, State, check_aligned, copied, zeros
+from .columns import BEGIN, COUNT, DONE, END, LANES, SHIFT, SIDE, STEP
 from .kernels import entries
 from .kernels.meeting import COLUMNS, GIVE_UP, PATIENCE, SAID, STARTED
 from .layout.network import EventState, Layout
@@ -155,14 +155,19 @@ class Team:
     def _own(state: State) -> State:
         """Arrays of a thread's own; counts are 0 at the start of every run."""
         blocks = Blocks(*(zeros(*array.shape, dtype=array.dtype) for array in state.blocks))
-        return state._replace(blocks=blocks, ring=copied(state.ring), counts=copied(state.counts))
+        held = zeros(state.held.size, dtype=np.uint64)
+        return state._replace(blocks=blocks, ring=copied(state.ring), counts=copied(state.counts), held=held)
 
     def _hand_over(self, source: State, to: State, thread: int) -> None:
         """What there is of a thread's blocks in one state goes to another."""
-        for begin, end in self.nets[1].neurons.cut[:, thread : thread + 2]:
-            for size, old, new in zip(_OF_BLOCK, source.blocks, to.blocks, strict=True):
-                mine = slice(begin * size, end * size)
-                new[mine] = old[mine]
+        arrays = [*zip(_OF_BLOCK, source.blocks, to.blocks, strict=True), (BLOCK // WORD, source.held, to.held)]
+        for flags, cut in zip(self.nets[1].extended.flags, self.nets[1].neurons.cut, strict=True):
+            lanes = range(max(int(flags[LANES]), 1))
+            for aside in (int(k > 0) * (flags[SHIFT] + (k - 1) * flags[SIDE]) for k in lanes):
+                begin, end = cut[thread : thread + 2] + aside
+                for size, old, new in arrays:
+                    mine = slice(begin * size, end * size)
+                    new[mine] = old[mine]
 
     def _divide(self, n: int) -> None:
         """Let every thread have what belongs to its blocks, and the spikes on their way among the last n."""

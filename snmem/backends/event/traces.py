@@ -20,17 +20,17 @@ def trace_columns(job: Job, layout: Layout) -> tuple[int, Net]:
     rows, columns = [], 0
     for name, (pop, variable) in zip(job.record, job.traces(), strict=True):
         p = layout.index[pop]
-        number, size = job.network[pop].neuron.variables.index(variable), int(layout.sizes[p])
+        (number, aside), size = layout.variable(job.network[pop], variable), int(layout.sizes[p])
         which = job.plan.traces[name].which if job.plan else None
         if which is None:
-            rows.append((p, number, columns, 0, size))
+            rows.append((p, number, aside, columns, 0, size))
             columns += size
             continue
         ends = np.flatnonzero(np.diff(which) != 1) + 1
         for run in np.split(which, ends) if len(which) else ():
-            rows.append((p, number, columns, int(run[0]), int(run[-1]) + 1))
+            rows.append((p, number, aside, columns, int(run[0]), int(run[-1]) + 1))
             columns += len(run)
-    return columns, layout.net._replace(traces=np.array(rows, np.int64).reshape(-1, 5))
+    return columns, layout.net._replace(traces=np.array(rows, np.int64).reshape(-1, 6))
 
 
 def rows_at_a_time(columns: int, steps: int) -> int:

@@ -7,6 +7,7 @@ from typer import Option
 
 from ..contract import Report
 from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, read_network
+from ..progress import say
 
 #: Entries of all rasters together that are written as .npz; beyond, there is spikes.h5 alone.
 RASTER = 10**9

@@ -86,6 +86,8 @@ def _check(network: Network, chip: Chip, placement: Placement) -> None:
         owner = f"export_sanafe: population {p.name!r}"
         if type(p.neuron) is not LIF:
             raise InputError(f"{owner} has Loihi's integers; export the float network")
+        if p.neuron.features:
+            raise InputError(f"{owner} uses {min(p.neuron.features)!r}; SANA-FE's neurons do not")
         if np.any(p.neuron.alpha) or p.neuron.reset != "zero" or p.clear_every:
             raise InputError(f'{owner} must have alpha 0, reset "zero" and no timed clears; SANA-FE has no others')
     for q in network.projections:

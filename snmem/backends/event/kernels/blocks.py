@@ -31,7 +31,7 @@ from .ranges import copy_range, differing
 
 
 @inner
-def _advance(u, v, given, par, tile, loihi, begin, end, bits):
+def advance(u, v, given, par, tile, loihi, begin, end, bits):
     """u and v of the blocks begin .. end-1, one step further, without resets; their input ``given`` becomes 0.
 
     bits: a bit for each neuron, whether it is over threshold.
@@ -115,7 +115,7 @@ def catch_up(kinds, blocks, work, counts, p, b, stop, counting):
             copy_range(v, low, BLOCK, before_v, 0)
         if counting:
             busy = _busy(u, v, given, par, b, tile)
-        _advance(u, v, given, par, tile, loihi, b, b + 1, work.over)
+        advance(u, v, given, par, tile, loihi, b, b + 1, work.over)
         t += 1
         if counting:
             counts[p, UPDATED] += busy
@@ -175,7 +175,7 @@ def step_blocks(kinds, blocks, work, counts, load, spikes, n, turn):
             copy_range(v, b * BLOCK, (end - b) * BLOCK, old, b * BLOCK)
             for block in range(b, end):
                 counts[p, UPDATED] += _busy(u, v, given, par, block, tile)
-        _advance(u, v, given, par, tile, loihi, b, end, bits)
+        advance(u, v, given, par, tile, loihi, b, end, bits)
         for block in range(b, end):
             upto[block] = t + 1
             before = n

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ...._jit import inner, kernel
-from ..arrays import BLOCK, Kinds
+from ..arrays import BLOCK, Buffer, Kinds, Turn
+from ..columns import LANES
+from ..llvm.calls import CATCH_UP
 from .blocks import catch_up
 from .cells import from_cells, to_cells
+from .extended.call import call_step
 from .loop import run_steps
 
 
@@ -20,9 +23,14 @@ def _settle(net, state, work, t, counting):
     neurons = net.neurons
     kinds = Kinds(neurons.par, neurons.tile, neurons.flags)
     for p in neurons.order:
+        extended = net.extended.flags[p, LANES] > 0
         for b in range(neurons.blocks[p], neurons.blocks[p + 1]):
-            if state.blocks.upto[b] < t:
+            if not extended and state.blocks.upto[b] < t:
                 catch_up(kinds, state.blocks, work, state.counts, p, b, t, counting)
+        if extended:
+            nowhere = Buffer(state.blocks.upto, state.blocks.upto)  # as nothing spikes
+            here = Turn(p, t, neurons.blocks[p], neurons.blocks[p + 1], False, counting)
+            call_step(net, state, state.counts, work, nowhere, 0, here, CATCH_UP)
 
 
 @kernel

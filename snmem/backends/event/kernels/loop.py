@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...._jit import inner
 from ..arrays import BLOCK, Arrivals, Buffer, Kinds, Turn
 from ..columns import (
+    ASIDE,
     BEGIN,
     COLUMN,
     COUNT,
@@ -18,14 +19,18 @@ from ..columns import (
     GATED,
     HIGH,
     KIND,
+    LANES,
     LAST,
     LOW,
     POPULATION,
     POST,
     PRE,
+    RECEPTOR,
     REWARD,
     ROW_LENGTH,
     SERIES_SIZE,
+    SHIFT,
+    SIDE,
     STEP,
     SUBTRACT,
     SUMS,
@@ -37,6 +42,7 @@ from .cell_delivery import deliver_cells
 from .cells import step_cells
 from .custom import step_custom
 from .delivery import deliver_blocks
+from .extended.call import call_step
 from .learning import learn
 from .meeting import GIVE_UP, SAID, UP, all_said, begin, gather, wait
 from .plane_delivery import deliver_planes
@@ -48,7 +54,7 @@ _CLOCK = 8
 
 
 @inner
-def _asleep(blocks, waiting, neurons, thread):
+def _asleep(blocks, waiting, neurons, flags, thread):
     """Whether all of this thread's blocks and cells sleep."""
     awake, pending, cut = blocks.awake, blocks.pending, neurons.cut
     for p in neurons.order:
@@ -57,6 +63,9 @@ def _asleep(blocks, waiting, neurons, thread):
         for b in range(cut[p, thread], cut[p, thread + 1]):
             if awake[b] or pending[b]:
                 return False
+            for k in range(1, flags[p, LANES]):
+                if pending[b + flags[p, SHIFT] + (k - 1) * flags[p, SIDE]]:
+                    return False
     return True
 
 
@@ -91,9 +100,10 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
         come = spikes.neuron if pre < own else inputs.neuron
         graded = pre >= own and inputs.graded[pre - own] != 0
         cell.load[post, EVENTS] += (hi - lo) * links[q, ROW_LENGTH]
+        aside = links[q, RECEPTOR]
         arrivals = Arrivals(
-            q, lo, hi, cut[post, thread], cut[post, thread + 1], neurons.first[pre], neurons.blocks[post],
-            neurons.blocks[post + 1],
+            q, lo, hi, cut[post, thread] + aside, cut[post, thread + 1] + aside, neurons.first[pre],
+            neurons.blocks[post] + aside, neurons.blocks[post + 1] + aside,
         )  # fmt: skip
         if graded:
             deliver_values(synapses, state.weight, blocks, work.scratch, come, inputs.value, arrivals)
@@ -114,6 +124,8 @@ def _step(net, state, cell, work, spikes, n, thread, turn):
     if cell.on[p]:
         return step_cells(cell, net.neurons.flags[p, SUBTRACT] != 0, spikes, n, thread, turn)
     kinds = Kinds(net.neurons.par, net.neurons.tile, net.neurons.flags)
+    if net.extended.flags[p, LANES] > 0:
+        return call_step(net, state, cell.load, work, spikes, n, turn, turn.stepped)
     return step_blocks(kinds, state.blocks, work, state.counts, cell.load, spikes, n, turn)
 
 
@@ -127,11 +139,11 @@ def _record(net, state, out, row, thread):
             begin = net.custom.first[p] + trace[VARIABLE] * neurons.size[p] + low
             copy_range(state.custom, begin, high - low, out[row], trace[COLUMN])
             continue
-        first = neurons.first[p]
+        first, aside = neurons.first[p], trace[ASIDE]
         column = trace[COLUMN] - first - low
         end = min(cut[p, thread + 1] * BLOCK, first + high)
         for i in range(max(cut[p, thread] * BLOCK, first + low), end):
-            out[row, column + i] = v[i] if trace[VARIABLE] else u[i]
+            out[row, column + i] = v[i + aside] if trace[VARIABLE] else u[i + aside]
 
 
 @inner
@@ -170,7 +182,7 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
         # be ahead, so that all go by what each said before they met last; what it delivered since counts as on its way.
         idle = may_skip and (last < 0 or t - last >= depth + (threads > 1))
         if idle and threads == 1:
-            idle = _asleep(blocks, cell.waiting, neurons, thread)
+            idle = _asleep(blocks, cell.waiting, neurons, net.extended.flags, thread)
         elif idle:
             idle = met > 0 and all_said(sync, met & 1)
         if idle:
@@ -199,7 +211,11 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
                 mine = spiking[side, thread]
                 mine[0] = _step(net, state, cell, work, Buffer(mine, ignored), 1, thread, here)
                 if turn == order.size - 1:
-                    quiet = may_skip and t - last >= depth and _asleep(blocks, cell.waiting, neurons, thread)
+                    quiet = (
+                        may_skip
+                        and t - last >= depth
+                        and _asleep(blocks, cell.waiting, neurons, net.extended.flags, thread)
+                    )
                     met += 1
                     sync[SAID + thread, met & 1] = quiet
                     if thread == 0:

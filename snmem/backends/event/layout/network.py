@@ -16,6 +16,7 @@ from ..arrays import (
     BLOCK,
     KINDS,
     LEVELS,
+    ROOM,
     SPIKES,
     TILE,
     WORD,
@@ -33,6 +34,7 @@ from ..arrays import (
 from ..columns import FIRST_ROW, ZEROS
 from . import bitplanes
 from .custom import custom_of, initial, is_custom
+from .extended import Lanes, begin, extended_of
 from .parameters import blocks_of, flags_of, spontaneous, tiles_of
 from .rules import rules_of
 from .synapses import distinct, parts_of, records_of
@@ -80,6 +82,7 @@ class Layout:
         self.first = np.concatenate(([0], np.cumsum(padded)))
         self.sizes = np.array([p.size for p in pops])
         self.depth = network.spike_memory
+        self.lanes = Lanes(network, int(self.blocks[-1]))
         _check_delays(network, _RING // (16 * len(pops)))
         self._cuts: dict[int, Any] = {}
         self.turns: dict[int, Any] = {}  # by threads: which way of running was faster (see .turns)
@@ -91,7 +94,9 @@ class Layout:
             if p:
                 self.tile[self.index[q.post]] = p.tile * WORD // BLOCK
         planes = self._planes(plans, values, known)
-        records = records_of(network, self.index, self.first, self.blocks, plans, values, known)
+        aside = [self.lanes.offset(q, self.blocks, self.index) for q in network.projections]
+        most = max(int(self.first[-1]), self.lanes.total * BLOCK)
+        records = records_of(network, self.index, self.first, self.blocks, plans, values, known, aside, most)
         del values  # some are as large as the weights
         self.weight = records.weight
         order = [self.index[name] for name in network.update_order]
@@ -108,7 +113,8 @@ class Layout:
             planes,
             rules.rules(records.weight.size),
             custom,
-            np.zeros((0, 5), np.int64),
+            np.zeros((0, 6), np.int64),
+            extended_of(network, self.lanes, self.index, self.blocks),
         )  # fmt: skip
 
     def _values(self, q: Projection) -> Any:
@@ -124,14 +130,15 @@ class Layout:
         """
         queue = self.network.projections
         plans: list[bitplanes.Plan | None] = [None] * len(queue)
-        grids: dict[str, bitplanes.Grid | None] = {}
+        grids: dict[Any, bitplanes.Grid | None] = {}
         for i in sorted(range(len(queue)), key=lambda i: queue[i].delay == 0):  # as they are delivered
-            q, w, d, grid = queue[i], values[i], known[i], grids.get(queue[i].post, bitplanes.EMPTY)
+            q, w, d, to = queue[i], values[i], known[i], (queue[i].post, self.network.receptor_of(queue[i]))
+            grid = grids.get(to, bitplanes.EMPTY)
             d = None if q.pre in self.graded else d
             if d is not None and grid is not None:
                 grid = grid.join(bitplanes.grid_of(d, q.weights.shape[1]))
                 plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
-            grids[q.post] = None if d is None else grid
+            grids[to] = None if d is None else grid
         return plans
 
     def _planes(self, plans: list[bitplanes.Plan | None], values: list[Any], known: list[Any]) -> Planes:
@@ -147,9 +154,17 @@ class Layout:
                 row, word = row + len(rows[-1]), word + p.step * p.tiles
         return Planes(dense, unit, np.concatenate(rows), bits)
 
+    def variable(self, p: Population, name: str) -> tuple[int, int]:
+        """A state variable as its neurons number them, or 0 for u and 1 for v; places from the neurons' to its own."""
+        number = p.neuron.variables.index(name)
+        if p.name not in self.lanes.first:
+            return number, 0
+        array, blocks = self.lanes.place(p, number, self.blocks, self.index)
+        return array, blocks * BLOCK
+
     def work(self, threads: int) -> list[Work]:
         """Return room for the sums of each thread."""
-        blocks = int(self.blocks[-1])
+        blocks = self.lanes.total
         scratch = zeros(blocks * BLOCK)
         return [
             Work(
@@ -159,6 +174,7 @@ class Layout:
                 zeros(2 * LEVELS, TILE, dtype=np.uint64),
                 zeros(blocks, BLOCK // WORD, dtype=np.uint64),
                 np.empty((3, BLOCK)),
+                zeros(ROOM if self.lanes.first else 0, BLOCK),
             )
             for _ in range(threads)
         ]
@@ -176,9 +192,10 @@ class Layout:
     @cached_property
     def _awake(self) -> Any:
         """(blocks,) 1 where a spike may come without input, and where neurons are stepped in every step."""
-        awake = spontaneous(self.net.neurons.par)[self.net.neurons.tile]
+        awake = np.zeros(self.lanes.total, np.uint8)
+        awake[: self.blocks[-1]] = spontaneous(self.net.neurons.par)[self.net.neurons.tile]
         for p in self.network.neurons:
-            if is_custom(p):
+            if is_custom(p) or p.name in self.lanes.first:
                 awake[slice(*self.blocks[self.index[p.name] :][:2])] = 1
         return awake
 
@@ -192,8 +209,8 @@ class Layout:
         return kinds(self.fresh().arrays)
 
     def fresh(self) -> EventState:
-        """The state before step 0: everything zero; blocks in which the bias alone may bring a spike are awake."""
-        n = int(self.blocks[-1])
+        """The state before step 0; blocks that are not extended and in which no bias may bring a spike are asleep."""
+        n = self.lanes.total
         x, tags, random = map(copied, self._memory)
         blocks = Blocks(
             u=zeros(n * BLOCK),
@@ -213,7 +230,9 @@ class Layout:
             ring=np.zeros((self.depth, len(self.sizes), 2), np.int64),
             counts=np.zeros((len(self.sizes), 2), np.int64),
             learned=np.zeros(len(self.net.rules.rule), np.int64),
+            held=zeros(n * (BLOCK // WORD), dtype=np.uint64),
         )
+        begin(self.network, self.lanes, self.index, self.blocks, blocks.u, blocks.v)
         return EventState(self.network, 0, -1, state, np.zeros(0, np.int64))
 
 

@@ -28,6 +28,18 @@ def flags_of(network: Network, populations: int) -> Any:
     return flags
 
 
+def rise_gain(alpha: Any, beta: Any) -> Any:
+    """What a unit of u above 0 adds at most to a later v, without input."""
+    with np.errstate(all="ignore"):
+        stay = np.where(beta < 1, 1 / (1 - beta), 1e300)
+        gain = alpha * np.minimum(np.where(alpha < 1, 1 / (1 - alpha), 1e300), stay)
+        # n steps on, a unit of u has left alpha (beta^n - alpha^n) / (beta - alpha) in v: most of it at this n.
+        n = np.log(np.log(alpha) / np.log(beta)) / np.log(beta / alpha)
+        peak = alpha * (beta**n - alpha**n) / (beta - alpha)
+        gain = np.where((abs(beta - alpha) > 1e-4) & (peak >= 0), np.minimum(gain, peak), gain)
+        return np.minimum(gain, 1e300) * (1 + 1e-6)
+
+
 def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
     """Factors of an upper bound on later v without input: v <= max(v, 0) + gain * max(u, 0) + drive."""
     if type(neuron) is LIF:
@@ -37,13 +49,7 @@ def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
         beta = (4096 - neuron.vector("dv", size)) / 4096
         bias = np.broadcast_to(neuron.bias, size)
     with np.errstate(all="ignore"):
-        stay = np.where(beta < 1, 1 / (1 - beta), 1e300)
-        gain = alpha * np.minimum(np.where(alpha < 1, 1 / (1 - alpha), 1e300), stay)
-        # n steps on, a unit of u has left alpha (beta^n - alpha^n) / (beta - alpha) in v: most of it at this n.
-        n = np.log(np.log(alpha) / np.log(beta)) / np.log(beta / alpha)
-        peak = alpha * (beta**n - alpha**n) / (beta - alpha)
-        gain = np.where((abs(beta - alpha) > 1e-4) & (peak >= 0), np.minimum(gain, peak), gain)
-        return np.minimum(gain, 1e300) * (1 + 1e-6), np.maximum(bias, 0) * stay
+        return rise_gain(alpha, beta), np.maximum(bias, 0) * np.where(beta < 1, 1 / (1 - beta), 1e300)
 
 
 def _rows(p: Population) -> Any:

@@ -20,6 +20,7 @@ from ....plasticity import (
     SumOfProducts,
 )
 from ....plasticity.selective import Selective
+from ..arrays import BLOCK
 from ..columns import (
     A_MINUS,
     A_PLUS,
@@ -37,6 +38,7 @@ from ..columns import (
     POST_LATE,
     PRE_LATE,
     RATE,
+    RECEPTOR,
     REWARD,
     SELECTIVE,
     SERIES,
@@ -112,7 +114,8 @@ def rules_of(network: Network, index: dict[str, int], first: Any, sizes: Any, re
         rule = q.plasticity
         if rule is not None:
             pre, gate, signal = index[q.pre], index[rule.gate_of(q)], index[rule.signal_of(q)]
-            place = Place(i, pre, gate, signal, int(first[records.links[i, POST]]), records, sizes, integer)
+            first_post = int(first[records.links[i, POST]]) + int(records.links[i, RECEPTOR]) * BLOCK
+            place = Place(i, pre, gate, signal, first_post, records, sizes, integer)
             if type(rule) not in FILL:
                 raise BackendError(
                     f"backend 'event': projection {q.name!r} learns by the rule {type(rule).__name__}, of which the "

@@ -10,7 +10,7 @@ import numpy as np
 from ...._jit import kernel
 from ....network import Network, Projection
 from ..arrays import BLOCK, copied, zeros
-from ..columns import DELAY, POST, SINGLE
+from ..columns import DELAY, POST, RECEPTOR
 from ..tuning import CELLS_AHEAD, FLOAT32_FROM, RANGE, STRIDE
 
 
@@ -86,6 +86,8 @@ def records_of(
     plans: list[Any],
     values: list[Any],
     known: list[Any],
+    aside: list[int],
+    most: int,
 ) -> Records:
     """Lay out the projections that have no plan for bit planes.
 
@@ -102,23 +104,28 @@ def records_of(
     plans, values, known : list
         Of each projection: the plan, or None; what a spike adds, in the order of its weights; the different ones of
         these, or None.
+    aside : list of int
+        Of each projection: blocks from those of the target neurons to those of the receptor that it reaches.
+    most : int
+        Places of neurons, at most.
     """
     queue = network.projections
-    target, code, weight = _room(network, plans, values, known, int(first[-1]))
-    links, shift = np.zeros((len(queue), SINGLE + 1), np.int64), np.zeros(len(queue), np.int64)
+    target, code, weight = _room(network, plans, values, known, most)
+    links, shift = np.zeros((len(queue), RECEPTOR + 1), np.int64), np.zeros(len(queue), np.int64)
     palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
     at = row = at_code = at_weight = 0
     for i, (q, w) in enumerate(zip(queue, values, strict=True)):
         pre, post, rows, codes = index[q.pre], index[q.post], q.weights, known[i]
         mean = -(-q.synapses // rows.shape[1])
         if plans[i]:
-            links[i] = pre, post, q.delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean, 0
+            links[i] = pre, post, q.delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean, 0, aside[i]
             continue
         mark_all = q.synapses >= 2 * (blocks[post + 1] - blocks[post]) * rows.shape[1]
         ranges = _ranges(q)
         offsets = _offsets(rows.indptr, rows.indices, rows.shape[1], ranges)
+        begin = first[post] + aside[i] * BLOCK
         _place(
-            target[at : at + q.synapses], rows.indptr, rows.indices, offsets[:-1:ranges].copy(), first[post], w,
+            target[at : at + q.synapses], rows.indptr, rows.indices, offsets[:-1:ranges].copy(), begin, w,
             np.zeros(0) if codes is None else codes, code[at_code:], weight[at_weight:],
         )  # fmt: skip
         if codes is None:
@@ -128,7 +135,7 @@ def records_of(
             shift[i], at_code = at_code - at, at_code + q.synapses
         ahead = min(16, max(1, CELLS_AHEAD // max(mean, 1)))
         single, coded = q.synapses == rows.shape[1] and (np.diff(offsets) == 1).all(), codes is not None
-        links[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, coded, ranges, ahead, mean, single
+        links[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, coded, ranges, ahead, mean, single, aside[i]
         pointers.append(offsets + at)
         at, row = at + q.synapses, row + len(offsets)
     return Records(links, shift, copied(np.concatenate(pointers)), target, code, palette, weight)

@@ -7,6 +7,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
+from numba.np.arrayobj import make_array
 
 from .base import DOUBLE, I64, data_of, llvm, whole
 
@@ -15,6 +17,15 @@ _REALS, _WHOLES = types.CPointer(types.float64), types.CPointer(types.int64)
 #: size; number of the first neuron; where the numbers of those that spike go; how many are updated, and changed, so
 #: far. Returns how many spike.
 STEPS = types.int64(_REALS, _REALS, _REALS, types.int64, types.int64, _WHOLES, _WHOLES)
+#: A step of an extended population (:func:`..kernels.extended.step.step_extended`).
+_BYTES, _WORDS = types.CPointer(types.uint8), types.CPointer(types.uint64)
+EXTENDED = types.int64(
+    _REALS, _REALS, _REALS, _BYTES, _BYTES, _WHOLES, _WORDS, _REALS, _WHOLES, _WHOLES, _REALS, _WHOLES, _WHOLES, _REALS,
+    _REALS, _WORDS, _WHOLES, _WHOLES, _WHOLES, _WHOLES, *[types.int64] * 8,
+)  # fmt: skip
+_POINTERS = 20
+#: In place of whether every block is stepped: blocks are only brought up to date.
+CATCH_UP = 2
 
 
 def _call_steps(
@@ -45,3 +56,24 @@ def call_steps(typing, address, state, at, given, par, row, size, first, spiking
         return builder.call(function, [*places, size, first, builder.gep(spiking, [n]), place])
 
     return types.int64(address, state, at, given, par, row, size, first, spiking, n, counts, p), generate
+
+
+def _call_extended(address: Any, pointers: Any, numbers: Any) -> int:
+    kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * _POINTERS, *[ctypes.c_int64] * 8)
+    return kind(int(address))(*(array.ctypes.data for array in pointers), *map(int, numbers))
+
+
+@llvm(_call_extended, always=True)
+def call_extended(typing, address, pointers, numbers):
+    """Call the function (``EXTENDED``) at an address, with arrays and whole numbers in its order."""
+
+    def generate(context, builder, signature, arguments):
+        arrays = cgutils.unpack_tuple(builder, arguments[1])
+        given = [make_array(kind)(context, builder, x).data for kind, x in zip(signature.args[1], arrays, strict=True)]
+        whole_numbers = zip(signature.args[2], cgutils.unpack_tuple(builder, arguments[2]), strict=True)
+        given += [context.cast(builder, x, kind, types.int64) for kind, x in whole_numbers]
+        address = context.cast(builder, arguments[0], signature.args[0], types.int64)
+        kind = ir.FunctionType(I64, [x.type for x in given])
+        return builder.call(builder.inttoptr(address, kind.as_pointer()), given)
+
+    return types.int64(address, pointers, numbers), generate

@@ -1,0 +1,1 @@
+"""Populations whose neurons do more than the plain LIF neuron."""

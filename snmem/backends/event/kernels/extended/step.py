@@ -1,0 +1,335 @@
+"""Populations whose neurons do more than the plain LIF neuron (:mod:`...layout.extended`), in blocks.
+
+A block is stepped pass by pass, each a loop over its neurons that the compiler makes vectors of: what is not switched
+on takes no time, and the few neurons that are refractory are put back afterwards. All in the order of
+:func:`snmem.neurons.lif.step_extended`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.np.numpy_support import carray
+
+from ....._hash import mix
+from ....._jit import inner
+from ...arrays import BLOCK, ROOM, WORD, Buffer, Kinds, Turn
+from ...columns import (
+    ADAPTIVE,
+    ALIKE,
+    ALPHA,
+    ALPHA2,
+    BETA,
+    BIAS,
+    CHANGED,
+    CLEAR_EVERY,
+    CLEAR_OFFSET,
+    CLEARS,
+    CURRENT2,
+    DIRECT,
+    EXTENDED_FLAGS,
+    EXTENDED_ROWS,
+    FREEZES,
+    KAPPA,
+    LANES,
+    LOIHI,
+    NOISY,
+    PERIOD,
+    RESET,
+    RHO,
+    SD,
+    SEED,
+    STEPPED,
+    STEPS,
+    SUBTRACT,
+    THETA,
+    UPDATED,
+    WAITS,
+)
+from ...llvm.calls import CATCH_UP
+from ...llvm.lif import over
+from ...llvm.memory import lowest_bit
+from ...tuning import PATIENCE
+from ..blocks import advance
+from ..ranges import copy_range, differing
+from .noise import deviate
+from .state import (
+    KEPT_U,
+    KEPT_U2,
+    KEPT_V,
+    LIMIT,
+    STATES,
+    WORDS,
+    Parts,
+    Where,
+    array_of,
+    at_rest,
+    busy_of,
+    changed,
+    clear_block,
+    exchange,
+    lane_of,
+    may_spike,
+    place_of,
+    store,
+)
+
+
+class Waking(NamedTuple):
+    """What says whether blocks sleep, of ``Blocks``."""
+
+    pending: Any
+    awake: Any
+    upto: Any
+
+
+@inner
+def _currents(u, v, given, par, tile, b):
+    """The synaptic current, and v but for what else is added to it."""
+    low = np.uint64(b * BLOCK)
+    for i in range(low, low + np.uint64(BLOCK)):
+        j = i - low
+        x = par[tile, ALPHA, j] * u[i] + given[i]
+        u[i] = x
+        v[i] = par[tile, BETA, j] * v[i] + x
+        given[i] = 0.0
+
+
+@inner
+def _second_current(u2, v, given, par, tile, b, at, lane):
+    """The second current, from place ``at`` of ``u2`` on, with the input of its lane; v gains it."""
+    low, own, into = np.uint64(b * BLOCK), np.uint64(at), np.uint64(lane * BLOCK)
+    for j in range(np.uint64(0), np.uint64(BLOCK)):
+        x = par[tile, ALPHA2, j] * u2[own + j] + given[into + j]
+        u2[own + j] = x
+        v[low + j] += x
+        given[into + j] = 0.0
+
+
+@inner
+def _bias(v, par, tile, b):
+    low = np.uint64(b * BLOCK)
+    for j in range(np.uint64(0), np.uint64(BLOCK)):
+        v[low + j] += par[tile, BIAS, j]
+
+
+@inner
+def _direct(v, given, b, lane):
+    """What arrives at v itself."""
+    low, into = np.uint64(b * BLOCK), np.uint64(lane * BLOCK)
+    for j in range(np.uint64(0), np.uint64(BLOCK)):
+        v[low + j] += given[into + j]
+        given[into + j] = 0.0
+
+
+@inner
+def _noise(v, par, tile, b, first, seed, t):
+    """Noise; ``first`` is the population's first block."""
+    low, key, number = np.uint64(b * BLOCK), mix(np.uint64(seed), t), np.uint64((b - first) * BLOCK)
+    for j in range(np.uint64(0), np.uint64(BLOCK)):
+        v[low + j] += par[tile, SD, j] * deviate(key, number + j)
+
+
+@inner
+def _adapt(a, at, extended, par, x, tile, limit):
+    """What spikes added to the threshold decays; ``limit``: the thresholds."""
+    own = np.uint64(at)
+    for j in range(np.uint64(0), np.uint64(BLOCK)):
+        value = extended[x, RHO, j] * a[own + j]
+        a[own + j] = value
+        limit[j] = par[tile, THETA, j] + value
+
+
+@inner
+def _keep(u, v, u2, held, room, b, at):
+    """Keep u, v and u2 of the refractory neurons of a block; returns whether there are any."""
+    some = False
+    for k in range(WORDS):
+        left = held[b * WORDS + k]
+        while left != 0:
+            j = k * WORD + lowest_bit(left)
+            left &= left - np.uint64(1)
+            room[KEPT_U, j], room[KEPT_V, j], room[KEPT_U2, j] = u[b * BLOCK + j], v[b * BLOCK + j], u2[at + j]
+            some = True
+    return some
+
+
+@inner
+def _put_back(u, v, u2, wait, held, bits, room, b, at, waits, freezes):
+    """Give refractory neurons their v, and frozen ones their currents, back; none spikes, and all wait less."""
+    for k in range(WORDS):
+        left = held[b * WORDS + k]
+        bits[b, k] &= ~left
+        while left != 0:
+            bit = left & (~left + np.uint64(1))
+            j = k * WORD + lowest_bit(left)
+            left ^= bit
+            i = b * BLOCK + j
+            v[i] = room[KEPT_V, j]
+            if freezes:
+                u[i], u2[at + j] = room[KEPT_U, j], room[KEPT_U2, j]
+            wait[waits + j] -= 1.0
+            if wait[waits + j] == 0.0:
+                held[b * WORDS + k] ^= bit
+
+
+@inner
+def _advance(parts, where, loihi, first, t):
+    """A block one step further, without resets; ``over``: who spikes. Returns whether somebody was refractory.
+
+    first: the population's first block.
+    """
+    u, v, given, held, par, more, flags, room, bits = parts
+    p, b, tile, x = where
+    second, adaptive, waits, direct = flags[p, CURRENT2], flags[p, ADAPTIVE], flags[p, WAITS], flags[p, DIRECT]
+    at = place_of(flags, p, b, second) if second else b * BLOCK  # u2 is always in u
+    some = waits != 0 and _keep(u, v, u, held, room, b, at)
+    if second == 0 and direct == 0 and flags[p, NOISY] == 0:
+        advance(u, v, given, par, tile, loihi, b, b + 1, bits)
+    else:
+        _currents(u, v, given, par, tile, b)
+        if second:
+            _second_current(u, v, given, more, x, b, at, lane_of(flags, p, b, 1))
+        _bias(v, par, tile, b)
+        if direct:
+            _direct(v, given, b, lane_of(flags, p, b, direct))
+        if flags[p, NOISY]:
+            _noise(v, more, x, b, first, flags[p, SEED], t)
+        for k in range(0, BLOCK, WORD):
+            bits[b, k // WORD] = over(v, b * BLOCK + k, par, tile * par.shape[1] * BLOCK + THETA * BLOCK + k)
+    if adaptive:
+        _adapt(array_of(u, v, adaptive), place_of(flags, p, b, adaptive), more, par, x, tile, room[LIMIT])
+        for k in range(0, BLOCK, WORD):
+            bits[b, k // WORD] = over(v, b * BLOCK + k, room, LIMIT * BLOCK + k)
+    if some:
+        wait = array_of(u, v, waits)
+        _put_back(u, v, u, wait, held, bits, room, b, at, place_of(flags, p, b, waits), flags[p, FREEZES] != 0)
+    return some
+
+
+@inner
+def _spike(parts, where, subtract, spikes, t, n):
+    """Reset the neurons of a block that spike and append them to the spikes; returns their new number."""
+    u, v, _, held, par, more, flags, _, bits = parts
+    p, b, tile, x = where
+    second, adaptive, waits, clears = flags[p, CURRENT2], flags[p, ADAPTIVE], flags[p, WAITS], flags[p, CLEARS] != 0
+    for k in range(WORDS):
+        left = bits[b, k]
+        while left != 0:
+            bit = left & (~left + np.uint64(1))
+            j = k * WORD + lowest_bit(left)
+            left ^= bit
+            i = b * BLOCK + j
+            v[i] = v[i] - par[tile, THETA, j] if subtract else par[tile, RESET, j]
+            if clears:
+                u[i] = 0.0
+                if second:
+                    u[place_of(flags, p, b, second) + j] = 0.0
+            if adaptive:
+                array_of(u, v, adaptive)[place_of(flags, p, b, adaptive) + j] += more[x, KAPPA, j]
+            if waits and more[x, PERIOD, j] > 0.0:
+                array_of(u, v, waits)[place_of(flags, p, b, waits) + j] = more[x, PERIOD, j]
+                held[b * WORDS + k] |= bit
+            spikes.neuron[n] = i
+            spikes.step[n] = t
+            n += 1
+    return n
+
+
+@inner
+def _catch_up(parts, where, flags, first, counts, t, stop, counting):
+    """A block from step t to step ``stop``, without input; flags: ``Neurons.flags``, first: see :func:`_advance`."""
+    p, start = where.p, t
+    loihi, every, offset = flags[p, LOIHI] != 0, flags[p, CLEAR_EVERY], flags[p, CLEAR_OFFSET]
+    exchange(parts, where, False)
+    while t < stop:
+        if every > 0 and t % every == offset:
+            clear_block(parts, where)
+        look = counting or (t - start) % PATIENCE == PATIENCE - 1
+        if look:
+            if at_rest(parts, where):
+                break
+            store(parts, where)
+        busy = busy_of(parts, where) if counting else 0
+        waiting = _advance(parts, where, loihi, first, t)
+        t += 1
+        if counting:
+            counts[p, UPDATED] += busy
+            counts[p, CHANGED] += differing(parts.room[STATES + 1], parts.v, where.b * BLOCK, BLOCK)
+        if look and not waiting and changed(parts, where) == 0:
+            still = stop if every == 0 else min(stop, t + (offset - t) % every)
+            counts[p, UPDATED] += busy * (still - t)
+            t = still
+    exchange(parts, where, True)
+
+
+@inner
+def _step(parts, kinds, more, blocks, work, counts, load, spikes, n, turn, first):
+    """A population's step; appends its spikes from place n on and returns the new number.
+
+    kinds: ``Net.neurons``; more: tiles of ``Extended.par``; work: room for v; first: the population's first block.
+    """
+    p, t, begin, stop, stepped, counting = turn
+    flags, v, pending, awake, upto = parts.flags, parts.v, blocks.pending, blocks.awake, blocks.upto
+    every, loihi, subtract = kinds.flags[p, CLEAR_EVERY], kinds.flags[p, LOIHI] != 0, kinds.flags[p, SUBTRACT] != 0
+    clear = every > 0 and t % every == kinds.flags[p, CLEAR_OFFSET]
+    for b in range(begin, stop):
+        arrived = False
+        for k in range(flags[p, LANES]):
+            arrived = arrived or pending[lane_of(flags, p, b, k)] != 0
+        if not (arrived or awake[b] or stepped):
+            continue
+        load[p, STEPPED] += BLOCK
+        where = Where(p, b, kinds.tile[b], more[b])
+        if upto[b] < t:
+            _catch_up(parts, where, kinds.flags, first, counts, upto[b], t, counting)
+        if clear:
+            clear_block(parts, where)
+        if counting:
+            copy_range(v, b * BLOCK, BLOCK, work, b * BLOCK)
+            counts[p, UPDATED] += busy_of(parts, where)
+        _advance(parts, where, loihi, first, t)
+        upto[b], before = t + 1, n
+        n = _spike(parts, where, subtract, spikes, t, n)
+        if arrived:
+            for k in range(flags[p, LANES]):
+                pending[lane_of(flags, p, b, k)] = 0
+            awake[b] = 1
+        else:
+            awake[b] = n > before or flags[p, NOISY] != 0 or may_spike(parts, where)
+        if counting:
+            for i in range(b * BLOCK, (b + 1) * BLOCK):
+                counts[p, CHANGED] += work[i] != v[i]
+    return n
+
+
+def step_extended(
+    u, v, given, pending, awake, upto, held, par, tile, kinds, more, more_tile, flags, scratch, room, bits, counts,
+    load, spiking, step, p, t, begin, stop, mode, counting, n, first,
+):  # fmt: skip
+    """A step of population p in blocks begin .. stop-1, or in mode CATCH_UP, these blocks brought to step t.
+
+    A function of the C calling convention (``EXTENDED``), so that loops over steps are the same machine code for every
+    network; arrays are pointers to what :mod:`...arrays` describes. Returns the number of spikes.
+    """
+    size = 1 << 40  # how long they are is not known here
+    parts = Parts(
+        carray(u, (size,)), carray(v, (size,)), carray(given, (size,)), carray(held, (size,)),
+        carray(par, (size, ALIKE + 1, BLOCK)), carray(more, (size, EXTENDED_ROWS, BLOCK)),
+        carray(flags, (size, EXTENDED_FLAGS)), carray(room, (ROOM, BLOCK)), carray(bits, (size, WORDS)),
+    )  # fmt: skip
+    neurons = Kinds(parts.par, carray(tile, (size,)), carray(kinds, (size, CLEAR_OFFSET + 1)))
+    tiles, counted, done = carray(more_tile, (size,)), carray(counts, (size, CHANGED + 1)), carray(upto, (size,))
+    if mode == CATCH_UP:
+        for b in range(begin, stop):
+            if done[b] < t:
+                where = Where(p, b, neurons.tile[b], tiles[b])
+                _catch_up(parts, where, neurons.flags, first, counted, done[b], t, counting != 0)
+                done[b] = t
+        return n
+    blocks = Waking(carray(pending, (size,)), carray(awake, (size,)), done)
+    spikes = Buffer(carray(spiking, (size,)), carray(step, (size,)))
+    turn = Turn(p, t, begin, stop, mode != 0, counting != 0)
+    loads = carray(load, (size, STEPS + 1))
+    return _step(parts, neurons, tiles, blocks, carray(scratch, (size,)), counted, loads, spikes, n, turn, first)
