@@ -279,7 +279,7 @@ def _numbers(data: Any, owner: str, by_step: bool = False) -> NDArray[np.float64
 
 
 def _number(value: Any, owner: str) -> float:
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    number = float(value) if isinstance(value, Real) and type(value) is not bool else np.nan
     if not np.isfinite(number):
         raise InputError(f"{owner} must be a finite number, got {shown(value)}")
     return number

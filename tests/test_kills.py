@@ -20,7 +20,7 @@ from steps import folders_at_steps, kill_at_steps, state
 from snmem import LIF, Input, Network, Population, Projection, read_nir, write_nir
 from snmem.cli import main
 from snmem.cli.app import app
-from snmem.io.result_update import read_run, unchanged
+from snmem.io.results.update import read_run, unchanged
 from snmem.memory import KWinnerConfig, KWinnerMemory, SpikingKWinnerMemory
 from snmem.sweep import runners
 

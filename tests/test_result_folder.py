@@ -12,10 +12,10 @@ import pytest
 from steps import kill_at_steps, state
 
 from snmem.errors import FileError
-from snmem.io import result_folder as module
-from snmem.io import result_update
-from snmem.io.result_folder import result_folder
-from snmem.io.result_update import read_run, unchanged
+from snmem.io.results import folder as module
+from snmem.io.results import update as result_update
+from snmem.io.results.folder import result_folder
+from snmem.io.results.update import read_run, unchanged
 
 #: ``run.json`` as version 0.1 wrote it.
 FIRST_FORM = {"verb": "probe", "config": {}, "seed": 0, "versions": {"snmem": "0.1.0"}, "seconds": 1.0}

@@ -138,8 +138,8 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
     """Run the verb, with a result folder if it was asked for one."""
     if "out" not in values:
         return function(**values)
-    from ..io.result_folder import result_folder
     from ..io.results import plain, versions, write_json
+    from ..io.results.folder import result_folder
 
     out, force = values.pop("out"), values.pop("force")
     start = time.time()

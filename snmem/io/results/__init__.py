@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .._text import escaped_json
-from .files import replace_file
+from ..._text import escaped_json
+from ..files import replace_file
 
 #: Packages whose versions belong to a result.
 _PACKAGES = ("snmem", "numpy", "scipy", "numba", "nir", "h5py", "matplotlib", "lava-nc", "brian2", "torch", "snntorch")

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .drafts import abandoned, perform, private_entries, remove_abandoned, sync, sync_folder
+from ..drafts import abandoned, perform, private_entries, remove_abandoned, sync, sync_folder
 
 #: File that describes a run; with the mark in it, it makes a folder one of snmem's.
 RUN_FILE = "run.json"

@@ -4,7 +4,7 @@ A run writes into a draft. What becomes of it depends on the target:
 
 - An absent target is the draft under another name.
 - A target that holds an earlier run and nothing else trades places with the draft, in one step of the file system.
-- Into any other target, and where there is no such step, files are moved one by one (:mod:`snmem.io.result_update`).
+- Into any other target, and where there is no such step, files are moved one by one (:mod:`snmem.io.results.update`).
 
 What an earlier run did not list, or what was changed since, is neither overwritten nor removed.
 """
@@ -19,9 +19,10 @@ from pathlib import Path
 from stat import S_IMODE
 from typing import Any
 
-from ..errors import FileError
-from .drafts import draft_folder, locked_folder, perform, private_entries, private_name, sync_folder, unlock
-from .result_update import (
+from ...errors import FileError
+from ..drafts import draft_folder, locked_folder, perform, private_entries, private_name, sync_folder, unlock
+from . import plain, write_json
+from .update import (
     MARK,
     REPLACED,
     RUN_FILE,
@@ -39,7 +40,6 @@ from .result_update import (
     tidy,
     unchanged,
 )
-from .results import plain, write_json
 
 #: Errors of the disk that the draft is on.
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
