@@ -279,7 +279,7 @@ def _numbers(data: Any, owner: str, by_step: bool = False) -> NDArray[np.float64
 
 
 def _number(value: Any, owner: str) -> float:
-    number = float(value) if isinstance(value, Real) and type(value) is not bool else np.nan
+    number = np.nan if value is True or value is False or not isinstance(value, Real) else float(value)
     if not np.isfinite(number):
         raise InputError(f"{owner} must be a finite number, got {shown(value)}")
     return number
