@@ -159,7 +159,7 @@ def test_random_networks_are_reproducible_and_alive():
 
 
 def test_differing_counts_cells_and_the_first_step():
-    network = random_network(3, features=run_by("event", without=["sources"]))
+    network = random_network(3, features=run_by("event", without=["sources", "values", *EXTENSIONS]))
     one, other = (run(network, seed, "event") for seed in (3, 4))
     for name, d in differing(one, other).items():
         apart = one.spikes[name].raster() != other.spikes[name].raster()

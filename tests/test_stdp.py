@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Input, LoihiLIF, Network, Population, Projection, SumOfProducts, simulate
-from snmem.conformance.networks import random_inputs, random_network
+from snmem.conformance.networks import features_of, random_inputs, random_network, refused_by
 from snmem.errors import NetworkError
 from snmem.plasticity import RULES, PairSTDP, RewardSTDP, SelectiveClear, SelectiveSet, SetClear
 from snmem.plasticity.decay import BLOCK, TINY, powers
@@ -99,9 +99,9 @@ def test_a_spike_is_transmitted_with_the_weight_at_its_delivery(backend):
         assert run.weights["plastic"].data[0] == pytest.approx(0.5 + 0.1 * 0.5 ** (post - 2))
 
 
-def learning(name, seed):
-    """A random network with that rule, its inputs, and the reference's run."""
-    network = random_network(seed, rule=name)
+def learning(name, seed, backend="event"):
+    """A random network with that rule that the backend runs, its inputs, and the reference's run."""
+    network = random_network(seed, rule=name, features=features_of("float", refused_by(backend)))
     inputs = random_inputs(network, seed, 60)
     with np.errstate(all="ignore"):
         return network, inputs, simulate(network, inputs, 60, "reference")
@@ -130,7 +130,7 @@ def test_random_networks_give_the_bits_of_the_reference(name, seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_brian2_learns_pairs_with_the_same_bits(seed):
-    network, inputs, plain = learning("pair_stdp", seed)
+    network, inputs, plain = learning("pair_stdp", seed, "brian2")
     run = simulate(network, inputs, 60, "brian2")
     assert run.spikes == plain.spikes
     assert run.counters.weight_updates == plain.counters.weight_updates
