@@ -28,6 +28,7 @@ __all__ = [
     "Spikes",
     "SpikingKWinnerMemory",
     "SumOfProducts",
+    "from_torch",
     "open_recording",
     "quantize",
     "read_nir",
@@ -47,6 +48,7 @@ _HOME = {
     ".neurons": ("LIF", "LoihiLIF"),
     ".plasticity": ("Instar", "Outstar", "SumOfProducts"),
     ".nir_io": ("read_nir", "write_nir"),
+    ".nir_io.origins.modules": ("from_torch",),
     ".recording": ("Record", "open_recording"),
     ".simulation": ("simulate", "simulate_batch"),
     ".spikes": ("Interrupted", "Recording", "Spikes"),
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from .network import Input, Network, Population, Projection
     from .neurons import LIF, LoihiLIF
     from .nir_io import read_nir, write_nir
+    from .nir_io.origins.modules import from_torch
     from .plasticity import Instar, Outstar, SumOfProducts
     from .quantization.grid import quantize
     from .recording import Record, open_recording

@@ -259,6 +259,7 @@ CASES: dict[type, Case] = {
     LavaSession: Case(LavaSession, lambda s: (s._server, s.close())),
     nir_io.Choice: Case(lambda: nir_io.Choice(*"abcdefgh"[: len(fields(nir_io.Choice))])),
     nir_io.Limits: Case(nir_io.Limits),
+    nir_io.origins.Origin: Case(nir_io.origins.Origin, fields_of),
     nodes.NodeType: Case(nodes.NodeType, fields_of),
     nodes.LinearNode: Case(nodes.LinearNode, fields_of),
     nodes.NeuronNode: Case(nodes.NeuronNode, fields_of),

@@ -1,6 +1,5 @@
 """Small things that users do at once: done, or refused in one line that names what to give instead."""
 
-import nir
 import pytest
 
 from snmem import LIF, Network, Population, plots, read_nir, simulate
@@ -9,13 +8,9 @@ from snmem.nir_io import inspect_nir
 
 
 @pytest.mark.parametrize("read", [read_nir, inspect_nir])
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(nir.NIRGraph({}, []), r"NIRGraph; write it first: nir\.write"), (3, "got a int; give the path")],
-)
-def test_what_is_no_path_is_named(read, value, words):
-    with pytest.raises(InputError, match=words):
-        read(value)
+def test_what_is_no_path_is_named(read):
+    with pytest.raises(InputError, match="got a int; give the path"):
+        read(3)
 
 
 def test_raster_of_populations_of_one_neuron():

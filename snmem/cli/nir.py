@@ -33,9 +33,12 @@ def reading_options(dt: float | None, settings: list[str] | None) -> dict[str, A
     given: dict[str, Any] = {"dt": dt}
     for setting in settings or []:
         name, _, text = setting.partition("=")
+        if name == "origin":
+            given[name] = text
+            continue
         allowed = {str(value): value for value in OPTIONS[name].allowed} if name in OPTIONS else {}
         if text not in allowed:
-            known = allowed or OPTIONS
+            known = allowed or ("origin", *OPTIONS)
             raise InputError(
                 f"--set {setting}: no such {'value' if allowed else 'name'}; use one of {', '.join(known)}"
             )

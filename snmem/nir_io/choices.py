@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,11 +27,16 @@ OPTIONS: dict[str, Option] = {
     "discretization": Option("euler", ("euler", "exp"), "decays are 1 - dt/tau or exp(-dt/tau)"),
     "spike": Option(
         "pulse",
-        ("pulse", "dirac", "current", "unit"),
-        "a spike is a current of 1 for one dt, of area 1, adds W to the synaptic current, or adds W to v as is",
+        ("pulse", "dirac", "current", "unit", "decayed"),
+        "a spike is a current of 1 for one dt, of area 1, adds W to the synaptic current, adds W as is, or does so "
+        "before the decay of the step",
     ),
     "if_gain": Option("r", ("r", "r*dt", "1"), "what a spike of weight 1 adds to v of an I or IF neuron"),
-    "reset": Option("zero", ("zero", "subtract"), "after a spike v becomes v_reset, or loses v_threshold"),
+    "reset": Option(
+        "zero",
+        ("zero", "subtract", "subtract_late"),
+        "after a spike v becomes v_reset, or loses v_threshold, at once or after the decay of the next step",
+    ),
     "semantics": Option(
         "u_then_v", ("u_then_v", "v_then_u"), "v of a Cuba neuron uses the new current, or the old one"
     ),
@@ -48,8 +53,16 @@ UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 class Choice:
     """One thing that a file left open and how it was settled.
 
-    name, value : the option and its value.    source : "option", "metadata", "default", or "deduced" from the graph.
-    decides : what it means.    nodes : the nodes concerned (none: all).
+    Attributes
+    ----------
+    name, value
+        The option and its value.
+    source
+        "option", "metadata", "origin", "default", or "deduced" from the graph.
+    decides
+        What it means.
+    nodes
+        The nodes concerned (none: all).
     """
 
     name: str
@@ -64,20 +77,32 @@ class Choice:
         return f"{self.name} = {self.value} ({self.source}): {self.decides}{where}"
 
 
+class OriginOptions(Protocol):
+    """What a framework takes for granted (:class:`snmem.nir_io.origins.Origin`)."""
+
+    def option(self, name: str, node: Node | None) -> Any:
+        """The value of an option for a node, or None."""
+
+
 class Settings:
     """The options of one reading; remembers which of them were needed, and for which nodes."""
 
-    def __init__(self, given: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, given: Mapping[str, Any], metadata: Mapping[str, Any] | None, origin: OriginOptions | None = None
+    ) -> None:
         for name, value in given.items():
             if value is not None and value not in OPTIONS[name].allowed:
                 raise InputError(f"read_nir: {name} must be one of {OPTIONS[name].allowed}, got {value!r}")
-        self.given, self.metadata = given, metadata
+        self.given, self.metadata, self.origin = given, metadata, origin
         self._used: dict[tuple[str, Any, str], list[str]] = {}
         self._extra: list[Choice] = []
         self._deduced: dict[tuple[str, Any, str], list[str]] = {}
 
     def use(self, name: str, node: Node | None = None) -> Any:
-        """The value of an option for a node: as given, else from the node's or graph's metadata, else the default."""
+        """The value of an option for a node: as given, else from the metadata, else as its origin has it.
+
+        The metadata of the node come before those of the graph; without an origin it is the default.
+        """
         option = OPTIONS[name]
         value, source = self.given.get(name), "option"
         places = [] if self.metadata is None else [self.metadata, *([node.metadata] if node else [])]
@@ -86,6 +111,8 @@ class Settings:
             stored = stored.item() if isinstance(stored, np.generic) else stored
             if value is None and isinstance(stored, (str, int)) and stored in option.allowed:
                 value, source = stored, "metadata"
+        if value is None and self.origin is not None:
+            value, source = self.origin.option(name, node), "origin"
         if value is None:
             value, source = option.default, "default"
         nodes = self._used.setdefault((name, value, source), [])

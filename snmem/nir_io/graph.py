@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from io import BytesIO
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FileError
-from ..io.hdf5 import Store
+from .._text import one_line
+from ..errors import FileError, InputError
+from ..io.hdf5 import Limits, Store, open_memory, open_store
 from .nodes.base import NODES, NodeType
+
+if TYPE_CHECKING:
+    import nir
 
 #: Characters of the name of a node, with those of the graphs around it.
 _NAME = 1000
@@ -52,6 +61,10 @@ class Node:
         """Shape of a dataset of numbers, without reading it."""
         return self.store.dataset(self.member(key), self.owner(key)).shape
 
+    def declared_type(self, key: str) -> np.dtype[Any]:
+        """Type of a dataset of numbers, without reading it."""
+        return self.store.dataset(self.member(key), self.owner(key)).dtype
+
     def numbers(self, key: str, *, finite: bool = True, limit: int | None = None) -> NDArray[np.float64]:
         """A dataset as float64; FileError for NaN and, if ``finite``, infinity."""
         limit = self.store.limits.neurons if limit is None else limit
@@ -70,12 +83,33 @@ class Node:
             raise self.error(f"must be whole numbers >= {low}, got {array.tolist()}", key)
         return tuple(int(x) for x in np.broadcast_to(array, count))
 
-    def shape(self, key: str) -> tuple[int, ...]:
-        """A dataset that declares a shape."""
+    def declaration(self, key: str, *, required: bool = False) -> tuple[int, ...] | None:
+        """A dataset that declares a shape; None where it is absent or text, or an axis has length 0 (not known).
+
+        FileError for anything else than whole numbers, too many values, and where it is ``required`` and not known.
+        """
+        if key not in self.members and not required:
+            return None
+        if self.text(key) is not None:
+            return None
         array = self.numbers(key, limit=16).reshape(-1)
-        if (array != np.floor(array)).any() or (array < 1).any():
+        if (array != np.floor(array)).any() or (array < required).any():
             raise self.error(f"must be a shape of positive whole numbers, got {array.tolist()}", key)
-        return tuple(int(x) for x in array) or (1,)
+        if (array == 0).any():
+            return None
+        shape = tuple(int(x) for x in array) or (1,)
+        self.limit(shape)
+        return shape
+
+    def limit(self, shape: tuple[int, ...]) -> None:
+        """FileError if an array of this shape would hold nothing, or more values than there may be neurons."""
+        limit = self.store.limits.neurons
+        if 0 in shape:
+            raise self.error(f"shape {shape} holds no values; give every axis at least one")
+        if prod(shape) > limit:
+            raise self.error(
+                f"shape {shape} means {prod(shape)} values, the limit is {limit}; raise the limit if this is meant"
+            )
 
     def text(self, key: str) -> str | None:
         """A text dataset, or None if it holds numbers."""
@@ -225,15 +259,62 @@ class _Collector:
             if edge in seen:
                 raise outer.error(f"edge {edge} is there twice; sum the two connections into one", "edges")
             seen.add(edge)
-            ports = ends[edge[0]][1], ends[edge[1]][0]
-            for key, names, what in zip(edge, ports, ("outputs", "inputs"), strict=True):
-                if len(names) != 1:
-                    raise outer.error(
-                        f"edge {edge}: nested graph {key!r} has {len(names)} {what}, and NIR cannot say which is "
-                        "meant; connect its inner nodes in one flat graph",
-                        "edges",
-                    )
-            self.edges.append((ports[0][0], ports[1][0]))
+        into, out_of = ({key: [e for e in edges if e[end] == key] for key in ends} for end in (1, 0))
+        for edge in edges:
+            pre = self._port(outer, edge, edge[0], out_of[edge[0]], ends[edge[0]][1], "outputs")
+            post = self._port(outer, edge, edge[1], into[edge[1]], ends[edge[1]][0], "inputs")
+            self.edges.append((pre, post))
+
+    def _port(
+        self, outer: Node, edge: tuple[str, str], key: str, edges: list[tuple[str, str]], names: list[str], what: str
+    ) -> str:
+        """The input or output of a nested graph that an edge means.
+
+        With as many edges as inputs or outputs, it does not matter which takes which where all lead to the same nodes,
+        or come from them.
+        """
+        if len(names) == 1:
+            return names[0]
+        here, there = (1, 0) if what == "outputs" else (0, 1)
+        beyond = {frozenset(e[there] for e in self.edges if e[here] == name) for name in names}
+        if names and len(edges) == len(names) and len(beyond) == 1:
+            return names[edges.index(edge)]
+        raise outer.error(
+            f"edge {edge}: nested graph {key!r} has {len(names)} {what}, and NIR cannot say which is "
+            "meant; connect its inner nodes in one flat graph",
+            "edges",
+        )
+
+
+def is_graph(value: object) -> bool:
+    """Whether a value is a ``nir.NIRGraph``."""
+    return type(value).__name__ == "NIRGraph" and hasattr(value, "nodes") and hasattr(value, "edges")
+
+
+@contextmanager
+def open_graph(source: str | os.PathLike[str] | nir.NIRGraph, limits: Limits | None) -> Iterator[Store]:
+    """Open a NIR file, or a graph in memory as the file that ``nir.write`` makes of it.
+
+    Raises
+    ------
+    FileError
+        As :func:`snmem.io.hdf5.open_store`.
+    InputError
+        For a graph that nir cannot write.
+    """
+    if not is_graph(source):
+        with open_store(source, limits or Limits()) as store:  # type: ignore[arg-type]
+            yield store
+        return
+    import nir
+
+    memory = BytesIO()
+    try:
+        nir.write(memory, source, compression=None)  # type: ignore[arg-type]
+    except Exception as error:
+        raise InputError(f"read_nir: nir cannot write this graph ({one_line(error)}); correct the graph") from None
+    with open_memory(memory, "graph", limits) as store:
+        yield store
 
 
 def read_graph(store: Store) -> Graph:

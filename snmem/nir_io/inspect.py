@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
 from ..errors import FileError
-from ..io.hdf5 import Limits, open_store
+from ..io.hdf5 import Limits
 from ..io.hdf5.blocks import blocks
 from ..network import Network
 from .choices import Choice
 from .exact import is_exact
-from .graph import Graph, Node, check_types, read_graph
+from .graph import Graph, Node, check_types, open_graph, read_graph
 from .nodes import NODES
 from .read import read_nir
 from .shapes import infer_shapes
 
+if TYPE_CHECKING:
+    import nir
 
-def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, **options: Any) -> dict[str, Any]:
+
+def inspect_nir(
+    path: str | os.PathLike[str] | nir.NIRGraph, *, limits: Limits | None = None, **options: Any
+) -> dict[str, Any]:
     """Describe any NIR file, also one that snmem cannot simulate. Every value can be written as JSON.
 
     Parameters
@@ -37,14 +42,14 @@ def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, *
         the number of nonzero entries, and the synapses of a weight matrix; ``edges``, ``inputs``, ``outputs``;
         ``simulable``, and if not ``problem``; else ``network`` (dt in seconds, neurons, synapses, longest delay,
         populations, projections), ``choices`` (what was left open and how it was settled) and ``ambiguous`` (those that
-        were settled by a default or deduced).
+        were settled by a default, by the origin, or deduced).
 
     Raises
     ------
     FileError
         If the file is missing, not HDF5, damaged, or holds no NIR graph.
     """
-    with open_store(path, limits or Limits()) as store:
+    with open_graph(path, limits) as store:
         graph = read_graph(store)
         problem = None
         try:
@@ -53,7 +58,7 @@ def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, *
         except FileError as error:
             problem = str(error)
         summary = {
-            "file": str(path),
+            "file": str(store.path),
             "bytes": store.raw.size,
             "nir_version": graph.version,
             "written_by": "snmem" if is_exact(graph) else None,
@@ -70,7 +75,7 @@ def inspect_nir(path: str | os.PathLike[str], *, limits: Limits | None = None, *
             network = read_nir(path, limits=limits, report=choices.append, **options)
         except FileError as error:
             problem = str(error)
-    open_ones = [str(c) for c in choices if c.source in ("default", "deduced")]
+    open_ones = [str(c) for c in choices if c.source in ("default", "origin", "deduced")]
     summary |= {"simulable": network is not None, "problem": problem, "network": network and _network(network)}
     return summary | {"choices": [_plain(asdict(c)) for c in choices], "ambiguous": open_ones}
 

@@ -35,11 +35,19 @@ from .nodes.neurons.base import NeuronNode, Reading, from_rest, is_graded, read_
 
 
 def read_plain(
-    graph: Graph, settings: Settings, dt: float | None, feedback: Iterable[tuple[str, str]] | None
+    graph: Graph,
+    settings: Settings,
+    dt: float | None,
+    feedback: Iterable[tuple[str, str]] | None,
+    usual_step: float | None = None,
 ) -> Network:
-    """Build the Network; ``dt`` in the file's time unit, ``feedback`` the connections that take the step of a cycle."""
+    """Build the Network.
+
+    ``dt`` in the file's time unit, ``feedback`` the connections that take the step of a cycle, ``usual_step`` the time
+    step that the origin of the file takes for granted.
+    """
     _add_inputs(graph)
-    step, unit = _time_step(graph, settings, dt), UNITS[settings.use("time_unit")]
+    step, unit = _time_step(graph, settings, dt, usual_step), UNITS[settings.use("time_unit")]
 
     def delays(node: Node) -> Any:
         assert isinstance(node.kind, LinearNode)
@@ -61,16 +69,18 @@ def _add_inputs(graph: Graph) -> None:
         graph.edges.append((new, name))
 
 
-def _time_step(graph: Graph, settings: Settings, dt: float | None) -> float:
-    """The time step from the caller, the metadata, or the default, with a hint where the file suggests another one."""
+def _time_step(graph: Graph, settings: Settings, dt: float | None, usual: float | None) -> float:
+    """The time step from caller, metadata, origin or default, with a hint where the file suggests another one."""
     found = graph.metadata.get("dt")
     if dt is not None:
         source = "option"
     elif isinstance(found, (int, float, np.integer, np.floating)) and 0 < found < np.inf:
         dt, source = float(found), "metadata"
+    elif usual is not None:
+        dt, source = usual, "origin"
     else:
         dt, source = DEFAULT_DT / UNITS[settings.use("time_unit")], "default"
-    hint = "" if source == "metadata" else _hint(graph, dt)
+    hint = "" if source in ("metadata", "origin") else _hint(graph, dt)
     settings.add(Choice("dt", dt, source, f"time step in the file's unit{hint}"))
     return dt
 
@@ -99,7 +109,6 @@ class _Builder:
 
     def __init__(self, graph: Graph, settings: Settings, dt: float, signals: dict[str, Signal]) -> None:
         self.graph, self.settings, self.dt, self.signals = graph, settings, dt, signals
-        self.hop = settings.use("feedforward_delay")
         self.populations: list[Input | Population] = []
         self.projections: list[_Draft] = []
         self.outputs: list[str] = []
@@ -159,25 +168,28 @@ class _Builder:
         reset = "subtract" if integrator else "zero"
         if kind.resets:
             reset = self.settings.use("reset", node)
-            if reset == "subtract" and reading.v_reset.any():
+            if reset != "zero" and reading.v_reset.any():
                 raise node.error(
-                    f"{reading.v_reset[reading.v_reset != 0][0]:g} has no meaning with reset='subtract'", "v_reset"
+                    f"{reading.v_reset[reading.v_reset != 0][0]:g} has no meaning with reset={reset!r}", "v_reset"
                 )
         late = source_kind.synaptic and self.settings.use("semantics", source) == "v_then_u"
         reading = replace(reading, theta=theta)
-        self._populate(node, self.signals[source.name], reading, reset, int(late))
-        if integrator:
-            # the threshold taken off at a spike comes back one step later; what that leaves in u, two steps later
-            taken = np.where(np.isfinite(theta), theta, 0)  # an infinite one never is
-            for delay, weight in ((1, reading.beta * taken), (2, -reading.alpha * reading.beta * taken)):
-                if weight.any():
-                    self._draft(
-                        node.name,
-                        node.name,
-                        sp.csr_array(sp.diags_array(weight)),
-                        delay,
-                        f"{node.name} no reset {delay}",
-                    )
+        self._populate(node, self.signals[source.name], reading, reset.removesuffix("_late"), int(late))
+        taken = np.where(np.isfinite(theta), theta, 0)  # an infinite one never is
+        if integrator:  # the threshold taken off at a spike comes back one step later
+            self._correct(node, reading, reading.beta * taken, "no reset")
+        elif reset == "subtract_late":  # of the threshold taken off at once, beta is left after the decay
+            self._correct(node, reading, -(1 - reading.beta) * taken, "late reset")
+
+    def _correct(self, node: Node, reading: Reading, change: Array, name: str) -> None:
+        """Add ``change`` to v in the step after a spike, by projections of a population to itself.
+
+        It goes through the synaptic current; what it leaves there is taken out in the next step.
+        """
+        for delay, weight in ((1, change), (2, -reading.alpha * change)):
+            if weight.any():
+                matrix = sp.csr_array(sp.diags_array(weight))
+                self._draft(node.name, node.name, matrix, delay, f"{node.name} {name} {delay}")
 
     def _plain(self, node: Node) -> Reading:
         """As its numbers say."""
@@ -214,16 +226,17 @@ class _Builder:
 
     def _populate(self, node: Node, signal: Signal, reading: Reading, reset: str, late: int) -> None:
         """Add a population, its projections, and the constant that it receives."""
-        bias = reading.bias
+        bias, hop = reading.bias, self.settings.use("feedforward_delay", node)
         if signal.constant is not None:
             constant = signal.constant * reading.bias_gain
-            on_current = np.where(reading.alpha != 0, constant, 0.0)
+            # a constant on the current, or one that takes a step like the spikes beside it, comes as spikes
+            on_current = np.where((reading.alpha != 0) | (hop > 0), constant, 0.0)
             bias = bias + (constant - on_current)
             if on_current.any():
-                self._drive(node, on_current, late)
+                self._drive(node, on_current, late + hop)
         self.populations.append(Population(node.name, node.shape_in, reading.neuron(bias, reset)))
         for path in signal.paths:
-            self._connect(path, node, reading.gain, late)
+            self._connect(path, node, reading.gain, late, hop)
 
     def _drive(self, node: Node, constant: Array, late: int) -> None:
         """A constant on the current, from a neuron that fires in every step."""
@@ -234,7 +247,7 @@ class _Builder:
         self.settings.add(Choice("bias", self.bias, "deduced", what, (node.name,)))
         self._draft(self.bias, node.name, sp.csr_array(constant[:, None]), late, f"{self.bias}->{node.name}")
 
-    def _connect(self, path: Path, node: Node, gain: Array, late: int) -> None:
+    def _connect(self, path: Path, node: Node, gain: Array, late: int, hop: int) -> None:
         source = self.graph.nodes[path.source]
         if is_graded(source):
             raise source.error(
@@ -247,7 +260,7 @@ class _Builder:
         if (gain != 1).any():
             data = matrix.data * np.repeat(gain, np.diff(matrix.indptr))
             matrix = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        draft = self._draft(path.source, node.name, matrix, path.delay + self.hop, path.label)
+        draft = self._draft(path.source, node.name, matrix, path.delay + hop, path.label)
         draft.order, draft.late = path.order, late
         draft.closable = True
 

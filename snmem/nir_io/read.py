@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._text import shown
 from ..errors import InputError, NetworkError
-from ..io.hdf5 import Limits, open_store
+from ..io.hdf5 import Limits
 from ..network import Network
 from .choices import Choice, Settings
 from .exact import is_exact, read_exact
-from .graph import check_types, read_graph
+from .graph import check_types, open_graph, read_graph
+from .origins import choose_origin
 from .plain import read_plain
 from .shapes import infer_shapes
 
+if TYPE_CHECKING:
+    import nir  # pyright: ignore[reportMissingTypeStubs]
+
 
 def read_nir(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | nir.NIRGraph,
     dt: float | None = None,
     *,
+    origin: str | None = None,
     metadata: bool = True,
     time_unit: str | None = None,
     discretization: str | None = None,
@@ -36,18 +41,23 @@ def read_nir(
     limits: Limits | None = None,
     report: Callable[[Choice], Any] | None = None,
 ) -> Network:
-    """Read a NIR file as a Network.
+    """Read a NIR file, or a graph in memory, as a Network.
 
     A file that :func:`write_nir` wrote comes back equal. Any other file is read by its plain values; what NIR leaves
     open is settled by the options below: by what is given here, else by an entry of the same name in the metadata of
-    the node or the graph, else by the default (the first value named). Each choice made is passed to ``report``.
+    the node or the graph, else by what the framework takes for granted that wrote the file (``origin``), else by the
+    default (the first value named). Each choice made is passed to ``report``.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or a ``nir.NIRGraph``.
     dt
         Time step in the file's time unit; by default the metadata's, else 1e-4 (as in the NIR paper and snnTorch).
+    origin
+        The framework that wrote the file, such as "sinabs 3" (:data:`snmem.nir_io.origins.ORIGINS`): what it takes for
+        granted stands in for options that are not given. By default the one that the file shows signs of, if any;
+        "none" takes no framework's side.
     metadata
         False reads the plain values of a file of snmem's too, as a tool that knows NIR only would.
     time_unit
@@ -56,11 +66,13 @@ def read_nir(
         "euler" (decay 1 - dt/tau) or "exp" (decay exp(-dt/tau)); gains in :mod:`snmem.nir_io.nodes.neurons.base`.
     spike
         "pulse" (a current of 1 for one dt), "dirac" (of area 1), "current" (adds W to the synaptic current; w_in
-        unused, as Norse's LIFCell), or "unit" (adds W as it is; r and w_in unused).
+        unused, as Norse's LIFCell), "unit" (adds W as it is; r and w_in unused), or "decayed" (adds W before the decay
+        of the step, as Rockpool's LIFTorch).
     if_gain
         "r" (a spike adds r W to an IF or I, as published importers do), "r*dt" (Euler of v' = r I) or "1".
     reset
-        "zero" (to v_reset) or "subtract" (of v_threshold).
+        "zero" (to v_reset), "subtract" (of v_threshold, at once) or "subtract_late" (after the decay of the next step,
+        as snnTorch's default and Spyx: v' = beta v + u - s theta).
     semantics
         "u_then_v" (v uses the new synaptic current) or "v_then_u" (the old one: explicit Euler).
     threshold
@@ -97,16 +109,21 @@ def read_nir(
     }
     if dt is not None and not (isinstance(dt, Real) and 0 < dt < float("inf")):
         raise InputError(f"read_nir: dt must be a positive number, got {shown(dt)}")
-    with open_store(path, limits or Limits()) as store:
+    with open_graph(path, limits) as store:
         graph = read_graph(store)
         check_types(graph)
-        infer_shapes(graph)
-        settings = Settings(given, graph.metadata if metadata else None)
+        assumed = choose_origin(graph, origin)
+        if assumed.origin is not None:
+            assumed.origin.prepare(graph)
+        settings = Settings(given, graph.metadata if metadata else None, assumed.origin)
+        infer_shapes(graph, settings.add)
         try:
             if metadata and is_exact(graph):
-                _refuse_options(store.path.name, graph.metadata, dt, {**given, "feedback": feedback})
+                _refuse_options(store.path.name, graph.metadata, dt, {**given, "origin": origin, "feedback": feedback})
                 return read_exact(graph)
-            network = read_plain(graph, settings, dt, feedback)
+            for choice in assumed.choices:
+                settings.add(choice)
+            network = read_plain(graph, settings, dt, feedback, assumed.time_step)
         except NetworkError as error:
             raise store.error("network", str(error)) from None
     settings.report(report or (lambda choice: None))

@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import fields
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from .._text import one_line
 from ..description import counts
+from ..errors import InputError
 from ..io.arguments import as_network
 from ..io.hdf5 import Limits, save_hdf5
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..retime import when_cleared
+from .graph import is_graph
 from .layout import edges_of, layout_of
 from .nodes.affine import write_dense
 from .nodes.neurons.base import loihi_as_float, written_as
 from .nodes.sparse_linear import write_sparse
 from .nodes.writing import new_file, new_node, put, uncompressed
+from .read import read_nir
 from .sources import source_notes
+
+if TYPE_CHECKING:
+    import nir  # pyright: ignore[reportMissingTypeStubs]
 
 #: Version of the NIR format that is written.
 NIR_VERSION = "1.0.8"
@@ -29,7 +37,7 @@ MAX_DENSE = 2**24
 
 
 def write_nir(
-    network: Network, path: str | os.PathLike[str], max_dense: int = MAX_DENSE, delay_nodes: bool = True
+    network: Network | nir.NIRGraph, path: str | os.PathLike[str], max_dense: int = MAX_DENSE, delay_nodes: bool = True
 ) -> tuple[str, ...]:
     """Write ``network`` as a NIR file that :func:`read_nir` reads back equal, bit for bit.
 
@@ -38,9 +46,9 @@ def write_nir(
 
     Parameters
     ----------
-    network : Network
-        What to write, or a result that holds a network (``quantize``). Loihi networks and plasticity are kept in the
-        metadata; NIR itself cannot say them.
+    network : Network or nir.NIRGraph
+        What to write, or a result that holds a network (``quantize``); a graph is read first. Loihi networks and
+        plasticity are kept in the metadata; NIR itself cannot say them.
     path : path-like
         The file. It is built in memory; an older file of this name stays until the new one is complete.
     max_dense : int
@@ -59,14 +67,47 @@ def write_nir(
     FileError
         if the file cannot be written.
     """
-    network = as_network(network, "write_nir")
+    if is_graph(network):
+        network = read_nir(cast(Any, network))
+    memory, notes = packed(as_network(network, "write_nir"), max_dense, delay_nodes)
+    save_hdf5(path, memory)
+    return notes
+
+
+def to_nir(network: Any, **options: Any) -> nir.NIRGraph:
+    """A network as a ``nir.NIRGraph``, as :func:`snmem.nir_io.write_nir` writes it.
+
+    Parameters
+    ----------
+    network : Network
+        Or a result that holds one.
+    options
+        ``max_dense``, ``delay_nodes`` of :func:`snmem.nir_io.write_nir`.
+
+    Raises
+    ------
+    InputError
+        For weight matrices of more than ``max_dense`` entries, for which NIR has no node.
+    """
+    import nir  # pyright: ignore[reportMissingTypeStubs]
+
+    memory, _ = packed(as_network(network, "to_nir"), **options)
+    try:
+        return nir.read(memory)  # type: ignore[arg-type, return-value]
+    except Exception as error:
+        raise InputError(
+            f"to_nir: nir cannot hold this network ({one_line(error)}); write larger matrices densely with max_dense"
+        ) from None
+
+
+def packed(network: Network, max_dense: int = MAX_DENSE, delay_nodes: bool = True) -> tuple[BytesIO, tuple[str, ...]]:
+    """The file that :func:`write_nir` writes, in memory, and its notes."""
     with new_file() as (file, memory):
         notes = _write(file, network, layout_of(network, delay_nodes), max_dense)
     limits = Limits()
     if _bytes_when_read(network, max_dense) > limits.memory + limits.expansion * memory.getbuffer().nbytes:
         memory = uncompressed(memory)
-    save_hdf5(path, memory)
-    return notes
+    return memory, notes
 
 
 def _bytes_when_read(network: Network, max_dense: int) -> int:

@@ -59,6 +59,7 @@ class Verdict(TypedDict):
     verdict: str
     evidence: dict[str, Any]
     file: str | None
+    origin: str | None
     arithmetic: str
     baseline: str
     steps: int

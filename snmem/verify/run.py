@@ -96,10 +96,10 @@ def verify(
     Verdict
         A dict with ``agree`` (every backend that ran agrees, at least one did, none asked for by name is missing, the
         golden raster is reproduced, every population spiked), ``verdict`` ("agree", "differ" or "no evidence"),
-        ``evidence``, ``baseline``, and ``backends``: name -> ``status`` ("ran", "refused", "absent", "failed",
-        "not run"), ``reason``, ``agree``, ``seconds`` and ``populations``: name -> ``cells`` (steps x neurons),
-        ``differing``, ``first_step``, ``spikes``, ``reason``, and ``late``: by how many steps a network without delay
-        0 had to be late.
+        ``evidence``, ``origin`` (of a file), ``baseline``, and ``backends``: name -> ``status`` ("ran", "refused",
+        "absent", "failed", "not run"), ``reason``, ``agree``, ``seconds`` and ``populations``: name -> ``cells``
+        (steps x neurons), ``differing``, ``first_step``, ``spikes``, ``reason``, and ``late``: by how many steps a
+        network without delay 0 had to be late.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def verify(
     BackendError
         For a backend name that does not exist.
     """
-    network, choices = _load(source, options)
+    network, choices, origin = _load(source, options)
     wanted, later = _names(backends, quantize)
     stored = read_golden(golden, network, inputs) if golden is not None else None
     run, evidence = _baseline(network, _given(network, inputs, steps, stored), steps, seed, rate, report)
@@ -120,6 +120,7 @@ def verify(
         "verdict": "",
         "evidence": {**asdict(evidence), "reason": reason},
         "file": None if isinstance(source, Network) else str(source),
+        "origin": origin,
         "arithmetic": network.arithmetic,
         "baseline": base,
         "steps": run.steps,
@@ -217,15 +218,18 @@ def _given(
     return load_inputs(inputs, network, steps)
 
 
-def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str]]:
+def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str], str | None]:
+    """The network, what its file left open and how it was settled, and the framework that it is taken to be from."""
     if isinstance(source, Network):
         if options:
             raise InputError(f"verify: {sorted(options)[0]!r} is an option for reading a file; leave it out")
-        return source, []
+        return source, [], None
     from ..nir_io import read_nir
 
     choices: list[Any] = []
-    return read_nir(source, report=choices.append, **options), [str(choice) for choice in choices]
+    network = read_nir(source, report=choices.append, **options)
+    origin = next((choice.value for choice in choices if choice.name == "origin"), None)
+    return network, [str(choice) for choice in choices], origin
 
 
 def _compare_all(

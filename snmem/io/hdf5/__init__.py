@@ -2,6 +2,6 @@
 
 from .limits import Limits
 from .store import Store as Store
-from .store import open_store, save_hdf5
+from .store import open_memory, open_store, save_hdf5
 
-__all__ = ["Limits", "open_store", "save_hdf5"]
+__all__ = ["Limits", "open_memory", "open_store", "save_hdf5"]

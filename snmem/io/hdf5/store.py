@@ -275,6 +275,13 @@ def _shortened(text: str, limit: int) -> str:
 
 
 @contextmanager
+def open_memory(data: BytesIO, name: str, limits: Limits | None = None) -> Iterator[Store]:
+    """Open an HDF5 file that was written into memory, under a name for error messages."""
+    with h5py.File(data, "r") as file:
+        yield Store(Path(name), file, RawFile(data, data.getbuffer().nbytes), limits or Limits())
+
+
+@contextmanager
 def open_store(path: str | os.PathLike[str], limits: Limits | None = None, what: str = "NIR") -> Iterator[Store]:
     """Open an HDF5 file for reading.
 

@@ -7,6 +7,7 @@ A type of one's own is one file too, inside the package or outside: a :class:`Li
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -37,10 +38,13 @@ class NodeType:
         Datasets with one value per element, or one for all; together they say the shape of the node.
     defaults : mapping of str to float
         Parameters that may be absent, and their values then.
+    declares : bool
+        Whether :meth:`own_shape` is what the file declares, which may be stale, not the shape of parameters.
     """
 
     parameters: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, float]] = {}
+    declares: ClassVar[bool] = False
 
     def own_shape(self, node: Node) -> tuple[Shape | None, bool]:
         """The input shape that a node declares itself, and whether it is certain (not open to broadcasting)."""
@@ -48,11 +52,25 @@ class NodeType:
             return None, False
         present = [key for key in self.parameters if key in node.members or key not in self.defaults]
         shapes = [node.declared_shape(key) for key in present]
-        try:
-            shape = np.broadcast_shapes(*shapes)
-        except ValueError:
-            raise node.error(f"parameters have shapes {shapes}, which do not fit together") from None
-        return shape or (1,), all(n > 1 for n in shape) and shape != ()
+        largest = max(shapes, key=lambda shape: (prod(shape), len(shape)))
+        if any(fitting(shape, largest) is None for shape in shapes):
+            try:
+                largest = np.broadcast_shapes(*shapes)
+            except ValueError:
+                raise node.error(f"parameters have shapes {shapes}, which do not fit together") from None
+        return largest or (1,), False
+
+    def fed_shape(self, node: Node, own: Shape | None, given: Shape) -> Shape:
+        """The input shape of a node that declares ``own`` (None: nothing), when values of shape ``given`` feed it.
+
+        A declared shape of another size gives way. Parameters are broadcast: one value for all, one per channel, or as
+        numpy does.
+        """
+        if own is None or (self.declares and prod(own) != prod(given)):
+            return given
+        if self.declares or prod(own) == prod(given):
+            return own
+        return given if fitting(own, given) is not None else own
 
     def output_shape(self, node: Node, shape: Shape) -> Shape:
         """The output shape of a node with input of ``shape``; FileError where the node does not take it."""
@@ -64,6 +82,31 @@ class NodeType:
 
     def __repr__(self) -> str:
         return f"{type(self).__qualname__}()"
+
+
+def fitting(own: Shape, given: Shape) -> Shape | None:
+    """Shape in which parameters of shape ``own`` broadcast to ``given``; None if they do not, or in two ways.
+
+    A vector with a value for each channel, the first axis of ``given``, stands for (channels, 1, ...).
+    """
+    ways = [own, (*own, *(1,) * (len(given) - 1))] if len(own) == 1 and len(given) > 1 else [own]
+    fits = {way for way in ways if len(way) <= len(given) and _broadcasts(way, given)}
+    if len(fits) == 2 and own[0] > 1:
+        return None
+    return next(iter(fits), None)
+
+
+def per_element(node: Node, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Parameters as a vector with one value per element of the input of a node (:func:`fitting`)."""
+    shape = fitting(values.shape, node.shape_in) or values.shape
+    return np.broadcast_to(values.reshape(shape), node.shape_in).reshape(-1)
+
+
+def _broadcasts(own: Shape, given: Shape) -> bool:
+    try:
+        return np.broadcast_shapes(own, given) == given
+    except ValueError:
+        return False
 
 
 class LinearNode(NodeType):

@@ -63,11 +63,13 @@ class Convolution(_Windows):
 
     rank: int
 
+    declares = True
+
     def own_shape(self, node: Node) -> tuple[Shape | None, bool]:
         """Channels of the weight, and the space of ``input_shape`` if there is one."""
-        if "input_shape" not in node.members:
+        if node.declaration("input_shape") is None:
             return None, False
-        return (self._channels(node)[0], *node.whole("input_shape", 1, self.rank)), True
+        return (self._channels(node)[0], *node.whole("input_shape", 1, self.rank)), False
 
     def output_shape(self, node: Node, shape: Shape) -> Shape:
         """(output channels, *space)."""

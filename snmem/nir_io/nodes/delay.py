@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...io.events import in_steps
-from .base import NODES, LinearNode, Use
+from .base import NODES, LinearNode, Use, per_element
 
 if TYPE_CHECKING:
     from ..graph import Node
@@ -23,7 +23,7 @@ class Delay(LinearNode):
 
     def delays(self, node: Node, dt: float, use: Use) -> NDArray[np.int64]:
         """Steps of each element."""
-        delay = np.broadcast_to(node.numbers("delay"), node.shape_in).reshape(-1)
+        delay = per_element(node, node.numbers("delay"))
         if (delay < 0).any():
             raise node.error(f"must be >= 0, got {delay[delay < 0][0]:g}", "delay")
         exact, limit = in_steps(delay, dt), node.store.limits.delay

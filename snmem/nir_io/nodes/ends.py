@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 class End(NodeType):
     """An Input or Output of the outermost graph; its dataset ``shape`` says its shape."""
 
+    declares = True
+
     def own_shape(self, node: Node) -> tuple[Shape | None, bool]:
-        """As declared."""
-        return node.shape("shape"), True
+        """As declared; open where an axis has no length."""
+        return node.declaration("shape", required=True), False
 
 
 class Identity(LinearNode):
     """What stands for the Input and Output nodes of a nested graph."""
 
+    declares = True
+
     def own_shape(self, node: Node) -> tuple[Shape | None, bool]:
         """As declared, if it is."""
-        return (node.shape("shape"), True) if "shape" in node.members else (None, False)
+        return node.declaration("shape"), False
 
 
 NODES.add("Input", End())

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 class Flatten(LinearNode):
     """Axes ``start_dim`` to ``end_dim`` become one."""
 
+    declares = True
+
     def own_shape(self, node: Node) -> tuple[Shape | None, bool]:
         """That of ``input_type``, if there is one."""
-        return (node.shape("input_type"), True) if "input_type" in node.members else (None, False)
+        return node.declaration("input_type"), False
 
     def output_shape(self, node: Node, shape: Shape) -> Shape:
         """With the axes joined."""

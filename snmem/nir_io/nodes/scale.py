@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import scipy.sparse as sp
 
-from .base import NODES, LinearNode
+from .base import NODES, LinearNode, per_element
 
 if TYPE_CHECKING:
     from ..graph import Node
@@ -20,7 +19,7 @@ class Scale(LinearNode):
 
     def matrix(self, node: Node) -> sp.csr_array:
         """diag(s)."""
-        scale = np.broadcast_to(node.numbers("scale"), node.shape_in).reshape(-1)
+        scale = per_element(node, node.numbers("scale"))
         return sp.csr_array(sp.diags_array(scale))
 
 

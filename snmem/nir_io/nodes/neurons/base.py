@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....neurons import LIF, LoihiLIF, Neuron
-from ..base import NODES, NodeType, Use
+from ..base import NODES, NodeType, Use, per_element
 
 if TYPE_CHECKING:
     from ...graph import Node
@@ -113,9 +113,7 @@ def parameters(node: Node) -> dict[str, Array]:
         else:
             value = np.float64(kind.defaults[key])
         one = value.reshape(-1)[0]
-        found[key] = (
-            np.broadcast_to(one, size) if (value == one).all() else np.broadcast_to(value, node.shape_in).reshape(-1)
-        )
+        found[key] = np.broadcast_to(one, size) if (value == one).all() else per_element(node, np.asarray(value))
         if key.startswith("tau") and not (found[key] > 0).all():
             raise node.error(
                 f"must be positive, got {found[key][found[key] <= 0][0]:g}; a time constant is a duration", key
@@ -207,10 +205,15 @@ def double_exponential(ts: Array, tm: Array, dt: float) -> Array:
     return np.where(same, dt / tm * np.exp(-dt / tm), ts / apart * difference)
 
 
-def gains(spike: str, drive: Array, dirac: Array) -> tuple[Array, Array]:
-    """The gain on weights and on biases: ``drive`` for a current of 1 in one dt, ``dirac`` for one of area 1."""
+def gains(spike: str, drive: Array, dirac: Array, kept: Array) -> tuple[Array, Array]:
+    """The gain on weights and on biases.
+
+    ``drive`` for a current of 1 in one dt, ``dirac`` for one of area 1, ``kept`` for what decays in the same step.
+    """
     if spike == "unit":
         return np.ones_like(drive), np.ones_like(drive)
+    if spike == "decayed":
+        return kept, kept
     return (dirac if spike == "dirac" else drive), drive
 
 

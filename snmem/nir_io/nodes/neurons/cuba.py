@@ -28,7 +28,7 @@ class CurrentBased(NeuronNode):
         alpha, lost_syn = decay(node, "tau_syn", tau_syn, dt, scheme)
         drive = r * (lost_mem if scheme == "euler" else double_exponential(tau_syn, tau_mem, dt))
         dirac = w_in / tau_syn * drive
-        gain, bias_gain = gains(spike, drive if spike == "current" else (w_in * lost_syn) * drive, dirac)
+        gain, bias_gain = gains(spike, drive if spike == "current" else (w_in * lost_syn) * drive, dirac, alpha)
         zero = np.zeros_like(beta)
         theta, v_reset = values.get("v_threshold", zero + np.inf), values.get("v_reset", zero)
         return Reading(alpha, beta, theta, values["v_leak"] * lost_mem, v_reset, gain, bias_gain)

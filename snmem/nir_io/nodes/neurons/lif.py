@@ -26,7 +26,7 @@ class Leaky(NeuronNode):
         tau, r = values["tau"], values["r"]
         beta, lost = decay(node, "tau", tau, dt, scheme)
         drive = r * lost
-        gain, bias_gain = gains(spike, drive, drive / dt if scheme == "euler" else r / tau)
+        gain, bias_gain = gains(spike, drive, drive / dt if scheme == "euler" else r / tau, beta)
         zero = np.zeros_like(beta)
         theta, v_reset = values.get("v_threshold", zero + np.inf), values.get("v_reset", zero)
         return Reading(zero, beta, theta, values["v_leak"] * lost, v_reset, gain, bias_gain)
