@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, is_typeddict
 
 import numpy as np
 import torch
+from small_models import small_language_model
 
 import snmem
 from snmem import (
@@ -38,6 +39,7 @@ from snmem import (
     cost,
     encode,
     hdc,
+    language,
     memory,
     nir_io,
     plasticity,
@@ -216,6 +218,8 @@ CASES: dict[type, Case] = {
     attention.FastWeightAttention: Case(fast_weights, attend),
     attention.SoftmaxAttention: Case(lambda: attention.SoftmaxAttention(6, 12, 4), attended),
     attention.SpikingAttention: Case(lambda: attention.SpikingAttention(6, 12, 4, 8, k=2), answer),
+    language.LanguageModel: Case(small_language_model, lambda model: model.score([1, 4, 1, 5, 9]).nats),
+    language.Tokenizer: Case(lambda: language.Tokenizer(["a", "b", "ab"], ["a b"]), lambda t: t.encode("abb")),
     attention.CaseSequenceTask: Case(lambda: attention.CaseSequenceTask(2, 2)),
     attention.Sequences: Case(lambda: attention.CaseSequenceTask(2, 2).all(), fields_of),
     attention.TransformerConfig: Case(lambda: attention.TransformerConfig(keys=6, hidden=16)),

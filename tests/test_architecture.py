@@ -67,7 +67,7 @@ LAYERS = (
     "quantization",
     "memory encode tasks cost",
     "attention conformance sweep",
-    "hdc verify lava",
+    "hdc verify lava language",
     "installation protocols c_target",
     "cli",
 )

@@ -1,0 +1,23 @@
+"""A language model of random weights, small enough for any test."""
+
+import torch
+
+from snmem.language import LanguageModel, Tokenizer
+from snmem.language.llama import Shape
+
+ALPHABET = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))]
+SHAPE = Shape(layers=2, heads=4, key_heads=2, size=8, width=32, window=64, base=1e4, epsilon=1e-5)
+
+
+def small_language_model() -> LanguageModel:
+    """Two layers of four heads, 50 tokens."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"attn_q": (32, 32), "attn_k": (16, 32), "attn_v": (16, 32), "attn_output": (32, 32)}
+    sizes |= {"ffn_gate": (48, 32), "ffn_up": (48, 32), "ffn_down": (32, 48)}
+    weights = {"token_embd.weight": torch.randn(50, 32, generator=generator), "output_norm.weight": torch.ones(32)}
+    for layer in range(SHAPE.layers):
+        for name, size in sizes.items():
+            weights[f"blk.{layer}.{name}.weight"] = torch.randn(size, generator=generator) / 3
+        for name in ("attn_norm", "ffn_norm"):
+            weights[f"blk.{layer}.{name}.weight"] = torch.ones(32)
+    return LanguageModel(SHAPE, weights, Tokenizer(ALPHABET, []))
