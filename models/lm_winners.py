@@ -93,6 +93,7 @@ def measure(model: Any, tokens: list[int], chosen: Mapping[str, Any], report: Ca
 
 def reference(tokens: list[int]) -> float:
     """Perplexity of the same window in another implementation, transformers, which reads the same file."""
+    import accelerate  # noqa: F401  transformers reads no GGUF file without it
     import torch
     import transformers
 

@@ -1,7 +1,7 @@
 """Real language models, read from packages that ship them, with winners in place of the softmax of their attention.
 
-Needs the packages of the extra ``language`` and the two packages that carry the models; :func:`find_model` says how to
-get them.
+Needs the packages of the extra ``language`` and the package that carries the model; :func:`find_model` says how to get
+it.
 """
 
 from typing import TYPE_CHECKING
