@@ -249,6 +249,10 @@ class _Model:
         if self.frames.graded(q.pre):
             source, on_pre, delay = self._played(q), {"transmit": "I_post += w*x_pre"}, {"transmit": 0.0}
         if isinstance(q.plasticity, PairSTDP):
+            if source is not self.groups[q.pre]:
+                raise BackendError(
+                    f"projection {q.name!r} learns from an input with values, with delay {q.delay}; use 1"
+                )
             pair = self.pairs[self.plastic.index(q)]
             on_pre["learn_pre"], on_post["learn_post"] = pair.change("pre"), pair.change("post")
             delay["learn_pre"], delay["learn_post"] = (DT * late for late in q.plasticity.delays(q))
