@@ -397,5 +397,6 @@ for _name, _run, _why in (
     ("brian2_cython", run_cython, _SLOW),
     ("brian2_cpp", run_cpp, _SLOW),
 ):
-    _rules = (Instar, Outstar, PairSTDP)
-    register_backend(Backend(_name, _run, neurons=(LIF,), rules=_rules, states=(), on_request=_why, values=True))
+    register_backend(
+        Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar, PairSTDP), states=(), on_request=_why, values=True)
+    )
