@@ -386,17 +386,8 @@ def _report(job: Job, elapsed: Any, completed: float, start: Any, duration: Any)
         job.progress(int(completed * job.steps))
 
 
-run_numpy = partial(run, target="numpy")
-run_cython = partial(run, target="cython")
-run_cpp = partial(run, target="cpp")
-
-
 _SLOW = "compiles for a minute; backend brian2 runs the same code in numpy"
-for _name, _run, _why in (
-    ("brian2", run_numpy, ""),
-    ("brian2_cython", run_cython, _SLOW),
-    ("brian2_cpp", run_cpp, _SLOW),
-):
-    register_backend(
-        Backend(_name, _run, neurons=(LIF,), rules=(Instar, Outstar, PairSTDP), states=(), on_request=_why, values=True)
-    )
+_RULES = (Instar, Outstar, PairSTDP)
+for _name, _target, _why in (("brian2", "numpy", ""), ("brian2_cython", "cython", _SLOW), ("brian2_cpp", "cpp", _SLOW)):
+    _run = partial(run, target=_target)
+    register_backend(Backend(_name, _run, neurons=(LIF,), rules=_RULES, states=(), on_request=_why, values=True))
