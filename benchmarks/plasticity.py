@@ -231,7 +231,7 @@ def sum_network(size: Size, rule: SumOfProducts, arithmetic: str) -> tuple[Netwo
     count = min(FAN_OUT, n)
     post = np.concatenate([rng.choice(n, count, replace=False) for _ in range(n)])
     weights = sp.csr_array((rng.integers(1, 120, len(post)), (post, np.repeat(np.arange(n), count))), shape=(n, n))
-    neuron = LoihiLIF(vth=4000, du=2047, dv=512) if arithmetic == "loihi" else LIF(alpha=0.5, beta=0.875, theta=4000.0)
+    neuron = LoihiLIF(vth=500, du=2047, dv=512) if arithmetic == "loihi" else LIF(alpha=0.5, beta=0.875, theta=500.0)
     network = Network(
         (Input("input", n), Population("neurons", n, neuron)),
         (Projection("input", "neurons", weights, plasticity=rule),),

@@ -11,7 +11,7 @@ from snmem.installation.content import load_script
 def bench(monkeypatch):
     """The script at a small size, with Brian2's numpy target in place of a compiled binary."""
     script = load_script("benchmarks", "plasticity")
-    small = replace(script.QUICK, neurons=150, steps=800, repeats=1, sums=600, sum_steps=30, patterns=1)
+    small = replace(script.QUICK, neurons=150, steps=800, repeats=1, sums=6000, sum_steps=40, patterns=1)
     monkeypatch.setattr(script, "QUICK", small)
     monkeypatch.setattr(script, "PEER", "numpy")
     monkeypatch.setattr(script, "INPUT_WEIGHT", 0.05)
