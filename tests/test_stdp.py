@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snmem import LIF, Input, LoihiLIF, Network, Population, Projection, SumOfProducts, simulate
+from snmem import LIF, Input, LoihiLIF, Network, Population, Projection, Record, SumOfProducts, simulate
 from snmem.conformance.networks import features_of, random_inputs, random_network, refused_by
 from snmem.errors import NetworkError
 from snmem.plasticity import RULES, PairSTDP, RewardSTDP, SelectiveClear, SelectiveSet, SetClear
@@ -70,6 +70,16 @@ def test_all_pairs_add_up_and_nearest_ones_do_not():
     assert pair(replace(rule, pairing="nearest"), [25, 26], [20, 22]) == pytest.approx(0.5 - nearest, rel=1e-12)
 
 
+@pytest.mark.parametrize("delay", [1, 4])
+@pytest.mark.parametrize("dependence", ["additive", "multiplicative"])
+def test_any_number_of_postsynaptic_spikes_may_come_between_two_presynaptic_ones(delay, dependence):
+    rule = PairSTDP(0.02, 0.03, 0.9, 0.8, dependence=dependence)
+    pre, post = [2, 3, 40, 60], [*range(5, 24), 39, 40, 41, *range(50, 58)]
+    runs = [paired(rule, pre, post, delay, backend, 70, ["h.v"]) for backend in ("event", "reference")]
+    np.testing.assert_array_equal(runs[0].traces["h.v"], runs[1].traces["h.v"])
+    equal(*runs)
+
+
 def test_soft_bounds_scale_each_change_by_what_is_left():
     rule = PairSTDP(
         a_plus=0.1, a_minus=0.2, decay_plus=0.9, decay_minus=0.8, bounds=(0.2, 1.0), dependence="multiplicative"
@@ -126,6 +136,15 @@ def test_random_networks_give_the_bits_of_the_reference(name, seed):
     equal(run, plain)
     equal(rest, plain)
     assert all(rest.spikes[p.name] == plain.spikes[p.name].between(23, 60) for p in network.populations)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 5])
+def test_weights_over_time_are_those_of_the_reference(seed):
+    network, inputs, _ = learning("pair_stdp", seed)
+    runs = [simulate(network, inputs, 60, b, record=Record(weights=True, every=3)) for b in ("event", "reference")]
+    assert runs[0].weight_traces
+    for name, rows in runs[1].weight_traces.items():
+        np.testing.assert_array_equal(runs[0].weight_traces[name], rows)
 
 
 @pytest.mark.parametrize("seed", range(10))
