@@ -18,6 +18,7 @@ from snmem import LIF, Input, Instar, LoihiLIF, Network, Outstar, Population, Pr
 from snmem.conformance.strategies import Case, cases
 from snmem.errors import FileError
 from snmem.nir_io import read_nir, write_nir
+from snmem.plasticity import RULES
 
 ANY_EXAMPLE = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -164,3 +165,13 @@ def test_nothing_half_written_is_left_behind(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be written"):
         write_nir(network, tmp_path / "absent" / "n.nir")
     assert [p.name for p in tmp_path.iterdir()] == ["n.nir"]
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_every_rule_is_read_back_equal(tmp_path, name):
+    rule = RULES[name].example(np.random.default_rng(3))
+    network = Network(
+        (Input("x", 3), Population("h", 2, LIF())), (Projection("x", "h", np.ones((2, 3)), 3, rule, name="learned"),)
+    )
+    write_nir(network, tmp_path / "n.nir")
+    assert read_nir(tmp_path / "n.nir") == network
