@@ -54,6 +54,7 @@ _OPTIONAL = {
     "brian2": ("brian2", "import brian2"),
     "torch": ("snntorch", "import torch; assert torch.ones(2).sum() == 2"),
     "snntorch": ("snntorch", "import snntorch; snntorch.Leaky(beta=0.5)"),
+    "gguf": ("language", "import gguf"),
     "distributed": ("dask", "import distributed"),
 }
 
