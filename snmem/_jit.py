@@ -34,8 +34,10 @@ from numba.core.serialize import dumps
 from numba.core.sigutils import normalize_signature
 from numba.misc.appdirs import AppDirs
 
+from ._compiling import watch
 from .errors import BackendError
 
+watch()
 #: numba's settings; its attributes are made when it is imported.
 config: Any = _config
 #: Environment variable: 1 compiles all kernels with checks of array bounds.

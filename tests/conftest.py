@@ -13,6 +13,7 @@ from hypothesis import settings
 from snmem.cli import main
 
 os.environ["MPLBACKEND"] = "Agg"
+os.environ["SNMEM_COMPILE_NOTICE"] = "0"  # what tests read on standard error does not depend on what was compiled
 settings.register_profile("snmem", deadline=None, derandomize=True)
 settings.load_profile("snmem")
 
