@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import BackendError, InputError, MissingDependencyError
 from .points import execute
-from .storage import SweepFolder
+from .storage import SweepFolder, take_lock
 
 Task = tuple[str, Mapping[str, Any]]  # key and parameters of a run
 Outcome = tuple[str, str | None]  # key of a run that ended, and its error or None
@@ -84,7 +84,6 @@ _held: list[Any] = []
 
 def _begin(path: Path) -> None:
     """Prepare a worker: it leaves Ctrl-C to its parent, dies with it, and shows that it lives by a lock."""
-    import fcntl
     from multiprocessing import parent_process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -99,7 +98,7 @@ def _begin(path: Path) -> None:
 
     Thread(target=follow, daemon=True).start()
     _held.append(SweepFolder(path).workers_file())
-    fcntl.flock(_held[-1], fcntl.LOCK_SH)
+    take_lock(_held[-1], shared=True)
 
 
 def _run_and_keep(target: str, key: str, point: Mapping[str, Any], path: Path) -> str | None:

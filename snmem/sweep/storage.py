@@ -20,10 +20,28 @@ from ..io.files import replace_file
 from ..io.reading import parse_json, read_bytes
 from ..io.results import write_json
 
+try:
+    import fcntl
+except ImportError:  # Windows, which has no such locks: there, sweeps are not kept out of each other's folder
+    fcntl = None
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # not in Windows
 MARK, RUNS, RESULTS = "sweep.json", "runs", "results.nc"
 _LOCKS = (".lock", ".workers")
 #: Bytes of sweep.json, and numbers of a result of one run, that are read.
 _MARK_BYTES, _NUMBERS = 2**26, 2**25
+
+
+def take_lock(file: Any, shared: bool = False, wait: bool = True) -> None:
+    """Lock an open file, alone or with others; OSError if it is taken and ``wait`` is False."""
+    if fcntl is not None:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+
+
+def give_up_lock(file: Any) -> None:
+    """Let others lock an open file."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class SweepFolder:
@@ -58,15 +76,13 @@ class SweepFolder:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other sweeps out, and wait until no worker of a killed one is left."""
-        import fcntl
-
         with self._lock_file(".lock") as mine, self.workers_file() as workers:
             try:
-                fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take_lock(mine, wait=False)
             except OSError:
                 raise FileError(f"{self.path}: another sweep is writing here; wait for it or stop it") from None
-            fcntl.flock(workers, fcntl.LOCK_EX)  # given up by the system when the last worker has ended
-            fcntl.flock(workers, fcntl.LOCK_UN)
+            take_lock(workers)  # given up by the system when the last worker has ended
+            give_up_lock(workers)
             remove_abandoned(self.path / RUNS)
             for draft in (self.path / RUNS).glob(".*.npz.*.tmp"):  # of version 0.1
                 perform(draft.unlink, missing_ok=True)
@@ -79,7 +95,7 @@ class SweepFolder:
     def _lock_file(self, name: str) -> Any:
         path = self.path / name
         try:
-            return os.fdopen(perform(os.open, path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")
+            return os.fdopen(perform(os.open, path, os.O_WRONLY | os.O_CREAT | _NO_LINK, 0o666), "w")
         except OSError as error:
             raise FileError(f"{path}: cannot be written ({error.strerror}); name another folder") from error
 
