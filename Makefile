@@ -2,6 +2,7 @@
 # make test    lint, types, documentation and all tests: sets up .venv with everything they need
 # make fuzz    a million damaged files (about 2 hours); what fails is kept in tests/fuzz/failures
 # make docs    the documentation as HTML in site/
+# make wheel   build the wheel, and run the demo from it in a clean environment
 # make clean   remove .venv and everything that was built
 #
 # PYTHON=/path/to/python chooses the interpreter (3.11 to 3.13); ARGS="..." goes to `snmem demo`, pytest, or the fuzzer
@@ -10,7 +11,7 @@
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test fuzz docs clean
+.PHONY: help demo test fuzz docs wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -33,6 +34,10 @@ fuzz:
 docs:
 	@.ci/setup dev
 	$(BIN)/mkdocs build --strict
+
+wheel:
+	@.ci/setup dev
+	@.ci/wheel $(ARGS)
 
 notebooks/%.ipynb: notebooks/%.py
 	@.ci/setup dev

@@ -11,7 +11,7 @@ from snmem.protocols.demo import demo
 
 ROOT = Path(__file__).parent.parent
 #: Pages whose Python blocks are whole programs.
-PAGES = ["README.md", "docs/first-memory.md"]
+PAGES = ["README.md", "docs/first-memory.md", *(f"docs/for-{name}-users.md" for name in ("brian2", "snntorch", "lava"))]
 
 
 def test_documentation_builds_strictly(tmp_path: Path) -> None:
@@ -29,6 +29,12 @@ def test_python_of_a_page_runs(page: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
     exec(compile("\n".join(blocks), page, "exec"), {"__name__": page})
+
+
+def test_the_index_for_language_models_names_every_page():
+    nav = re.findall(r"^  - (.+): (.+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    links = re.findall(r"\[(.+?)\]\((.+?\.md)\)", (ROOT / "docs" / "llms.txt").read_text())
+    assert sorted(nav) == sorted(links)
 
 
 def test_figures_of_the_readme_are_those_of_the_demo() -> None:
