@@ -38,7 +38,9 @@ def models() -> Report:
 def run(
     model: Annotated[
         str,
-        Argument(metavar="MODEL[:FUNCTION]", help="A model that `snmem models` lists, or the path of a .py file."),
+        Argument(
+            metavar="MODEL[:FUNCTION]", help="A model that `snmem models` lists, the path of a .py file, or a module."
+        ),
     ],
     settings: Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A parameter of the run.")] = None,
     backend: Annotated[
