@@ -11,7 +11,8 @@ from snmem.protocols.demo import demo
 
 ROOT = Path(__file__).parent.parent
 #: Pages whose Python blocks are whole programs.
-PAGES = ["README.md", "docs/first-memory.md", *(f"docs/for-{name}-users.md" for name in ("brian2", "snntorch", "lava"))]
+PAGES = ["README.md", "docs/first-memory.md", "docs/empty-attention.md"]
+PAGES += [f"docs/for-{name}-users.md" for name in ("brian2", "snntorch", "lava")]
 
 
 def test_documentation_builds_strictly(tmp_path: Path) -> None:
