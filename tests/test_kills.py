@@ -94,6 +94,7 @@ SILENT = {
     "chips": "chips loihi1-davies2018",
     "doctor": "doctor --help",  # finds out about all packages, which takes seconds; it takes no file
     "inspect": "inspect NET",
+    "interop": "interop --help",  # takes no file
     "lava install": "lava install --help",  # writes where Python's packages are
     "models": "models --help",  # imports them all
     "run": "run TINY",

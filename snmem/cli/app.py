@@ -21,7 +21,7 @@ from .verbs.models import models, run
 from .verbs.reproduce import reproduce
 from .verbs.simulate import simulate
 from .verbs.sweep import sweep
-from .verbs.verify import verify
+from .verbs.verify import interop, verify
 
 app = typer.Typer(
     help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",
@@ -58,6 +58,7 @@ add_verb(app, "export", export)
 add_verb(app, "inspect", inspect)
 add_verb(app, "simulate", simulate)
 add_verb(app, "verify", verify)
+add_verb(app, "interop", interop)
 add_verb(app, "compile", compile, out="snmem-lava")
 add_verb(app, "cost", cost)
 add_verb(app, "chips", chips)

@@ -1,4 +1,4 @@
-"""``snmem verify``: the same spikes on every runtime."""
+"""``snmem verify``: the same spikes on every runtime; ``snmem interop``: the same as other frameworks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -53,3 +53,11 @@ def verify(
             **reading_options(dt, settings),
         )
     return Report(result, verify_tables(result), result["agree"])
+
+
+def interop() -> Report:
+    """Compare recorded files and spikes of other frameworks, primitive by primitive, with what snmem reads and runs."""
+    from ...verify.interop import interop, interop_tables
+
+    result = interop()
+    return Report(result, interop_tables(result))

@@ -126,8 +126,9 @@ class Traits:
         return {n.node.type for n in self.neurons}
 
     def single(self) -> bool:
-        """Whether all weights are float32, as frameworks have them that train."""
-        return self.weight_types == {np.dtype(np.float32)}
+        """Whether all weights are float32, as frameworks have them that train; without weights, all parameters."""
+        types = self.weight_types or frozenset(kind for n in self.neurons for kind in n.dtypes)
+        return types == {np.dtype(np.float32)}
 
     def taus(self) -> NDArray[np.float64]:
         """All time constants of membranes."""
