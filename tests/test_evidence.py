@@ -133,7 +133,7 @@ def test_runtimes_that_agree_on_silence_in_loihi_fixed_point_are_no_verdict() ->
 
 
 def full(network: Network, steps: int) -> dict[str, Any]:
-    return {p.name: np.ones((steps, p.size)) for p in network.inputs}
+    return {p.name: np.ones((steps, p.size)) for p in network.fed}
 
 
 @given(st.integers(0, 400), st.sampled_from(["float", "loihi"]), st.floats(0.05, 1))

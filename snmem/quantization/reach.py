@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..network import Network, Population
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from ..sources import Source
 
 #: Steps beyond which nobody waits for v to leave its range.
 LONGEST = 2**40
@@ -86,7 +87,8 @@ _BOUNDED = {"refractory", "freeze", "reset_current"}
 def reach(network: Network, p: Population, silent: Container[str] = ()) -> Reach | None:
     """The :class:`Reach` of population ``p``, of which the ``silent`` ones are no sources; None if it is not known.
 
-    It is known for plain LIF, in units of v, and for LoihiLIF, in the unit of its integers, without learning synapses.
+    It is known for plain LIF, in units of v, and for LoihiLIF, in the unit of its integers, without learning synapses,
+    where inputs give spikes, of value 1: sources whose events carry values drive it without bound.
     """
     neuron: Any = p.neuron
     if neuron.features - _BOUNDED or any(network.receptor_of(q) for q in network.projections if q.post == p.name):
@@ -103,7 +105,8 @@ def reach(network: Network, p: Population, silent: Container[str] = ()) -> Reach
     for q in network.projections:
         if q.post != p.name or not q.synapses or q.pre in silent:
             continue
-        if q.plasticity:
+        pre = network[q.pre]
+        if q.plasticity or (isinstance(pre, Source) and pre.values):
             return None
         with np.errstate(over="ignore"):
             weights: Any = q.weights.astype(np.float64) * (unit * 2.0**q.exponent)

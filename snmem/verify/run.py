@@ -179,7 +179,8 @@ def _baseline(
         raise InputError(f"verify: rate must be a number of spikes per line and step >= 0, got {rate!r}")
     first = given or (poisson(network, steps or STEPS, seed, rate), steps or STEPS)
     run = _run_baseline(network, *first, report)
-    unable = unable_to_spike(network) if silent(network, run.baseline.spikes, {}) else {}
+    spikes_only = all(s.value is None for s in run.inputs.values())  # numbers may drive what no spike does
+    unable = unable_to_spike(network) if spikes_only and silent(network, run.baseline.spikes, {}) else {}
     readouts = [p.name for p in network.neurons if is_readout(p)]
     if given is not None:
         return run, Evidence(None, None, False, silent(network, run.baseline.spikes, unable), readouts, unable)
