@@ -17,3 +17,5 @@ def used_features(network: Network) -> Iterator[tuple[str, str, str]]:
     for q in network.projections:
         if network.receptor_of(q):
             yield "projection", q.name, "receptor"
+        if q.signal != "spikes":
+            yield "projection", q.name, "potentials"

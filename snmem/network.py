@@ -95,6 +95,9 @@ class Projection(Description):
     receptor : str
         What of the target neurons the spikes reach (``Neuron.receptors``), such as "u2" or "v" of LIF; by default the
         first, "u".
+    signal : str
+        "spikes", or "v": every synapse delivers weight * v in every step, with v of the presynaptic neuron ``delay``
+        steps before (after its reset), presynaptic neurons in ascending order. Float networks only, without plasticity.
 
     Raises
     ------
@@ -110,8 +113,9 @@ class Projection(Description):
     name: str = ""
     exponent: int = 0
     receptor: str = ""
+    signal: str = "spikes"
 
-    later: ClassVar[tuple[str, ...]] = ("receptor",)
+    later: ClassVar[tuple[str, ...]] = ("receptor", "signal")
 
     def __post_init__(self) -> None:
         for end in ("pre", "post"):
@@ -129,6 +133,8 @@ class Projection(Description):
         object.__setattr__(self, "exponent", whole(f"{owner}: exponent", self.exponent, *LOIHI_EXPONENT))
         if not isinstance(cast(object, self.receptor), str):
             raise NetworkError(f"{owner}: receptor must be a text, got {shown(self.receptor)}")
+        if self.signal not in ("spikes", "v"):
+            raise NetworkError(f'{owner}: signal must be "spikes" or "v", got {shown(self.signal)}')
         if not isinstance(cast(object, self.plasticity), LearningRule | None):
             raise NetworkError(f"{owner}: plasticity must be a rule such as Instar(0.5), got {self.plasticity!r}")
 
@@ -261,6 +267,9 @@ class Network(Summary, Description):
             check_whole(owner, q.weights.data, *LOIHI_WEIGHT)
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
+        if q.signal == "v" and (isinstance(pre, Input) or self.arithmetic == "loihi" or q.plasticity is not None):
+            what = "an input has none" if isinstance(pre, Input) else "for float networks without plasticity only"
+            raise NetworkError(f"{owner}: signal='v' delivers potentials, {what}; use signal='spikes'")
         if q.plasticity is not None:
             q.plasticity.check(q, self.arithmetic, lambda name, role: self._find(name, f"{owner}{role}").size)
 

@@ -160,7 +160,7 @@ class Backend:
     weight_traces : bool
         Whether it can record weights over time.
     values : bool
-        Whether inputs may carry values other than 1 (:attr:`snmem.Spikes.value`).
+        Whether numbers may travel: values of spikes (:attr:`snmem.Spikes.value`) and potentials (``signal="v"``).
     """
 
     name: str

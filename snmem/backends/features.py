@@ -103,6 +103,7 @@ DECLARED = {
     "noise": "has noise; set noise_sd=0",
     "initial_state": "begins at another u or v than 0; set u_init=0 and v_init=0",
     "receptor": "has a receptor of its own; let it reach the first",
+    "potentials": "delivers potentials (signal='v'); let it deliver spikes",
 }
 
 

@@ -47,7 +47,8 @@ class State:
     history : list of dict of str to array
         Neurons that spiked in the last steps, by population; the newest step comes last.
     values : list of dict of str to array
-        What these spikes carry, for the populations whose spikes carry other values than 1.
+        What these spikes carry, for the populations whose spikes carry other values than 1; and under (name, "v"), the
+        membrane potentials of populations that deliver them.
     """
 
     step: int
@@ -56,7 +57,7 @@ class State:
     weights: dict[str, Any]
     memory: dict[str, Any]
     history: list[dict[str, Any]] = field(default_factory=list)
-    values: list[dict[str, Any]] = field(default_factory=list)
+    values: list[dict[Any, Any]] = field(default_factory=list)
 
 
 def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State:
@@ -165,7 +166,11 @@ class _Run:
         for q in self.network.projections:
             if q.post == name and q.delay == 0:
                 into = current[self.receptor[q.name]]
-                _deliver(q, self.columns[q.name], spikes[q.pre], values.get(q.pre), into)
+                if q.signal == "v":
+                    v = state.neurons[q.pre]["v"]
+                    _deliver(q, self.columns[q.name], range(len(v)), v, into)
+                else:
+                    _deliver(q, self.columns[q.name], spikes[q.pre], values.get(q.pre), into)
         if p.clear_every and state.step % p.clear_every == p.clear_offset:
             state.neurons[name] = {v: np.zeros_like(array) for v, array in state.neurons[name].items()}
         before = state.neurons[name]
@@ -176,13 +181,18 @@ class _Run:
         state.neurons[name], state.current[name] = after, _no_current(p)
         return np.flatnonzero(spiking)
 
-    def _deliver_later(self, spikes: dict[str, Any], values: dict[str, Any]) -> None:
+    def _deliver_later(self, spikes: dict[str, Any], values: dict[Any, Any]) -> None:
         """Deliver, for the next step, the spikes that have been on their way long enough."""
         state, kept = self.state, self.network.spike_memory
+        sending = {q.pre for q in self.network.projections if q.signal == "v"}
+        values = values | {(name, "v"): state.neurons[name]["v"] for name in sending}
         state.history, state.values = [*state.history, spikes][-kept:], [*state.values, values][-kept:]
         for q in self.network.projections:
             if q.delay and q.delay <= len(state.history):
                 spiking, value = state.history[-q.delay][q.pre], state.values[-q.delay].get(q.pre)
+                if q.signal == "v":
+                    value = state.values[-q.delay][q.pre, "v"]
+                    spiking = range(len(value))
                 into = state.current[q.post][self.receptor[q.name]]
                 _deliver(q, self.columns[q.name], spiking, value, into)
 

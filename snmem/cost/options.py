@@ -58,6 +58,9 @@ class BillOptions:
     def order(self, network: Network, chip: str | Path | Chip) -> Order:
         """Check the options for a network on a chip; InputError names what is wrong."""
         require_neurons("bill", network, (LIF, LoihiLIF), features=None)
+        for q in network.projections:
+            if q.signal != "spikes":
+                raise InputError(f"bill: projection {q.name!r} delivers potentials, which have no price; use spikes")
         profile = load_chip(chip)
         formats = synapse_formats(network, profile, self.synapses)
         require_prices(profile)

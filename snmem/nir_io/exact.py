@@ -33,7 +33,7 @@ _EDITED = "the file was changed after snmem wrote it; read it with metadata=Fals
 _TOP = {"layout": int, "arithmetic": str, "populations": list, "projections": list, "outputs": list, "silent?": dict}
 _POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str, "values?": bool, "source?": dict}
 _PROJECTION = {"node": str, "name": str, "pre": str, "post": str, "delay": int, "exponent": int, "dtype": str}
-_PROJECTION |= {"delay_node?": str, "plasticity?": dict, "receptor?": str}
+_PROJECTION |= {"delay_node?": str, "plasticity?": dict, "receptor?": str, "signal?": str}
 _OUTPUT = {"node": str, "population": str, "declared": bool}
 _RULE = {"rule": str}
 
@@ -190,8 +190,8 @@ def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
             )
         matrix = sp.csr_array((cast, matrix.indices, matrix.indptr), shape=matrix.shape)
     rule, ends = _rule(graph, entry.get("plasticity")), (entry["pre"], entry["post"])
-    receptor = entry.get("receptor") or ""
-    return Projection(*ends, matrix, entry["delay"], rule, entry["name"], entry["exponent"], receptor)
+    options = entry.get("receptor") or "", entry.get("signal") or "spikes"
+    return Projection(*ends, matrix, entry["delay"], rule, entry["name"], entry["exponent"], *options)
 
 
 def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import NetworkError
 from ..network import Input, Network
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
@@ -43,6 +44,13 @@ class _Names:
 def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     """Names of all nodes and everything of the network that is not an array, ready for JSON."""
     require_neurons("write_nir", network, (LIF, LoihiLIF), features=None)
+    spiking = {q.pre for q in network.projections if q.signal == "spikes"}
+    for q in network.projections:
+        if q.signal == "v" and (q.pre in spiking or not network[q.pre].neuron.never_spikes):
+            raise NetworkError(
+                f"projection {q.name!r}: delivers v of {q.pre!r}, which also spikes; NIR nodes send one or the other, "
+                "give it theta=inf"
+            )
     names = _Names()
     populations = []
     for i, p in enumerate(network.populations):
@@ -62,7 +70,8 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
             "dtype": str(q.weights.dtype),
             "plasticity": rule_entry(q),
         }
-        projections.append(entry | ({"receptor": q.receptor} if q.receptor else {}))
+        entry |= {"signal": q.signal} if q.signal != "spikes" else {}
+        projections.append(entry | {"receptor": q.receptor} if q.receptor else entry)
     for entry, q in zip(projections, network.projections, strict=True):
         if delay_nodes and q.delay and not (q.pre == q.post and q.delay == 1):
             entry["delay_node"] = names.new(f"{entry['node']}_delay", "delay")

@@ -4,7 +4,8 @@
   become Populations under their own names; chains of linear nodes become one Projection per source, target and delay.
 * A constant (bias of Affine or Conv) into neurons with alpha = 0 becomes their ``bias``. Into neurons with a synaptic
   current it would have to be added to u, so a population "bias" of one neuron that fires in every step drives it.
-* LI, CubaLI and I never spike (theta = inf): their v is the output. A Threshold on such a node becomes a neuron
+* LI, CubaLI and I never spike (theta = inf): their v is the output, and what they feed gets it by a projection with
+  signal="v". A Threshold on such a node becomes a neuron
   without reset: it loses theta at a spike and gets it back one step later by a projection to itself.
 * An Output fed by weights, a sum or a constant becomes a population with alpha = beta = 0 and theta = inf, whose v is
   the value of the output in each step.
@@ -249,11 +250,6 @@ class _Builder:
 
     def _connect(self, path: Path, node: Node, gain: Array, late: int, hop: int) -> None:
         source = self.graph.nodes[path.source]
-        if is_graded(source):
-            raise source.error(
-                f"feeds {node.name!r} with its membrane potential, but populations exchange spikes; "
-                "end the graph there or put a Threshold between"
-            )
         matrix = (
             path.matrix if path.matrix is not None else sp.csr_array(sp.eye_array(prod(node.shape_in), format="csr"))
         )
@@ -261,7 +257,7 @@ class _Builder:
             data = matrix.data * np.repeat(gain, np.diff(matrix.indptr))
             matrix = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
         draft = self._draft(path.source, node.name, matrix, path.delay + hop, path.label)
-        draft.order, draft.late = path.order, late
+        draft.order, draft.late, draft.signal = path.order, late, "v" if is_graded(source) else "spikes"
         draft.closable = True
 
     # --- projections ---
@@ -299,7 +295,7 @@ class _Builder:
             names = [n for n in (d.name, arrow, f"{arrow} after {d.delay}") if n]
             name = next((n for n in names if n not in taken and len(n) <= LONGEST_NAME), unique(names[-1], taken))
             taken.add(name)
-            out.append(Projection(d.pre, d.post, d.matrix, d.delay, name=name))
+            out.append(Projection(d.pre, d.post, d.matrix, d.delay, name=name, signal=d.signal))
         return tuple(out)
 
 
@@ -314,4 +310,5 @@ class _Draft:
     name: str
     order: int
     late: int = 0
+    signal: str = "spikes"
     closable: bool = False

@@ -131,7 +131,7 @@ def _write(file: Any, network: Network, layout: dict[str, Any], max_dense: int) 
     put(graph, "type", "NIRGraph")
     nodes = graph.create_group("nodes")
     notes: list[str] = []
-    feeding = {q.pre for q in network.projections}
+    feeding = {q.pre for q in network.projections if q.signal == "spikes"}
     for entry, p in zip(layout["populations"], network.populations, strict=True):
         if isinstance(p, Input):
             new_node(nodes, entry["node"], "Input", shape=np.array(p.shape))

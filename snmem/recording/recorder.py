@@ -93,7 +93,9 @@ class Recorder:
         self.synaptic_events = dict.fromkeys((q.name for q in network.projections), 0)
         self.steps = 0
         self._bins = _Bins(plan, self.sizes, network.dt)
-        self._leaving = {name: [q for q in network.projections if q.pre == name] for name in self.sizes}
+        self._dense = [q for q in network.projections if q.signal == "v"]
+        sparse = [q for q in network.projections if q.signal != "v"]
+        self._leaving = {name: [q for q in sparse if q.pre == name] for name in self.sizes}
 
     def spikes(self, name: str, step: Array, neuron: Array) -> None:
         """Take spikes of a population, sorted by step, then neuron; none is earlier than those taken before."""
@@ -131,6 +133,8 @@ class Recorder:
         for name, s in self.inputs.items():
             part = s.between(self.steps, steps)  # a source draws this part alone
             self.spikes(name, part.step + self.steps, part.neuron)
+        for q in self._dense:
+            self.synaptic_events[q.name] += q.synapses * (steps - self.steps)
         self.steps = steps
         self._bins.reach(steps, self.store)
         self.store.reach(steps)
@@ -201,5 +205,7 @@ def synaptic_events(neuron: Array, q: Projection) -> int:
 
 
 def synaptic_events_of(spikes: Spikes, q: Projection) -> int:
-    """Synapses of ``q`` that all spikes of its presynaptic population reach."""
+    """Synapses of ``q`` that all spikes of its presynaptic population reach; all in every step, if it delivers v."""
+    if q.signal == "v":
+        return q.synapses * spikes.steps
     return int(spikes.counts() @ q.fan_out) if isinstance(spikes, Drawn) else synaptic_events(spikes.neuron, q)

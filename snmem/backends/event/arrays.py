@@ -135,6 +135,13 @@ class Extended(NamedTuple):
     tile: Any  # (blocks,) the tile of every block of neurons
 
 
+class Potentials(NamedTuple):
+    """Projections that deliver membrane potentials."""
+
+    senders: Any  # (populations that deliver v, 3), see SENDER
+    row: Any  # (projections,) the row in ``senders`` of each that delivers v, else -1
+
+
 class Net(NamedTuple):
     """What does not change during a run."""
 
@@ -145,6 +152,7 @@ class Net(NamedTuple):
     custom: Custom
     traces: Any  # (recorded, 6), see POPULATION
     extended: Extended
+    potentials: Potentials
 
 
 class Blocks(NamedTuple):
@@ -171,6 +179,7 @@ class State(NamedTuple):
     counts: Any  # (pops, 2), see UPDATED
     learned: Any  # (plastic,) weight updates
     held: Any  # (blocks * BLOCK / WORD,) a bit for each neuron: whether it is refractory
+    potentials: Any  # of the last steps, see PLACE_KEPT
 
 
 def kinds(state: State) -> list[Any]:

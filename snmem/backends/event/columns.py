@@ -68,6 +68,9 @@ ALPHA2, GAIN2, KAPPA, RHO, PERIOD, SD, EXTENDED_ROWS = range(7)
 #: ``Net.traces``: population; variable, as its neurons number them, or 0 for u and 1 for v; places from those of the
 #: neurons to those of the variable; first column of the output; neurons, from one on.
 POPULATION, VARIABLE, ASIDE, COLUMN, LOW, HIGH = range(6)
+#: ``Potentials.senders``: population; first place in ``State.potentials``: a row of all neurons for each step of the
+#: ring; first place of v in ``State.custom``, or -1 for neurons in blocks.
+SENDER, PLACE_KEPT, V_PLACE = range(3)
 #: ``State.ring``: spikes of a step and population, from one place of a buffer up to another.
 BEGIN, END = range(2)
 #: ``State.counts``.

@@ -96,7 +96,8 @@ class Modes:
     ) -> None:
         self.net, self.states, self.work = net, states, work
         dense = net.synapses.links[net.planes.dense[:, FIRST_ROW] >= 0, POST].tolist()  # planes reach all neurons
-        apart = {q.post for q in layout.network.projections if q.pre in graded}  # cells take no values
+        apart = {q.post for q in layout.network.projections if q.pre in graded or q.signal == "v"}
+        apart |= {q.pre for q in layout.network.projections if q.signal == "v"}
         names = (p for p in layout.network.neurons if layout.index[p.name] not in dense and eligible(p))
         names = (p for p in names if p.name not in layout.lanes.first)
         self.candidates = [] if fixed else [layout.index[p.name] for p in names if p.name not in apart]

@@ -45,7 +45,8 @@ class Team:
 
     def __init__(self, layout: Layout, net: Net, inputs: Inputs, job: Job, start: EventState) -> None:
         blocks = int(np.diff(layout.blocks).max())
-        threads = 1 if net.rules.rule.size or net.custom.par.size else min(job.threads, blocks)
+        alone = net.rules.rule.size or net.custom.par.size or net.potentials.senders.size
+        threads = 1 if alone else min(job.threads, blocks)
         self.nets = [with_cut(net, layout.cut(n)) for n in (1, threads)]
         self.inputs = inputs
         self.states = [start.arrays, *(self._own(start.arrays) for _ in range(1, threads))]

@@ -47,7 +47,7 @@ from .learning import learn
 from .meeting import GIVE_UP, SAID, UP, all_said, begin, gather, wait
 from .plane_delivery import deliver_planes
 from .ranges import copy_range
-from .value_delivery import deliver_values
+from .value_delivery import deliver_potentials, deliver_values, keep_potentials
 
 #: Steps between two looks at the clock of a thread that is alone.
 _CLOCK = 8
@@ -90,8 +90,13 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
     )  # fmt: skip
     depth, own = ring.shape[0], neurons.size.size - neurons.inputs.size
     then = t if turn < neurons.order.size else t + 1
+    if then > t and net.potentials.senders.shape[0] > 0:
+        keep_potentials(net, state, t)
     for k in range(turns[turn], turns[turn + 1]):
         q = queue[k]
+        if net.potentials.row[q] >= 0:
+            deliver_potentials(net, state, q, then)
+            continue
         pre, post, left = links[q, PRE], links[q, POST], then - links[q, DELAY]  # the step that the spikes are from
         slot = t % depth if left == t else left % depth
         lo, hi = ring[slot, pre, BEGIN], ring[slot, pre, END]

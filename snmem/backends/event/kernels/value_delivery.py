@@ -1,4 +1,4 @@
-"""Delivering spikes that carry values: a synapse adds weight * value."""
+"""Delivering numbers: spikes that carry values, and membrane potentials; a synapse adds weight * number."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import numpy as np
 
 from ...._jit import inner
 from ..arrays import BLOCK
-from ..columns import EXPONENT, FIRST_PTR, RANGES
+from ..columns import DELAY, EXPONENT, FIRST_PTR, PLACE_KEPT, POST, PRE, RANGES, RECEPTOR, SENDER, V_PLACE
 from .delivery import add_rounded, first_from, rows_of, weight_of
+from .ranges import copy_range
+
+
+@inner(inline="always")
+def add_times(into, rows, low, high, value):
+    """Add the weights of the synapses low .. high-1, times a value, to their targets' places."""
+    for k in range(low, high):
+        into[np.uint64(rows.target[k])] += weight_of(rows, k) * value
 
 
 @inner
@@ -32,10 +40,46 @@ def deliver_values(synapses, weight, blocks, scratch, spikes, values, arrivals):
         low, high = np.uint64(ptr[row]), np.uint64(ptr[row + ranges])
         if part:
             low, high = first_from(target, low, high, start), first_from(target, low, high, stop)
+        add_times(into, rows, low, high, value)
         for k in range(low, high):
-            i = np.uint64(target[k])
-            into[i] += weight_of(rows, k) * value
-            pending[i // np.uint64(BLOCK)] = 1
+            pending[target[k] // np.uint64(BLOCK)] = 1
     if exponent < 0:
         add_rounded(blocks.input, scratch, exponent, start, stop)
         pending[begin:end] = 1
+
+
+@inner
+def keep_potentials(net, state, t):
+    """Keep v of the populations that deliver it, as it is after step t, and have them stepped in the next one."""
+    neurons, senders, depth = net.neurons, net.potentials.senders, state.ring.shape[0]
+    for row in senders:
+        p = row[SENDER]
+        size = neurons.size[p]
+        to = row[PLACE_KEPT] + t % depth * size
+        if row[V_PLACE] >= 0:
+            copy_range(state.custom, row[V_PLACE], size, state.potentials, to)
+        else:
+            copy_range(state.blocks.v, neurons.first[p], size, state.potentials, to)
+        state.blocks.pending[neurons.blocks[p] : neurons.blocks[p + 1]] = 1
+
+
+@inner
+def deliver_potentials(net, state, q, then):
+    """Add weight * v, of as many steps before ``then`` as the delay of projection q says, to the coming input."""
+    neurons, synapses, row = net.neurons, net.synapses, net.potentials.senders[net.potentials.row[q]]
+    links, ptr, blocks = synapses.links, synapses.ptr, state.blocks
+    pre, size, ranges, left = links[q, PRE], neurons.size[links[q, PRE]], links[q, RANGES], then - links[q, DELAY]
+    if left < 0:
+        return
+    if links[q, DELAY] > 0:
+        v, at = state.potentials, row[PLACE_KEPT] + left % state.ring.shape[0] * size
+    elif row[V_PLACE] >= 0:
+        v, at = state.custom, row[V_PLACE]
+    else:
+        v, at = blocks.v, neurons.first[pre]
+    rows = rows_of(synapses, state.weight, q)
+    for j in range(size):
+        first = j * ranges + links[q, FIRST_PTR]
+        add_times(blocks.input, rows, np.uint64(ptr[first]), np.uint64(ptr[first + ranges]), v[at + j])
+    post, aside = links[q, POST], links[q, RECEPTOR]
+    blocks.pending[neurons.blocks[post] + aside : neurons.blocks[post + 1] + aside] = 1

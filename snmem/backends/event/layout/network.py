@@ -36,6 +36,7 @@ from . import bitplanes
 from .custom import custom_of, initial, is_custom
 from .extended import Lanes, begin, extended_of
 from .parameters import blocks_of, flags_of, spontaneous, tiles_of
+from .potentials import potentials_of
 from .rules import rules_of
 from .synapses import distinct, parts_of, records_of
 
@@ -104,6 +105,7 @@ class Layout:
         custom, self.functions = custom_of(network, len(pops))
         rules = rules_of(network, self.index, self.first, self.sizes, records)
         self._memory = rules.memory()
+        potentials, self.kept = potentials_of(network, self.index, custom)
         self.net = Net(
             Neurons(
                 par, tile, self.blocks, self.first, self.sizes, self.cut(1), flags_of(network, len(pops)),
@@ -115,6 +117,7 @@ class Layout:
             custom,
             np.zeros((0, 6), np.int64),
             extended_of(network, self.lanes, self.index, self.blocks),
+            potentials,
         )  # fmt: skip
 
     def _values(self, q: Projection) -> Any:
@@ -134,7 +137,7 @@ class Layout:
         for i in sorted(range(len(queue)), key=lambda i: queue[i].delay == 0):  # as they are delivered
             q, w, d, to = queue[i], values[i], known[i], (queue[i].post, self.network.receptor_of(queue[i]))
             grid = grids.get(to, bitplanes.EMPTY)
-            d = None if q.pre in self.graded else d
+            d = None if q.pre in self.graded or q.signal == "v" else d
             if d is not None and grid is not None:
                 grid = grid.join(bitplanes.grid_of(d, q.weights.shape[1]))
                 plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
@@ -194,8 +197,9 @@ class Layout:
         """(blocks,) 1 where a spike may come without input, and where neurons are stepped in every step."""
         awake = np.zeros(self.lanes.total, np.uint8)
         awake[: self.blocks[-1]] = spontaneous(self.net.neurons.par)[self.net.neurons.tile]
+        sending = {q.pre for q in self.network.projections if q.signal == "v"}
         for p in self.network.neurons:
-            if is_custom(p) or p.name in self.lanes.first:
+            if is_custom(p) or p.name in self.lanes.first or p.name in sending:
                 awake[slice(*self.blocks[self.index[p.name] :][:2])] = 1
         return awake
 
@@ -231,6 +235,7 @@ class Layout:
             counts=np.zeros((len(self.sizes), 2), np.int64),
             learned=np.zeros(len(self.net.rules.rule), np.int64),
             held=zeros(n * (BLOCK // WORD), dtype=np.uint64),
+            potentials=zeros(self.kept),
         )
         begin(self.network, self.lanes, self.index, self.blocks, blocks.u, blocks.v)
         return EventState(self.network, 0, -1, state, np.zeros(0, np.int64))
