@@ -7,8 +7,6 @@ from snmem import LIF, Input, Network, Population, Projection, read_nir, simulat
 from snmem.conformance import assert_same
 from snmem.errors import BackendError, NetworkError
 
-READOUT = {"theta": np.inf}
-
 
 def chain(rng: np.random.Generator) -> Network:
     """Input, an integrator or two, neurons, and a readout of both; v of neurons that spike is delivered too."""
@@ -19,9 +17,9 @@ def chain(rng: np.random.Generator) -> Network:
 
     populations = (
         Input("x", a),
-        Population("li", b, LIF(alpha=0.5, beta=rng.uniform(0, 1, b), bias=0.01, **READOUT)),
+        Population("li", b, LIF(alpha=0.5, beta=rng.uniform(0, 1, b), bias=0.01, theta=np.inf)),
         Population("h", c, LIF(alpha=0.25, beta=0.875, theta=0.3, refractory=int(rng.integers(0, 2)))),
-        Population("out", 3, LIF(beta=0.0, alpha2=0.5, **READOUT), clear_every=7),
+        Population("out", 3, LIF(beta=0.0, alpha2=0.5, theta=np.inf), clear_every=7),
     )
     projections = (
         Projection("x", "li", weights(b, a), int(rng.integers(0, 3))),
@@ -54,7 +52,11 @@ def test_the_engine_delivers_what_the_reference_does(seed):
 
 def test_v_arrives_as_the_equations_say():
     net = Network(
-        (Input("x", 1), Population("li", 1, LIF(beta=0.5, **READOUT)), Population("out", 1, LIF(beta=0.0, **READOUT))),
+        (
+            Input("x", 1),
+            Population("li", 1, LIF(beta=0.5, theta=np.inf)),
+            Population("out", 1, LIF(beta=0.0, theta=np.inf)),
+        ),
         (Projection("x", "li", [[1.0]], 0), Projection("li", "out", [[3.0]], 2, signal="v")),
     )
     v = simulate(net, np.array([[1], [0], [0]]), 6, record=["li.v", "out.v"]).traces
@@ -71,7 +73,7 @@ def test_an_li_in_front_of_a_lif_is_a_current_based_lif(weight, delay):
     x = rng.random((200, 30)) < 0.2
     h = LIF(beta=0.9, theta=0.7, bias=0.01)
     two = Network(
-        (Input("x", 30), Population("li", 40, LIF(beta=beta, **READOUT)), Population("h", 40, h)),
+        (Input("x", 30), Population("li", 40, LIF(beta=beta, theta=np.inf)), Population("h", 40, h)),
         (Projection("x", "li", w), Projection("li", "h", weight * np.eye(40), delay, signal="v")),
     )
     cuba = LIF(alpha=beta, beta=0.9, theta=0.7, bias=0.01)
@@ -85,7 +87,11 @@ def test_an_li_in_front_of_a_lif_is_a_current_based_lif(weight, delay):
 def test_nir_files_hold_them(tmp_path):
     rng = np.random.default_rng(1)
     net = Network(
-        (Input("x", 5), Population("li", 4, LIF(beta=0.75, **READOUT)), Population("h", 3, LIF(beta=0.5, theta=0.5))),
+        (
+            Input("x", 5),
+            Population("li", 4, LIF(beta=0.75, theta=np.inf)),
+            Population("h", 3, LIF(beta=0.5, theta=0.5)),
+        ),
         (Projection("x", "li", rng.normal(0, 1, (4, 5)), 0), Projection("li", "h", np.ones((3, 4)) / 2, 0, signal="v")),
         outputs=("h",),
     )
