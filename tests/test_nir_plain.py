@@ -53,7 +53,7 @@ def test_random_graphs_give_the_spikes_of_an_independent_reading(seed: int, rese
 
 
 @EXAMPLES
-@given(case=cases("float", without=("subtract", "clear", "plasticity", "off_grid", *EXTENSIONS)))
+@given(case=cases("float", without=("subtract", "clear", "plasticity", "off_grid", "sources", *EXTENSIONS)))
 def test_what_we_write_means_the_same_to_a_reader_that_ignores_metadata(case: Case, tmp_path: Path) -> None:
     write_nir(case.network, tmp_path / "n.nir")
     plain = read_nir(tmp_path / "n.nir", metadata=False)

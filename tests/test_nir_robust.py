@@ -157,13 +157,16 @@ def test_bad_content_is_refused_by_name(name: str, tmp_path: Path) -> None:
     assert words in refused(path)
 
 
-def test_an_integrator_cannot_feed_neurons(tmp_path: Path) -> None:
+def test_an_integrator_feeds_neurons_with_its_potential(tmp_path: Path) -> None:
     one = np.ones(1)
     graph = nir.NIRGraph.from_list(
         nir.Input(one.astype(int)), nir.LI(one, one, one), nir.IF(one, one), nir.Output(one.astype(int))
     )
     nir.write(tmp_path / "f.nir", graph)
-    assert "node 'li' (LI): feeds 'if' with its membrane potential" in refused(tmp_path / "f.nir")
+    assert [(q.pre, q.post, q.signal) for q in read_nir(tmp_path / "f.nir", 0.1).projections] == [
+        ("input", "li", "spikes"),
+        ("li", "if", "v"),
+    ]
 
 
 def test_nesting_has_a_limit(tmp_path: Path) -> None:
