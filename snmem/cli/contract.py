@@ -142,6 +142,10 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
     from ..io.results.folder import result_folder
 
     out, force = values.pop("out"), values.pop("force")
+    if (
+        out is not None and "to" in values and out.name.endswith("-TO")
+    ):  # the default folder of a verb with several targets
+        out = out.with_name(out.name.removesuffix("TO") + values["to"])
     start = time.time()
     with result_folder(out, force) if out else nullcontext() as folder:
         report = function(**values, out=folder.draft if folder else None)
