@@ -43,8 +43,6 @@ class Poisson(Source):
         Unique in the network. The events follow from it, too, so that two sources of one seed are independent.
     shape : int or tuple of int
         Lines.
-    values : bool
-        Whether events may carry values: the source says so itself, it is not to be given.
     rate : float or array
         Mean number of events per second ("Hz") or per step ("step"), one for all lines or one for each.
     unit : str

@@ -25,8 +25,6 @@ class Regular(Source):
         Unique in the network.
     shape : int or tuple of int
         Lines.
-    values : bool
-        Whether events may carry values: the source says so itself, it is not to be given.
     period : float or array
         From event to event, one for all lines or one for each; at least one step.
     phase : float or array

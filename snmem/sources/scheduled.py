@@ -24,8 +24,6 @@ class Scheduled(Source):
         Unique in the network.
     shape : int or tuple of int
         Lines.
-    values : bool
-        Whether events may carry values: the source says so itself, it is not to be given.
     times : array
         When the events are, in any order: steps, or seconds from the begin of step 0. Time t is in step
         floor(t / dt + 1e-6).
