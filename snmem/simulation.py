@@ -19,6 +19,7 @@ from .network import Network
 from .progress import LateBar, someone_watches
 from .recording import Record
 from .recording.choice import as_plan
+from .recording.recorder import carries_values
 from .recording.stream import writing
 from .spikes import Recording, count
 
@@ -116,7 +117,8 @@ def simulate(
     )
     if to is None:
         return _run(run, job, progress)
-    with writing(to, network, plan, start, backend) as store:
+    valued = [name for name, s in spikes.items() if carries_values(s)]
+    with writing(to, network, plan, start, backend, valued) as store:
         recording = _run(run, replace(job, store=store), progress)
     return replace(recording, path=Path(to))
 

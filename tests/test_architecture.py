@@ -60,7 +60,7 @@ LAYERS = (
     "errors _text _rich _lazy _hash _draws _compiling _jit _moved _events registry description progress",
     "loihi neurons plasticity",
     "_digest _axes _features network spikes sources",
-    "io recording backends.base backends.features installation.content metrics",
+    "io event_data recording backends.base backends.features installation.content metrics",
     "circuits retime plots",
     "backends simulation",
     "nir_io stimuli",

@@ -296,6 +296,19 @@ def test_other_backends_write_at_their_end(tmp_path: Path) -> None:
     check_prefix(path, simulate(network(False), X, record=record))
 
 
+def test_values_of_inputs_are_kept(tmp_path: Path) -> None:
+    values = X * np.random.default_rng(3).normal(size=X.shape)
+    net = Network((Input("x", 6, values=True), Population("h", 6, LIF())), (Projection("x", "h", np.eye(6)),))
+    full = simulate(net, values)
+    simulate(net, values, to=tmp_path / "run.h5")
+    with open_recording(tmp_path / "run.h5") as run:
+        assert run.recording().spikes == full.spikes
+        assert run.spikes["x"].between(10, 60) == full.spikes["x"].between(10, 60)
+        assert np.array_equal(run.spikes["x"].read().frames(), values)
+    events = nir.read_data(tmp_path / "run.h5").nodes["x"].observables["spikes"]
+    assert np.array_equal(events.value[0], full.spikes["x"].values)
+
+
 def test_a_run_goes_on_in_a_second_file(tmp_path: Path) -> None:
     first = simulate(network(), X[:70], record=RECORD, to=tmp_path / "a.h5")
     simulate(network(), X[70:], record=RECORD, state=first.state, to=tmp_path / "b.h5")

@@ -19,7 +19,11 @@ Settings = Annotated[
 Steps = Annotated[int | None, Option("--steps", min=1, help="Steps to run; default: length of the input, else 100.")]
 InputFile = Annotated[
     Path | None,
-    Option("--input", metavar="FILE", help="Input spikes: .npy, .npz by input name, or .h5; default: random."),
+    Option(
+        "--input",
+        metavar="FILE",
+        help="Input spikes: .npy, .npz by input name, .h5, or a camera's file; default: random.",
+    ),
 ]
 Rate = Annotated[float, Option("--rate", min=0, help="Random input: spikes per line and step (Poisson).")]
 Seed = Annotated[int, Option("--seed", min=0, help="Random input: its seed.")]
@@ -54,13 +58,15 @@ def read_network(file: Path, dt: float | None, settings: list[str] | None) -> An
     return read_nir(file, report=lambda choice: say(f"{file.name} leaves open: {choice}"), **options)
 
 
-def input_spikes(network: Any, file: Path | None, steps: int | None, rate: float, seed: int) -> tuple[Any, int]:
+def input_spikes(
+    network: Any, file: Path | None, steps: int | None, rate: float, seed: int, merge: str | None = None
+) -> tuple[Any, int]:
     """The input of a run and its length: spikes of a file, or random ones, 100 steps unless told."""
     from ..io.inputs import load_inputs
     from ..stimuli import poisson
 
     if file is not None:
-        return load_inputs(file, network, steps)
+        return load_inputs(file, network, steps, merge=merge)
     return poisson(network, steps or 100, seed, rate), steps or 100
 
 

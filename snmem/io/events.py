@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .._text import shown
 from ..errors import InputError
+from ..event_data.binning import merged
 from ..spikes import Spikes
 from .hdf5 import Limits, Store, open_store
 from .hdf5.blocks import blocks
@@ -33,7 +34,7 @@ _EXPECTED = "expected HDF5 of nir.write_data with the observable 'spikes'"
 
 
 def read_events(
-    path: str | os.PathLike[str], dt: float | None = None, sample: int | None = None
+    path: str | os.PathLike[str], dt: float | None = None, sample: int | None = None, merge: str | None = "error"
 ) -> tuple[dict[str, Spikes], dict[str, Any]]:
     """Read spikes by the name of their node; nodes within nodes are called "outer.inner".
 
@@ -45,6 +46,8 @@ def read_events(
         Duration of a step in seconds. A file of snmem's holds its own; a grid must have this one.
     sample : int or None
         Which of several samples to take.
+    merge : str or None
+        What becomes of several events of a neuron in one step (:func:`snmem.event_data.from_events`).
 
     Returns
     -------
@@ -69,7 +72,8 @@ def read_events(
         found, others = {}, []
         for name, observables in _nodes(store, top["nodes"]):
             if "spikes" in observables:
-                found[name] = _Record(store, observables["spikes"], name, sample).spikes(dt, own is not None)
+                record = _Record(store, observables["spikes"], name, sample, "error" if own is not None else merge)
+                found[name] = record.spikes(dt, own is not None)
             else:
                 others += [f"{name}: {key}" for key in observables]
         if not found:
@@ -105,8 +109,8 @@ def _nodes(store: Store, group: Any, prefix: str = "", depth: int = 1) -> Iterat
 class _Record:
     """The spikes of one node in an open file."""
 
-    def __init__(self, store: Store, group: Any, name: str, sample: int | None) -> None:
-        self.store, self.name, self.sample = store, name, sample
+    def __init__(self, store: Store, group: Any, name: str, sample: int | None, merge: str | None) -> None:
+        self.store, self.name, self.sample, self.merge = store, name, sample, merge
         self.owner = f"node {name!r}: spikes"
         self.members = store.members(group, self.owner)
         self.about = store.attributes(group, self.owner, ("dt", "n_neurons", "t_max"))
@@ -189,6 +193,9 @@ class _Record:
         step, steps = self._steps(time, float(t_max), dt)
         size = self._size(steps, self._attribute("n_neurons"))
         label = self._label() if own else f"{self._label()} with dt = {dt:g}"
+        inside = idx.dtype.kind in "iu" and bool(((idx >= 0) & (idx < size[1])).all())
+        if value is None and inside and self.merge != "error":
+            return merged(step, idx, np.ones(len(idx)), *size, self.merge, label)
         return Spikes.from_events(step, idx, *size, label, value)
 
     def _steps(self, time: NDArray[Any], t_max: float, dt: float) -> tuple[NDArray[np.int64], int]:

@@ -103,7 +103,11 @@ def _packed(data: Any, about: Mapping[str, Any], compression: str | None) -> Byt
 
 
 def read_spikes(
-    path: str | os.PathLike[str], steps: int | None = None, dt: float | None = None, sample: int | None = None
+    path: str | os.PathLike[str],
+    steps: int | None = None,
+    dt: float | None = None,
+    sample: int | None = None,
+    merge: str | None = "error",
 ) -> SpikeFile:
     """Read spikes from ``.npy`` (a raster (steps, neurons); its name is ""), ``.npz`` (rasters by name) or HDF5.
 
@@ -120,6 +124,9 @@ def read_spikes(
         Duration of a step in seconds, for events in a file that does not state it; snmem's own files do.
     sample : int or None
         Which of several samples in HDF5 to take.
+    merge : str or None
+        What becomes of several events of a neuron in one step, in HDF5 that others wrote: "error", "clip", "add", or
+        None, which clips with a warning (:func:`snmem.event_data.from_events`).
 
     Raises
     ------
@@ -132,7 +139,7 @@ def read_spikes(
     if path.suffix in RASTERS:
         spikes = read_rasters(path, steps)
         return SpikeFile(spikes, spikes_sha256(spikes))
-    spikes, about = read_events(path, dt, sample)
+    spikes, about = read_events(path, dt, sample, merge)
     digest = spikes_sha256(spikes)
     if about.get("sha256") not in (None, digest):
         raise FileError(f"{path}: its spikes do not fit its sha256 {shown(about['sha256'])}; it was changed or damaged")

@@ -21,8 +21,8 @@ _ROWS = 1 << 20
 class Store(Protocol):
     """Where recorded numbers go. Steps count from the first of the run."""
 
-    def spikes(self, name: str, step: Array, neuron: Array) -> None:
-        """Take spikes of a population, later than those before."""
+    def spikes(self, name: str, step: Array, neuron: Array, value: Array | None) -> None:
+        """Take spikes of a population, later than those before; ``value``: of those of an input that carry some."""
 
     def rows(self, kind: str, name: str, rows: Array) -> None:
         """Take rows of the table ``kind`` ("traces", "weight_traces", "counts", "rates") of this name."""
@@ -44,8 +44,8 @@ class Memory:
         self.events: dict[str, list[tuple[Array, Array]]] = {}
         self.tables: dict[tuple[str, str], list[Array]] = {}
 
-    def spikes(self, name: str, step: Array, neuron: Array) -> None:
-        """Keep spikes."""
+    def spikes(self, name: str, step: Array, neuron: Array, value: Array | None) -> None:
+        """Keep spikes; values stay with the inputs."""
         self.events.setdefault(name, []).append((step, neuron))
 
     def rows(self, kind: str, name: str, rows: Array) -> None:
@@ -97,7 +97,7 @@ class Recorder:
         sparse = [q for q in network.projections if q.signal != "v"]
         self._leaving = {name: [q for q in sparse if q.pre == name] for name in self.sizes}
 
-    def spikes(self, name: str, step: Array, neuron: Array) -> None:
+    def spikes(self, name: str, step: Array, neuron: Array, value: Array | None = None) -> None:
         """Take spikes of a population, sorted by step, then neuron; none is earlier than those taken before."""
         if not len(step):
             return
@@ -108,9 +108,9 @@ class Recorder:
         which = self.plan.spikes.get(name, ())
         if which is not None:
             mine = np.isin(neuron, which) if len(which) else np.zeros(len(neuron), bool)
-            step, neuron = step[mine], neuron[mine]
+            step, neuron, value = step[mine], neuron[mine], None if value is None else value[mine]
         if len(step):
-            self.store.spikes(name, step, neuron)
+            self.store.spikes(name, step, neuron, value)
 
     def due(self, samples: Samples, step: int) -> bool:
         """Whether ``step`` of this run is sampled."""
@@ -132,7 +132,7 @@ class Recorder:
         """Take note that all of the first ``steps`` steps has been taken, but for the inputs, which are taken here."""
         for name, s in self.inputs.items():
             part = s.between(self.steps, steps)  # a source draws this part alone
-            self.spikes(name, part.step + self.steps, part.neuron)
+            self.spikes(name, part.step + self.steps, part.neuron, part.value)
         for q in self._dense:
             self.synaptic_events[q.name] += q.synapses * (steps - self.steps)
         self.steps = steps
@@ -143,6 +143,7 @@ class Recorder:
         """The run has ended after ``steps`` steps."""
         self.reach(steps)
         self._bins.finish(steps, self.store)
+        self.store.reach(steps)
 
 
 class _Bins:
@@ -209,3 +210,8 @@ def synaptic_events_of(spikes: Spikes, q: Projection) -> int:
     if q.signal == "v":
         return q.synapses * spikes.steps
     return int(spikes.counts() @ q.fan_out) if isinstance(spikes, Drawn) else synaptic_events(spikes.neuron, q)
+
+
+def carries_values(spikes: Spikes) -> bool:
+    """Whether spikes of an input may carry values; those of a source are not drawn for that."""
+    return spikes.source.values if isinstance(spikes, Drawn) else spikes.value is not None

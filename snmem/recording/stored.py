@@ -116,9 +116,13 @@ class StoredSpikes:
         As of :class:`snmem.Spikes`.
     """
 
-    def __init__(self, store: Store, idx: _Rows, time: _Rows, steps: int, size: int, dt: float) -> None:
-        self._store, self._idx, self._time, self._dt = store, idx, time, dt
+    def __init__(
+        self, store: Store, idx: _Rows, time: _Rows, value: _Rows | None, steps: int, size: int, dt: float
+    ) -> None:
+        self._store, self._idx, self._time, self._value, self._dt = store, idx, time, value, dt
         self.steps, self.size = steps, size
+        if value is not None and value.rows != idx.rows:
+            raise store.error(value.owner, f"has {value.rows} values for {idx.rows} events")
         if idx.rows != time.rows or idx.item.dtype.kind not in "iu":
             raise store.error(idx.owner, f"has {idx.rows} neurons of type {idx.item.dtype} for {time.rows} times")
 
@@ -150,8 +154,9 @@ class StoredSpikes:
         length = max(stop - start, 0)
         low, high = self._place(start), self._place(stop)
         neuron, step = self._idx.read(low, high), self._steps(self._time.read(low, high)) - start
+        value = None if self._value is None else self._value.read(low, high)
         try:
-            return Spikes(step, neuron, length, self.size)
+            return Spikes(step, neuron, length, self.size, value)
         except InputError as error:
             raise self._store.error(self._idx.owner, f"is damaged ({error})") from None
 
@@ -228,8 +233,9 @@ class StoredRun:
         if "idx" not in members or "time" not in members:
             raise store.error(owner, "holds no events (idx, time); the file is damaged")
         idx, time = (_Rows(store, members[key], f"{owner}: {key}", 2) for key in ("idx", "time"))
+        value = _Rows(store, members["value"], f"{owner}: value", 2) if "value" in members else None
         self._plan["spikes"][name] = self._which(members, owner, size)
-        return StoredSpikes(store, idx, time, self.steps, size, self.dt)
+        return StoredSpikes(store, idx, time, value, self.steps, size, self.dt)
 
     def _which(self, members: Mapping[str, Any], owner: str, size: int) -> Array | None:
         if "which" not in members:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from .._text import path_text, shown
 from ..errors import FileError
 from ..io.drafts import perform, sync_folder
-from ..io.interrupts import CtrlC
 from ..network import Network
 from .choice import Plan, Which
+from .interrupts import CtrlC
 from .journal import JournaledFile
 
 try:
@@ -62,9 +62,13 @@ class RunFile:
         Number of the first step.
     backend : str
         Its name.
+    valued : collection of str
+        Inputs whose spikes carry values.
     """
 
-    def __init__(self, file: JournaledFile, network: Network, plan: Plan, start: int, backend: str) -> None:
+    def __init__(
+        self, file: JournaledFile, network: Network, plan: Plan, start: int, backend: str, valued: Collection[str] = ()
+    ) -> None:
         import h5py
 
         self._journal, self.dt, self.steps = file, network.dt, 0
@@ -74,7 +78,8 @@ class RunFile:
         self._ahead: list[tuple[Any, Array]] = []
         self._size, self._last = 0, time.monotonic()
         self._tables: dict[tuple[str, str], Any] = {}
-        self._events: dict[str, tuple[Any, Any, Any]] = {}
+        self._events: dict[str, dict[str, Any]] = {}
+        self._valued = frozenset(valued)
         self._lay_out(network, plan)
         about = {"version": VERSION, "steps": 0, "complete": False, "dt": network.dt, "start": start}
         self._about.attrs.update(about | {"backend": backend, "network": network.digest(), "bin": plan.bin or 0})
@@ -93,13 +98,12 @@ class RunFile:
                 observables[p.name] = node.create_group("observables")
         for name, which in plan.spikes.items():
             group = observables[name].create_group("spikes")
-            group.attrs.update({"__type__": "EventData", "n_neurons": network[name].size, "t_max": 0.5 * self.dt})
+            kind_of = "ValuedEventData" if name in self._valued else "EventData"
+            group.attrs.update({"__type__": kind_of, "n_neurons": network[name].size, "t_max": 0.5 * self.dt})
             options: Any = {"shape": (1, 0), "maxshape": (1, None), "chunks": (1, _EVENTS), **_PACKED}
-            self._events[name] = (
-                group.create_dataset("idx", dtype="i8", **options),
-                group.create_dataset("time", dtype="f8", **options),
-                group,
-            )
+            self._events[name] = {"idx": group.create_dataset("idx", dtype="i8", **options)}
+            for key in ("time", "value") if name in self._valued else ("time",):
+                self._events[name][key] = group.create_dataset(key, dtype="f8", **options)
             _keep_which(group, which)
         for name, samples in plan.traces.items():
             population, _, variable = name.rpartition(".")
@@ -130,9 +134,10 @@ class RunFile:
             chunks=(1, rows, max(1, min(columns, 1 << 20))), **_PACKED,
         )  # fmt: skip
 
-    def spikes(self, name: str, step: Array, neuron: Array) -> None:
+    def spikes(self, name: str, step: Array, neuron: Array, value: Array | None) -> None:
         """Take spikes of a population."""
-        self._take(name, np.stack([neuron, step]))
+        values = [np.ones(len(step)) if value is None else value] if name in self._valued else []
+        self._take(name, np.stack([neuron, (step + 0.5) * self.dt, *values]))
 
     def rows(self, kind: str, name: str, rows: Array) -> None:
         """Take rows of a table."""
@@ -160,14 +165,14 @@ class RunFile:
     def _commit(self) -> None:
         for key, parts in self._waiting.items():
             if isinstance(key, str):
-                neuron, step = np.concatenate(parts, axis=1)
-                for data, values in zip(self._events[key], (neuron, (step + 0.5) * self.dt), strict=False):
+                rows = np.concatenate(parts, axis=1)
+                for data, values in zip(self._events[key].values(), rows, strict=True):
                     _append(data, values)
             else:
                 _append(self._tables[key], np.concatenate(parts))
         self._waiting, self._size = {}, 0
-        for _, _, group in self._events.values():
-            group.attrs.modify("t_max", (self.steps + 0.5) * self.dt)
+        for events in self._events.values():
+            events["idx"].parent.attrs.modify("t_max", (self.steps + 0.5) * self.dt)
         self._about.attrs.modify("steps", self.steps)
         self._hdf5.flush()
         self._journal.commit()
@@ -196,7 +201,9 @@ def _keep_which(group: Any, which: Which) -> None:
 
 
 @contextmanager
-def writing(path: str | os.PathLike[str], network: Network, plan: Plan, start: int, backend: str) -> Iterator[RunFile]:
+def writing(
+    path: str | os.PathLike[str], network: Network, plan: Plan, start: int, backend: str, valued: Collection[str] = ()
+) -> Iterator[RunFile]:
     """Open a file for a run; it takes its name when the block ends without an error, else it stays ``NAME.partial``.
 
     Raises
@@ -212,7 +219,7 @@ def writing(path: str | os.PathLike[str], network: Network, plan: Plan, start: i
         raise _error(path, error) from None
     run = None
     try:
-        run = RunFile(JournaledFile(descriptor), network, plan, start, backend)
+        run = RunFile(JournaledFile(descriptor), network, plan, start, backend, valued)
         yield run
         run.finish()
         perform(os.replace, draft, place)

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ...errors import InputError
-from ...io.interrupts import CtrlC
 from ...network import Projection
+from ...recording.interrupts import CtrlC
 from ...spikes import Interrupted, Recording, Spikes
 from ..base import Job, make_recording
 from .arrays import Blocks, Part, State, copied, kinds

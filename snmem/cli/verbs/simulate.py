@@ -32,6 +32,10 @@ def simulate(
     to: Annotated[
         Path | None, Option(metavar="FILE.h5", help="Write what is kept to this file while the run goes on.")
     ] = None,
+    merge: Annotated[
+        str | None,
+        Option(metavar="clip|add|error", help="Several events of a line in a step; default: clip, and say so."),
+    ] = None,
     dt: Dt = None,
     settings: Settings = None,
     *,
@@ -45,7 +49,7 @@ def simulate(
     from ...simulation import simulate
 
     network = read_network(file, dt, settings)
-    given, length = input_spikes(network, inputs, steps, rate, seed)
+    given, length = input_spikes(network, inputs, steps, rate, seed, merge)
     name = backend or ("event" if network.arithmetic == "float" else "loihi")
     chosen: Any = True if not spikes else False if spikes == ["none"] else spikes
     wanted = Record(spikes=chosen, traces=record or False, every=every)
