@@ -74,7 +74,7 @@ def unstreamed() -> Recording:
 def check_prefix(path: Path, full: Recording) -> int:
     """The file holds the first steps of the full run; returns how many."""
     with open_recording(path) as run:
-        found, n = run.recording(), run.steps
+        found, n, complete = run.recording(), run.steps, run.complete
     for name, spikes in full.spikes.items():
         assert found.spikes[name] == spikes.between(0, n)
     assert full.plan is not None
@@ -83,7 +83,7 @@ def check_prefix(path: Path, full: Recording) -> int:
             assert np.array_equal(getattr(found, kind)[name], getattr(full, kind)[name][: len(samples.steps(0, n))])
     for kind in ("counts", "rates"):
         for name, table in getattr(full, kind).items():
-            bins = n // 40 if n < STEPS else None  # the last bin of a part is shorter
+            bins = None if complete else n // 40  # the last bin, which is shorter, comes at the end
             assert np.array_equal(getattr(found, kind)[name][:bins], table[:bins])
     return n
 
@@ -203,7 +203,7 @@ def test_plain_hdf5_opens_what_a_kill_outside_of_a_commit_leaves(tmp_path: Path,
             events = file["nodes/x/observables/spikes"]
             raster[np.floor(events["time"][0] / 2e-3).astype(int), events["idx"][0]] = True
         assert np.array_equal(raster, X[:n])
-    assert len(copies) == 5
+    assert len(copies) >= 5
 
 
 @pytest.mark.parametrize("writes", [0, 3, 12, 15, 30])
