@@ -117,7 +117,7 @@ def simulate(
     )
     if to is None:
         return _run(run, job, progress)
-    valued = [name for name, s in spikes.items() if carries_values(s)]
+    valued = [name for name, s in job.inputs.items() if carries_values(s)]
     with writing(to, network, plan, start, backend, valued) as store:
         recording = _run(run, replace(job, store=store), progress)
     return replace(recording, path=Path(to))
