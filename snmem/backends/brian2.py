@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -24,31 +23,19 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..errors import BackendError, MissingDependencyError
+from ..errors import BackendError
 from ..network import Input, Population, Projection
 from ..neurons import LIF
 from ..plasticity import Instar, Outstar, PairSTDP
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
-from .brian2_inputs import DT, Frames
+from .brian2_inputs import DT, Frames, import_brian2
+from .brian2_neurons import INPUTS, code_of, noise_of, set_values
 from .brian2_pairs import pair_codes, touched, trace_equations
+from .features import DECLARED
 
 #: Compiler flags that keep every operation rounded as numpy rounds it.
 FLAGS = ["-w", "-O2", "-std=c++11", "-ffp-contract=off"]
-
-
-def _import() -> Any:
-    """Brian2 without its replacement of ``sys.excepthook`` and without its messages."""
-    hook = sys.excepthook
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Brian2 2.9 calls old names of pyparsing
-            import brian2
-    except ImportError:
-        raise MissingDependencyError("backend 'brian2': the package is absent; pip install 'snmem[brian2]'") from None
-    finally:
-        sys.excepthook = hook
-    return brian2
 
 
 def _check(job: Job, backend: str) -> None:
@@ -114,6 +101,8 @@ class _Model:
         self.frames = Frames(job, b2, self.clock)
         self.pairs = pair_codes(b2, DT, self.plastic)
         self.names = {p.name: f"pop{i}" for i, p in enumerate(self.network.populations)}
+        direct = {q.post for q in self.network.projections if q.receptor == "v"}
+        self.codes = {p.name: code_of(p, p.name in direct) for p in self.network.neurons}
         self.groups = {p.name: self._group(p) for p in self.network.populations}
         self._build()
 
@@ -147,18 +136,16 @@ class _Model:
         b2, name = self.b2, self.names[p.name]
         extra, events = self._extra(p)
         if isinstance(p, Population):
-            equations = "".join(f"{v} : 1\n" for v in ("u", "v", "I", "old"))
-            equations += "".join(f"{v} : 1 (constant)\n" for v in ("alpha", "beta", "theta", "c", "v_reset"))
-            equations += "busy : integer\nmoved : integer\n"
+            code = self.codes[p.name]
             if p.clear_every:
                 events["clear"] = f"(t_in_timesteps % {p.clear_every}) == {p.clear_offset}"
-            subtract = p.neuron.reset == "subtract"  # type: ignore[union-attr]
+            if code.held:
+                events["held"] = "hold > 0"
             group = b2.NeuronGroup(
-                p.size, equations + extra, threshold="v > theta", reset="v -= theta" if subtract else "v = v_reset",
-                events=events, clock=self.clock, name=name,
+                p.size, code.equations + extra, threshold=code.threshold, reset=code.reset, events=events,
+                clock=self.clock, name=name, namespace=noise_of(b2, p, self.job.steps, DT * b2.second),
             )  # fmt: skip
-            for ours, theirs in (("alpha",) * 2, ("beta",) * 2, ("theta",) * 2, ("bias", "c"), ("v_reset",) * 2):
-                setattr(group, theirs, getattr(p.neuron, ours))
+            set_values(group, p)
         elif self.frames.graded(p.name):
             group = self.frames.group(p, name, extra, events)
         elif extra:  # a generator cannot hold variables: relay its spikes
@@ -223,12 +210,16 @@ class _Model:
         self._next(s.pre)
 
     def _update(self, p: Population, group: Any) -> None:
+        code = self.codes[p.name]
         if p.clear_every:
             self._next(group.thresholder["clear"])  # an assignment: 0 times an infinite u is not 0
-            group.run_on_event("clear", "u = 0\nv = 0", when="groups", order=next(self.order))
+            group.run_on_event("clear", code.clear, when="groups", order=next(self.order))
         if self.job.counters:
-            self._code(group, "busy += int((alpha*u != 0) or (v != 0) or (I != 0) or (c != 0))\nold = v")
-        self._code(group, "u = alpha*u + I\nv = beta*v + u + c\nI = 0")
+            self._code(group, f"busy += int({code.busy})\nold = v")
+        self._code(group, code.step)
+        if code.held:
+            self._next(group.thresholder["held"])
+            group.run_on_event("held", code.held, when="groups", order=next(self.order))
         self._next(group.thresholder["spike"])
         self._next(group.resetter["spike"])
         if self.job.counters:
@@ -243,11 +234,12 @@ class _Model:
 
     def _synapses(self, q: Projection) -> Any:
         b2, zero = self.b2, 0 * self.b2.second
-        on_pre, on_post = {"transmit": "I_post += w"}, {}
+        into = INPUTS[q.receptor or "u"]
+        on_pre, on_post = {"transmit": f"{into}_post += w"}, {}
         delay, events = {"transmit": max(q.delay - 1, 0) * DT}, {}
         model, pair, source = "w : 1", None, self.groups[q.pre]
         if self.frames.graded(q.pre):
-            source, on_pre, delay = self._played(q), {"transmit": "I_post += w*x_pre"}, {"transmit": 0.0}
+            source, on_pre, delay = self._played(q), {"transmit": f"{into}_post += w*x_pre"}, {"transmit": 0.0}
         if isinstance(q.plasticity, PairSTDP):
             if source is not self.groups[q.pre]:
                 raise BackendError(
@@ -362,7 +354,7 @@ def run(job: Job, target: str = "numpy") -> Recording:
     """Run on Brian2; ``target`` is "numpy", or "cython" or "cpp" (C++ standalone), which need a C++ compiler."""
     backend = "brian2" if target == "numpy" else f"brian2_{target}"
     _check(job, backend)
-    b2 = _import()
+    b2 = import_brian2()
     with tempfile.TemporaryDirectory(prefix="snmem-brian2-") as folder, _settings(b2, target, folder):
         try:
             model = _Model(job, b2)
@@ -389,5 +381,5 @@ def _report(job: Job, elapsed: Any, completed: float, start: Any, duration: Any)
 _SLOW = "compiles for a minute; backend brian2 runs the same code in numpy"
 _RULES = (Instar, Outstar, PairSTDP)
 for _name, _target, _why in (("brian2", "numpy", ""), ("brian2_cython", "cython", _SLOW), ("brian2_cpp", "cpp", _SLOW)):
-    _run = partial(run, target=_target)
-    register_backend(Backend(_name, _run, neurons=(LIF,), rules=_RULES, states=(), on_request=_why, values=True))
+    _runs: dict[str, Any] = {"features": DECLARED, "states": (), "on_request": _why, "values": True}
+    register_backend(Backend(_name, partial(run, target=_target), neurons=(LIF,), rules=_RULES, **_runs))

@@ -1,19 +1,35 @@
-"""Inputs whose spikes carry values, for Brian2, whose generators carry none: lines with a variable x play them."""
+"""Importing Brian2; and inputs whose spikes carry values, which its generators do not: lines with a variable x."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..errors import BackendError
+from ..errors import BackendError, MissingDependencyError
 from .base import Job
 
 #: Duration of a step; a power of two, so that Brian2's clock stays exact.
 DT = 2.0**-10
 #: Lines x steps of the values of an input, at most: they are handed over as one array.
 LIMIT = 2**27
+
+
+def import_brian2() -> Any:
+    """Brian2 without its replacement of ``sys.excepthook`` and without its messages."""
+    hook = sys.excepthook
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Brian2 2.9 calls old names of pyparsing
+            import brian2
+    except ImportError:
+        raise MissingDependencyError("backend 'brian2': the package is absent; pip install 'snmem[brian2]'") from None
+    finally:
+        sys.excepthook = hook
+    return brian2
 
 
 class Frames:

@@ -26,7 +26,7 @@ from ..network import Network, Population, Projection
 from ..neurons import LIF
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
-from .features import undeclared_feature
+from .features import DECLARED, undeclared_feature
 from .surrogates import Fire, Surrogate
 
 try:
@@ -37,11 +37,13 @@ try:
 except ImportError:
     raise MissingDependencyError("backend 'snntorch': a package is absent; pip install 'snmem[snntorch]'") from None
 
+from .snntorch_extended import Switched
+
 #: Above this share of existing synapses a trainable projection is a masked matrix product.
 DENSE = 0.2
 PARAMETERS = ("weights", "alpha", "beta", "theta", "bias")
 #: What it runs of the features that a backend declares.
-FEATURES: frozenset[str] = frozenset()
+FEATURES = frozenset(DECLARED)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class TorchState:
     v: Mapping[str, Tensor]
     history: tuple[Mapping[str, Tensor], ...] = ()
     network: Network | None = field(default=None, repr=False)
+    #: Further variables of neurons that have more than u and v, by population.
+    more: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict[str, Mapping[str, Tensor]])
+
+    def of(self, name: str) -> dict[str, Tensor]:
+        """All variables of a population."""
+        return {"u": self.u[name], "v": self.v[name], **self.more.get(name, {})}
 
 
 class Neurons(nn.Module):
@@ -61,7 +69,9 @@ class Neurons(nn.Module):
     ``forward(current, u, v) -> (u, v, spikes)``, all of shape (batch, neurons).
     """
 
-    def __init__(self, p: Population, dtype: Any, spike: Callable[[Tensor], Tensor], learn: Collection[str]) -> None:
+    def __init__(
+        self, p: Population, dtype: Any, spike: Callable[[Tensor], Tensor], learn: Collection[str], direct: bool = False
+    ) -> None:
         super().__init__()
         lif = p.neuron
         assert isinstance(lif, LIF)
@@ -88,6 +98,7 @@ class Neurons(nn.Module):
         self.v_reset: Tensor
         self.register_buffer("v_reset", value("v_reset"))
         self.subtract = lif.reset == "subtract"
+        self.switched = Switched(lif, p.size, dtype) if lif.features or direct else None
 
     def forward(self, current: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One step; the reset passes no gradient, as in snnTorch."""
@@ -171,7 +182,8 @@ class TorchNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.dtype = network, dtype
-        self.neurons = nn.ModuleList(Neurons(p, dtype, spike, learn) for p in network.neurons)
+        direct = {q.post for q in network.projections if q.receptor == "v"}
+        self.neurons = nn.ModuleList(Neurons(p, dtype, spike, learn, p.name in direct) for p in network.neurons)
         self.synapses = nn.ModuleList(Synapses(q, dtype, "weights" in learn, exact) for q in network.projections)
         self._neurons = {p.name: cast(Neurons, m) for p, m in zip(network.neurons, self.neurons, strict=True)}
         pairs = list(zip(network.projections, self.synapses, strict=True))
@@ -182,10 +194,12 @@ class TorchNetwork(nn.Module):
                 self._into[q.post].append((q, s))
 
     def initial_state(self, batch: int = 1) -> TorchState:
-        """Everything zero."""
+        """The state before step 0: everything zero, but for what the neurons say."""
         device = next(self.parameters()).device
         zeros = {p.name: torch.zeros(batch, p.size, dtype=self.dtype, device=device) for p in self.network.neurons}
-        return TorchState(0, zeros, dict(zeros), network=self.network)
+        switched = {name: n.switched.first(batch, zeros[name]) for name, n in self._neurons.items() if n.switched}
+        u, v = ({n: switched.get(n, {}).get(x, zero) for n, zero in zeros.items()} for x in "uv")
+        return TorchState(0, u, v, network=self.network, more=switched)
 
     def step(
         self, inputs: Mapping[str, Tensor], state: TorchState, observe: Callable[..., None] | None = None
@@ -193,26 +207,37 @@ class TorchNetwork(nn.Module):
         """One step: spikes of all populations (batch, neurons) and the next state.
 
         ``inputs`` holds a tensor (batch, lines) for every input of the network; ``observe`` is called for every
-        population with (name, u and v before the update, input current, v after it).
+        population with (name, variables before the update, input currents by receptor, v after it).
         """
         spikes = dict(inputs)
-        u, v = dict(state.u), dict(state.v)
+        u, v, more = dict(state.u), dict(state.v), dict(state.more)
         for name in self.network.update_order:
             p = self.network[name]
+            before, neurons = state.of(name), self._neurons[name]
             if p.clear_every and state.step % p.clear_every == p.clear_offset:
-                u[name], v[name] = torch.zeros_like(u[name]), torch.zeros_like(v[name])
-            current = torch.zeros_like(v[name])
-            for q, synapses in self._into[name]:
-                if q.delay == 0:
-                    current = synapses(current, spikes[q.pre])
-                elif q.delay <= len(state.history):
-                    current = synapses(current, state.history[-q.delay][q.pre])
-            before = u[name], v[name]
-            u[name], v[name], spikes[name] = self._neurons[name](current, *before)
+                before = {variable: torch.zeros_like(x) for variable, x in before.items()}
+            current = self._currents(name, spikes, state)
+            if neurons.switched:
+                more[name], spikes[name] = neurons.switched.step(neurons.cell, neurons, current, before, state.step)
+                u[name], v[name] = more[name]["u"], more[name]["v"]
+            else:
+                u[name], v[name], spikes[name] = neurons(current["u"], before["u"], before["v"])
             if observe:
-                observe(name, *before, current, v[name])
+                observe(name, before, current, v[name])
         history = (*state.history, spikes)[-max(self.network.max_delay, 1) :]
-        return spikes, TorchState(state.step + 1, u, v, history, self.network)
+        return spikes, TorchState(state.step + 1, u, v, history, self.network, more)
+
+    def _currents(self, name: str, spikes: Mapping[str, Tensor], state: TorchState) -> dict[str, Tensor]:
+        """What arrives at a population in this step, by receptor."""
+        receptors = self.network[name].neuron.receptors if self._neurons[name].switched else ("u",)
+        current = {receptor: torch.zeros_like(state.v[name]) for receptor in receptors}
+        for q, synapses in self._into[name]:
+            receptor = q.receptor or "u"
+            if q.delay == 0:
+                current[receptor] = synapses(current[receptor], spikes[q.pre])
+            elif q.delay <= len(state.history):
+                current[receptor] = synapses(current[receptor], state.history[-q.delay][q.pre])
+        return current
 
     def forward(
         self, inputs: Mapping[str, Tensor], state: TorchState | None = None, record: Iterable[str] = ()
@@ -241,8 +266,8 @@ class TorchNetwork(nn.Module):
         if name in spikes:
             return spikes[name]
         population, _, variable = name.rpartition(".")
-        if population in state.v and variable in ("u", "v"):
-            return getattr(state, variable)[population]
+        if population in state.v and variable in state.of(population):
+            return state.of(population)[variable]
         raise InputError(f'TorchNetwork: cannot record {name!r}; write a population, or "population.u" or ".v"')
 
     def to_network(self) -> Network:
@@ -316,13 +341,11 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
     pairs = list(zip(job.record, job.traces(), strict=True))
     traces = {name: np.empty((job.steps, job.network[pop].size)) for name, (pop, _) in pairs}
     updated, changed = ({p.name: 0 for p in job.network.neurons} for _ in range(2))
-    alpha, bias = (
-        {p.name: torch.tensor(p.neuron.vector(name, p.size)) for p in job.network.neurons} for name in ("alpha", "bias")
-    )
 
-    def observe(name: str, u: Tensor, v: Tensor, current: Tensor, after: Tensor) -> None:
-        updated[name] += int(((alpha[name] * u != 0) | (v != 0) | (current != 0) | (bias[name] != 0)).sum())
-        changed[name] += int((v != after).sum())
+    def observe(name: str, before: Mapping[str, Tensor], current: Mapping[str, Tensor], after: Tensor) -> None:
+        known, given = ({k: x[0].numpy() for k, x in tensors.items()} for tensors in (before, current))
+        updated[name] += int(job.network[name].neuron.updated(known, given).sum())
+        changed[name] += int((before["v"] != after).sum())
 
     with torch.no_grad(), _one_thread():
         for t in range(job.steps):
@@ -331,7 +354,7 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
             for name, rows in raster.items():
                 rows[t] = spikes[name][0].numpy() > 0
             for name, (pop, var) in pairs:
-                traces[name][t] = getattr(state, var)[pop][0].numpy()
+                traces[name][t] = state.of(pop)[var][0].numpy()
             if job.progress:
                 job.progress(t + 1)
     found = {name: Spikes.from_raster(rows) for name, rows in raster.items()} | dict(job.inputs)

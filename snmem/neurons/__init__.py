@@ -3,6 +3,7 @@
 from .base import NEURONS, FloatArray, Neuron
 from .lif import LIF, step_lif
 from .loihi import LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF, step_loihi
+from .units import synaptic_gain
 
 __all__ = [
     "LIF",
@@ -14,4 +15,5 @@ __all__ = [
     "Neuron",
     "step_lif",
     "step_loihi",
+    "synaptic_gain",
 ]

@@ -34,9 +34,10 @@ The step functions below are the definition; every backend is tested against the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from inspect import signature
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ from .._text import shown
 from ..errors import NetworkError
 from .base import LEFT, NEURONS, FloatArray, Neuron, State, check_range
 from .noise import normal
+from .units import step_parameters
 
 #: Most refractory steps, and the largest seed of noise.
 MOST_STEPS, MOST_SEED = 2**31 - 1, 2**32 - 1
@@ -138,6 +140,42 @@ class LIF(Neuron):
             raise NetworkError("LIF.noise_seed: must be one number; neurons of a population differ in their noise")
         if self.reset == "subtract" and np.any(self.v_reset):
             raise NetworkError("LIF.v_reset: has no effect with reset='subtract'; leave it at 0")
+
+    @classmethod
+    def from_tau(cls, tau_mem: Any, tau_syn: Any = 0.0, dt: float = 1e-3, **options: Any) -> Self:
+        """Neurons from time constants in seconds and potentials in one unit of your choice, such as mV.
+
+        Potentials count from ``v_rest``, where v begins. Equations, weights and delays: :mod:`snmem.neurons.units`.
+
+        Parameters
+        ----------
+        tau_mem : float or array
+            Membrane time constant.
+        tau_syn : float or array
+            Time constant of the synaptic current u; 0 = none, spikes add to v at once.
+        dt : float
+            Duration of a step.
+        **options
+            ``tau_syn2`` (of the second current), ``tau_threshold`` (of what spikes add to the threshold, with
+            ``kappa``) and ``refractory``, in seconds; ``theta``, ``v_rest``, ``v_reset`` and ``v_init`` (both the rest
+            by default) and ``drive`` (what a constant current would lift v by), in the unit of potentials;
+            ``integration``: "exact" or "euler"; other parameters of LIF as they are.
+
+        Raises
+        ------
+        NetworkError
+            For times that are not positive, a refractory period that is no multiple of dt, and unknown options.
+        """
+        known = {f.name for f in fields(cls)} - {"alpha", "beta", "alpha2", "bias", "rho"}
+        physical = set(signature(step_parameters).parameters)
+        for name in options:
+            if name not in known | physical:
+                names = ", ".join(sorted(known | physical))
+                raise NetworkError(f"LIF.from_tau: there is no option {name!r}; use {names}")
+        own = {name: value for name, value in options.items() if name in physical}
+        if options.get("reset") == "subtract":
+            own["v_reset"] = None
+        return cls(**step_parameters(tau_mem, tau_syn, dt, **own), **{k: v for k, v in options.items() if k not in own})
 
     def _check_option(self, name: str, *known: str) -> None:
         value = getattr(self, name)
