@@ -28,6 +28,10 @@ class Switched(nn.Module):
 
     def __init__(self, lif: Any, size: int, dtype: Any) -> None:
         super().__init__()
+        self.kappa: Tensor
+        self.rho: Tensor
+        self.refractory: Tensor
+        self.alpha2: Tensor
         self.lif, self.size = lif, size
         for name in ("kappa", "rho", "refractory", "alpha2"):
             value = getattr(lif, name)
