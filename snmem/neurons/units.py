@@ -104,7 +104,7 @@ def synaptic_gain(tau_mem: Any, tau_syn: Any, dt: float, integration: str = "exa
 def steps_of(name: str, seconds: Any, dt: float) -> Any:
     """Whole steps of a time; NetworkError where it is no multiple of dt."""
     ratio: Any = _positive(name, seconds, zero=True) / dt
-    steps: Any = np.round(ratio)
+    steps: Any = np.rint(ratio)
     if (np.abs(ratio - steps) > 1e-6 * np.maximum(steps, 1)).any():
         raise NetworkError(f"LIF.from_tau: {name} must be a multiple of dt = {dt:g} s, got {shown(seconds)}")
     return steps
