@@ -29,7 +29,8 @@ x, NEST ``iaf_psc_delta``  "v"                         w                     d  
 x, Brian2                  "v"                         beta w                d + 1               t_ref / dt - 1
 =========================  ==========================  ====================  ==================  ===================
 
-(w in pA in the first line; d = 0 is the default of Brian2.) NEST spikes where x >= theta, here x > theta. Sources:
+(w in pA in the first line; d = 0 is the default of Brian2.) NEST spikes where x >= theta, here x > theta.
+The table is for refractory_mode "hold": frozen neurons of Brian2 lose what arrives in one step more. Sources:
 Rotter and Diesmann 1999 (doi 10.1007/s004220050570) for exact integration; the rest was measured, see the tests.
 """
 
