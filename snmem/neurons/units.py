@@ -31,7 +31,8 @@ x, Brian2                  "v"                         beta w                d +
 
 (w in pA in the first line; d = 0 is the default of Brian2.) NEST spikes where x >= theta, here x > theta.
 The table is for refractory_mode "hold": frozen neurons of Brian2 lose what arrives in one step more. Sources:
-Rotter and Diesmann 1999 (doi 10.1007/s004220050570) for exact integration; the rest was measured, see the tests.
+Rotter and Diesmann 1999 (doi 10.1007/s004220050570) for exact integration. Brian2's line
+for g is tested against it; the others follow from the order of a step in the simulators and were not run.
 """
 
 from __future__ import annotations
