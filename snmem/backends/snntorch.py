@@ -22,6 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..errors import BackendError, InputError, MissingDependencyError
+from ..lowering import joined, split_delays
 from ..network import Network, Population, Projection
 from ..neurons import LIF
 from ..spikes import Recording, Spikes
@@ -170,7 +171,8 @@ class TorchNetwork(nn.Module):
         exact: bool,
     ) -> None:
         super().__init__()
-        self.network, self.dtype = network, dtype
+        self.whole, self.dtype = network, dtype
+        self.network = network = split_delays(network)
         self.neurons = nn.ModuleList(Neurons(p, dtype, spike, learn) for p in network.neurons)
         self.synapses = nn.ModuleList(Synapses(q, dtype, "weights" in learn, exact) for q in network.projections)
         self._neurons = {p.name: cast(Neurons, m) for p, m in zip(network.neurons, self.neurons, strict=True)}
@@ -253,7 +255,8 @@ class TorchNetwork(nn.Module):
             replace(p, neuron=self._neurons[p.name].description(p.neuron)) if isinstance(p, Population) else p
             for p in self.network.populations
         )
-        return replace(self.network.with_weights(learned), populations=populations)
+        trained = self.network.with_weights(learned)
+        return replace(trained, populations=populations, projections=joined(self.whole, trained))
 
 
 def to_torch(

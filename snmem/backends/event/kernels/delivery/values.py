@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import inner
-from ..arrays import BLOCK
-from ..columns import EXPONENT, FIRST_PTR, RANGES
-from .delivery import add_rounded, first_from, rows_of, weight_of
+from ....._jit import inner
+from ...arrays import BLOCK
+from ...columns import EXPONENT, FIRST_PTR, RANGES
+from .rows import add_rounded, first_from, rows_of, weight_of
 
 
 @inner
