@@ -35,6 +35,8 @@ def digest(network: Network) -> str:
                 value = value.tolist()
             if f.name == "neuron":
                 parts = _neuron(value)
+            elif isinstance(value, np.ndarray):
+                parts = [b"delays", np.asarray(value, np.uint32).tobytes()]
             else:
                 parts = _matrix(value) if sp.issparse(value) else [repr(value).encode()]
             for part in parts:
@@ -60,6 +62,10 @@ def _matrix(matrix: Any) -> Iterator[Any]:
             yield np.ascontiguousarray(chunk + 0 if kind is np.float64 else chunk, kind).data
 
 
+def _delay(q: Any) -> str:
+    return f"delay {q.delay}" if len(q.delays) == 1 else f"delays {q.delays[0]} to {q.delays[-1]}"
+
+
 def summary(network: Network) -> tuple[str, list[tuple[str, str]]]:
     """A title, and a row for each population and projection."""
     kinds = {p.name: f", {type(p).__name__} source" if isinstance(p, Source) else "" for p in network.inputs}
@@ -67,7 +73,7 @@ def summary(network: Network) -> tuple[str, list[tuple[str, str]]]:
     rows += [(p.name, f"{p.size:,} {type(p.neuron).__name__} neurons") for p in network.neurons]
     for q in network.projections:
         learns = f", {type(q.plasticity).__name__}" if q.plasticity else ""
-        rows.append((q.name, f"{q.pre} -> {q.post}, {q.synapses:,} synapses, delay {q.delay}{learns}"))
+        rows.append((q.name, f"{q.pre} -> {q.post}, {q.synapses:,} synapses, {_delay(q)}{learns}"))
     neurons, synapses = sum(p.size for p in network.neurons), sum(q.synapses for q in network.projections)
     title = (
         f"Network: {neurons:,} neurons in {len(network.neurons)} populations, {synapses:,} synapses in "

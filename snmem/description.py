@@ -13,6 +13,7 @@ from dataclasses import fields
 from html import escape
 from math import prod
 from typing import Any, ClassVar, NoReturn, Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,8 +28,8 @@ _MOST_NEURONS = 2**31
 _PARTS = ("data", "indices", "indptr")
 
 
-class _Owned(np.ndarray):
-    """The memory behind a frozen array: read-only, and referred to by frozen arrays only."""
+#: The frozen arrays there are, by their id.
+_FROZEN: WeakValueDictionary[int, np.ndarray[Any, Any]] = WeakValueDictionary()
 
 
 def frozen(array: Any, own: bool = False) -> np.ndarray[Any, Any]:
@@ -41,15 +42,20 @@ def frozen(array: Any, own: bool = False) -> np.ndarray[Any, Any]:
     own
         True if nobody else refers to the array; then its memory is taken over.
     """
-    if type(array) is np.ndarray and type(array.base) is _Owned and not array.flags.writeable:
+    if _FROZEN.get(id(array)) is array:
         return array
     memory = array if own and type(array) is np.ndarray and array.flags.owndata else np.array(array, subok=False)
     memory.setflags(write=False)
-    return memory.view(_Owned).view(np.ndarray)
+    view = memory.view()
+    _FROZEN[id(view)] = view
+    return view
 
 
 class Weights(sp.csr_array):
-    """A CSR matrix that refuses every change once it belongs to a projection; results of arithmetic are free again."""
+    """A CSR matrix that refuses every change once it belongs to a projection; results of arithmetic are free again.
+
+    Several entries of one place are synapses with different delays: they stay apart where scipy would add them up.
+    """
 
     _locked = False
 
@@ -69,6 +75,26 @@ class Weights(sp.csr_array):
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_locked"}
 
+    def sum_duplicates(self) -> None:
+        """Add up entries of one place, unless they are synapses of a projection."""
+        if not self._locked:
+            super().sum_duplicates()
+
+    def astype(self, dtype: Any, casting: Any = "unsafe", copy: bool = True) -> Weights:
+        """Every entry in another type."""
+        return self._entries(self.data.astype(dtype, casting=casting, copy=True))
+
+    def __abs__(self) -> Weights:
+        return self._entries(abs(self.data))
+
+    def _entries(self, data: Any) -> Weights:
+        return type(self)((data, self.indices.copy(), self.indptr.copy()), shape=self.shape)
+
+    @property
+    def locked(self) -> bool:
+        """Whether the matrix belongs to a projection and refuses changes."""
+        return self._locked
+
     def lock(self, shared: Collection[str] = ()) -> Weights:
         """Freeze the arrays, copying those that others refer to, and refuse changes from now on; returns itself."""
         if not self._locked:
@@ -78,8 +104,17 @@ class Weights(sp.csr_array):
         return self
 
 
-def weight_matrix(owner: str, weights: Any) -> Weights:
+def weight_matrix(owner: str, weights: Any, keep_duplicates: bool = False) -> Weights:
     """``weights`` as a locked CSR matrix of its own.
+
+    Parameters
+    ----------
+    owner
+        What messages begin with.
+    weights
+        Array or sparse matrix.
+    keep_duplicates
+        True for a CSR matrix in order whose entries of one place are synapses of their own, with different delays.
 
     Raises
     ------
@@ -92,7 +127,7 @@ def weight_matrix(owner: str, weights: Any) -> Weights:
     if matrix.dtype not in _WEIGHT_TYPES:
         matrix = _as_float64(owner, matrix)
     shared = _shared(matrix, weights) if sp.issparse(weights) else set()
-    if not matrix.has_canonical_format:
+    if not keep_duplicates and not matrix.has_canonical_format:
         for name in shared:
             setattr(matrix, name, getattr(matrix, name).copy())
         shared = set()
@@ -104,7 +139,12 @@ def weight_matrix(owner: str, weights: Any) -> Weights:
 
 def same_matrix(a: Any, b: Any) -> bool:
     """Whether two CSR matrices have the same shape, synapses and weights."""
-    return a.shape == b.shape and all(np.array_equal(getattr(a, name), getattr(b, name)) for name in _PARTS[::-1])
+    return same_pattern(a, b) and np.array_equal(a.data, b.data)
+
+
+def same_pattern(a: Any, b: Any) -> bool:
+    """Whether two CSR matrices have the same shape and synapses."""
+    return a.shape == b.shape and all(np.array_equal(getattr(a, name), getattr(b, name)) for name in _PARTS[:0:-1])
 
 
 def _shared(matrix: Weights, weights: Any) -> set[str]:

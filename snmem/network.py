@@ -12,17 +12,16 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import scipy.sparse as sp  # pyright: ignore[reportMissingTypeStubs]
 
+from ._checks import LOIHI_EXPONENT, LOIHI_WEIGHT, check_pattern
+from ._delays import distinct, same_delays, with_delay
 from ._digest import digest, summary
 from ._features import used_features
 from ._text import LONGEST_NAME, listed, shortened, shown
-from .description import Description, Summary, check_whole, name_of, number, same_matrix, shape_of, weight_matrix, whole
+from .description import Description, Summary, check_whole, name_of, number, same_matrix, shape_of, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
 from .plasticity import LearningRule
 from .sources.base import Input, Source, checked_name
-
-#: Loihi's weight mantissa (sign included) and weight exponent.
-LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,12 @@ class Projection(Description):
     weights : array or scipy sparse matrix of shape (post, pre)
         Copied, and kept as CSR; row = fan-in of one neuron. Zeros of a dense array are no synapses; explicit zeros of a
         sparse one are synapses of weight 0.
-    delay : int
-        Steps from a spike to its effect, >= 0. Every cycle must hold a delay >= 1.
+    delay : int, or array or scipy sparse matrix of shape (post, pre)
+        Steps from a spike to its effect, >= 0. Every cycle must hold a delay >= 1. Synapses that differ in it are given
+        by a matrix of the same pattern as the weights, or by one number for each synapse in the order of the (CSR, CSC
+        or COO) weights' data; it is kept as a vector along the CSR data. The projection then says the same as one
+        projection for each delay, ascending, in its place. Several synapses of two neurons add up to one, unless
+        their delays differ.
     plasticity : Instar, Outstar, SumOfProducts or None
         Instar and Outstar learn in float networks only. Needs delay 1.
     name : str
@@ -102,13 +105,13 @@ class Projection(Description):
     Raises
     ------
     NetworkError
-        For weights of a wrong type or not finite, and delays that are not whole steps.
+        For weights of a wrong type or not finite, and delays that are not whole steps or of another pattern.
     """
 
     pre: Any
     post: Any
     weights: Any
-    delay: int = 1
+    delay: Any = 1
     plasticity: LearningRule | None = None
     name: str = ""
     exponent: int = 0
@@ -128,8 +131,9 @@ class Projection(Description):
         name = self.name or shortened(f"{self.pre}->{self.post}", LONGEST_NAME)
         object.__setattr__(self, "name", checked_name("projection", name))
         owner = f"projection {self.name!r}"
-        object.__setattr__(self, "weights", weight_matrix(owner, self.weights))
-        object.__setattr__(self, "delay", whole(f"{owner}: delay", self.delay, 0))
+        weights, delay = with_delay(owner, self.weights, self.delay)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "delay", delay)
         object.__setattr__(self, "exponent", whole(f"{owner}: exponent", self.exponent, *LOIHI_EXPONENT))
         if not isinstance(cast(object, self.receptor), str):
             raise NetworkError(f"{owner}: receptor must be a text, got {shown(self.receptor)}")
@@ -142,6 +146,11 @@ class Projection(Description):
     def synapses(self) -> int:
         """Number of synapses."""
         return int(self.weights.nnz)
+
+    @cached_property
+    def delays(self) -> tuple[int, ...]:
+        """The different delays of the synapses in steps, ascending; one where ``delay`` is a number."""
+        return distinct(self.delay)
 
     @cached_property
     def by_pre(self) -> sp.csc_array:
@@ -164,8 +173,8 @@ class Projection(Description):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):
             return NotImplemented
-        names = [f.name for f in fields(self) if f.name != "weights"]
-        same = all(getattr(self, n) == getattr(other, n) for n in names)
+        names = [f.name for f in fields(self) if f.name not in ("weights", "delay")]
+        same = all(getattr(self, n) == getattr(other, n) for n in names) and same_delays(self.delay, other.delay)
         return same and (self.weights is other.weights or same_matrix(self.weights, other.weights))
 
     __hash__ = None  # type: ignore[assignment]
@@ -267,8 +276,10 @@ class Network(Summary, Description):
             check_whole(owner, q.weights.data, *LOIHI_WEIGHT)
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
-        if q.signal == "v" and (isinstance(pre, Input) or self.arithmetic == "loihi" or q.plasticity is not None):
-            what = "an input has none" if isinstance(pre, Input) else "for float networks without plasticity only"
+        plain = self.arithmetic == "float" and q.plasticity is None and len(q.delays) == 1
+        if q.signal == "v" and (isinstance(pre, Input) or not plain):
+            what = "for float networks with one delay and without plasticity only"
+            what = "an input has none" if isinstance(pre, Input) else what
             raise NetworkError(f"{owner}: signal='v' delivers potentials, {what}; use signal='spikes'")
         if q.plasticity is not None:
             q.plasticity.check(q, self.arithmetic, lambda name, role: self._find(name, f"{owner}{role}").size)
@@ -276,7 +287,7 @@ class Network(Summary, Description):
     def _update_order(self) -> tuple[str, ...]:
         before: dict[str, list[str]] = {p.name: [] for p in self.neurons}
         for q in self.projections:
-            if q.delay == 0 and q.pre in before:
+            if q.delays[0] == 0 and q.pre in before:
                 before[q.post].append(q.pre)
         try:
             return tuple(TopologicalSorter(before).static_order())
@@ -318,7 +329,7 @@ class Network(Summary, Description):
     @cached_property
     def max_delay(self) -> int:
         """Longest delay in steps."""
-        return max((q.delay for q in self.projections), default=0)
+        return max((q.delays[-1] for q in self.projections), default=0)
 
     @cached_property
     def spike_memory(self) -> int:
@@ -346,6 +357,7 @@ class Network(Summary, Description):
         for name in weights:
             if name not in names:
                 raise NetworkError(f"network: there is no projection {name!r}; the network has {listed(names)}")
+            check_pattern(self[name], weights[name])
         changed = tuple(replace(q, weights=weights[q.name]) if q.name in weights else q for q in self.projections)
         return replace(self, projections=changed)
 

@@ -69,20 +69,27 @@ def retime(network: Network, start: Mapping[str, Any] | None = None) -> Retimed:
     late = _lateness(network)
     moved: dict[str, tuple[Population, bool]] = {}
     for name in network.update_order:  # along the projections of delay 0: what spikes too early disturbs what follows
-        disturbed = any(q.post == name and q.delay == 0 and moved.get(q.pre, (0, 0))[1] for q in network.projections)
+        disturbed = any(
+            q.post == name and q.delays[0] == 0 and moved.get(q.pre, (0, 0))[1] for q in network.projections
+        )
         moved[name] = _started_later(network, network[name], late[name], (start or {}).get(name, 0.0), disturbed)
     populations = tuple(p if isinstance(p, Input) else moved[p.name][0] for p in network.populations)
-    order = sorted(network.projections, key=lambda q: q.delay == 0)  # same-step projections are summed last
-    projections = tuple(replace(q, delay=q.delay + late[q.post] - late[q.pre]) for q in order)
+    order = sorted(network.projections, key=lambda q: q.delays == (0,))  # same-step projections are summed last
+    projections = tuple(replace(q, delay=_later(q.delay, late[q.post] - late[q.pre])) for q in order)
     early = tuple(name for name, (_, spikes) in moved.items() if spikes)
     return Retimed(replace(network, populations=populations, projections=projections), late, early)
+
+
+def _later(delay: Any, steps: int) -> Any:
+    return delay + steps if isinstance(delay, int) else delay.astype(np.int64) + steps
 
 
 def _constraints(network: Network) -> list[tuple[str, str, int, str]]:
     """(a, b, w, why): L(b) >= L(a) + w."""
     found: list[tuple[str, str, int, str]] = []
     for q in network.projections:
-        found.append((q.pre, q.post, 1 - q.delay, f"projection {q.name!r} (delay {q.delay})"))
+        least = q.delays[0]
+        found.append((q.pre, q.post, 1 - least, f"projection {q.name!r} (delay {least})"))
         rule = q.plasticity
         if rule is not None:
             third = rule.third_of(q)
@@ -138,10 +145,10 @@ def _started_later(network: Network, p: Population, late: int, start: Any, distu
     every, offset = p.clear_every, p.clear_offset
     moved = p if every is None else replace(p, clear_offset=(offset + late) % every)
     spikes, at_rest = (True, False) if disturbed else _alone(moved, late, start)
-    after = [q for q in network.projections if q.pre == p.name and (q.delay or q.plasticity)]
+    after = [q for q in network.projections if q.pre == p.name and (q.delays[-1] or q.plasticity)]
     if spikes and after:
         raise NetworkError(
-            f"{owner} but may spike before that, and projection {after[0].name!r} (delay {after[0].delay}) would "
+            f"{owner} but may spike before that, and projection {after[0].name!r} (delay {after[0].delays[-1]}) would "
             f"carry such a spike into the run; give what reaches {p.name!r} a delay of at least 1 step"
         )
     if at_rest:

@@ -46,6 +46,7 @@ from snmem import (
     quantize,
     simulate,
     sweep,
+    topology,
 )
 from snmem.backends.base import RunState
 from snmem.backends.event import CompiledNeuron
@@ -269,6 +270,10 @@ CASES: dict[type, Case] = {
     nodes.NeuronNode: Case(nodes.NeuronNode, fields_of),
     nodes.Reading: Case(lambda: nodes.Reading(*(np.full(2, n) for n in range(7))), lambda r: r.neuron(r.bias, "zero")),
     sweep.Sweep: Case(lambda: sweep.Sweep("case-sequence-spiking", {"sequences": (1, 2)}, {}, (0, 1))),
+    topology.Constant: Case(lambda: topology.Constant(2.0)),
+    topology.Normal: Case(lambda: topology.Normal(1, 0.5, low=0), lambda d: (d, d.vector())),
+    topology.Lognormal: Case(lambda: topology.Lognormal(1, 0.5, levels=256), lambda d: (d, d.vector())),
+    topology.Uniform: Case(lambda: topology.Uniform(1, 5, grid=1), lambda d: (d, d.vector())),
     sweep.SweepResult: Case(lambda: sweep.SweepResult(None, "data.nc", 1, 2, [({"k": 1}, "failed")])),
 }
 

@@ -59,11 +59,11 @@ def test_no_module_imports_itself_in_a_circle():
 LAYERS = (
     "errors _text _rich _lazy _hash _draws _compiling _jit _moved _events registry description progress",
     "loihi neurons plasticity",
-    "_digest _axes _features network spikes sources",
+    "_delays _digest _axes _features network spikes sources _checks lowering",
     "io event_data recording backends.base backends.features installation.content metrics",
     "circuits retime plots",
     "backends simulation",
-    "nir_io stimuli",
+    "nir_io stimuli topology",
     "quantization",
     "memory encode tasks cost",
     "attention conformance sweep",

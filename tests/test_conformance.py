@@ -122,8 +122,9 @@ def test_generated_networks_hold_every_feature():
         "bias": any(np.any(p.neuron.bias) for p in neurons),
         "per_neuron": len(vector) == 5,
         "clear": any(p.clear_every for p in neurons),
-        "delay_0": any(q.delay == 0 for q in projections),
-        "long_delays": {q.delay for q in projections} >= {2, 3, 4, 5},
+        "delay_0": any(0 in q.delays for q in projections),
+        "long_delays": {d for q in projections for d in q.delays} >= {2, 3, 4, 5},
+        "synapse_delays": any(len(q.delays) > 1 for q in projections),
         "cycles": any(q.pre == q.post for q in projections),
         "zero_weights": any((q.weights.data == 0).any() for q in projections),
         "fine_decays": any(np.isin(p.neuron.beta, (0.25, 0.75)).any() for p in neurons if hasattr(p.neuron, "beta")),
@@ -161,7 +162,8 @@ def test_random_networks_are_reproducible_and_alive():
 def test_differing_counts_cells_and_the_first_step():
     network = random_network(3, features=run_by("event", without=["sources", "values", *EXTENSIONS]))
     one, other = (run(network, seed, "event") for seed in (3, 4))
-    for name, d in differing(one, other).items():
+    found = differing(one, other)
+    for name, d in ((p.name, found[p.name]) for p in network.neurons):
         apart = one.spikes[name].raster() != other.spikes[name].raster()
         assert (d.cells, d.differing) == (apart.size, apart.sum())
         assert d.first_step == (np.flatnonzero(apart.any(1))[0] if apart.any() else None)

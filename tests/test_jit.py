@@ -166,9 +166,9 @@ def test_digests_are_the_same_in_every_process():
     ("module", "name"),
     [
         ("kernels.blocks", "PATIENCE"),
-        ("kernels.delivery", "STRIDE"),
-        ("kernels.cell_delivery", "CELLS_AHEAD"),
-        ("kernels.plane_delivery", "GROUPS_AHEAD"),
+        ("kernels.delivery.rows", "STRIDE"),
+        ("kernels.delivery.cells", "CELLS_AHEAD"),
+        ("kernels.delivery.planes", "GROUPS_AHEAD"),
         ("kernels.learning", "WEIGHTS_AHEAD"),
         ("kernels.meeting", "SPINS"),
         ("kernels.neuron", "np"),

@@ -68,7 +68,7 @@ def test_descriptions_cannot_be_changed():
         (lambda: _pair(weights=np.ones((3, 3))), ["x->h", "(3, 3)", "(2, 3)"]),
         (lambda: _pair(weights=[[np.inf, 0, 0], [0, 0, 0]]), ["x->h", "infinity"]),
         (lambda: _pair(exponent=3), ["x->h", "exponent", "Loihi"]),
-        (lambda: _pair(plasticity=Instar(0.5), delay=2), ["x->h", "delay 1", "2"]),
+        (lambda: _pair(plasticity=Instar(0.5), delay=0), ["x->h", "delay", "0"]),
         (lambda: _pair(plasticity=Outstar(0.5, signal="x")), ["signal", "'x'", "3", "2"]),
         (lambda: Instar(1.5), ["Instar.rate", "1.5"]),
         (lambda: Network((Input("x", 3),)), ["no population"]),

@@ -20,11 +20,10 @@ from snmem.retime import Retimed, retime, when_cleared
 def check(network: Network, inputs: dict, steps: int) -> Retimed:
     """Every population spikes as before, ``late`` steps later, and not before that; weights learn the same."""
     found = retime(network)
-    assert all(q.delay >= 1 for q in found.network.projections)
+    assert all(q.delays[0] >= 1 for q in found.network.projections)
     extra = max(found.late.values())
     before = simulate(network, inputs, steps, "reference")
-    padded = {k: (s.step, s.neuron) for k, s in inputs.items()}
-    after = simulate(found.network, padded, steps + extra, "reference")
+    after = simulate(found.network, inputs, steps + extra, "reference")
     for p in network.populations:
         late = found.late[p.name]
         assert after.spikes[p.name].between(late, late + steps) == before.spikes[p.name]

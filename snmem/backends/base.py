@@ -8,7 +8,7 @@ before the function is called: a subclass is never taken for its parent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
@@ -16,6 +16,7 @@ from typing import Any, cast
 from .._text import shown
 from ..errors import BackendError, InputError
 from ..io.given import require_plain
+from ..lowering import split_delays
 from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import BUILT_IN as BUILT_IN_RULES
@@ -23,6 +24,7 @@ from ..plasticity import Instar, Outstar, SumOfProducts
 from ..recording.choice import Plan
 from ..recording.recorder import Recorder, synaptic_events_of
 from ..recording.result import kept_of, take_run
+from ..recording.whole import of_whole
 from ..registry import Registry
 from ..spikes import Counters, Recording, Spikes
 from .features import refused_feature, undeclared_feature
@@ -161,6 +163,8 @@ class Backend:
         Whether it can record weights over time.
     values : bool
         Whether numbers may travel: values of spikes (:attr:`snmem.Spikes.value`) and potentials (``signal="v"``).
+    native : iterable of str
+        What it takes as it is, where others get a network in plainer terms (:mod:`snmem.lowering`): "synapse_delays".
     """
 
     name: str
@@ -174,13 +178,14 @@ class Backend:
     on_request: str = ""
     weight_traces: bool = False
     values: bool = False
+    native: Any = ()
     implementations: dict[type, Any] = field(default_factory=dict[type, Any], repr=False)
 
     def __post_init__(self) -> None:
         for kind in ("neurons", "rules"):
             types = getattr(self, kind)
             setattr(self, kind, types if types is None else set(types))
-        self.without = frozenset(self.without)
+        self.without, self.native = frozenset(self.without), frozenset(self.native)
         self.states = (self.name,) if self.states is None else self.states
 
     @property
@@ -245,7 +250,10 @@ class Backend:
         self.check(job.network)
         if not self.values:
             require_plain(f"backend {self.name!r}", job.inputs)
-        return self.run(job)
+        plainer = job.network if "synapse_delays" in self.native else split_delays(job.network)
+        if plainer is job.network:
+            return self.run(job)
+        return of_whole(self.run(replace(job, network=plainer)), job.network)
 
 
 def register_backend(backend: Backend) -> Backend:
@@ -310,44 +318,6 @@ def check_state(network: Network, state: Any, backend: Backend) -> tuple[Any, in
             f"on; use backend {state.backend!r}"
         )
     return state.data, state.step
-
-
-def check_recording(network: Network, recording: Any, owner: str) -> None:
-    """Raise InputError, for ``owner``, unless ``recording`` is a Recording of a run of ``network``."""
-    if not isinstance(recording, Recording):
-        raise InputError(f"{owner}: expected a Recording, got a {type(recording).__name__}")
-    if not recording.is_of(network):
-        of = recording.digest
-        whose = f"{of[:12]}, this one is {network.digest()[:12]}" if of else "its populations differ"
-        raise InputError(f"{owner}: the recording is of another network ({whose}); pass the network that was simulated")
-    _check_all_spikes(network, recording, owner)
-
-
-def _check_all_spikes(network: Network, recording: Recording, owner: str) -> None:
-    """Raise InputError unless the recording holds all spikes of all populations."""
-    for p in network.populations:
-        if recording.plan is not None and (recording.plan.partial(p.name) or p.name not in recording.spikes):
-            what = "some" if p.name in recording.spikes else "no"
-            raise InputError(
-                f"{owner}: the recording holds {what} spikes of {p.name!r}, all are needed; simulate with "
-                "Record(spikes=True), the default"
-            )
-
-
-def check_populations(network: Network, recording: Recording, owner: str) -> None:
-    """Raise InputError, for ``owner``, unless the recording holds all populations of ``network`` in their sizes.
-
-    So it may also be of the same network with other weights, or in another arithmetic.
-    """
-    _check_all_spikes(network, recording, owner)
-    for p in network.populations:
-        found = recording.spikes.get(p.name)
-        if found is None or found.size != p.size:
-            got = "none" if found is None else f"one of {found.size}"
-            raise InputError(
-                f"{owner}: the recording is of another network (needs a population {p.name!r} of {p.size} neurons, has "
-                f"{got}); pass one of a run of this network"
-            )
 
 
 def make_recording(

@@ -381,5 +381,10 @@ def _report(job: Job, elapsed: Any, completed: float, start: Any, duration: Any)
 _SLOW = "compiles for a minute; backend brian2 runs the same code in numpy"
 _RULES = (Instar, Outstar, PairSTDP)
 for _name, _target, _why in (("brian2", "numpy", ""), ("brian2_cython", "cython", _SLOW), ("brian2_cpp", "cpp", _SLOW)):
-    _runs: dict[str, Any] = {"features": DECLARED, "states": (), "on_request": _why, "values": True}
+    _runs: dict[str, Any] = {
+        "features": DECLARED.keys() - {"potentials"},
+        "states": (),
+        "on_request": _why,
+        "values": True,
+    }
     register_backend(Backend(_name, partial(run, target=_target), neurons=(LIF,), rules=_RULES, **_runs))

@@ -56,7 +56,11 @@ def _cleared(item: Item) -> bool:
 
 
 def _delayed(low: int, high: float) -> Callable[[Item], bool]:
-    return lambda item: isinstance(item, Projection) and low <= item.delay <= high
+    return lambda item: isinstance(item, Projection) and any(low <= delay <= high for delay in item.delays)
+
+
+def _differing(item: Item) -> bool:
+    return isinstance(item, Projection) and len(item.delays) > 1
 
 
 def _plastic(item: Item) -> bool:
@@ -76,6 +80,7 @@ FEATURES: dict[str, Feature] = {
     "clear": Feature(_cleared, _says("has timed clears (clear_every); run its presentations apart")),
     "delay_0": Feature(_delayed(0, 0), _says("has delay 0; give it at least 1 (snmem.retime.retime)")),
     "long_delays": Feature(_delayed(2, np.inf), _says("has a delay above 1; give it 1")),
+    "synapse_delays": Feature(_differing, _says("has synapses with delays of their own; give it one delay")),
     "plasticity": Feature(_plastic, _says("is plastic; freeze it (Network.freeze)")),
     "exponent": Feature(_exponent, _says("has an exponent; put it into the weights")),
 }

@@ -5,7 +5,8 @@ Slow on purpose and short on purpose; every other backend is tested against it.
 Order of summation (it matters for weights off a dyadic grid): at the end of step t, for each projection of delay
 d >= 1 in declared order, for each neuron that spiked in step t + 1 - d in ascending order, its weights, each times the
 value of its spike, are added to the input of step t + 1; then plastic projections learn. Projections of delay 0 are
-added just before the update.
+added just before the update. A projection whose synapses have delays of their own is added delay after delay,
+ascending.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..loihi.arithmetic import condition_weights
+from ..lowering import groups_of, matrix_at
 from ..network import Input, Network, Population, Projection
 from ..plasticity import RuleSpikes
 from ..recording.recorder import Recorder
@@ -71,10 +73,27 @@ def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State
         weights[q.name] = q.weights.astype(np.float64)
         if kind is np.int64:
             weights[q.name] = weights[q.name].astype(np.int64)
-            weights[q.name].data = condition_weights(q.weights.data, clip=q.plasticity is None)
+            weights[q.name].data = _conditioned(q)
     plastic = [(q.name, q.plasticity) for q in network.projections if q.plasticity]
     memory = {name: rule.start(weights[name], kind is np.int64) for name, rule in plastic}
     return State(0, neurons, {p.name: _no_current(p) for p in network.neurons}, weights, memory)
+
+
+def _conditioned(q: Projection) -> Any:
+    """Loihi's weights; those of each delay by themselves, as a projection of their own would have them."""
+    if len(q.delays) == 1:
+        return condition_weights(q.weights.data, clip=q.plasticity is None)
+    out = np.zeros(q.synapses, np.int64)
+    for _, at in groups_of(q):
+        out[at] = condition_weights(q.weights.data[at])
+    return out
+
+
+def _columns(q: Projection, weights: Any) -> dict[int, Any]:
+    """Delay -> the weights of its synapses, by presynaptic neuron."""
+    if len(q.delays) == 1:
+        return {q.delay: weights.tocsc()}
+    return {delay: matrix_at(weights, at).tocsc() for delay, at in groups_of(q)}
 
 
 def _no_current(p: Population) -> dict[str, Any]:
@@ -106,7 +125,7 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self.job, self.network = job, job.network
         self.state: State = initial_state(job.network) if job.state is None else copy.deepcopy(job.state)
-        self.columns = {q.name: self.state.weights[q.name].tocsc() for q in self.network.projections}
+        self.columns = {q.name: _columns(q, self.state.weights[q.name]) for q in self.network.projections}
         targets = {q.name: self.network[q.post].neuron.receptors for q in self.network.projections}
         self.receptor = {q.name: targets[q.name][self.network.receptor_of(q)] for q in self.network.projections}
         self.updated, self.changed = ({p.name: 0 for p in self.network.neurons} for _ in range(2))
@@ -164,13 +183,14 @@ class _Run:
         state, name = self.state, p.name
         current = state.current[name]
         for q in self.network.projections:
-            if q.post == name and q.delay == 0:
+            if q.post == name and q.delays[0] == 0:
                 into = current[self.receptor[q.name]]
+                columns = self.columns[q.name][0]
                 if q.signal == "v":
                     v = state.neurons[q.pre]["v"]
-                    _deliver(q, self.columns[q.name], range(len(v)), v, into)
+                    _deliver(q, columns, range(len(v)), v, into)
                 else:
-                    _deliver(q, self.columns[q.name], spikes[q.pre], values.get(q.pre), into)
+                    _deliver(q, columns, spikes[q.pre], values.get(q.pre), into)
         if p.clear_every and state.step % p.clear_every == p.clear_offset:
             state.neurons[name] = {v: np.zeros_like(array) for v, array in state.neurons[name].items()}
         before = state.neurons[name]
@@ -188,13 +208,14 @@ class _Run:
         values = values | {(name, "v"): state.neurons[name]["v"] for name in sending}
         state.history, state.values = [*state.history, spikes][-kept:], [*state.values, values][-kept:]
         for q in self.network.projections:
-            if q.delay and q.delay <= len(state.history):
-                spiking, value = state.history[-q.delay][q.pre], state.values[-q.delay].get(q.pre)
-                if q.signal == "v":
-                    value = state.values[-q.delay][q.pre, "v"]
-                    spiking = range(len(value))
-                into = state.current[q.post][self.receptor[q.name]]
-                _deliver(q, self.columns[q.name], spiking, value, into)
+            into = state.current[q.post][self.receptor[q.name]]
+            for delay, columns in self.columns[q.name].items():
+                if 0 < delay <= len(state.history):
+                    spiking, value = state.history[-delay][q.pre], state.values[-delay].get(q.pre)
+                    if q.signal == "v":
+                        value = state.values[-delay][q.pre, "v"]
+                        spiking = range(len(value))
+                    _deliver(q, columns, spiking, value, into)
 
     def _before(self, name: str, steps: int) -> Any:
         """Neurons of a population that spiked so many steps ago."""
@@ -214,7 +235,7 @@ class _Run:
             () if third is None else spikes[third],
         )
         self.learned[q.name] += rule.step(weights, self.state.memory[q.name], who)
-        self.columns[q.name] = weights.tocsc()
+        self.columns[q.name] = _columns(q, weights)
 
 
 def run(job: Job) -> Recording:
@@ -253,4 +274,15 @@ def _events(rows: list[Any], steps: int, size: int) -> Spikes:
     return Spikes.trusted(step, np.concatenate(rows).astype(np.int64), steps, size)
 
 
-register_backend(Backend("reference", run, neurons=None, rules=None, features=None, weight_traces=True, values=True))
+register_backend(
+    Backend(
+        "reference",
+        run,
+        neurons=None,
+        rules=None,
+        features=None,
+        weight_traces=True,
+        values=True,
+        native=("synapse_delays",),
+    )
+)

@@ -22,6 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..errors import BackendError, InputError, MissingDependencyError
+from ..lowering import joined, split_delays
 from ..network import Network, Population, Projection
 from ..neurons import LIF
 from ..spikes import Recording, Spikes
@@ -43,7 +44,7 @@ from .snntorch_extended import Switched
 DENSE = 0.2
 PARAMETERS = ("weights", "alpha", "beta", "theta", "bias")
 #: What it runs of the features that a backend declares.
-FEATURES = frozenset(DECLARED)
+FEATURES = frozenset(DECLARED) - {"potentials"}
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ class TorchNetwork(nn.Module):
         exact: bool,
     ) -> None:
         super().__init__()
-        self.network, self.dtype = network, dtype
+        self.whole, self.dtype = network, dtype
+        self.network = network = split_delays(network)
         direct = {q.post for q in network.projections if q.receptor == "v"}
         self.neurons = nn.ModuleList(Neurons(p, dtype, spike, learn, p.name in direct) for p in network.neurons)
         self.synapses = nn.ModuleList(Synapses(q, dtype, "weights" in learn, exact) for q in network.projections)
@@ -278,7 +280,8 @@ class TorchNetwork(nn.Module):
             replace(p, neuron=self._neurons[p.name].description(p.neuron)) if isinstance(p, Population) else p
             for p in self.network.populations
         )
-        return replace(self.network.with_weights(learned), populations=populations)
+        trained = self.network.with_weights(learned)
+        return replace(trained, populations=populations, projections=joined(self.whole, trained))
 
 
 def to_torch(

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..io.files import replace_file
 from ..lava.compiler.preparation import shifted
+from ..lowering import split_delays
 from ..network import Network
 from ..quantization.compiling import (
     Spiking,
@@ -105,7 +106,7 @@ def compile(
     """
     check_strategy(quantization)
     opened, spiking = open_source(source, title, options), Spiking(inputs, steps, rate, seed)
-    network, given = opened.network, spiking.compared(opened.network)
+    network, given = split_delays(opened.network), spiking.compared(opened.network)
     report("preparing the network")
     ready, begin, changes = shifted(network, start) if network.arithmetic == "float" else (network, {}, [])
     integers = in_integers(ready, begin, spiking, quantization, report)

@@ -75,7 +75,7 @@ def _upstream(network: Network, name: str, wrong: Mapping[str, Difference]) -> s
     assert first is not None
     for q in network.projections:
         before = wrong[q.pre].first_step if q.post == name and q.pre in wrong and q.pre != name else None
-        if before is not None and before + q.delay <= first:
+        if before is not None and before + q.delays[0] <= first:
             return q.pre
     return None
 

@@ -29,6 +29,7 @@ FEATURES = {
     "clear": "timed resets of u and v",
     "delay_0": "projections that act in the same step, on acyclic paths",
     "long_delays": "delays of 2 to 5 steps",
+    "synapse_delays": "projections whose synapses have delays of their own, several between two neurons included",
     "cycles": "recurrent projections and loops through several populations",
     "zero_weights": "synapses of weight 0",
     "fine_decays": "decays other than 0, 1/2 and 1; their tails soon need more than float32's 24 bits (float only)",
@@ -51,6 +52,8 @@ EXTENSIONS = {
 }
 FEATURES |= EXTENSIONS
 _FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"} | EXTENSIONS.keys() - {"refractory"}
+#: Features of the definition that are drawn by a generator of their own, too.
+_LATER = {"synapse_delays"}
 
 
 def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str]:
@@ -108,8 +111,10 @@ def random_network(
     if neuron:
         arithmetic = NEURONS[neuron].arithmetic
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
-    apart = EXTENSIONS.keys() | {"values", "sources"}  # from generators of their own: the other draws stay
+    apart = EXTENSIONS.keys() | _LATER | {"values", "sources"}  # from generators of their own: the other draws stay
     used = {name for name in sorted(allowed - apart) if rng.random() < 2 / 3}
+    more = np.random.default_rng([seed, 4])
+    used |= {name for name in sorted(allowed & _LATER) if more.random() < 2 / 3}
     pool = rng.integers(1, max_size + 1, 2)  # few different sizes, so that gates and signals find partners
     sizes = tuple(sizes or rng.choice(pool, rng.integers(1, max_populations + 1)))
     inputs = tuple(inputs or rng.choice(pool, rng.integers(1, max_populations)))
@@ -118,7 +123,7 @@ def random_network(
     if neuron:
         make = lambda rng, used, n: NEURONS[neuron].example(rng, n)  # noqa: E731
     neurons = [_population(rng, used, f"pop{i}", int(n), make(rng, used, int(n))) for i, n in enumerate(sizes)]
-    draw = _Draw(rng, used, arithmetic, density, [*sources, *neurons], rule)
+    draw = _Draw(rng, used, arithmetic, density, [*sources, *neurons], rule, more)
     shuffled = [[*sources, *neurons][i] for i in rng.permutation(len(sources) + len(neurons))]
     projections = draw.projections()
     projections = [projections[i] for i in rng.permutation(len(projections))]
@@ -202,7 +207,9 @@ class _Draw:
         density: float | None,
         nodes: list[Any],
         rule: str,
+        more: np.random.Generator,
     ) -> None:
+        self.more = more
         self.rng, self.used, self.arithmetic, self.density, self.nodes = rng, used, arithmetic, density, nodes
         self.rule_name = rule
 
@@ -234,7 +241,24 @@ class _Draw:
         plastic = self.rule_name or "plasticity" in self.used
         fits = delay >= 1 if self.rule_name else delay == 1
         rule = self.rule(pre, post) if fits and plastic and self.rng.random() < 0.5 else None
-        return Projection(pre.name, post.name, weights, delay, rule, name, exponent)
+        own = self.delays(weights, forward) if rule is None and "synapse_delays" in self.used else None
+        weights, steps = (weights, delay) if own is None else own
+        return Projection(pre.name, post.name, weights, steps, rule, name, exponent)
+
+    def delays(self, weights: sp.csr_array, forward: bool) -> tuple[Any, Any] | None:
+        """Delays of single synapses, now and then with second synapses between two neurons; or None."""
+        rng = self.more
+        low, high = 0 if "delay_0" in self.used and forward else 1, 6 if "long_delays" in self.used else 1
+        if rng.random() < 0.4 or low >= high:
+            return None
+        matrix: Any = weights.tocoo()
+        steps = rng.integers(low, high + 1, matrix.nnz)
+        if rng.random() < 0.3:
+            twice = rng.random(matrix.nnz) < 0.3
+            row, col, data = (np.concatenate([a, a[twice]]) for a in (matrix.row, matrix.col, matrix.data))
+            matrix = sp.coo_array((data, (row, col)), shape=matrix.shape)
+            steps = np.concatenate([steps, low + (steps[twice] - low + 1) % (high - low + 1)])
+        return matrix, steps
 
     def weights(self, pre: int, post: int) -> sp.csr_array:
         """Weights of both signs, so large that a fifth of the sources can drive a neuron across its threshold."""

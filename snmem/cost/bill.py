@@ -9,11 +9,11 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from ..backends.base import check_recording
 from ..description import Summary
 from ..errors import InputError
 from ..io.arguments import as_network
 from ..network import Network
+from ..recording.checks import check_recording
 from ..spikes import Recording
 from .chip import Chip
 from .counting.activity import Activity, traces_needed

@@ -28,7 +28,6 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from .._text import one_line
-from ..backends.base import check_populations
 from ..circuits.kwta import Circuit, Line, Strategy, SuccessiveApproximation, kwta_report, kwta_strategy
 from ..circuits.kwta.report import MemoryReport
 from ..description import Summary
@@ -37,6 +36,7 @@ from ..io.files import replace_file
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..plasticity import Instar, Outstar
+from ..recording.checks import check_populations
 from ..simulation import simulate
 from ..spikes import Recording
 from .base import MEMORIES

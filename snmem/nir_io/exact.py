@@ -7,7 +7,9 @@ stops with the node's name: better than to choose one of two truths.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
+from itertools import groupby
 from math import prod
 from typing import Any
 
@@ -16,6 +18,7 @@ import scipy.sparse as sp
 
 from ..errors import FileError, NetworkError
 from ..io.events import in_steps
+from ..lowering import join_delays
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import LearningRule
@@ -33,7 +36,7 @@ _EDITED = "the file was changed after snmem wrote it; read it with metadata=Fals
 _TOP = {"layout": int, "arithmetic": str, "populations": list, "projections": list, "outputs": list, "silent?": dict}
 _POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str, "values?": bool, "source?": dict}
 _PROJECTION = {"node": str, "name": str, "pre": str, "post": str, "delay": int, "exponent": int, "dtype": str}
-_PROJECTION |= {"delay_node?": str, "plasticity?": dict, "receptor?": str, "signal?": str}
+_PROJECTION |= {"delay_node?": str, "plasticity?": dict, "receptor?": str, "signal?": str, "of?": str}
 _OUTPUT = {"node": str, "population": str, "declared": bool}
 _RULE = {"rule": str}
 
@@ -58,7 +61,15 @@ def read_exact(graph: Graph) -> Network:
     populations = [_population(graph, entry, LIF if float_network else LoihiLIF, dt) for entry in layout["populations"]]
     projections = [_projection(graph, entry, dt) for entry in layout["projections"]]
     outputs = [o["population"] for o in layout["outputs"] if o["declared"]]
-    return Network(tuple(populations), tuple(projections), tuple(outputs), dt)
+    return Network(tuple(populations), tuple(_joined(projections, layout)), tuple(outputs), dt)
+
+
+def _joined(projections: list[Projection], layout: dict[str, Any]) -> Iterator[Projection]:
+    """The projections, those of one whole with a delay for each synapse as that."""
+    pairs = zip(layout["projections"], projections, strict=True)
+    for name, group in groupby(pairs, lambda pair: pair[0].get("of")):
+        parts = [q for _, q in group]
+        yield from parts if name is None else [join_delays(parts, name)]
 
 
 def _damaged(graph: Graph, what: str) -> FileError:

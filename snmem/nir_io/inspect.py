@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import FileError
 from ..io.hdf5 import Limits
 from ..io.hdf5.blocks import blocks
-from ..network import Network
+from ..network import Network, Projection
 from .choices import Choice
 from .exact import is_exact
 from .graph import Graph, Node, check_types, open_graph, read_graph
@@ -140,6 +140,11 @@ def _dataset(node: Node, key: str, item: Any) -> dict[str, Any]:
     return found | ({"values": _plain(store.numbers(data, owner, 4)[()])} if 0 < data.size <= 4 else {})
 
 
+def _delay(q: Projection) -> int | list[int]:
+    """The delay in steps, or all that the synapses have."""
+    return q.delay if len(q.delays) == 1 else list(q.delays)
+
+
 def _network(network: Network) -> dict[str, Any]:
     return {
         "dt": network.dt,
@@ -153,7 +158,7 @@ def _network(network: Network) -> dict[str, Any]:
             for p in network.populations
         ],
         "projections": [
-            {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": q.delay}
+            {"name": q.name, "pre": q.pre, "post": q.post, "synapses": q.synapses, "delay": _delay(q)}
             | ({"plasticity": type(q.plasticity).__name__} if q.plasticity else {})
             for q in network.projections
         ],

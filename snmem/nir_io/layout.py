@@ -4,6 +4,7 @@
 * A Population becomes one neuron node with flat parameters (its shape is kept in the metadata).
 * A Projection becomes a Linear (or SparseLinear) node, with a Delay node of d * dt in front of it. A projection of a
   population to itself with d = 1 goes without: a step per recurrent edge is what every reader assumes.
+* A Projection whose synapses have delays of their own becomes one for each delay, with its name under "of".
 * An output becomes an Output node. Without any, populations that feed nothing get one, since nir asks for it.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import NetworkError
+from ..lowering import delay_parts, split_delays
 from ..network import Input, Network
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
@@ -62,6 +64,8 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
         if isinstance(p, Input) and len(p.shape) > 1:
             entry["flatten"] = names.new(f"{entry['node']}_flatten", "flatten")
     projections = []
+    whole = {part.name: name for name, parts in delay_parts(network).items() for part in parts if len(parts) > 1}
+    network = split_delays(network)
     for i, q in enumerate(network.projections):
         entry = {"node": names.new(q.name, f"projection_{i}"), "name": q.name, "pre": q.pre, "post": q.post}
         entry |= {
@@ -71,6 +75,7 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
             "plasticity": rule_entry(q),
         }
         entry |= {"signal": q.signal} if q.signal != "spikes" else {}
+        entry |= {"of": whole[q.name]} if q.name in whole else {}
         projections.append(entry | {"receptor": q.receptor} if q.receptor else entry)
     for entry, q in zip(projections, network.projections, strict=True):
         if delay_nodes and q.delay and not (q.pre == q.post and q.delay == 1):

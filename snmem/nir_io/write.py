@@ -15,6 +15,7 @@ from ..description import counts
 from ..errors import InputError
 from ..io.arguments import as_network
 from ..io.hdf5 import Limits, save_hdf5
+from ..lowering import split_delays
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
 from ..retime import when_cleared
@@ -103,7 +104,7 @@ def to_nir(network: Any, **options: Any) -> nir.NIRGraph:
 def packed(network: Network, max_dense: int = MAX_DENSE, delay_nodes: bool = True) -> tuple[BytesIO, tuple[str, ...]]:
     """The file that :func:`write_nir` writes, in memory, and its notes."""
     with new_file() as (file, memory):
-        notes = _write(file, network, layout_of(network, delay_nodes), max_dense)
+        notes = _write(file, split_delays(network), layout_of(network, delay_nodes), max_dense)
     limits = Limits()
     if _bytes_when_read(network, max_dense) > limits.memory + limits.expansion * memory.getbuffer().nbytes:
         memory = uncompressed(memory)

@@ -97,8 +97,9 @@ class LearningRule(Description):
                 f"{owner}: {kind} learns in {numbers[self.arithmetics[0]]}, the network is in {numbers[arithmetic]}; "
                 "freeze the network first (Network.freeze), or use a SumOfProducts of constants m*2^n"
             )
-        if q.delay < 1:
-            raise NetworkError(f"{owner}: a plastic projection needs a delay of 1 step or more, got {q.delay}")
+        if len(q.delays) > 1 or min(q.delays) < 1:
+            got = min(q.delays) if len(q.delays) == 1 else f"{len(q.delays)} different ones"
+            raise NetworkError(f"{owner}: a plastic projection needs one delay of 1 step or more, got {got}")
         roles = zip(("gate", "signal"), (self.gate_of(q), self.signal_of(q)), self.sides(q), strict=True)
         for role, name, like in roles:
             given, needed = size_of(name, f": {role}"), size_of(like, "")

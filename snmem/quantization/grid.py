@@ -311,7 +311,8 @@ def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     while peak > _MANTISSA * (1 + _CLIP) * 2.0**exponent and exponent < LOIHI_EXPONENT[1]:
         exponent += 1
     mantissa = np.rint(exact / 2.0**exponent / (1 + mixed)) * (1 + mixed)
-    made: Any = np.clip(mantissa, -256, 254) if mixed else np.clip(mantissa, -_MANTISSA, _MANTISSA)
+    lowest = -256 if len(q.delays) == 1 else -254  # synapses of one delay may all be <= 0: down to -255
+    made: Any = np.clip(mantissa, lowest, 254) if mixed else np.clip(mantissa, -_MANTISSA, _MANTISSA)
     weights: Any = q.weights.astype(np.int32)
     weights.data = made.astype(np.int32)
     error = float(np.abs(made * 2.0**exponent - exact).max(initial=0) / scale)
@@ -342,8 +343,8 @@ def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, 
     made: list[Projection] = []
     for group, mantissa, exponent in pieces:
         entries = (mantissa.astype(np.int32), (rows[group], q.weights.indices[group]))
-        weights = sp.csr_array(entries, shape=q.weights.shape)
-        made.append(replace(q, weights=weights, exponent=exponent))
+        weights, delay = sp.coo_array(entries, shape=q.weights.shape), q.delay if len(q.delays) == 1 else q.delay[group]
+        made.append(replace(q, weights=weights, delay=delay, exponent=exponent))
     return made, error, clipped
 
 

@@ -290,7 +290,7 @@ def _simulate(run: _Run, name: str) -> tuple[Recording, Mapping[str, int]]:
     try:
         return simulate(run.network, run.inputs, run.steps, name), {}
     except BackendError:
-        if all(q.delay for q in run.network.projections):
+        if all(q.delays[0] for q in run.network.projections):
             raise
         from ..retime import retime
 

@@ -19,4 +19,6 @@ from .runner import run
 
 __all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 
-EVENT = register_backend(Backend("event", run, rules=FILL, features=DECLARED, weight_traces=True, values=True))
+EVENT = register_backend(
+    Backend("event", run, rules=FILL, features=DECLARED, weight_traces=True, values=True, native=("synapse_delays",))
+)

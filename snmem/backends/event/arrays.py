@@ -118,6 +118,18 @@ class Rules(NamedTuple):
     number: Any  # tables of powers, and what else is read by place
 
 
+class Late(NamedTuple):
+    """Projections whose synapses have delays of their own: in ``ptr`` order, each row by delay, then target."""
+
+    base: Any  # (projections,) number of the first synapse
+    first_row: Any  # (projections,) place of the first presynaptic neuron in ``row``
+    used_first: Any  # (projections + 1,) where the delays of each begin in ``used``
+    used: Any  # the different delays, ascending
+    row: Any  # per projection (pre + 1) first group of each presynaptic neuron
+    step: Any  # the delay of each group; one more at the end of each projection
+    begin: Any  # the first synapse of each group, from ``base`` on; one more at the end of each projection
+
+
 class Custom(NamedTuple):
     """Populations of neurons of types from elsewhere (:mod:`.layout.custom`)."""
 
@@ -153,6 +165,7 @@ class Net(NamedTuple):
     traces: Any  # (recorded, 6), see POPULATION
     extended: Extended
     potentials: Potentials
+    late: Late
 
 
 class Blocks(NamedTuple):

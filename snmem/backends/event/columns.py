@@ -14,6 +14,9 @@ LOIHI, SUBTRACT, CLEAR_EVERY, CLEAR_OFFSET = range(4)
 #: blocks from those of the target neurons to those of the receptor.
 PRE, POST, DELAY, EXPONENT, FIRST_PTR, MARK_ALL, CODED, RANGES, ROWS_AHEAD, ROW_LENGTH, SINGLE, RECEPTOR = range(12)
 
+#: In place of a delay: synapses have delays of their own (``Net.late``).
+LATE = -1
+
 #: ``Planes.dense``: first row in ``rows`` or -1; words of a tile; words from tile to tile; first word.
 FIRST_ROW, TILE_WORDS, TILE_STEP, ZEROS = range(4)
 #: ``Planes.rows``, of a presynaptic neuron: first word of its planes in the first tile; bits of their kinds.

@@ -16,7 +16,22 @@ import numpy as np
 from ...network import Population
 from ...neurons import LIF
 from .arrays import AGES, BATCH, BLOCK, LANES, Cells, Net, State, Work, copied, zeros
-from .columns import ALPHA, BETA, BIAS, EVENTS, FIELDS, FIRST_ROW, MARGIN, PEAKS, POST, STEPPED, STEPS, THETA
+from .columns import (
+    ALPHA,
+    BETA,
+    BIAS,
+    DELAY,
+    EVENTS,
+    FIELDS,
+    FIRST_ROW,
+    LATE,
+    MARGIN,
+    PEAKS,
+    POST,
+    STEPPED,
+    STEPS,
+    THETA,
+)
 from .kernels import entries
 from .kernels.cells import NEURON, powers
 from .layout.network import Layout
@@ -98,6 +113,8 @@ class Modes:
         dense = net.synapses.links[net.planes.dense[:, FIRST_ROW] >= 0, POST].tolist()  # planes reach all neurons
         apart = {q.post for q in layout.network.projections if q.pre in graded or q.signal == "v"}
         apart |= {q.pre for q in layout.network.projections if q.signal == "v"}
+        links = net.synapses.links
+        dense += links[links[:, DELAY] == LATE, POST].tolist()
         names = (p for p in layout.network.neurons if layout.index[p.name] not in dense and eligible(p))
         names = (p for p in names if p.name not in layout.lanes.first)
         self.candidates = [] if fixed else [layout.index[p.name] for p in names if p.name not in apart]

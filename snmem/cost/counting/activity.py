@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ...lowering import split_delays
 from ...network import Network, Population
 from ...neurons import LIF
 from ...spikes import Spikes
@@ -53,7 +54,7 @@ class Activity:
     """
 
     def __init__(self, network: Network) -> None:
-        self.network = network
+        self.network = network = split_delays(network)
         self.step = 0
         self.state = {p.name: (np.zeros(p.size), np.zeros(p.size)) for p in network.neurons}
         sizes = [p.size for p in network.neurons]

@@ -91,8 +91,8 @@ def _check(network: Network, chip: Chip, placement: Placement) -> None:
         if np.any(p.neuron.alpha) or p.neuron.reset != "zero" or p.clear_every:
             raise InputError(f'{owner} must have alpha 0, reset "zero" and no timed clears; SANA-FE has no others')
     for q in network.projections:
-        if q.delay != 1 or q.plasticity:
-            what = "a learning rule" if q.plasticity else f"delay {q.delay}"
+        if q.delays != (1,) or q.plasticity:
+            what = "a learning rule" if q.plasticity else f"delay {q.delays[-1]}"
             raise InputError(f"export_sanafe: projection {q.name!r} has {what}; SANA-FE has delay 1 and no learning")
     for name in ("neuron_access", "neuron_update", "neuron_spike", "synaptic_event", "packet", "hop_ew", "hop_ns"):
         if chip.energy(name) is None or chip.time(name) is None:

@@ -149,8 +149,8 @@ def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
         broken.append(f"chips is {most_chips}, the placement needs {chips} ({chip.cores} cores each)")
     delay = chip.limit("delay")
     if delay and network.max_delay > delay:
-        late = max(network.projections, key=lambda q: q.delay)
-        broken.append(f"delay is {delay} steps, projection {late.name!r} has {late.delay}")
+        late = max(network.projections, key=lambda q: q.delays[-1])
+        broken.append(f"delay is {delay} steps, projection {late.name!r} has {late.delays[-1]}")
     bits = chip.limit("weight_bits")
     for q in network.projections if bits and network.arithmetic == "loihi" else ():
         needed = 1 + int(np.abs(q.weights.data + (q.weights.data < 0)).max(initial=0)).bit_length()

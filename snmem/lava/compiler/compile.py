@@ -21,6 +21,7 @@ import numpy as np
 from ..._text import shown
 from ...cost.mapping.limits import CHIPS, check_limits, core_table
 from ...errors import BackendError, FileError, InputError
+from ...lowering import split_delays
 from ...network import Network, Population
 from ...quantization.compiling import (
     Integers,
@@ -117,7 +118,7 @@ def compile(
         raise InputError(f"compile: arithmetic={arithmetic!r}; use one of {', '.join(ARITHMETICS)}")
     check_strategy(quantization)
     opened, spiking = open_source(source, title, options), Spiking(inputs, steps, rate, seed)
-    network, given = opened.network, spiking.compared(opened.network)
+    network, given = split_delays(opened.network), spiking.compared(opened.network)
     report("preparing the network")
     prepared = _prepared(network, arithmetic, start)
     integers = Integers(prepared.network, prepared.start, None, prepared.network)

@@ -21,6 +21,7 @@ from ..columns import (
     KIND,
     LANES,
     LAST,
+    LATE,
     LOW,
     POPULATION,
     POST,
@@ -38,16 +39,17 @@ from ..columns import (
 )
 from ..llvm.system import nanoseconds
 from .blocks import step_blocks
-from .cell_delivery import deliver_cells
 from .cells import step_cells
 from .custom import step_custom
-from .delivery import deliver_blocks
+from .delivery.cells import deliver_cells
+from .delivery.late import deliver_late
+from .delivery.planes import deliver_planes
+from .delivery.rows import deliver_blocks
+from .delivery.values import deliver_potentials, deliver_values, keep_potentials
 from .extended.call import call_step
 from .learning import learn
 from .meeting import GIVE_UP, SAID, UP, all_said, begin, gather, wait
-from .plane_delivery import deliver_planes
 from .ranges import copy_range
-from .value_delivery import deliver_potentials, deliver_values, keep_potentials
 
 #: Steps between two looks at the clock of a thread that is alone.
 _CLOCK = 8
@@ -98,6 +100,18 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
             deliver_potentials(net, state, q, then)
             continue
         pre, post, left = links[q, PRE], links[q, POST], then - links[q, DELAY]  # the step that the spikes are from
+        if links[q, DELAY] == LATE:
+            come = spikes.neuron if pre < own else inputs.neuron
+            beside = links[q, RECEPTOR]
+            reached = Arrivals(
+                q, 0, 0, cut[post, thread] + beside, cut[post, thread + 1] + beside, neurons.first[pre],
+                neurons.blocks[post] + beside, neurons.blocks[post + 1] + beside,
+            )  # fmt: skip
+            same = turn < neurons.order.size
+            graded = pre >= own and inputs.graded[pre - own] != 0
+            carried = inputs.value if graded else inputs.value[:0]
+            deliver_late(net.late, synapses, state.weight, blocks, work, ring, come, carried, reached, pre, t, same)
+            continue
         slot = t % depth if left == t else left % depth
         lo, hi = ring[slot, pre, BEGIN], ring[slot, pre, END]
         if hi == lo or left < 0:

@@ -88,6 +88,8 @@ def plan_planes(q: Projection, values: NDArray[Any], known: NDArray[Any], grid: 
     parts: how many tiles to divide the targets into, at least.
     """
     post, pre = q.weights.shape
+    if len(q.delays) > 1:
+        return None
     words = -(-post // BLOCK) * BLOCK // WORD
     if post < PLANES_FROM or q.synapses * PLANE_BYTES < pre * words * 8 or not grid.exact or not known.any():
         return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from ....errors import BackendError
 from ....loihi.arithmetic import condition_weights
+from ....lowering import groups_of
 from ....network import Network, Population, Projection
 from ..arrays import (
     BLOCK,
@@ -35,6 +36,7 @@ from ..columns import FIRST_ROW, ZEROS
 from . import bitplanes
 from .custom import custom_of, initial, is_custom
 from .extended import Lanes, begin, extended_of
+from .late import late_of, queue_of
 from .parameters import blocks_of, flags_of, spontaneous, tiles_of
 from .potentials import potentials_of
 from .rules import rules_of
@@ -98,6 +100,7 @@ class Layout:
         aside = [self.lanes.offset(q, self.blocks, self.index) for q in network.projections]
         most = max(int(self.first[-1]), self.lanes.total * BLOCK)
         records = records_of(network, self.index, self.first, self.blocks, plans, values, known, aside, most)
+        late = late_of(network, records)
         del values  # some are as large as the weights
         self.weight = records.weight
         order = [self.index[name] for name in network.update_order]
@@ -111,20 +114,26 @@ class Layout:
                 par, tile, self.blocks, self.first, self.sizes, self.cut(1), flags_of(network, len(pops)),
                 np.array(order), np.arange(len(network.neurons), len(pops)),
             ),
-            Synapses(*records[:2], *records.queue(order), *records[2:6]),
+            Synapses(*records[:2], *queue_of(network, self.index, order), *records[2:6]),
             planes,
             rules.rules(records.weight.size),
             custom,
             np.zeros((0, 6), np.int64),
             extended_of(network, self.lanes, self.index, self.blocks),
             potentials,
+            late,
         )  # fmt: skip
 
     def _values(self, q: Projection) -> Any:
         """What a spike adds, in the order of ``q.weights``."""
         if self.network.arithmetic == "float":
             return q.weights.data
-        return condition_weights(q.weights.data, clip=q.plasticity is None) * 2.0 ** max(q.exponent, 0)
+        if len(q.delays) == 1:
+            return condition_weights(q.weights.data, clip=q.plasticity is None) * 2.0 ** max(q.exponent, 0)
+        values = np.zeros(q.synapses)
+        for _, at in groups_of(q):
+            values[at] = condition_weights(q.weights.data[at]) * 2.0 ** max(q.exponent, 0)
+        return values
 
     def _plans(self, values: list[Any], known: list[Any]) -> list[bitplanes.Plan | None]:
         """For each projection: how to lay it out in bit planes, or None.
@@ -134,12 +143,13 @@ class Layout:
         queue = self.network.projections
         plans: list[bitplanes.Plan | None] = [None] * len(queue)
         grids: dict[Any, bitplanes.Grid | None] = {}
-        for i in sorted(range(len(queue)), key=lambda i: queue[i].delay == 0):  # as they are delivered
+        for i in sorted(range(len(queue)), key=lambda i: queue[i].delays == (0,)):  # as they are delivered
             q, w, d, to = queue[i], values[i], known[i], (queue[i].post, self.network.receptor_of(queue[i]))
             grid = grids.get(to, bitplanes.EMPTY)
             d = None if q.pre in self.graded or q.signal == "v" else d
             if d is not None and grid is not None:
-                grid = grid.join(bitplanes.grid_of(d, q.weights.shape[1]))
+                row = q.weights.shape[1] if len(q.delays) == 1 else int(np.diff(q.weights.indptr).max())
+                grid = grid.join(bitplanes.grid_of(d, row))
                 plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
             grids[to] = None if d is None else grid
         return plans
@@ -243,9 +253,9 @@ class Layout:
 
 def _check_delays(network: Network, most: int) -> None:
     for q in network.projections:
-        if q.delay > most:
+        if q.delays[-1] > most:
             raise BackendError(
-                f"backend 'event': projection {q.name!r} has a delay of {q.delay:,} steps; with "
+                f"backend 'event': projection {q.name!r} has a delay of {q.delays[-1]:,} steps; with "
                 f"{len(network.populations)} populations it keeps up to {most:,}; use a shorter one, or backend "
                 "'reference'"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from ...._jit import kernel
 from ....network import Network, Projection
 from ..arrays import BLOCK, copied, zeros
-from ..columns import DELAY, POST, RECEPTOR
+from ..columns import LATE, RECEPTOR
 from ..tuning import CELLS_AHEAD, FLOAT32_FROM, RANGE, STRIDE
 
 
@@ -24,12 +23,6 @@ class Records(NamedTuple):
     code: Any
     palette: Any
     weight: Any
-
-    def queue(self, order: Sequence[int]) -> tuple[Any, Any]:
-        """Return ``Synapses.queue`` and ``Synapses.turns``."""
-        delays, post = self.links[:, DELAY], self.links[:, POST]
-        queues = [np.flatnonzero((delays == 0) & (post == p)) for p in order] + [np.flatnonzero(delays > 0)]
-        return np.concatenate(queues), np.cumsum([0, *map(len, queues)])
 
 
 def parts_of(size: int) -> int:
@@ -45,7 +38,7 @@ def _ranges(q: Projection) -> int:
     """
     post, pre = q.weights.shape
     ranges = parts_of(post)
-    return 1 if q.plasticity or q.synapses < 2 * STRIDE * ranges * pre else ranges
+    return 1 if q.plasticity or len(q.delays) > 1 or q.synapses < 2 * STRIDE * ranges * pre else ranges
 
 
 def distinct(values: Any) -> Any:
@@ -116,9 +109,9 @@ def records_of(
     at = row = at_code = at_weight = 0
     for i, (q, w) in enumerate(zip(queue, values, strict=True)):
         pre, post, rows, codes = index[q.pre], index[q.post], q.weights, known[i]
-        mean = -(-q.synapses // rows.shape[1])
+        mean, delay = -(-q.synapses // rows.shape[1]), q.delay if len(q.delays) == 1 else LATE
         if plans[i]:
-            links[i] = pre, post, q.delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean, 0, aside[i]
+            links[i] = pre, post, delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean, 0, aside[i]
             continue
         mark_all = q.synapses >= 2 * (blocks[post + 1] - blocks[post]) * rows.shape[1]
         ranges = _ranges(q)
@@ -135,7 +128,7 @@ def records_of(
             shift[i], at_code = at_code - at, at_code + q.synapses
         ahead = min(16, max(1, CELLS_AHEAD // max(mean, 1)))
         single, coded = q.synapses == rows.shape[1] and (np.diff(offsets) == 1).all(), codes is not None
-        links[i] = pre, post, q.delay, min(q.exponent, 0), row, mark_all, coded, ranges, ahead, mean, single, aside[i]
+        links[i] = pre, post, delay, min(q.exponent, 0), row, mark_all, coded, ranges, ahead, mean, single, aside[i]
         pointers.append(offsets + at)
         at, row = at + q.synapses, row + len(offsets)
     return Records(links, shift, copied(np.concatenate(pointers)), target, code, palette, weight)

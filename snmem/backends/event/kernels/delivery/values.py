@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import inner
-from ..arrays import BLOCK
-from ..columns import DELAY, EXPONENT, FIRST_PTR, PLACE_KEPT, POST, PRE, RANGES, RECEPTOR, SENDER, V_PLACE
-from .delivery import add_rounded, first_from, rows_of, weight_of
-from .ranges import copy_range
+from ....._jit import inner
+from ...arrays import BLOCK
+from ...columns import DELAY, EXPONENT, FIRST_PTR, PLACE_KEPT, POST, PRE, RANGES, RECEPTOR, SENDER, V_PLACE
+from ..ranges import copy_range
+from .rows import add_rounded, first_from, rows_of, weight_of
 
 
 @inner(inline="always")

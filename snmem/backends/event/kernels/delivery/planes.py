@@ -1,12 +1,12 @@
-"""Delivering spikes by bit planes (:mod:`..bitplanes`)."""
+"""Delivering spikes by bit planes (:mod:`...layout.bitplanes`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import inner
-from ..arrays import BITS, BLOCK, GROUP_SIZE, KINDS, LEVELS, SPIKES, WIDE, WORD
-from ..columns import (
+from ....._jit import inner
+from ...arrays import BITS, BLOCK, GROUP_SIZE, KINDS, LEVELS, SPIKES, WIDE, WORD
+from ...columns import (
     EXPONENT,
     FIRST_ROW,
     FIRST_WORD,
@@ -18,10 +18,10 @@ from ..columns import (
     TILE_WORDS,
     ZEROS,
 )
-from ..llvm.memory import lowest_bit, prefetch
-from ..llvm.popcount import add_counts, count_planes, prefetch_planes
-from ..tuning import GROUPS_AHEAD, SPIKES_AHEAD
-from .delivery import add_rounded
+from ...llvm.memory import lowest_bit, prefetch
+from ...llvm.popcount import add_counts, count_planes, prefetch_planes
+from ...tuning import GROUPS_AHEAD, SPIKES_AHEAD
+from .rows import add_rounded
 
 
 @inner

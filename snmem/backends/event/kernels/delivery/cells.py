@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...._jit import inner
-from ..arrays import BATCH, BLOCK, CellRows
-from ..columns import (
+from ....._jit import inner
+from ...arrays import BATCH, BLOCK, CellRows
+from ...columns import (
     AGE,
     ALPHA,
     BETA,
@@ -22,12 +22,12 @@ from ..columns import (
     ROWS_AHEAD,
     THETA,
 )
-from ..llvm.closed_form import catch_up_batch
-from ..llvm.memory import lowest_bit, prefetch
-from ..tuning import CELLS_AHEAD, STRIDE
-from .cells import catch_up_one, due_of
-from .delivery import first_from, prefetch_synapses, rows_of, weight_of
-from .neuron import lif_step, may_spike, reach
+from ...llvm.closed_form import catch_up_batch
+from ...llvm.memory import lowest_bit, prefetch
+from ...tuning import CELLS_AHEAD, STRIDE
+from ..cells import catch_up_one, due_of
+from ..neuron import lif_step, may_spike, reach
+from .rows import first_from, prefetch_synapses, rows_of, weight_of
 
 _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), np.uint64(AGE)
 
@@ -49,7 +49,7 @@ def _add_exactly(own, n, rows, low, high, t):
 
 @inner(inline="always")
 def _catch_up(own, rows, low, high, table, form, peaks, t):
-    """What :func:`..llvm.closed_form.catch_up_batch` does, for any number of cells of any age."""
+    """What :func:`...llvm.closed_form.catch_up_batch` does, for any number of cells of any age."""
     cells, ages, _ = own
     alpha, beta, bias, gain, drive, limit = form
     reaching = 0

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from ...._jit import inner
-from ..arrays import BLOCK, Rows
-from ..columns import CODED, EXPONENT, FIRST_PTR, MARK_ALL, RANGES, SINGLE
-from ..llvm.memory import load_four, prefetch
-from ..tuning import ROWS_AT_ONCE, STRIDE
+from ....._jit import inner
+from ...arrays import BLOCK, Rows
+from ...columns import CODED, EXPONENT, FIRST_PTR, MARK_ALL, RANGES, SINGLE
+from ...llvm.memory import load_four, prefetch
+from ...tuning import ROWS_AT_ONCE, STRIDE
 
 
 @inner
@@ -70,7 +70,7 @@ def _deliver_single(rows, given, pending, spikes, arrivals, synapse):
 
 
 @inner(inline="always")
-def _add_row(into, rows, low, high):
+def add_row(into, rows, low, high):
     """Add the weights of the synapses low .. high-1 to their targets' places, four at a time."""
     target, code, palette, weight, coded, shift = rows
     fours = low + (high - low) // np.uint64(4) * np.uint64(4)
@@ -136,7 +136,7 @@ def deliver_blocks(synapses, weight, blocks, scratch, spikes, arrivals):
                 after = spikes[j + 1] * ranges + r
                 for k in range(np.uint64(ptr[after]), np.uint64(ptr[after + 1]), np.uint64(STRIDE)):
                     prefetch_synapses(rows, k)
-            _add_row(into, rows, low, high)
+            add_row(into, rows, low, high)
             if not mark:
                 for k in range(low, high):
                     pending[target[k] // np.uint64(BLOCK)] = 1

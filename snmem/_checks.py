@@ -1,0 +1,22 @@
+"""What a network checks of names and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import scipy.sparse as sp
+
+from .description import same_pattern
+from .errors import NetworkError
+
+#: Loihi's weight mantissa (sign included) and weight exponent.
+LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
+
+
+def check_pattern(q: Any, weights: Any) -> None:
+    """NetworkError for weights at other places than the delays of ``q`` belong to."""
+    if len(q.delays) > 1 and not same_pattern(q.weights, sp.csr_array(weights)):
+        raise NetworkError(
+            f"projection {q.name!r}: its synapses have delays of their own, and these weights are of another pattern; "
+            "make a new projection with weights and delays"
+        )
