@@ -65,15 +65,15 @@ def test_module_run_as_a_batch_equals_the_reference(exact):
         )
         module = to_torch(network, dtype=torch.float64, exact=exact)
         samples = [random_inputs(network, 10 * seed + k, STEPS) for k in range(3)]
-        batch = {
-            name: torch.tensor(np.stack([s[name].raster() for s in samples], 1), dtype=torch.float64)
-            for name in samples[0]
-        }
         names = [p.name for p in network.neurons]
+        runs = [simulate(network, s, STEPS, "reference", record=[f"{n}.v" for n in names]) for s in samples]
+        batch = {  # with what sources drew, which a module is given
+            p.name: torch.tensor(np.stack([run.spikes[p.name].raster() for run in runs], 1), dtype=torch.float64)
+            for p in network.inputs
+        }
         outputs, state = module(batch, record=[*names, *(f"{n}.v" for n in names)])
         assert state.step == STEPS
-        for k, sample in enumerate(samples):
-            expected = simulate(network, sample, STEPS, "reference", record=[f"{n}.v" for n in names])
+        for k, expected in enumerate(runs):
             for name in names:
                 assert Spikes.from_raster(outputs[name][:, k].detach().numpy()) == expected.spikes[name]
                 assert np.array_equal(outputs[f"{name}.v"][:, k].detach().numpy(), expected.traces[f"{name}.v"])
