@@ -68,7 +68,7 @@ def test_module_run_as_a_batch_equals_the_reference(exact):
         names = [p.name for p in network.neurons]
         runs = [simulate(network, s, STEPS, "reference", record=[f"{n}.v" for n in names]) for s in samples]
         batch = {  # with what sources drew, which a module is given
-            p.name: torch.tensor(np.stack([run.spikes[p.name].raster() for run in runs], 1), dtype=torch.float64)
+            p.name: torch.tensor(np.stack([run.spikes[p.name].frames() for run in runs], 1), dtype=torch.float64)
             for p in network.inputs
         }
         outputs, state = module(batch, record=[*names, *(f"{n}.v" for n in names)])

@@ -153,9 +153,12 @@ class Synapses(nn.Module):
         """``current`` plus the weights of the spiking sources."""
         if self.dense:
             return current + spikes @ (self.weight * self.present).T
-        weight = self.weight
         if self.exact and bool(((spikes != 0) & (spikes != 1)).any()):  # products rounded before they are added
-            weight, spikes = weight * spikes[0, self.index[1]], torch.ones_like(spikes)
+            one, rows = torch.ones_like(spikes[:1]), zip(current.split(1), spikes, strict=True)
+            return torch.cat([self._add(now, self.weight * row[self.index[1]], one) for now, row in rows])
+        return self._add(current, self.weight, spikes)
+
+    def _add(self, current: Tensor, weight: Tensor, spikes: Tensor) -> Tensor:
         matrix = torch.sparse_coo_tensor(self.index, weight, self.shape, is_coalesced=True, check_invariants=False)
         return torch.sparse.addmm(current.T, matrix, spikes.T).T
 
@@ -280,8 +283,8 @@ class TorchNetwork(nn.Module):
             replace(p, neuron=self._neurons[p.name].description(p.neuron)) if isinstance(p, Population) else p
             for p in self.network.populations
         )
-        trained = self.network.with_weights(learned)
-        return replace(trained, populations=populations, projections=joined(self.whole, trained))
+        new = self.network.with_weights(learned)
+        return replace(new, populations=populations, projections=joined(self.whole, new))
 
 
 def to_torch(
@@ -391,8 +394,7 @@ def _start(job: Job, module: TorchNetwork, backend: str) -> TorchState:
 
 
 for _name in ("float64", "float32"):
-    _full = "snntorch" if _name == "float64" else f"snntorch_{_name}"
+    _full, _why = ("snntorch", "") if _name == "float64" else (f"snntorch_{_name}", f"rounds to {_name}")
     _run = partial(run, dtype=getattr(torch, _name), backend=_full)
-    _why = "" if _name == "float64" else f"rounds to {_name}"
     _runs: dict[str, Any] = {"features": FEATURES, "precision": _name, "on_request": _why, "values": True}
     register_backend(Backend(_full, _run, (LIF,), (), **_runs))
