@@ -99,7 +99,9 @@ def test_coupled_neurons_with_a_reset_below_zero_compile_in_float(tmp_path):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_prepared_networks_spike_as_before_but_late(seed):
-    network = random_network(seed, features=features_of("float", {"subtract", "plasticity", "clear", *EXTENSIONS}))
+    network = random_network(
+        seed, features=features_of("float", {"subtract", "plasticity", "clear", "synapse_delays", *EXTENSIONS})
+    )
     made, inputs = prepare(network), random_inputs(network, seed, STEPS)
     assert all(q.delay for q in made.network.projections)
     assert not any(np.any(p.neuron.v_reset) for p in made.network.neurons)

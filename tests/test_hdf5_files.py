@@ -313,7 +313,7 @@ def test_chunks_of_a_file_are_limited(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read_nir(path).projections[0].synapses == 3
     for module in ("store", "blocks"):
         monkeypatch.setattr(f"snmem.io.hdf5.{module}.CHUNKS", 8)
-    assert "weight: brings the file to over 8 chunks" in refusals(path)[0]
+    assert ": brings the file to over 8 chunks, the limit; store it in larger chunks" in refusals(path)[0]
 
 
 @pytest.mark.parametrize("fill", [0, 2])

@@ -169,7 +169,7 @@ def test_digests_are_the_same_in_every_process():
         ("kernels.delivery.rows", "STRIDE"),
         ("kernels.delivery.cells", "CELLS_AHEAD"),
         ("kernels.delivery.planes", "GROUPS_AHEAD"),
-        ("kernels.learning", "WEIGHTS_AHEAD"),
+        ("kernels.learning.gated", "WEIGHTS_AHEAD"),
         ("kernels.meeting", "SPINS"),
         ("kernels.neuron", "np"),
         ("llvm.lif", "THETA"),

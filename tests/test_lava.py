@@ -25,7 +25,7 @@ from snmem.loihi.arithmetic import condition_weights
 from snmem.neurons import LOIHI_STATE_LIMIT
 from snmem.simulation import Job
 
-REFUSED = {"delay_0", "subtract", "v_reset", "plasticity", *refused_by("lava_float")}
+REFUSED = {"delay_0", "subtract", "v_reset", "plasticity", "synapse_delays", *refused_by("lava_float")}
 SEEDS = range(12)
 
 

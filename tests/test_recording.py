@@ -140,10 +140,10 @@ def test_a_run_that_records_nothing_keeps_nothing(monkeypatch) -> None:
     most = 0
     keep = Memory.spikes
 
-    def look(self, name, step, neuron):
+    def look(self, name, step, neuron, *values):
         nonlocal most
         most += len(step)
-        keep(self, name, step, neuron)
+        keep(self, name, step, neuron, *values)
 
     monkeypatch.setattr(Memory, "spikes", look)
     run = simulate(net, steps=300, record=Record(spikes="b"))
