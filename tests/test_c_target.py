@@ -41,7 +41,7 @@ def batch(folder, networks, flags=FLAGS, start=None):
 
 
 def test_programs_of_generated_networks_spike_as_the_reference_under_the_sanitizers(tmp_path):
-    features = features_of("loihi", {"plasticity", "values", "sources", *EXTENSIONS})
+    features = features_of("loihi", {"plasticity", "values", "sources", "synapse_delays", *EXTENSIONS})
     networks = [random_network(seed, arithmetic="loihi", features=features) for seed in range(12)]
     used = [(n, random_inputs(n, seed, STEPS, 0.4)) for seed, n in enumerate(networks)]
     assert {"delay_0", "long_delays", "exponent", "clear", "bias"} <= features
