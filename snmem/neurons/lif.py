@@ -78,7 +78,8 @@ class LIF(Neuron):
         Steps after the step of a spike in which a neuron is refractory; 0 = never.
     refractory_mode
         "hold" (currents go on, v stays: as in NEST, Loihi and Lava) or "freeze" (currents and v stand still, what
-        arrives is lost: Brian2's "unless refractory" on all of them).
+        arrives is lost: Brian2's "unless refractory" on all of them; :mod:`snmem.neurons.units` has the number of
+        steps).
     reset_current
         True: a spike also sets u and u2 to 0.
     alpha2

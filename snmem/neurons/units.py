@@ -20,19 +20,27 @@ A step of dt gives :math:`x' = \beta x + G g + G_2 h + (1 - \beta) D` and :math:
 "euler". Here u stands for G g: a synapse that adds w to g has the weight G w (:func:`synaptic_gain`). Both simulators
 move x by the g of the step before, so that what they call a delay of d steps is a delay of d + 1 here:
 
-=========================  ==========================  ====================  ==================  ===================
-synapse adds w to          receptor                    weight                delay               refractory steps
-=========================  ==========================  ====================  ==================  ===================
-g, NEST ``iaf_psc_exp``    "u" or "u2"                 G w tau_m / C         d + 1               t_ref / dt
-g, Brian2                  "u" or "u2"                 G w                   d + 1               t_ref / dt - 1
-x, NEST ``iaf_psc_delta``  "v"                         w                     d                   t_ref / dt
-x, Brian2                  "v"                         beta w                d + 1               t_ref / dt - 1
-=========================  ==========================  ====================  ==================  ===================
+===============================  ===============  ==============  ========  ================  ====================
+synapse adds w to                receptor         weight          delay     refractory steps  v_reset
+===============================  ===============  ==============  ========  ================  ====================
+g, NEST ``iaf_psc_exp``          "u" or "u2"      G w tau_m / C   d + 1     t_ref / dt        v_reset
+x, NEST ``iaf_psc_delta``        "v"              w               d         t_ref / dt        v_reset
+g, Brian2                        "u" or "u2"      G w             d + 1     t_ref / dt - 1    v_reset
+x, Brian2                        "v"              beta w          d + 1     t_ref / dt        beta v_reset + c
+g, Brian2, g frozen too          "u" or "u2"      G w             d + 1     t_ref / dt        beta v_reset + c
+===============================  ===============  ==============  ========  ================  ====================
 
-(w in pA in the first line; d = 0 is the default of Brian2.) NEST spikes where x >= theta, here x > theta.
-The table is for refractory_mode "hold": frozen neurons of Brian2 lose what arrives in one step more. Sources:
-Rotter and Diesmann 1999 (doi 10.1007/s004220050570) for exact integration. Brian2's line
-for g is tested against it; the others follow from the order of a step in the simulators and were not run.
+(w in pA in the first line, where ``I_e`` of NEST is a drive of I_e tau_m / C; d = 0 is the default of Brian2.) x is
+"unless refractory" in Brian2's lines, and in the last one g as well: refractory_mode "freeze". Such a neuron of Brian2
+counts the step of its spike as refractory; in the step after its last refractory one it integrates, but what arrives
+between the two is lost. The last two lines therefore let it stand still a step longer, at the potential
+:math:`\beta v_\text{reset} + c` (c = ``LIF.bias``) that this step would lead to; at least one step. The last one needs
+``reset_current``: where a frozen g outlives the spike, no number of steps gives the spikes of Brian2.
+
+NEST spikes where x >= theta, here x > theta: ``theta=np.nextafter(theta, -np.inf)`` says the same. Each line has the
+spikes of its simulator in the tests, entry by entry. v differs in the last digits (some 1e-14 of 15 mV): NEST
+multiplies the sum of what arrived by G in each step, here each weight is multiplied once, and sums run in another
+order. Source: Rotter and Diesmann 1999 (doi 10.1007/s004220050570) for exact integration.
 """
 
 from __future__ import annotations
