@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from aer_reference import L1, R1, random_network, recurrent_network
 
 from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
-from snmem.cost import BillOptions, Placement, bill, load_chip, measure, place_in_order
+from snmem.cost import BillOptions, Placement, bill, chips, load_chip, measure, place_in_order
 from snmem.cost.counting.activity import traces_needed
 from snmem.errors import InputError
 
@@ -89,6 +89,29 @@ def test_measuring_in_chunks_changes_nothing(monkeypatch):
     parts = measure(network, {"in": spikes}, 60, NAHUKU)
     assert parts.counters == whole.counters == bill(network, run, NAHUKU).counters
     assert parts.seconds == pytest.approx(whole.seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", chips())
+def test_every_chip_gives_counts_and_joules_only_where_it_has_prices(name, r1):
+    network, recording, b = r1
+    found = bill(network, recording, name, limits="report", detailed=False, updated="all").to_dict()
+    assert found["counters"]["synaptic_events"] == b.counters["synaptic_events"]
+    total = found["energy"]["dynamic"]["total"]
+    assert (total is None) == (load_chip(name).energy("synaptic_event") is None)
+    assert total is None or total > 0
+    json.dumps(found, allow_nan=False)
+
+
+def test_units_with_prices_keep_their_joules_where_the_total_is_unknown(r1):
+    network, recording, b = r1
+    chip = load_chip(NAHUKU)
+    energy = {k: c for k, c in chip.tables["energy"].items() if k != "synaptic_event"}
+    part = bill(network, recording, replace(chip, tables={**chip.tables, "energy": energy}), updated="all")
+    assert part.dynamic["soma"] == b.dynamic["soma"] == sum(part.cores["soma"])
+    assert {part.dynamic["synapse"], part.dynamic["total"], part.per_item()["energy_delay_product"]} == {None}
+    assert part.layers["n"]["joules"]["network"] > 0
+    assert part.layers["n"]["joules"]["synapse"] is part.cores["synapse"][0] is None
+    assert "dynamic energy unknown" in repr(part)
 
 
 def test_the_bill_is_plain_json_and_prints(r1):

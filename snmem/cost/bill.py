@@ -18,7 +18,6 @@ from ..spikes import Recording
 from .chip import Chip
 from .counting.activity import Activity, traces_needed
 from .counting.meter import Meter
-from .events import UNITS
 from .mapping.placement import chips_used
 from .options import BillOptions, Order, options_of
 from .pricing import (
@@ -28,6 +27,7 @@ from .pricing import (
     by_layer,
     by_projection,
     counters,
+    joules_by_unit,
     price,
     untimed,
 )
@@ -47,7 +47,7 @@ class Interval(TypedDict):
 class Energy(TypedDict):
     """The energies of :meth:`Bill.to_dict`, in joules."""
 
-    dynamic: dict[str, float]
+    dynamic: dict[str, float | None]
     static: dict[str, float | None]
     host: dict[str, float | None]
     total: dict[str, float | None]
@@ -87,7 +87,8 @@ class Bill(Summary):
     lines
         The dynamic energy, one priced count each.
     dynamic
-        The same by unit, with ``total``.
+        The same by unit, with ``total``; None where the chip gives no energy per synaptic event and the unit has
+        events without a price.
     static, host
         Power x time of the chips in use, by mode; None where unknown.
     seconds
@@ -98,7 +99,7 @@ class Bill(Summary):
     pace
         The core and stage that were last in most steps, spread of the step times, load of the cores.
     layers, projections, cores
-        Counts and joules by population, by projection, and by core (as columns).
+        Counts and joules by population, by projection, and by core (as columns); joules as in ``dynamic``.
     by_step
         Counts and times of every step as columns, if they were asked for.
     mapping
@@ -114,7 +115,7 @@ class Bill(Summary):
     step_time: float
     counters: Mapping[str, Any]
     lines: tuple[Line, ...]
-    dynamic: Mapping[str, float]
+    dynamic: Mapping[str, float | None]
     static: Mapping[str, float | None]
     host: Mapping[str, float | None]
     seconds: Mapping[str, float | None]
@@ -139,11 +140,8 @@ class Bill(Summary):
 
     @property
     def total(self) -> dict[str, float | None]:
-        """Dynamic, static and host energy together, by mode; None where static power is unknown."""
-        return {
-            m: None if self.static[m] is None else self.dynamic["total"] + (self.static[m] or 0) + (self.host[m] or 0)
-            for m in MODES
-        }
+        """Dynamic, static and host energy together, by mode; None where dynamic or static energy is unknown."""
+        return {m: _sum(self.dynamic["total"], self.static[m], self.host[m] or 0.0) for m in MODES}
 
     def per_item(self, items: int | None = None) -> dict[str, float | None]:
         """Cost of one of ``items`` equal parts of the run (recalls, inferences); default: ``self.items``.
@@ -154,10 +152,12 @@ class Bill(Summary):
         n = self.items if items is None else items
         if n < 1:
             raise InputError(f"bill.per_item: items must be at least 1, got {n}")
-        out: dict[str, float | None] = {"dynamic_joules_per_item": self.dynamic["total"] / n}
+        dynamic = self.dynamic["total"]
+        out: dict[str, float | None] = {"dynamic_joules_per_item": None if dynamic is None else dynamic / n}
         for mode, prefix in zip(MODES, ("", "throttled_"), strict=True):
             static, host, seconds = self.static[mode], self.host[mode], self.seconds[mode]
-            joules = None if static is None else (self.dynamic["total"] + static) / n
+            both = _sum(dynamic, static)
+            joules = None if both is None else both / n
             out[f"{prefix}joules_per_item"] = joules
             out[f"{prefix}static_joules_per_item"] = None if static is None else static / n
             out[f"{prefix}host_joules_per_item"] = None if host is None else host / n
@@ -211,9 +211,10 @@ class Bill(Summary):
         return "\n".join(lines) + "\n"
 
     def _summary(self) -> tuple[str, list[tuple[str, str]]]:
-        rows = [(f"{name} energy", f"{joules:.3g} J") for name, joules in self.dynamic.items()]
-        rows += [(f"{mode} total", "unknown" if x is None else f"{x:.3g} J") for mode, x in self.total.items()]
-        return f"Bill: {self.steps:,} steps on {self.chip!r}, dynamic energy {self.dynamic['total']:.3g} J", rows
+        rows = [(f"{name} energy", _text(joules)) for name, joules in self.dynamic.items()]
+        rows += [(f"{mode} total", _text(joules)) for mode, joules in self.total.items()]
+        total = _text(self.dynamic["total"])
+        return f"Bill: {self.steps:,} steps on {self.chip!r}, dynamic energy {total}", rows
 
     def __rich__(self) -> Any:
         from .report.terminal import bill_table
@@ -255,8 +256,7 @@ def bill(
     Raises
     ------
     InputError
-        For a recording of another network, or without counters, a network that does not fit, unknown formats, or a chip
-        without public energy per synaptic event.
+        For a recording of another network, or without counters, a network that does not fit, or unknown formats.
     """
     network = as_network(network, "bill")
     check_recording(network, recording, "bill")
@@ -286,10 +286,9 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
     network, chip, placement = order.network, order.chip, order.placement
     counts = counters(network, meter, totals)
     lines, unpriced = price(chip, meter, order.formats, counts)
-    dynamic: dict[str, float] = dict.fromkeys(UNITS, 0.0)
-    for line in lines:
-        dynamic[line.unit] += line.joules or 0.0
-    dynamic["total"] = sum(dynamic.values())
+    dynamic = joules_by_unit(chip, lines)
+    unknown = {unit for unit, joules in dynamic.items() if joules is None}
+    per_event = (dynamic["synapse"] or 0.0) / max(counts["synaptic_events"], 1)
     seconds, times = seconds_of(order, meter, totals)
     chips = chips_used(chip, placement)
     power = {
@@ -306,12 +305,12 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
         static=power["static"],
         host=power["host"],
         seconds=seconds,
-        interval=_interval(chip, lines, chips, seconds["free_running"]),
+        interval=_interval(chip, lines, chips, seconds["free_running"], dynamic["total"] is not None),
         pace=pace_of(times, meter) if times else {},
-        layers=by_layer(network, chip, meter, order.formats, totals),
-        projections=by_projection(network, chip, meter, order.formats, totals),
+        layers=by_layer(network, chip, meter, order.formats, totals, unknown),
+        projections=by_projection(network, chip, meter, order.formats, totals, unknown),
         by_step=columns_by_step(meter, times),
-        cores=by_core(chip, meter, dynamic["synapse"] / max(counts["synaptic_events"], 1)),
+        cores=by_core(chip, meter, per_event, unknown),
         mapping={
             "strategy": placement.strategy,
             "cores": len(meter.cores),
@@ -337,27 +336,37 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
     )
 
 
+def _sum(*joules: float | None) -> float | None:
+    """Their sum; None if one is."""
+    return None if None in joules else sum(x or 0.0 for x in joules)
+
+
+def _text(joules: float | None) -> str:
+    return "unknown" if joules is None else f"{joules:.3g} J"
+
+
 def _energy(watts: float | None, chips: int, seconds: float | None) -> float | None:
     return None if watts is None or seconds is None else watts * chips * seconds
 
 
-def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None) -> Interval:
+def _interval(chip: Chip, lines: tuple[Line, ...], chips: int, seconds: float | None, known: bool) -> Interval:
     """Low and high energies (free-running): ranges of the prices, the profile's accuracy, range of the static power.
 
-    The high end is None where events without a price, or no stated accuracy and no range, leave it open.
+    The high end is None where events without a price, or no stated accuracy and no range, leave it open; both ends of
+    the dynamic energy are where it is not ``known``.
     """
     prices = [chip.constant("energy", x.name) for x in lines]
     error = chip.constant("accuracy", "energy").value
-    known = [(x.count, c) for x, c in zip(lines, prices, strict=True) if c.value is not None]
-    low = sum(n * (c.value if c.low is None else c.low) for n, c in known if c.value is not None) * (1 - (error or 0.0))
-    high = None
-    if len(known) == len(lines) and (error is not None or any(c.high is not None for _, c in known)):
-        high = sum(n * (c.value if c.high is None else c.high) for n, c in known if c.value is not None)
-        high *= 1 + (error or 0.0)
+    priced = [(x.count, c, c.value) for x, c in zip(lines, prices, strict=True) if c.value is not None]
+    low = high = None
+    if known:
+        low = sum(n * (value if c.low is None else c.low) for n, c, value in priced) * (1 - (error or 0.0))
+    if known and len(priced) == len(lines) and (error is not None or any(c.high is not None for _, c, _ in priced)):
+        high = sum(n * (value if c.high is None else c.high) for n, c, value in priced) * (1 + (error or 0.0))
     out: Interval = {"dynamic": [low, high], "static": [None, None], "total": [low, None]}
     watts, static = chip.power("static_chip"), chip.constant("power", "static_chip")
     if watts is not None and seconds is not None:
         ends = [w * chips * seconds for w in (static.low or watts, static.high or watts)]
         out["static"] = [*ends]
-        out["total"] = [low + ends[0], None if high is None else high + ends[1]]
+        out["total"] = [_sum(low, ends[0]), _sum(high, ends[1])]
     return out

@@ -67,8 +67,9 @@ def dense_twin(
     Plain data: macs, weights and activations moved per item, ``activity`` of the run (spikes per neuron or input line
     and step); for each machine joules, seconds where known, the ratio to the spiking energy, and up to where spiking
     wins: ``break_even`` in synaptic events per MAC, ``break_even_activity`` in spikes per neuron and step (None: never,
-    since what it spends without any spike is more already).    The spiking side counts dynamic energy against
-    45 nm arithmetic, and dynamic + static energy against the cards, whose figures hold everything.
+    since what it spends without any spike is more already, or unknown, since the chip gives no joules).
+    The spiking side counts dynamic energy against 45 nm arithmetic, and dynamic + static energy against the cards,
+    whose figures hold everything.
     ``every_step`` holds the machines again for a twin that is evaluated in every step of the item.
     """
     if number not in FORMATS:
@@ -123,9 +124,8 @@ def _machines(
     machines = {"cmos45": _cmos45(tables["cmos45"], job)}
     for card in ("a100", "h100"):
         machines |= _card(card, tables[card], job)
-    dynamic = bill.dynamic["total"] / bill.items
-    static = bill.static["free_running"]
-    all_in = None if static is None else dynamic + static / bill.items
+    per = bill.per_item()
+    dynamic, all_in = per["dynamic_joules_per_item"], per["joules_per_item"]
     for name, row in machines.items():
         row |= _compare(bill, row["joules"], dynamic if name == "cmos45" else all_in, _fixed(bill, name), job.macs)
     return machines

@@ -47,17 +47,17 @@ class Estimate:
     ----------
     name : str
         The estimator.
-    joules : float
-        All parts together.
-    parts : mapping of str to float
+    joules : float or None
+        All parts together; None where one is unknown.
+    parts : mapping of str to float or None
         Joules of each part.
     note : str
         What it leaves out.
     """
 
     name: str
-    joules: float
-    parts: Mapping[str, float]
+    joules: float | None
+    parts: Mapping[str, float | None]
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,8 +65,9 @@ class Estimate:
         return asdict(self) | {"parts": dict(self.parts)}
 
 
-def _estimate(name: str, note: str = "", **parts: float) -> Estimate:
-    return Estimate(name, sum(parts.values()), parts, note)
+def _estimate(name: str, note: str = "", **parts: float | None) -> Estimate:
+    joules = None if None in parts.values() else sum(x or 0.0 for x in parts.values())
+    return Estimate(name, joules, parts, note)
 
 
 def byte_price(constants: Mapping[str, Constant], stored: float) -> float:
@@ -115,7 +116,7 @@ def estimates(network: Network, bill: Bill) -> tuple[Estimate, ...]:
         _estimate(
             f"bill on {bill.chip}",
             "dynamic energy; no idle power",
-            **{unit: joules / items for unit, joules in bill.dynamic.items() if unit != "total"},
+            **{u: None if joules is None else joules / items for u, joules in bill.dynamic.items() if u != "total"},
         ),
     )
 

@@ -18,7 +18,7 @@ from ..neurons.base import require_neurons
 from .chip import Chip, load_chip
 from .counting.meter import Meter
 from .mapping.placement import Fit, Placement, check_fit, check_placement, fit, place_in_order
-from .pricing import require_prices, synapse_formats
+from .pricing import synapse_formats
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,6 @@ class BillOptions:
                 raise InputError(f"bill: projection {q.name!r} delivers potentials, which have no price; use spikes")
         profile = load_chip(chip)
         formats = synapse_formats(network, profile, self.synapses)
-        require_prices(profile)
         for name, allowed in (("limits", ("error", "report")), ("updated", ("counted", "all"))):
             if getattr(self, name) not in allowed:
                 raise InputError(f'bill: {name} must be "{allowed[0]}" or "{allowed[1]}", got {getattr(self, name)!r}')

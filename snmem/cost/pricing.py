@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..network import Network, Projection
 from .chip import Chip
 from .counting.meter import COLUMNS, Meter
 from .counting.wiring import sources
-from .events import EVENTS, SYNAPSES
+from .events import EVENTS, SYNAPSES, UNITS
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,6 @@ class Totals:
     updated: Mapping[str, int]
     changed: Mapping[str, int] | None
     weight_updates: Mapping[str, int]
-
-
-def require_prices(chip: Chip) -> None:
-    """InputError with the reason, if the chip has no public energy per synaptic event."""
-    constant = chip.constant("energy", "synaptic_event")
-    if constant.value is None:
-        reason = constant.note or "no public figure"
-        raise InputError(f"chip {chip.name}: gives no joules, energy.synaptic_event is unknown ({reason})")
 
 
 def synapse_formats(network: Network, chip: Chip, synapses: str | Mapping[str, str]) -> dict[str, str]:
@@ -119,6 +111,23 @@ def price(
     return tuple(lines), tuple(unpriced)
 
 
+def joules_by_unit(chip: Chip, lines: Iterable[Line]) -> dict[str, float | None]:
+    """Dynamic joules by unit, and their ``total``.
+
+    Events without a price are left out, so that the sum is a lower bound. Without a public energy per synaptic event
+    that would say next to nothing: then a unit with such events is None, and so is the total.
+    """
+    joules: dict[str, float | None] = dict.fromkeys(UNITS, 0.0)
+    given = not chip.constant("energy", "synaptic_event").unknown
+    for line in lines:
+        so_far = joules[line.unit]
+        if line.joules is None and not given:
+            joules[line.unit] = None
+        elif so_far is not None:
+            joules[line.unit] = so_far + (line.joules or 0.0)
+    return joules | {"total": None if None in joules.values() else sum(x or 0.0 for x in joules.values())}
+
+
 def untimed(chip: Chip, counts: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the events that happened and have no public time; none on a chip that runs in real time."""
     if chip.time("tick") is not None:
@@ -128,9 +137,12 @@ def untimed(chip: Chip, counts: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def by_layer(
-    network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals
+    network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals, unknown: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Counts and joules by unit of every population: soma and packets of its own spikes, synapses read by it."""
+    """Counts and joules by unit of every population: soma and packets of its own spikes, synapses read by it.
+
+    Joules of the units in ``unknown`` are None.
+    """
     out: dict[str, dict[str, Any]] = {}
     traces: dict[str, int] = {}  # charged to the population that holds the plastic synapses
     for q in network.projections:
@@ -161,21 +173,28 @@ def by_layer(
             "hops_ew": ew,
             "hops_ns": ns,
             "weight_updates": learned,
-            "joules": joules,
+            "joules": {unit: None if unit in unknown else x for unit, x in joules.items()},
         }
     return out
 
 
 def by_projection(
-    network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals
+    network: Network, chip: Chip, meter: Meter, formats: Mapping[str, str], totals: Totals, unknown: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Counts and joules of every projection: its synapses read and changed, the packets that carry its spikes."""
+    """Counts and joules of every projection: its synapses read and changed, the packets that carry its spikes.
+
+    Joules of the units in ``unknown`` are None.
+    """
     out: dict[str, dict[str, Any]] = {}
     for q in network.projections:
         ways = meter.by_projection[q.name]
         counted = [None] * 3 if ways is None else ways.tolist()
         events, learned = meter.synaptic_events[q.name], totals.weight_updates.get(q.name, 0)
         changed = trace_updates(q, meter.spikes)
+        joules = {
+            "synapse": events * (chip.energy(SYNAPSES[formats[q.name]]) or 0.0),
+            "learning": _joules(chip, synapse_update=learned, trace_update=changed),
+        }
         out[q.name] = {
             "synapses": q.synapses,
             "synaptic_events": events,
@@ -183,16 +202,16 @@ def by_projection(
             **dict(zip(("packets", "hops_ew", "hops_ns"), counted, strict=True)),
             "weight_updates": learned,
             "trace_updates": changed,
-            "joules": {
-                "synapse": events * (chip.energy(SYNAPSES[formats[q.name]]) or 0.0),
-                "learning": _joules(chip, synapse_update=learned, trace_update=changed),
-            },
+            "joules": {unit: None if unit in unknown else x for unit, x in joules.items()},
         }
     return out
 
 
-def by_core(chip: Chip, meter: Meter, synapse_price: float) -> dict[str, list[Any]]:
-    """Counts and joules of every used core, as columns; ``synapse_price``: mean joules of a synaptic event."""
+def by_core(chip: Chip, meter: Meter, synapse_price: float, unknown: Collection[str]) -> dict[str, list[Any]]:
+    """Counts and joules of every used core, as columns; ``synapse_price``: mean joules of a synaptic event.
+
+    Joules of the units in ``unknown`` are None.
+    """
     table = meter.by_core[:-1]
     columns = {name: table[:, i] for i, name in enumerate(COLUMNS) if name != "hops_chip"}
     soma = meter.neurons * meter.steps * (chip.energy("neuron_access") or 0.0)
@@ -204,7 +223,8 @@ def by_core(chip: Chip, meter: Meter, synapse_price: float) -> dict[str, list[An
     data = {"core": meter.cores, "neurons": meter.neurons, "spikes": meter.core_spikes}
     data |= {"accessed": meter.neurons * meter.steps, "updated": meter.core_updated, "changed": meter.core_changed}
     data |= columns
-    data |= {"soma": soma, "synapse": columns["synaptic_events"] * synapse_price, "network": network}
+    joules = {"soma": soma, "synapse": columns["synaptic_events"] * synapse_price, "network": network}
+    data |= {unit: [None] * len(table) if unit in unknown else x for unit, x in joules.items()}
     return {name: np.asarray(column).tolist() for name, column in data.items()}
 
 

@@ -177,17 +177,19 @@ def _seat(synapses: Sparse, rate: Array, part: Array, chip: Chip, cores: Array) 
 class Placed:
     """A placement and how it came out: ``table`` has a row for each strategy tried, ``strategy`` names the one taken.
 
-    A row: joules of the network and seconds (simple model) of the run, packets, hops, largest share of a core in all
-    synaptic events, broken limits.
+    A row: joules of the network and seconds (simple model) of the run, each None where the chip has no such prices,
+    packets, hops, largest share of a core in all synaptic events, broken limits.
     """
 
     placement: Placement
     strategy: str
     table: Mapping[str, Mapping[str, Any]]
 
-    def gain(self, key: str) -> float:
-        """1 - value / value in order, for "network_joules" or "seconds"."""
+    def gain(self, key: str) -> float | None:
+        """1 - value / value in order, for "network_joules" or "seconds"; None where the chip has no such prices."""
         before = self.table["in_order"][key]
+        if before is None:
+            return None
         return 1 - self.table[self.strategy][key] / before if before else 0.0
 
 
@@ -239,11 +241,12 @@ def place(
         candidates |= _by_traffic(network, profile, spikes, first, per_core)
     table = {name: _figures(network, profile, spikes, p) for name, p in candidates.items()}
     start = table["in_order"]
-    allowed = [n for n, row in table.items() if all(row[k] <= start[k] for k in (*keys[objective], "broken"))]
+    wanted = [key for key in keys[objective] if start[key] is not None]
+    allowed = [n for n, row in table.items() if all(row[k] <= start[k] for k in (*wanted, "broken"))]
 
     def cost(name: str) -> tuple[float, int]:
         row = table[name]  # packets and hops decide where the chip has no prices or all are equal
-        return float(np.prod([row[k] for k in keys[objective]])), row["packets_off_core"] + row["hops"]
+        return float(np.prod([row[k] for k in wanted])), row["packets_off_core"] + row["hops"]
 
     best = min(allowed, key=cost)
     return Placed(candidates[best], best, table)
@@ -371,9 +374,12 @@ def _figures(network: Network, chip: Chip, spikes: Mapping[str, Spikes], placeme
     counts = {n: meter.total(n) for n in ("packets", "hops_ew", "hops_ns")}
     prices = {"packets": "packet", "hops_ew": "hop_ew", "hops_ns": "hop_ns"}
     events = meter.by_core[:-1, 1]
+    priced = any(chip.energy(name) is not None for name in prices.values())
+    timed, tick = all(chip.time(name) is not None for name in ("neuron_access", "synaptic_event")), chip.time("tick")
+    seconds = float(meter.simple.seconds.sum()) if timed else None
     return {
-        "network_joules": sum(n * (chip.energy(prices[k]) or 0.0) for k, n in counts.items()),
-        "seconds": float(meter.simple.seconds.sum()),
+        "network_joules": sum(n * (chip.energy(prices[k]) or 0.0) for k, n in counts.items()) if priced else None,
+        "seconds": seconds if tick is None else _steps(spikes) * tick,
         "packets": counts["packets"],
         "packets_off_core": counts["packets"] - meter.own_packets,
         "hops": counts["hops_ew"] + counts["hops_ns"],

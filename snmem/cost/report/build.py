@@ -100,8 +100,8 @@ def cost_report(
     chip
         Profile: a name of :func:`snmem.cost.chips`, a path, or a Chip.
     also
-        Further chips; default: the other profiles of the same family. One that gives no joules, or that the network
-        does not fit, is listed with the reason.
+        Further chips; default: the other profiles of the same family. One that the network does not fit is listed with
+        the reason.
     placement
         "in_order", "traffic" (:func:`snmem.cost.place`, by the traffic of this very run), or a Placement.
     evaluations, number, parameters
@@ -116,7 +116,7 @@ def cost_report(
     Raises
     ------
     InputError
-        For what :func:`snmem.cost.measure` refuses, a chip without public energies included.
+        For what :func:`snmem.cost.measure` refuses.
     """
     profile = load_chip(chip)
     placed = None

@@ -102,9 +102,11 @@ def _name_bars(axes: Any, names: Mapping[str, Any]) -> None:
 
 
 def _energy_picture(report: CostReport) -> Any:
-    """Dynamic energy of every layer, stacked by unit."""
+    """Dynamic energy of every layer, stacked by unit; None where it is unknown."""
     from matplotlib.ticker import EngFormatter
 
+    if report.bill.dynamic["total"] is None:
+        return None
     layers = report.bill.layers
     figure, axes = _figure(8, 0.6 + 0.45 * len(layers))
     left = np.zeros(len(layers))
@@ -138,9 +140,8 @@ def _twin_picture(report: CostReport) -> Any:
     rows = {name: r["joules"] for name, r in report.twin["machines"].items()}
     per = report.bill.per_item()
     rows |= {f"{report.bill.chip}, dynamic": per["dynamic_joules_per_item"]}
-    if per["joules_per_item"] is not None:
-        rows |= {f"{report.bill.chip}, with static": per["joules_per_item"]}
-    rows = {name: joules for name, joules in rows.items() if joules}
+    rows |= {f"{report.bill.chip}, with static": per["joules_per_item"]}
+    rows = {name: joules for name, joules in rows.items() if joules}  # neither None nor 0
     if not rows:
         return None
     figure, axes = _figure(8, 0.6 + 0.35 * len(rows))

@@ -40,14 +40,14 @@ def _or_unknown(value: Any, form: str) -> str:
     return "unknown" if value is None else format(value, form)
 
 
-def _bound(bill: Bill) -> str:
-    return "at least " if bill.lower_bound else ""
+def _at_least(bill: Bill, joules: float | None) -> str:
+    return ("at least " if bill.lower_bound and joules is not None else "") + si(joules, "J")
 
 
 def prices(bill: Bill, sources: bool = False) -> Table:
     """Counts, prices and energies; with ``sources`` also where each price comes from."""
     rows = [[x.name, f"{x.count:,}", si(x.price, "J"), si(x.joules, "J"), x.kind or "unknown"] for x in bill.lines]
-    rows.append(["total", "", "", _bound(bill) + si(bill.dynamic["total"], "J"), ""])
+    rows.append(["total", "", "", _at_least(bill, bill.dynamic["total"]), ""])
     columns = ("dynamic", "count", "price", "energy", "kind")
     if sources:
         rows = [
@@ -65,8 +65,8 @@ def totals(bill: Bill) -> Table:
         ["time", *(si(bill.seconds[m], "s") for m in MODES)],
         ["static energy", *(f"in {within}" if within else si(bill.static[m], "J") for m in MODES)],
         ["host energy", *(si(bill.host[m], "J") for m in MODES)],
-        ["per item: dynamic", *[_bound(bill) + si(per["dynamic_joules_per_item"], "J")] * 2],
-        ["per item: dynamic and static", *(_bound(bill) + si(per[f"{p}joules_per_item"], "J") for p in prefixes)],
+        ["per item: dynamic", *[_at_least(bill, per["dynamic_joules_per_item"])] * 2],
+        ["per item: dynamic and static", *(_at_least(bill, per[f"{p}joules_per_item"]) for p in prefixes)],
         ["per item: time", *(si(per[f"{p}seconds_per_item"], "s") for p in prefixes)],
         ["per item: energy-delay product", *(si(per[f"{p}energy_delay_product"], "J s") for p in prefixes)],
     ]
@@ -120,7 +120,7 @@ def chips(report: CostReport) -> Table:
             rows.append([name, "refused: " + other.split(": ", 1)[-1], "", ""])
             continue
         per = other.per_item()
-        joules = [_bound(other) + si(per[f"{k}joules_per_item"], "J") for k in ("dynamic_", "")]
+        joules = [_at_least(other, per[f"{k}joules_per_item"]) for k in ("dynamic_", "")]
         rows.append([name, *joules, si(per["seconds_per_item"], "s")])
     for part in ("dynamic", "total"):
         ends = " to ".join("open" if x is None else si(x / report.bill.items, "J") for x in report.interval[part])
@@ -169,7 +169,15 @@ def notes(bill: Bill) -> list[str]:
         core, stage, share = (bill.pace[f"critical_{x}"] for x in ("core", "stage", "share"))
         out.append(f"Core {core} ({stage}) sets the pace in {share:.0%} of steps.")
     out += [f"Limit broken: {v}." for v in m["violations"]]
-    out += [f"No public price: {u}." for u in bill.unpriced]
-    out += [f"No public time: {', '.join(bill.untimed)}."] if bill.untimed else []
+    if bill.dynamic["total"] is None:
+        lacking = ", ".join(x.name for x in bill.lines if x.price is None)
+        why = next((x.note for x in bill.lines if x.name == "synaptic_event" and x.note), "no public figures")
+        out.append(f"Joules are unknown: {bill.chip} has no energy of {lacking} ({why}).")
+    else:
+        out += [f"No public price: {u}." for u in bill.unpriced]
+    if bill.seconds["free_running"] is None:
+        out.append(f"Seconds are unknown: {bill.chip} has no public time of a neuron step or of a synaptic event.")
+    elif bill.untimed:
+        out.append(f"No public time: {', '.join(bill.untimed)}.")
     out.append(f"Not modelled: {'; '.join(bill.not_modelled)}.")
     return out

@@ -92,7 +92,8 @@ def _layers(chip: Chip, options: Mapping[str, Any]) -> float | None:
     spikes[1:] *= active
     network = Network((*populations,), (*links,))
     bill = measure(network, {names[0]: spikes}, steps, chip, limits="report", detailed=False)
-    return bill.dynamic["total"] + (chip.power("host_chip") or 0.0) * float(options.get("seconds_of_host", 0.0))
+    host = (chip.power("host_chip") or 0.0) * float(options.get("seconds_of_host", 0.0))
+    return None if bill.dynamic["total"] is None else bill.dynamic["total"] + host
 
 
 @PREDICTIONS.register("idle step")
