@@ -94,6 +94,7 @@ def test_a_chip_without_prices_gives_counts_and_says_that_joules_are_unknown(cap
     assert printed.count("Joules are unknown: loihi2 has no energy of neuron_access") == 1
     assert "Intel has published no energy per operation of Loihi 2" in printed
     assert "Seconds are unknown: loihi2 has no public time" in printed
+    assert "never" not in printed
     assert "at least unknown" not in printed + (nir_file.parent / "page.html").read_text()
 
 

@@ -123,7 +123,10 @@ def chips(report: CostReport) -> Table:
         joules = [_at_least(other, per[f"{k}joules_per_item"]) for k in ("dynamic_", "")]
         rows.append([name, *joules, si(per["seconds_per_item"], "s")])
     for part in ("dynamic", "total"):
-        ends = " to ".join("open" if x is None else si(x / report.bill.items, "J") for x in report.interval[part])
+        low, high = report.interval[part]
+        ends = "unknown"
+        if low is not None or high is not None:
+            ends = " to ".join("open" if x is None else si(x / report.bill.items, "J") for x in (low, high))
         rows.append([f"{part}, over the profiles of this chip", ends, "", ""])
     return Table("Per item, free-running", ("chip", "dynamic", "dynamic and static", "time"), rows)
 
@@ -141,7 +144,7 @@ def twin(report: CostReport) -> Iterator[Table]:
 def _machines(title: str, machines: Mapping[str, Mapping[str, Any]]) -> Table:
     rows: list[list[str]] = []
     for name, r in machines.items():
-        limits = ["never", ""]
+        limits = ["unknown" if r["spiking_joules"] is None else "never", ""]
         if r["break_even"] is not None:
             limits = [f"{r['break_even']:.3g}", f"{r['break_even_activity']:.3g}"]
         ratio = _or_unknown(r["dense_over_spiking"], ".3g")
