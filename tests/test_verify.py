@@ -250,8 +250,9 @@ def test_a_raster_of_another_tool_is_compared_with_its_layer(tmp_path):
         compare(x=np.zeros((40, 3)))
     with pytest.raises(FileError, match=r"holds 3 neurons of 'out', which has 2"):
         compare(out=np.zeros((40, 3)))
+    assert compare(out=rasters["out"], last=rasters["out"])["agree"]
     with pytest.raises(FileError, match="two of its records"):
-        compare(out=rasters["out"], x=rasters["out"])
+        compare(out=rasters["out"], last=~rasters["out"])
     np.savez(tmp_path / "tool.npz", out=rasters["out"])
     with pytest.raises(InputError, match=r"none of the input 'in'; give the inputs"):
         verify(network, golden=tmp_path / "tool.npz", backends=["event"])

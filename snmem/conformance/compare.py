@@ -37,6 +37,18 @@ def differing(a: Recording, b: Recording) -> dict[str, Difference]:
     return out
 
 
+def differing_traces(a: Recording, b: Recording) -> dict[str, Difference]:
+    """Trace name -> :class:`Difference` in its numbers, for the traces that both recordings hold."""
+    out: dict[str, Difference] = {}
+    for name, values in a.traces.items():
+        if name in b.traces:
+            wrong = values != b.traces[name]
+            out[name] = Difference(
+                values.size, int(wrong.sum()), int(np.argwhere(wrong)[0][0]) if wrong.any() else None
+            )
+    return out
+
+
 def assert_same(a: Recording, b: Recording) -> None:
     """Raise AssertionError, naming the first difference, unless spikes, traces and learned weights are equal."""
     pair = f"{a.backend} and {b.backend}"

@@ -148,8 +148,10 @@ def why_no_verdict(network: Network, recording: Recording, evidence: Evidence, f
         remedy = _remedy(network, evidence, file)
         return f"no evidence: population {first} never fired{also} in {recording.steps} steps; {remedy}"
     if not any(len(recording.spikes[p.name]) for p in network.neurons):
+        if any(np.ptp(v) > 0 for v in recording.traces.values() if v.size):
+            return None  # v of readouts is compared
         names = ", ".join(map(repr, evidence.readouts)) or "none"
-        return f"no evidence: nothing can spike: the populations are readouts ({names}); compare their v instead"
+        return f"no evidence: nothing can spike and no v moves: the populations are readouts ({names})"
     return None
 
 

@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .._text import listed, path_text, shown
+import numpy as np
+
+from .._text import path_text
 from ..conformance import Difference
-from ..errors import FileError, InputError
-from ..io.spikes import SpikeFile, read_spikes
+from ..errors import InputError
+from ..io.spikes import read_spikes
 from ..network import Network
 from ..spikes import Recording, Spikes
+from .evidence import is_readout
+from .records import assign, described
 from .report import GoldenResult, PopulationResult
 
 #: Steps by which spikes of another tool are tried earlier and later, to name the cause of a difference.
 SHIFTS = (1, -1, 2, -2)
+#: Difference of a readout's v that float32 sums of another tool explain, relative to its largest value.
+ROUNDING = 1e-5
 
 
-def read_golden(path: Any, network: Network, inputs: Any) -> SpikeFile:
+@dataclass(frozen=True)
+class Golden:
+    """What was recorded, under the names of the network.
+
+    Attributes
+    ----------
+    spikes : dict
+        Population -> its spikes.
+    potentials : dict
+        Readout -> its v as (steps, neurons), in the network's unit.
+    names : dict
+        Population -> the record it was taken from, where that has another name.
+    sha256 : str
+        Of the spikes in the file.
+    about : dict
+        What else was written beside them.
+    """
+
+    spikes: dict[str, Spikes]
+    potentials: dict[str, np.ndarray]
+    names: dict[str, str]
+    sha256: str
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Length of the records."""
+        rasters = [s.steps for s in self.spikes.values()] + [len(v) for v in self.potentials.values()]
+        return rasters[0] if rasters else 0
+
+    def is_silent(self, population: str) -> bool:
+        """Whether a population was recorded and did not spike."""
+        return population in self.spikes and not len(self.spikes[population])
+
+
+def read_golden(path: Any, network: Network, inputs: Any) -> Golden:
     """Read recorded spikes of populations of ``network``, under its names.
 
-    A file that this package saved holds the inputs too. Rasters of another tool need not: those of one layer are
-    enough, under the name of its population, or any name where one population alone, outputs first, has their size.
+    A file that this package saved holds the inputs too. Rasters of another tool need not; those of one layer are
+    enough, under any name that leaves no doubt (:func:`snmem.verify.records.assign`). Numbers recorded of a readout
+    are its v.
 
     Parameters
     ----------
@@ -42,55 +84,50 @@ def read_golden(path: Any, network: Network, inputs: Any) -> SpikeFile:
     """
     found = read_spikes(path, dt=network.dt)
     name = path_text(Path(path).name)
-    sizes = {p.name: p.size for p in network.populations}
-    held = {key: s.size for key, s in found.spikes.items()}
-    spikes = {_population(name, key, s.size, network): s for key, s in found.spikes.items()}
-    if len(spikes) < len(held):
-        raise FileError(f"{name}: two of its records ({_described(held)}) fit one population of {_described(sizes)}")
+    lengths = {s.steps for s in found.spikes.values()}
+    if len(lengths) > 1:
+        raise InputError(f"{name}: its records hold {min(lengths)} and {max(lengths)} steps; give all the same length")
+    assigned = assign(name, found.spikes, network)
+    spikes = {population: found.spikes[record] for record, population in assigned.items()}
+    potentials = {p: s.frames() for p, s in spikes.items() if len(s) and _is_potential(name, network, p, s)}
+    spikes = {p: s for p, s in spikes.items() if p not in potentials}
     missing = [p.name for p in network.fed if p.name not in spikes]
     if not missing and network.fed and inputs is not None:
         raise InputError(f"verify: the golden file {name} holds its own inputs; leave inputs out")
     if missing and inputs is None:
+        held = described({key: s.size for key, s in found.spikes.items()})
         raise InputError(
-            f"verify: the golden file {name} holds spikes of {_described(held)}, but none of the input "
+            f"verify: the golden file {name} holds spikes of {held}, but none of the input "
             f"{missing[0]!r}; give the inputs of the run"
         )
-    return SpikeFile(spikes, found.sha256, found.about)
+    names = {population: record for record, population in assigned.items() if record != population}
+    return Golden(spikes, potentials, names, found.sha256, dict(found.about))
 
 
-def _described(sizes: Mapping[str, int]) -> str:
-    """Names and sizes, of which the first few are named."""
-    few = list(sizes.items())[:8]
-    text = ", ".join(f"{shown(name) if name else 'a raster'} of {size} neurons" for name, size in few)
-    return text + (f" and {len(sizes) - len(few)} more" if len(sizes) > len(few) else "")
+def _is_potential(file: str, network: Network, population: str, spikes: Spikes) -> bool:
+    """Whether a record holds v of a readout. Other populations spike: their numbers are counts."""
+    if population in [p.name for p in network.fed]:
+        return False
+    if is_readout(network[population]):  # type: ignore[arg-type]
+        return True
+    wrong = spikes.values[(spikes.values <= 0) | (spikes.values % 1 != 0)]
+    if wrong.size:
+        what = f"{file}: holds {wrong[0]:.6g} of population {population!r}"
+        raise InputError(f"{what}, which spikes; record its spikes, or leave it out")
+    return False
 
 
-def _population(file: str, name: str, size: int, network: Network) -> str:
-    """The population that a record belongs to: of its name, else the one of its size."""
-    sizes = {p.name: p.size for p in network.populations}
-    if name in sizes:
-        if sizes[name] != size:
-            raise FileError(f"{file}: holds {size} neurons of {name!r}, which has {sizes[name]} in the network")
-        return name
-    outputs = [p for p in network.outputs if sizes[p] == size]
-    fits = outputs if len(outputs) == 1 else [p.name for p in network.neurons if p.size == size]
-    what = f"spikes of {shown(name)}, {size} neurons" if name else f"a raster of {size} neurons"
-    if not fits:
-        raise FileError(f"{file}: holds {what}, but the network has {_described(sizes)}; use its own file")
-    if len(fits) > 1:
-        raise InputError(f"{file}: holds {what}, which fits {listed(fits)}; name it after one of them in an .npz file")
-    return fits[0]
-
-
-def against_golden(path: Any, stored: SpikeFile, network: Network, recording: Recording) -> GoldenResult:
-    """Compare the recorded spikes with a run of as many steps."""
+def against_golden(path: Any, stored: Golden, network: Network, recording: Recording) -> GoldenResult:
+    """Compare what was recorded with a run of as many steps."""
     populations = {name: _compared(s, recording.spikes[name]) for name, s in stored.spikes.items()}
+    populations |= {name: _potential(v, recording.traces[f"{name}.v"]) for name, v in stored.potentials.items()}
     return {
         "file": str(path),
         "sha256": stored.sha256,
         "same_network": stored.about.get("network_sha256") == network.digest(),
         "agree": not any(p["differing"] for p in populations.values()),
         "populations": populations,
+        "records": stored.names,
     }
 
 
@@ -98,8 +135,22 @@ def _compared(golden: Spikes, run: Spikes) -> PopulationResult:
     count, first = golden.differing(run)
     row: PopulationResult = {**Difference(golden.steps * golden.size, count, first).as_dict(), "spikes": len(run)}  # type: ignore[typeddict-item]
     if count:
-        row["reason"] = next((_shifted(k) for k in SHIFTS if _equal_when_shifted(golden, run, k)), None)
+        shift = next((_shifted(k) for k in SHIFTS if _equal_when_shifted(golden, run, k)), None)
+        several = int((golden.values > 1).sum())
+        counts = f"{several} recorded entries are several spikes in one step, which a neuron here sends as one"
+        row["reason"] = shift or (counts if several else None)
     return row
+
+
+def _potential(golden: np.ndarray, run: np.ndarray) -> PopulationResult:
+    """A readout's v against the run's, in float32 or better."""
+    apart = np.abs(golden - run)
+    largest, scale = float(apart.max(initial=0)), float(np.abs(golden).max(initial=0))
+    wrong = apart > ROUNDING * scale
+    first = int(np.argmax(wrong.any(axis=1))) if wrong.any() else None
+    reason = f"v of a readout: largest difference {largest:.2g}, largest v {scale:.4g}"
+    row: PopulationResult = {**Difference(golden.size, int(wrong.sum()), first).as_dict(), "spikes": 0}  # type: ignore[typeddict-item]
+    return {**row, "reason": reason}
 
 
 def _shifted(k: int) -> str:

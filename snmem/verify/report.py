@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NotRequired, TypedDict
+
+from .._text import shown
 
 
 class PopulationResult(TypedDict):
@@ -42,6 +44,13 @@ class QuantizedResult(TypedDict):
     backends: NotRequired[dict[str, BackendResult]]
 
 
+class Reading(TypedDict):
+    """Options for reading a file, and in how many entries the recorded spikes then differ."""
+
+    options: dict[str, Any]
+    differing: int
+
+
 class GoldenResult(TypedDict):
     """The baseline against spikes that were saved earlier."""
 
@@ -50,6 +59,8 @@ class GoldenResult(TypedDict):
     same_network: bool
     agree: bool
     populations: dict[str, PopulationResult]
+    reading: NotRequired[Reading | None]  # another reading of the file that comes closer
+    records: dict[str, str]  # population -> the record compared with it, where that has another name
 
 
 class Verdict(TypedDict):
@@ -85,6 +96,7 @@ def verify_tables(result: Verdict) -> list[Any]:
     if "golden" in result:
         parts.append(extra := _table("", "against the golden raster"))
         _add_rows(extra, "golden", result["golden"]["populations"])
+        parts += [plain_text(line) for line in _golden_lines(result["golden"])]
     if "quantized" in result:
         title = "in Loihi fixed point: quantized against the float network, the runtimes against loihi"
         parts.append(extra := _table("", title))
@@ -94,6 +106,17 @@ def verify_tables(result: Verdict) -> list[Any]:
             extra.add_row("quantized", "", "", "", "", "", quantized["reason"] or "")
         _add_backends(extra, quantized.get("backends", {}))
     return [*parts, *_verdict(result)]
+
+
+def _golden_lines(golden: GoldenResult) -> Iterator[str]:
+    """Whose spikes were taken for whose, and the reading that comes closer."""
+    for population, record in golden["records"].items():
+        yield f"{shown(record)} of the file is taken for {shown(population)}"
+    reading = golden.get("reading")
+    if reading:
+        options = " ".join(f"--set {name}={value}" for name, value in reading["options"].items())
+        total = sum(d["cells"] for d in golden["populations"].values())
+        yield f"Read with {options}, {reading['differing']} of {total} entries differ."
 
 
 def _verdict(result: Verdict) -> list[Any]:

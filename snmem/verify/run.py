@@ -15,23 +15,28 @@ import numpy as np
 
 from .._text import shown
 from ..backends.base import BUILT_IN
-from ..conformance.compare import Difference, differing
+from ..conformance.compare import Difference, differing, differing_traces
 from ..conformance.explain import explain
 from ..errors import BackendError, InputError, MissingDependencyError, NetworkError
 from ..io.inputs import load_inputs
-from ..io.spikes import SpikeFile, spikes_sha256, write_spikes
+from ..io.spikes import spikes_sha256, write_spikes
 from ..network import Network
 from ..simulation import backend_names, get_backend, simulate
 from ..spikes import Recording, Spikes
 from ..stimuli import poisson
 from .evidence import STEPS, Evidence, driving_input, is_readout, silent, unable_to_spike, why_no_verdict
-from .golden import against_golden, read_golden
+from .golden import Golden, against_golden, read_golden
+from .readings import best_reading
 from .report import BackendResult, PopulationResult, QuantizedResult, Verdict
 
 __all__ = ["BASELINE", "verify"]
 
 #: Backend that all others of an arithmetic are compared with.
 BASELINE = {"float": "reference", "loihi": "loihi"}
+
+
+#: Entries of v (steps x neurons) up to which readouts are compared.
+_MOST_POTENTIALS = 10**8
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class _Run:
     inputs: Mapping[str, Spikes]
     steps: int
     baseline: Recording
+
+    @property
+    def record(self) -> list[str]:
+        """The potentials that are compared: v of readouts, which never spike."""
+        return list(self.baseline.traces)
 
 
 def verify(
@@ -60,7 +70,8 @@ def verify(
 ) -> Verdict:
     """Run a network on every installed backend and compare the spikes with the baseline's.
 
-    A population that never spikes agrees with anything. Where one does not, the rate of the Poisson input (and the
+    Of readouts, which never spike, v is compared in every step. Any other population that never spikes agrees with
+    anything. Where one does not, the rate of the Poisson input (and the
     number of steps, unless given) is raised until all do; if some still do not, or the input was given, there is no
     verdict: ``agree`` is False and ``evidence`` says why. Populations without a finite threshold need not spike.
 
@@ -112,6 +123,8 @@ def verify(
     wanted, later = _names(backends, quantize)
     stored = read_golden(golden, network, inputs) if golden is not None else None
     run, evidence = _baseline(network, _given(network, inputs, steps, stored), steps, seed, rate, report)
+    if stored is not None:  # silent where the other tool was silent too
+        evidence = replace(evidence, silent=[p for p in evidence.silent if not stored.is_silent(p)])
     reason = why_no_verdict(network, run.baseline, evidence, file=not isinstance(source, Network))
     base = BASELINE[network.arithmetic]
     results = _compare_all(run, wanted, base, report)
@@ -128,12 +141,17 @@ def verify(
         "input_spikes": {name: len(s) for name, s in run.inputs.items()},
         "spikes": {p.name: len(run.baseline.spikes[p.name]) for p in network.neurons},
         "sha256": spikes_sha256(run.baseline.spikes),
-        "choices": choices,
+        "choices": [str(choice) for choice in choices],
         "backends": results,
     }
     if stored is not None:
         result["golden"] = against_golden(golden, stored, network, run.baseline)
         result["agree"] &= result["golden"]["agree"]
+        if not result["golden"]["agree"] and choices:
+            report("other readings of the file")
+            differing = sum(d["differing"] for d in result["golden"]["populations"].values())
+            reading = best_reading(source, options, choices, stored, run.inputs, differing)
+            result["golden"]["reading"] = reading
     if quantize:
         _add_quantized(result, run, wanted, later, report)
     result["verdict"] = "differ" if not result["agree"] else "no evidence" if result["evidence"]["reason"] else "agree"
@@ -198,15 +216,17 @@ def _baseline(
 def _run_baseline(network: Network, inputs: Mapping[str, Any], steps: int, report: Callable[[str], None]) -> _Run:
     base = BASELINE[network.arithmetic]
     report(f"{base}, {steps} steps")
-    recording = simulate(network, inputs, steps, base)
+    readouts = [p for p in network.neurons if is_readout(p)]
+    fits = steps * sum(p.size for p in readouts) <= _MOST_POTENTIALS
+    recording = simulate(network, inputs, steps, base, record=[f"{p.name}.v" for p in readouts if fits])
     return _Run(network, {p.name: recording.spikes[p.name] for p in network.fed}, steps, recording)
 
 
 def _given(
-    network: Network, inputs: Any, steps: int | None, stored: SpikeFile | None
+    network: Network, inputs: Any, steps: int | None, stored: Golden | None
 ) -> tuple[Mapping[str, Any], int] | None:
     """The input spikes that were given and the number of steps, or None."""
-    length = None if stored is None else next(iter(stored.spikes.values())).steps
+    length = None if stored is None else stored.steps
     if stored is not None and inputs is None:
         return {p.name: stored.spikes[p.name] for p in network.fed}, length or 0
     if length is not None and steps not in (None, length):
@@ -219,7 +239,7 @@ def _given(
     return load_inputs(inputs, network, steps)
 
 
-def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str], str | None]:
+def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[Any], str | None]:
     """The network, what its file left open and how it was settled, and the framework that it is taken to be from."""
     if isinstance(source, Network):
         if options:
@@ -230,7 +250,7 @@ def _load(source: Any, options: Mapping[str, Any]) -> tuple[Network, list[str], 
     choices: list[Any] = []
     network = read_nir(source, report=choices.append, **options)
     origin = next((choice.value for choice in choices if choice.name == "origin"), None)
-    return network, [str(choice) for choice in choices], origin
+    return network, choices, origin
 
 
 def _compare_all(
@@ -267,13 +287,16 @@ def _compare(run: _Run, name: str) -> BackendResult:
         return _not_run("failed", f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - began
     differences = _without_inputs(run, differing(run.baseline, found))
+    potentials = differing_traces(run.baseline, found)
     precision = get_backend(name).precision
     reasons = explain(run.network, run.inputs, run.baseline, found, differences, precision)
     populations: dict[str, PopulationResult] = {}
     for pop, d in differences.items():
         populations[pop] = {**_numbers(d), "reason": reasons.get(pop), "late": late.get(pop, 0)}
         populations[pop]["spikes"] = len(found.spikes[pop])
-    agree = not any(d.differing for d in differences.values())
+        if f"{pop}.v" in potentials and not d.differing:
+            populations[pop] |= {**_numbers(potentials[f"{pop}.v"]), "reason": "v compared"}
+    agree = not any(p["differing"] for p in populations.values())
     return {"status": "ran", "agree": agree, "reason": None, "seconds": seconds, "populations": populations}
 
 
@@ -288,7 +311,7 @@ def _without_inputs(run: _Run, differences: dict[str, Difference]) -> dict[str, 
 def _simulate(run: _Run, name: str) -> tuple[Recording, Mapping[str, int]]:
     """The recording, shifted back if the backend could only run the network with every delay >= 1."""
     try:
-        return simulate(run.network, run.inputs, run.steps, name), {}
+        return simulate(run.network, run.inputs, run.steps, name, record=run.record), {}
     except BackendError:
         if all(q.delays[0] for q in run.network.projections):
             raise
@@ -301,9 +324,11 @@ def _simulate(run: _Run, name: str) -> tuple[Recording, Mapping[str, int]]:
         if changed is None:
             raise
         longest = max(changed.late.values())
-        found = simulate(changed.network, run.inputs, run.steps + longest, name)
+        found = simulate(changed.network, run.inputs, run.steps + longest, name, record=run.record)
         back = {n: s.between(changed.late[n], changed.late[n] + run.steps) for n, s in found.spikes.items()}
-        return replace(found, spikes=back, steps=run.steps), changed.late
+        late = {n: changed.late[n.rpartition(".")[0]] for n in found.traces}
+        traces = {n: v[late[n] : late[n] + run.steps] for n, v in found.traces.items()}
+        return replace(found, spikes=back, traces=traces, steps=run.steps), changed.late
 
 
 def _add_quantized(
