@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "LIF",
+    "Convolution",
     "Input",
     "Instar",
     "Interrupted",
@@ -39,6 +40,7 @@ __all__ = [
 
 #: Module of each name above; a test compares them with the imports below.
 _HOME = {
+    ".convolution": ("Convolution",),
     ".errors": ("SnmemError",),
     ".quantization.grid": ("quantize",),
     ".memory.config": ("KWinnerConfig",),
@@ -55,6 +57,7 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
+    from .convolution import Convolution
     from .errors import SnmemError
     from .memory.config import KWinnerConfig
     from .memory.kwinner import KWinnerMemory

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ._text import shown
+from .convolution import Convolution
 from .description import Weights, frozen, real_array, weight_matrix, whole
 from .errors import NetworkError
 
@@ -16,7 +17,7 @@ from .errors import NetworkError
 LONGEST = 2**31 - 1
 
 
-def with_delay(owner: str, weights: Any, delay: Any) -> tuple[Weights, Any]:
+def with_delay(owner: str, weights: Any, delay: Any) -> tuple[Weights | Convolution, Any]:
     """Weights and delay of a projection as they are kept.
 
     Parameters
@@ -31,9 +32,13 @@ def with_delay(owner: str, weights: Any, delay: Any) -> tuple[Weights, Any]:
     Returns
     -------
     tuple
-        The locked CSR matrix, and an int or a locked array of the smallest unsigned type, in the order of the matrix's
-        data. Where all synapses have the same delay, it is an int.
+        The locked CSR matrix, or the convolution, and an int or a locked array of the smallest unsigned type, in the
+        order of the matrix's data. Where all synapses have the same delay, it is an int.
     """
+    if isinstance(weights, Convolution):
+        if not _is_number(delay):
+            raise NetworkError(f"{owner}: a convolution has one delay; give a whole number, or weights.tocsr()")
+        return weights, whole(f"{owner}: delay", delay, 0)
     if _is_number(delay):
         if isinstance(weights, Weights) and not weights.has_canonical_format:
             weights = sp.csr_array(weights)  # synapses that differed in their delay alone become one

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from .convolution import Convolution
 from .description import counts
 from .neurons import LIF, LoihiLIF
 from .sources.base import Source
@@ -37,6 +38,8 @@ def digest(network: Network) -> str:
                 parts = _neuron(value)
             elif isinstance(value, np.ndarray):
                 parts = [b"delays", np.asarray(value, np.uint32).tobytes()]
+            elif isinstance(value, Convolution):
+                parts = _convolution(value)
             else:
                 parts = _matrix(value) if sp.issparse(value) else [repr(value).encode()]
             for part in parts:
@@ -60,6 +63,14 @@ def _matrix(matrix: Any) -> Iterator[Any]:
         for i in range(0, len(part), _CHUNK):
             chunk = part[i : i + _CHUNK]
             yield np.ascontiguousarray(chunk + 0 if kind is np.float64 else chunk, kind).data
+
+
+def _convolution(weights: Convolution) -> Iterator[Any]:
+    yield repr((weights.kernel.shape, weights.input_shape, weights.stride, weights.padding)).encode()
+    yield repr((weights.dilation, weights.groups)).encode()
+    yield np.packbits(weights.taps).tobytes()
+    for i in range(0, weights.kernel.size, _CHUNK):
+        yield np.ascontiguousarray(weights.kernel.reshape(-1)[i : i + _CHUNK] + 0, np.float64).data
 
 
 def _delay(q: Any) -> str:

@@ -22,7 +22,7 @@ from ._text import one_line, shortened, shown, visible
 from .errors import NetworkError
 
 #: Weight types that are kept; whole numbers of other types become float64, float16 becomes float32.
-_WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
+WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
 #: Neurons are counted in 32 bits.
 _MOST_NEURONS = 2**31
 _PARTS = ("data", "indices", "indptr")
@@ -124,7 +124,7 @@ def weight_matrix(owner: str, weights: Any, keep_duplicates: bool = False) -> We
     if isinstance(weights, Weights) and weights._locked:
         return weights
     matrix = _from_sparse(owner, weights) if sp.issparse(weights) else _from_dense(owner, weights)
-    if matrix.dtype not in _WEIGHT_TYPES:
+    if matrix.dtype not in WEIGHT_TYPES:
         matrix = _as_float64(owner, matrix)
     shared = _shared(matrix, weights) if sp.issparse(weights) else set()
     if not keep_duplicates and not matrix.has_canonical_format:
@@ -138,7 +138,9 @@ def weight_matrix(owner: str, weights: Any, keep_duplicates: bool = False) -> We
 
 
 def same_matrix(a: Any, b: Any) -> bool:
-    """Whether two CSR matrices have the same shape, synapses and weights."""
+    """Whether two CSR matrices, or convolutions, have the same shape, synapses and weights."""
+    if not isinstance(a, sp.csr_array) or not isinstance(b, sp.csr_array):
+        return bool(a == b)
     return same_pattern(a, b) and np.array_equal(a.data, b.data)
 
 

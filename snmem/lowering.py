@@ -11,10 +11,38 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ._text import unique
+from .convolution import MOST_SYNAPSES, Convolution
+from .errors import BackendError
 from .network import Network, Projection
 
 #: Of a CSR matrix whose synapses have delays of their own: delay, and the indices of its synapses in the data.
 Group = tuple[int, NDArray[np.int64]]
+
+
+def written_out(network: Network, owner: str) -> Network:
+    """The network with every convolution as a matrix, for what takes synapses one by one.
+
+    Without a convolution it is the network itself; the result is kept with the network.
+
+    Raises
+    ------
+    BackendError
+        For more synapses than are written out, before any memory is taken; ``owner`` is what the message begins with.
+    """
+    shared = [q for q in network.projections if isinstance(q.weights, Convolution)]
+    if not shared:
+        return network
+    synapses, most = sum(q.synapses for q in shared), max(shared, key=lambda q: q.synapses)
+    if synapses > MOST_SYNAPSES:
+        raise BackendError(
+            f"{owner}: projection {most.name!r} shares its weights among {most.synapses:,} synapses (all that do, "
+            f"{synapses:,}), of which at most {MOST_SYNAPSES:,} are written out one by one; use what takes kernels as "
+            "they are (backends 'event', 'reference', 'loihi'), or a smaller network"
+        )
+    if "_written_out" not in network.__dict__:
+        projections = (replace(q, weights=q.weights.expanded) if q in shared else q for q in network.projections)
+        network.__dict__["_written_out"] = replace(network, projections=tuple(projections))
+    return network.__dict__["_written_out"]
 
 
 def groups_of(q: Projection) -> Iterator[Group]:

@@ -12,11 +12,12 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import scipy.sparse as sp  # pyright: ignore[reportMissingTypeStubs]
 
-from ._checks import LOIHI_EXPONENT, LOIHI_WEIGHT, check_pattern
+from ._checks import LOIHI_EXPONENT, LOIHI_WEIGHT, check_pattern, check_rule
 from ._delays import distinct, same_delays, with_delay
 from ._digest import digest, summary
 from ._features import used_features
 from ._text import LONGEST_NAME, listed, shortened, shown
+from .convolution import fan_out_of, values_of
 from .description import Description, Summary, check_whole, name_of, number, same_matrix, shape_of, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
@@ -80,9 +81,10 @@ class Projection(Description):
         Where spikes come from: the object, or its name.
     post : str or Population
         Where they go to.
-    weights : array or scipy sparse matrix of shape (post, pre)
+    weights : array or scipy sparse matrix of shape (post, pre), or Convolution
         Copied, and kept as CSR; row = fan-in of one neuron. Zeros of a dense array are no synapses; explicit zeros of a
-        sparse one are synapses of weight 0.
+        sparse one are synapses of weight 0. A :class:`snmem.Convolution` is kept as its kernel; it has one delay, and
+        does not learn.
     delay : int, or array or scipy sparse matrix of shape (post, pre)
         Steps from a spike to its effect, >= 0. Every cycle must hold a delay >= 1. Synapses that differ in it are given
         by a matrix of the same pattern as the weights, or by one number for each synapse in the order of the (CSR, CSC
@@ -139,8 +141,7 @@ class Projection(Description):
             raise NetworkError(f"{owner}: receptor must be a text, got {shown(self.receptor)}")
         if self.signal not in ("spikes", "v"):
             raise NetworkError(f'{owner}: signal must be "spikes" or "v", got {shown(self.signal)}')
-        if not isinstance(cast(object, self.plasticity), LearningRule | None):
-            raise NetworkError(f"{owner}: plasticity must be a rule such as Instar(0.5), got {self.plasticity!r}")
+        check_rule(owner, self.plasticity, weights)
 
     @property
     def synapses(self) -> int:
@@ -160,9 +161,7 @@ class Projection(Description):
     @cached_property
     def fan_out(self) -> Any:
         """Synapses of each presynaptic neuron, shape (pre,)."""
-        indices, pre, size = self.weights.indices, self.weights.shape[1], 1 << 22  # parts: bincount copies to int64
-        parts = (np.bincount(indices[i : i + size], minlength=pre) for i in range(0, max(len(indices), 1), size))
-        return sum(parts, np.zeros(pre, np.int64))
+        return fan_out_of(self.weights)
 
     @cached_property
     def even_fan_out(self) -> int | None:
@@ -273,7 +272,7 @@ class Network(Summary, Description):
             known = ", ".join(post.neuron.receptors)
             raise NetworkError(f"{owner}: {q.post!r} has no receptor {q.receptor!r}; its neurons have {known}")
         if self.arithmetic == "loihi":
-            check_whole(owner, q.weights.data, *LOIHI_WEIGHT)
+            check_whole(owner, values_of(q.weights), *LOIHI_WEIGHT)
         elif q.exponent:
             raise NetworkError(f"{owner}: exponent {q.exponent} is for Loihi networks only; scale the weights instead")
         plain = self.arithmetic == "float" and q.plasticity is None and len(q.delays) == 1

@@ -17,6 +17,7 @@ from small_models import small_language_model
 import snmem
 from snmem import (
     LIF,
+    Convolution,
     Input,
     Instar,
     Interrupted,
@@ -176,6 +177,10 @@ CASES: dict[type, Case] = {
     Regular: Case(lambda: Regular("r", 2, period=[2, 2.5]), lambda p: p.draw(0, 9, 1e-3)),
     Scheduled: Case(lambda: Scheduled("s", 2, times=[1, 3], lines=[0, 1]), lambda p: p.draw(0, 9, 1e-3)),
     Population: Case(lambda: network()["h"]),
+    Convolution: Case(
+        lambda: Convolution(np.arange(12.0).reshape(2, 1, 3, 2), (1, 5, 4), 2, "valid"),
+        lambda c: (c, c.nnz, c.toarray(), c.fan_out),
+    ),
     Projection: Case(lambda: network()["x->h"], lambda q: (q, q.fan_out, q.by_pre.toarray())),
     Network: Case(network, run_all),
     Instar: Case(lambda: Instar(0.5, gate="h")),

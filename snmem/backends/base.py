@@ -16,7 +16,7 @@ from typing import Any, cast
 from .._text import shown
 from ..errors import BackendError, InputError
 from ..io.given import require_plain
-from ..lowering import split_delays
+from ..lowering import split_delays, written_out
 from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..plasticity import BUILT_IN as BUILT_IN_RULES
@@ -164,7 +164,8 @@ class Backend:
     values : bool
         Whether numbers may travel: values of spikes (:attr:`snmem.Spikes.value`) and potentials (``signal="v"``).
     native : iterable of str
-        What it takes as it is, where others get a network in plainer terms (:mod:`snmem.lowering`): "synapse_delays".
+        What it takes as it is, where others get a network in plainer terms (:mod:`snmem.lowering`): "synapse_delays",
+        "shared_weights".
     """
 
     name: str
@@ -250,7 +251,11 @@ class Backend:
         self.check(job.network)
         if not self.values:
             require_plain(f"backend {self.name!r}", job.inputs)
-        plainer = job.network if "synapse_delays" in self.native else split_delays(job.network)
+        plainer = job.network
+        if "shared_weights" not in self.native:
+            plainer = written_out(plainer, f"backend {self.name!r} does not run this network")
+        if "synapse_delays" not in self.native:
+            plainer = split_delays(plainer)
         if plainer is job.network:
             return self.run(job)
         return of_whole(self.run(replace(job, network=plainer)), job.network)

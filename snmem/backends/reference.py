@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convolution import Convolution, values_of
 from ..loihi.arithmetic import condition_weights
 from ..lowering import groups_of, matrix_at
 from ..network import Input, Network, Population, Projection
@@ -42,7 +43,7 @@ class State:
         State variables by population.
     current : dict of str to array
         What has been delivered for the next step, by population.
-    weights : dict of str to sparse array (post, pre)
+    weights : dict of str to sparse array (post, pre), or Convolution
         By projection; plastic ones change theirs.
     memory : dict of str to object
         What the rules remember, by projection.
@@ -70,6 +71,9 @@ def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State
         neurons[name]["v"] = neurons[name]["v"] + np.asarray(start, kind)
     weights = {}
     for q in network.projections:
+        if isinstance(q.weights, Convolution):
+            weights[q.name] = _kernel(q, kind)
+            continue
         weights[q.name] = q.weights.astype(np.float64)
         if kind is np.int64:
             weights[q.name] = weights[q.name].astype(np.int64)
@@ -77,6 +81,15 @@ def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State
     plastic = [(q.name, q.plasticity) for q in network.projections if q.plasticity]
     memory = {name: rule.start(weights[name], kind is np.int64) for name, rule in plastic}
     return State(0, neurons, {p.name: _no_current(p) for p in network.neurons}, weights, memory)
+
+
+def _kernel(q: Projection, kind: Any) -> Convolution:
+    """A convolution as it acts: in float64, or of Loihi's weights."""
+    kernel = q.weights.kernel.astype(np.float64)
+    if kind is np.int64:
+        kernel[q.weights.used] = condition_weights(values_of(q.weights))
+        kernel[~q.weights.used] = 0
+    return q.weights.with_kernel(kernel)
 
 
 def _conditioned(q: Projection) -> Any:
@@ -91,6 +104,8 @@ def _conditioned(q: Projection) -> Any:
 
 def _columns(q: Projection, weights: Any) -> dict[int, Any]:
     """Delay -> the weights of its synapses, by presynaptic neuron."""
+    if isinstance(weights, Convolution):
+        return {q.delay: weights}
     if len(q.delays) == 1:
         return {q.delay: weights.tocsc()}
     return {delay: matrix_at(weights, at).tocsc() for delay, at in groups_of(q)}
@@ -106,13 +121,21 @@ def start_at(network: Network, v: Mapping[str, Any]) -> RunState:
     return RunState(network, "reference", 0, initial_state(network, v))
 
 
+def _synapses(matrix: Any, pre: int, kind: Any) -> tuple[Any, Any]:
+    """Targets and weights of a presynaptic neuron; ``kind`` is the type of what they are added to."""
+    if isinstance(matrix, Convolution):
+        targets, weights = matrix.row(pre)
+        return targets, weights.astype(kind)
+    column = slice(matrix.indptr[pre], matrix.indptr[pre + 1])
+    return matrix.indices[column], matrix.data[column]
+
+
 def _deliver(q: Any, matrix: Any, spiking: Any, values: Any, current: Any) -> None:
     """Add the weights of the spiking neurons, times the values of their spikes (None: 1), to ``current``."""
     total = current if q.exponent == 0 else np.zeros_like(current)
     for k, j in enumerate(spiking):
-        column = slice(matrix.indptr[j], matrix.indptr[j + 1])
-        weights = matrix.data[column]
-        total[matrix.indices[column]] += weights if values is None else weights * values[k]
+        targets, weights = _synapses(matrix, j, current.dtype)
+        total[targets] += weights if values is None else weights * values[k]
     if q.exponent > 0:
         current += total << q.exponent
     elif q.exponent < 0:
@@ -283,6 +306,6 @@ register_backend(
         features=None,
         weight_traces=True,
         values=True,
-        native=("synapse_delays",),
+        native=("synapse_delays", "shared_weights"),
     )
 )

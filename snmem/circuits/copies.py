@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..convolution import csr_of
 from ..network import Input, Network
 from ..spikes import Spikes
 
@@ -28,7 +29,8 @@ def side_by_side(network: Network, copies: int) -> Network:
     )
     eye = sp.eye_array(copies)
     projections = tuple(  # as "csr": otherwise scipy fills up what is half full, and that would be synapses
-        replace(q, weights=sp.kron(eye, q.weights, format="csr").astype(q.weights.dtype)) for q in network.projections
+        replace(q, weights=sp.kron(eye, csr_of(q.weights), format="csr").astype(q.weights.dtype))
+        for q in network.projections
     )
     return replace(network, populations=populations, projections=projections)
 

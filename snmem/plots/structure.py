@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 import scipy.sparse as sp
 
+from ..convolution import csr_of
 from ..errors import InputError
 from ..network import Network, Projection
 from .style import bare, label, new_figure
@@ -71,7 +72,7 @@ def _weights(q: Projection) -> Any:
 
 def _block_means(weights: Any) -> Any:
     """The matrix as a dense image of at most PIXELS x PIXELS, missing synapses counting as 0."""
-    matrix = sp.coo_array(weights)
+    matrix = sp.coo_array(csr_of(weights))
     shape: tuple[int, int] = weights.shape
     blocks = [min(PIXELS, n) for n in shape]
     row, column = (at.astype(np.int64) * k // n for at, k, n in zip(matrix.coords, blocks, shape, strict=True))
