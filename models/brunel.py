@@ -30,7 +30,7 @@ STATES = {"SR": (3.0, 2.0), "SI fast": (6.0, 4.0), "AI": (5.0, 2.0), "SI slow": 
 SIZES = {"excitatory": 0.8, "inhibitory": 0.2}
 
 
-def network(state: str, seed: int = 0, neurons: int = NEURONS) -> Network:
+def network(state: str = "AI", seed: int = 0, neurons: int = NEURONS) -> Network:
     """The network in a state; smaller ones have stronger synapses, so that their sum is the same."""
     g, eta = STATES[state]
     j = J * NEURONS / neurons
@@ -47,8 +47,13 @@ def network(state: str, seed: int = 0, neurons: int = NEURONS) -> Network:
 
 def run(
     state: str = "AI", seconds: float = 1.0, neurons: int = NEURONS, backend: str = "event", seed: int = 0
-) -> Recording:
-    """Simulate a state: "SR", "SI fast", "AI" or "SI slow"."""
+) -> dict[str, float]:
+    """Simulate a state: "SR", "SI fast", "AI" or "SI slow"; returns its :func:`statistics`."""
+    return statistics(record(state, seconds, neurons, backend, seed))
+
+
+def record(state: str, seconds: float, neurons: int = NEURONS, backend: str = "event", seed: int = 0) -> Recording:
+    """Simulate a state."""
     return simulate(network(state, seed, neurons), {}, round(seconds / DT), backend)
 
 
@@ -60,7 +65,7 @@ def reproduce(
     runs: dict[str, Recording] = {}
     for state in STATES:
         report(f"{state}: {seconds:g} s on backend event")
-        runs[state] = run(state, seconds, neurons, seed=seed)
+        runs[state] = record(state, seconds, neurons, seed=seed)
     found = {state: statistics(recording) for state, recording in runs.items()}
     report(f"{min(seconds, 0.1):g} s of each on NEST")
     rows = beside_nest(runs, round(min(seconds, 0.1) / DT))

@@ -55,8 +55,14 @@ def network(drawn: Draw) -> Network:
     return Network(populations, (excitation, inhibition), dt=DT)
 
 
-def run(seconds: float = 1.0, backend: str = "event", seed: int = 0) -> Recording:
-    """Simulate the network, which spikes without any input."""
+def run(seconds: float = 1.0, backend: str = "event", seed: int = 0) -> dict[str, float]:
+    """Simulate the network, which spikes without any input; returns spikes, and spikes per neuron and second."""
+    spikes = len(record(seconds, backend, seed).spikes["neurons"])
+    return {"spikes": spikes, "rate": spikes / NEURONS / seconds}
+
+
+def record(seconds: float = 1.0, backend: str = "event", seed: int = 0) -> Recording:
+    """Simulate the network."""
     return simulate(network(draw(seed)), {}, round(seconds / DT), backend)
 
 
@@ -94,7 +100,7 @@ def reproduce(
     """A second of both simulators; ``quick``: a tenth of it."""
     began, seconds = time.perf_counter(), 0.1 if quick else 1.0
     report(f"{seconds:g} s on backend event")
-    spikes = run(seconds, seed=seed).spikes["neurons"]
+    spikes = record(seconds, seed=seed).spikes["neurons"]
     report(f"{seconds:g} s on Brian2")
     theirs = brian2_spikes(draw(seed), seconds)
     ours = set(zip(spikes.step.tolist(), spikes.neuron.tolist(), strict=True))

@@ -132,7 +132,12 @@ def test_what_cannot_be_run_says_why(
 
 def test_a_backend_of_choice_reaches_the_model(snmem: Callable[..., Any]) -> None:
     parameters = json.loads(snmem("models", "--json").out)["models"]
-    assert [m["name"] for m in parameters if "backend" in m["parameters"]] == ["case-sequence-spiking", "cuba"]
+    assert [m["name"] for m in parameters if "backend" in m["parameters"]] == [
+        "brunel",
+        "ca3",
+        "case-sequence-spiking",
+        "cuba",
+    ]
     arguments = ("case-sequence-spiking", "--backend", "loihi", "--set", "sequences=2", "--json")
     assert snmem("run", *arguments).data["parameters"] == {"sequences": 2, "backend": "loihi"}
 
