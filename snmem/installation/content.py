@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from .._text import one_line
+from .._text import one_line, path_text
 from ..errors import FileError, InputError, SnmemError
 
 FOLDERS = ("models", "hardware", "benchmarks")
@@ -93,12 +93,7 @@ def load_model(name: str) -> ModuleType:
     if name.replace("_", "-") in known:
         return load_script("models", name.replace("-", "_"))
     if name.endswith(".py"):
-        path = Path(name).resolve()
-        if not path.is_file():
-            raise FileError(f"{name}: no such file; give the path of a Python file with a function run")
-        _may_import_from(path.parent)
-        module = f"snmem_models.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-        return _own(name, path, lambda: _import(module, path))
+        return load_file(name)
     _may_import_from(Path.cwd())
     try:
         spec = importlib.util.find_spec(name) if name.replace(".", "").isidentifier() else None
@@ -110,6 +105,22 @@ def load_model(name: str) -> ModuleType:
             "or a module"
         )
     return _own(name, Path(spec.origin or ""), lambda: importlib.import_module(name))
+
+
+def load_file(name: str) -> ModuleType:
+    """Import a Python file of the user's by its path, once; what stands beside it can be imported by it.
+
+    Raises
+    ------
+    FileError
+        There is no file of that name, or it cannot be imported.
+    """
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise FileError(f"{path_text(name)}: no such file; give the path of a Python file")
+    _may_import_from(path.parent)
+    module = f"snmem_models.{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    return _own(path_text(name), path, lambda: _import(module, path))
 
 
 def _may_import_from(folder: Path) -> None:

@@ -1,22 +1,40 @@
 """``snmem cost``: the bill of a NIR file on chips."""
 
+import inspect
 from pathlib import Path
 from typing import Annotated, Literal
 
-from typer import Option
+from typer import Argument, Option
 
+from ...errors import InputError
 from ..contract import Report
-from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, input_spikes, read_network
+from ..modules import is_module, module_report
+from ..nir import Dt, Rate, Seed, Settings, Steps, input_spikes, read_network
 
 
 def cost(
-    file: NirFile,
+    file: Annotated[
+        Path,
+        Argument(
+            metavar="FILE.nir",
+            help="The network; or FILE.py:NAME, a module of snnTorch, SpikingJelly, Norse or Sinabs or what makes it.",
+        ),
+    ],
     chip: Annotated[
         list[str],
         Option(help="A name that `snmem chips` lists, or a profile of your own (.toml); repeat it to compare others."),
     ],
     steps: Steps = None,
-    inputs: InputFile = None,
+    inputs: Annotated[
+        Path | None,
+        Option(
+            "--input",
+            "--sample",
+            metavar="FILE",
+            help="Input spikes: .npy, .npz by input name, .h5, or a camera's file; default: random. "
+            "For a module: .npy of shape (steps, samples, ...).",
+        ),
+    ] = None,
     rate: Rate = 0.1,
     seed: Seed = 0,
     items: Annotated[int, Option(min=1, help="Recalls or inferences in the run, for the cost of one.")] = 1,
@@ -43,10 +61,18 @@ def cost(
     ] = False,
     dt: Dt = None,
     settings: Settings = None,
+    batch: Annotated[
+        bool, Option("--batch/--no-batch", help="Module: whether its input has an axis of samples.")
+    ] = True,
     *,
     out: Path | None,
 ) -> Report:
     """Run a network and price its spikes, synaptic events, packets and time on chips and as dense arithmetic."""
+    options = dict(locals())
+    if is_module(file):
+        return module_report(options, {name: p.default for name, p in inspect.signature(cost).parameters.items()})
+    if not batch:
+        raise InputError("cost: --no-batch is for modules (FILE.py:NAME); input of a network has no axis of samples")
     from ...cost.report.build import cost_report
     from ...io.files import replace_file
 

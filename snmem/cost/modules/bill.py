@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..._text import one_line
 from ...description import Summary
-from ...errors import InputError, MissingDependencyError
+from ...errors import InputError, MissingDependencyError, SnmemError
 from ..chip import Chip, load_chip
 from .counting import Counter, Layer
 from .frameworks import framework_of, outputs_of
@@ -99,7 +100,7 @@ def cost_of(
     module : torch.nn.Module
         It is run as it is, without gradients; neurons start from rest.
     sample : tensor of shape (steps, batch, ...)
-        Input; time is the first axis, also for modules that take all steps at once, except Sinabs' (batch, steps, ...).
+        Input; time is the first axis for all frameworks. Its numbers are converted to those of the module's parameters.
     chip : str or Path or Chip
         Profile that prices the counts.
     batch : bool
@@ -112,7 +113,8 @@ def cost_of(
     MissingDependencyError
         If torch is absent.
     InputError
-        For a module without spiking neurons of a known framework, and a sample without steps.
+        For a module without spiking neurons of a known framework, a sample without steps, and one that the module
+        fails on.
     """
     try:
         import torch
@@ -120,19 +122,35 @@ def cost_of(
         raise MissingDependencyError("cost: the package 'torch' is absent; pip install 'snmem[snntorch]'") from None
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"cost: expected a torch.nn.Module, got a {type(module).__name__}; bill networks with measure")
-    sample = torch.as_tensor(sample)
+    sample = _as_input(torch, module, sample)
     framework, profile = framework_of(module), load_chip(chip)
     if sample.dim() < 1 + batch or not all(sample.shape[: 1 + batch]):
         raise InputError(f"cost: the sample has shape {tuple(sample.shape)}; give (steps, batch, ...), both at least 1")
     at_once = framework.whole(module) if whole is None else whole
     counter = Counter(module, framework)
-    with counter.watching():
-        for _ in outputs_of(framework, module, sample, at_once):
-            pass
-    time_axis = 1 if framework.name == "Sinabs" else 0
-    steps = int(sample.shape[time_axis])
-    samples = int(sample.shape[1 - time_axis]) if batch else 1
+    given = sample if batch or not at_once or framework.arrange is None else sample[:, None]
+    try:
+        with counter.watching():
+            for _ in outputs_of(framework, module, given, at_once):
+                pass
+    except SnmemError:
+        raise
+    except Exception as error:
+        shape, name = tuple(sample.shape), type(module).__name__
+        raise InputError(f"cost: the module {name} fails on the sample of shape {shape} ({one_line(error)})") from error
+    steps, samples = int(sample.shape[0]), int(sample.shape[1]) if batch else 1
     return _priced(framework.name, profile, list(counter.layers.values()), samples, steps, at_once)
+
+
+def _as_input(torch: Any, module: Any, sample: Any) -> Any:
+    """``sample`` as a tensor of the numbers and on the device of the module's parameters."""
+    try:
+        sample = torch.as_tensor(sample)
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = type(sample).__name__
+        raise InputError(f"cost: a sample of type {what} is no tensor ({one_line(error)}); give one") from None
+    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    return sample.to(like.device, like.dtype)
 
 
 def _priced(name: str, chip: Chip, layers: list[Layer], samples: int, steps: int, at_once: bool) -> ModuleCost:

@@ -26,6 +26,8 @@ class Framework:
         Whether a module takes all steps of a sample at once (else it is called step by step), from the module.
     reset : callable
         Put the neurons of a module back to their start.
+    arrange : callable, optional
+        From the module and a sample of shape (steps, batch, ...): the sample as the module takes it at once.
     stateful : bool
         Whether a call takes the state of the last one as its second argument, and returns (output, state).
     """
@@ -36,6 +38,7 @@ class Framework:
     whole: Callable[[Any], bool]
     reset: Callable[[Any], None]
     stateful: bool = False
+    arrange: Callable[[Any, Any], Any] | None = None
 
     def is_neuron(self, module: Any) -> bool:
         """Whether ``module`` is a layer of neurons of this framework."""
@@ -65,6 +68,8 @@ def framework_of(module: Any) -> Framework:
 def outputs_of(framework: Framework, module: Any, sample: Any, whole: bool) -> Iterator[Any]:
     """Run a sample whose first axis is time; yields the output of every call."""
     framework.reset(module)
+    if whole and framework.arrange:
+        sample = framework.arrange(module, sample)
     state: Any = None
     for part in (sample,) if whole else sample:
         if framework.stateful:
@@ -104,6 +109,20 @@ def _multi_step(module: Any) -> bool:
     return any(getattr(m, "step_mode", "s") == "m" for m in module.modules())
 
 
+def _batch_first(module: Any, sample: Any) -> Any:
+    """Sinabs' order: (batch, steps, ...), or (batch * steps, ...) if the layers split that axis themselves."""
+    steps, batch = sample.shape[:2]
+    splitting = [m for m in module.modules() if hasattr(m, "num_timesteps") and hasattr(m, "batch_size")]
+    for m in splitting:
+        if (m.batch_size, m.num_timesteps) not in ((batch, -1), (-1, steps), (batch, steps)):
+            raise InputError(
+                f"cost: a layer {type(m).__name__} splits its input into {m.batch_size} samples of {m.num_timesteps} "
+                f"steps (-1: whatever is left), but the sample has {batch} of {steps}; make the layers for it"
+            )
+    sample = sample.transpose(0, 1)
+    return sample.flatten(0, 1) if splitting else sample
+
+
 FRAMEWORKS.add("snntorch", Framework("snnTorch", "snntorch", "SpikingNeuron", _stepwise, _snntorch_reset))
 FRAMEWORKS.add(
     "spikingjelly",
@@ -114,4 +133,6 @@ FRAMEWORKS.add(
     "norse cells",
     Framework("Norse's cells", "norse.torch.module", "SNNCell", _stepwise, _nothing, stateful=True),
 )
-FRAMEWORKS.add("sinabs", Framework("Sinabs", "sinabs.layers", "StatefulLayer", _at_once, _each_reset))
+FRAMEWORKS.add(
+    "sinabs", Framework("Sinabs", "sinabs.layers", "StatefulLayer", _at_once, _each_reset, arrange=_batch_first)
+)
