@@ -73,6 +73,32 @@ def test_the_dense_twin_moves_every_weight_and_breaks_even_somewhere(capsys, nir
     assert row["break_even_activity"] == pytest.approx(more * twin["activity"])
 
 
+def test_the_quantised_twin_and_the_usual_estimates_stand_in_the_report(capsys, nir_file):
+    words = ("--chip", NAHUKU, "--items", 10, "--weight-bits", 4)
+    code, data = cost(capsys, nir_file, *words)
+    assert code == 0
+    twin, c = data["quantized_twin"], data["counters"]
+    assert (twin["steps"], twin["bits"], twin["weight_bits"]) == (10, 4, 4)
+    assert twin["memory"]["weights"] == {
+        "bytes": c["synapses"] / 2,
+        "kind": "SRAM of 8 KB",
+        "joules_per_byte": 1.25e-12,
+    }
+    assert twin["spike_rate"] == pytest.approx(c["synaptic_events"] / c["synapses"] / data["steps"])
+    assert twin["quantized"]["parts"]["weights"] == pytest.approx(c["synapses"] / 2 * 1.25e-12)
+    found = {x["name"]: x["joules"] for x in data["estimates"]}
+    assert found["synaptic operations"] == pytest.approx(0.9e-12 * c["synaptic_events"] / 10)
+    assert found[f"bill on {NAHUKU}"] == pytest.approx(data["per_item"]["dynamic_joules_per_item"])
+    page = nir_file.parent / "page.html"
+    assert main(["cost", str(nir_file), *map(str, words), "--html", str(page)]) == 0
+    for text in (" ".join(capsys.readouterr().out.split()), page.read_text()):
+        assert "Spikes cost less at no spike rate; this run has " in text
+        assert (
+            "4-bit weights, arithmetic and memory of 45 nm for both; weights in SRAM of 8 KB at 1.25 pJ a byte" in text
+        )
+        assert "operations, addressing and memory" in text
+
+
 def test_several_chips_are_billed_from_one_run(capsys, nir_file):
     _, data = cost(capsys, nir_file, "--chip", NAHUKU, "--chip", "spinnaker2", "--chip", "loihi2")
     assert data["chips"]["spinnaker2"]["dynamic_joules_per_item"] > data["energy"]["dynamic"]["total"]

@@ -82,6 +82,13 @@ def byte_price(constants: Mapping[str, Constant], stored: float) -> float:
     return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
 
 
+def _memory(constants: Mapping[str, Constant], stored: float) -> dict[str, Any]:
+    """Memory of the 45 nm machine that holds ``stored`` bytes."""
+    last = _SIZES[-1][0]
+    kind = "DRAM" if stored > last else f"SRAM of {max(stored, _SIZES[0][0]) / 1024:,.4g} KB"
+    return {"bytes": stored, "kind": kind, "joules_per_byte": byte_price(constants, stored)}
+
+
 def estimates(network: Network, bill: Bill) -> tuple[Estimate, ...]:
     """The estimators of the literature for one item of a bill, and the bill's own dynamic energy.
 
@@ -137,6 +144,8 @@ class QuantizedTwin:
         Share of the synapses that a step reads, as measured: the mean spike rate of what is presynaptic.
     break_even_rate : float or None
         Rate at which both cost the same; None where the spikes cost more even without any spike.
+    memory : mapping of str to mapping
+        Where "weights" and "potentials" lie: ``bytes`` stored, ``kind`` of memory, and ``joules_per_byte``.
     """
 
     steps: int
@@ -146,10 +155,14 @@ class QuantizedTwin:
     spiking: Estimate
     spike_rate: float
     break_even_rate: float | None
+    memory: Mapping[str, Mapping[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
-        return asdict(self) | {"quantized": self.quantized.to_dict(), "spiking": self.spiking.to_dict()}
+        memory = {name: dict(row) for name, row in self.memory.items()}
+        return asdict(self) | {
+            "quantized": self.quantized.to_dict(), "spiking": self.spiking.to_dict(), "memory": memory
+        }  # fmt: skip
 
 
 def quantized_twin(
@@ -196,8 +209,8 @@ def quantized_twin(
     stored = synapses if stored_weights is None else whole("quantized_twin: stored_weights", stored_weights, 0)
     cells = sum(x.size for x in network.populations)
     b = math.ceil(math.log2(steps + 1))
-    weight_bit = byte_price(c, stored * w / 8) / 8
-    cell_bit = byte_price(c, cells * p / 8) / 8
+    memory = {"weights": _memory(c, stored * w / 8), "potentials": _memory(c, cells * p / 8)}
+    weight_bit, cell_bit = (row["joules_per_byte"] / 8 for row in memory.values())
     quantized = _estimate(
         f"one pass of {b}-bit activations",
         arithmetic=synapses * (b * w * MULTIPLY_BITS + p * ADD_BIT),
@@ -215,6 +228,7 @@ def quantized_twin(
         neurons=idle,
         spikes=2 * spikes * math.ceil(math.log2(max(cells, 2))) * cell_bit,
     )
-    rate, active = events / max(synapses * steps, 1), spiking.joules - idle
-    even = rate * (quantized.joules - idle) / active if active > 0 and quantized.joules > idle else None
-    return QuantizedTwin(steps, b, w, quantized, spiking, rate, even)
+    rate, dense = events / max(synapses * steps, 1), sum(x or 0.0 for x in quantized.parts.values())
+    active = sum(x or 0.0 for name, x in spiking.parts.items() if name != "neurons")
+    even = rate * (dense - idle) / active if active > 0 and dense > idle else None
+    return QuantizedTwin(steps, b, w, quantized, spiking, rate, even, memory)

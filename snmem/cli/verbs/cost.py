@@ -55,6 +55,7 @@ def cost(
         int | None,
         Option(min=1, help="Dense twin: stored weights, where convolutions share them; default: all synapses."),
     ] = None,
+    weight_bits: Annotated[int, Option(min=1, max=32, help="Quantised twin: bits of a weight.")] = 8,
     html: Annotated[Path | None, Option(metavar="FILE", help="Write the report as one HTML page.")] = None,
     allow_oversize: Annotated[
         bool, Option("--allow-oversize", help="Bill a network that breaks limits of the chip, and list them.")
@@ -93,6 +94,7 @@ def cost(
         evaluations=evaluations,
         number=number,
         parameters=parameters,
+        weight_bits=weight_bits,
         per_step=out is not None,
     )
     pages = [*([html] if html else []), *([out / "report.html"] if out else [])]

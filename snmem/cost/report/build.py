@@ -13,6 +13,7 @@ from ...simulation import simulate
 from ..bill import Bill, Interval, make_bill
 from ..chip import Chip, chips, load_chip
 from ..dense import dense_twin
+from ..estimators import Estimate, QuantizedTwin, estimates, quantized_twin
 from ..mapping.placement import Placement
 from ..mapping.traffic import Placed, place
 from ..options import BillOptions, Order, options_of
@@ -32,6 +33,8 @@ class CostReport:
     bill : on the chip that was asked for.    others : bills on further chips, or the reason why there is none.
     interval : energies of one item over all profiles of the chip's family: low, high (None: open), and by profile.
     twin : the dense twin (:func:`snmem.cost.dense.dense_twin`).
+    quantized : the bit-matched quantised twin (:func:`snmem.cost.estimators.quantized_twin`).
+    estimates : what papers print, from the same counts (:func:`snmem.cost.estimators.estimates`).
     placed : what the placement gained, if it was chosen.
     """
 
@@ -39,13 +42,20 @@ class CostReport:
     others: Mapping[str, Bill | str]
     interval: FamilyInterval
     twin: Mapping[str, Any]
+    quantized: QuantizedTwin
+    estimates: tuple[Estimate, ...]
     placed: Placed | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data: the bill's tables, ``dense_twin``, ``chips`` and, if chosen, ``placement``."""
+        """The report as plain data: the bill's tables, ``dense_twin``, ``quantized_twin``, ``estimates``, ``chips``.
+
+        If a placement was chosen, ``placement`` too.
+        """
         billed = self.bill.to_dict()
         data: dict[str, Any] = {**billed, "energy": {**billed["energy"], "interval": dict(self.interval)}}
         data["dense_twin"] = dict(self.twin)
+        data["quantized_twin"] = self.quantized.to_dict()
+        data["estimates"] = [x.to_dict() for x in self.estimates]
         data["chips"] = {
             name: {"refused": other} if isinstance(other, str) else _summary(other)
             for name, other in self.others.items()
@@ -87,6 +97,7 @@ def cost_report(
     evaluations: int = 1,
     number: str = "fp16",
     parameters: int | None = None,
+    weight_bits: int = 8,
     progress: Callable[[int], None] | None = None,
     options: BillOptions | None = None,
     **changes: Any,
@@ -105,7 +116,9 @@ def cost_report(
     placement
         "in_order", "traffic" (:func:`snmem.cost.place`, by the traffic of this very run), or a Placement.
     evaluations, number, parameters
-        Of the dense twin (:func:`snmem.cost.dense.dense_twin`).
+        Of the dense twin (:func:`snmem.cost.dense.dense_twin`); ``parameters`` also of the quantised one.
+    weight_bits
+        Bits of a weight of the quantised twin (:func:`snmem.cost.estimators.quantized_twin`).
     objective
         Of placement by traffic, as for :func:`snmem.cost.place`.
     backend, progress
@@ -143,7 +156,10 @@ def cost_report(
     family = {b.chip: b for o, b in zip(orders, bills, strict=True) if o.chip.family == profile.family}
     others: dict[str, Bill | str] = {b.chip: b for b in bills[1:]}
     twin = dense_twin(network, bills[0], evaluations=evaluations, number=number, parameters=parameters)
-    return CostReport(bills[0], others | refused, _interval(family), twin, placed)
+    quantized = quantized_twin(network, bills[0], weight_bits=weight_bits, stored_weights=parameters)
+    return CostReport(
+        bills[0], others | refused, _interval(family), twin, quantized, estimates(network, bills[0]), placed
+    )
 
 
 def _family(chip: Chip) -> list[str]:

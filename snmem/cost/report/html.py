@@ -34,6 +34,7 @@ def report_page(report: CostReport) -> str:
     """The page; pictures are SVG in the page itself."""
     bill = report.bill
     title = f"Cost of {bill.steps} steps on {bill.chip}"
+    notes = [*tables.notes(bill), tables.twin_note(report)]
     parts = [
         f"<h1>{escape(title)}</h1>",
         _table(tables.totals(bill)),
@@ -46,11 +47,13 @@ def report_page(report: CostReport) -> str:
         _svg(_core_picture, report),
         _table(tables.limits(bill)),
         *map(_table, tables.placements(report)),
-        "<h2>Other chips and the dense twin</h2>",
+        "<h2>Other chips, twins and the usual estimates</h2>",
         _table(tables.chips(report)),
         *map(_table, tables.twin(report)),
         _svg(_twin_picture, report),
-        "<h2>What to know</h2><ul>" + "".join(f"<li>{escape(n)}</li>" for n in tables.notes(bill)) + "</ul>",
+        _table(tables.quantized(report)),
+        _table(tables.estimates(report)),
+        "<h2>What to know</h2><ul>" + "".join(f"<li>{escape(n)}</li>" for n in notes) + "</ul>",
         "<h2>Provenance</h2>",
         _provenance(report),
     ]

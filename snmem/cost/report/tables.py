@@ -153,6 +153,46 @@ def _machines(title: str, machines: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table(title, columns, rows)
 
 
+def quantized(report: CostReport) -> Table:
+    """The bit-matched quantised twin beside the spikes, part by part, on one machine."""
+    pair = (report.quantized.quantized, report.quantized.spiking)
+    rows = [
+        [name, *(si(x.parts[name], "J") if name in x.parts else "" for x in pair)]
+        for name in dict.fromkeys(name for x in pair for name in x.parts)
+    ]
+    rows.append(["total", *(si(x.joules, "J") for x in pair)])
+    return Table("Bit-matched quantised twin, per item", ("", *(x.name for x in pair)), rows)
+
+
+def twin_note(report: CostReport) -> str:
+    """What the quantised twin assumes, and up to which spike rate spikes cost less."""
+    data = report.quantized
+    held = "; ".join(
+        f"{name} in {row['kind']} at {si(row['joules_per_byte'], 'J')} a byte" for name, row in data.memory.items()
+    )
+    even = "at no spike rate"
+    if data.break_even_rate is not None:
+        even = (
+            f"below a spike rate of {data.break_even_rate:.2%}" if data.break_even_rate < 1 else "at every spike rate"
+        )
+    return (
+        f"Quantised twin: {data.weight_bits}-bit weights, arithmetic and memory of 45 nm for both; {held}. "
+        f"Spikes cost less {even}; this run has {data.spike_rate:.2%}."
+    )
+
+
+def estimates(report: CostReport) -> Table:
+    """What papers print for an item, beside the bill, all from the same counts."""
+    bill = report.estimates[-1].joules
+    rows: list[list[str]] = []
+    for x in report.estimates:
+        ratio = None if x.joules is None or not bill else x.joules / bill
+        rows.append([x.name, si(x.joules, "J"), _or_unknown(ratio, ".3g"), x.note])
+    return Table(
+        "The usual estimates of an item, from the same counts", ("", "energy", "over the bill", "leaves out"), rows
+    )
+
+
 def placements(report: CostReport) -> Iterator[Table]:
     """The placements tried, if the report chose one."""
     if report.placed:

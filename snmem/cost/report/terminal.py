@@ -25,21 +25,23 @@ def _rich(table: Table) -> Any:
     return out
 
 
-def _group(parts: list[Table], bill: Bill) -> Any:
+def _group(parts: list[Table], notes: list[str]) -> Any:
     from rich.console import Group
 
     from ..._rich import plain_text
 
-    return Group(*map(_rich, parts), *map(plain_text, tables.notes(bill)))
+    return Group(*map(_rich, parts), *map(plain_text, notes))
 
 
 def bill_table(bill: Bill) -> Any:
     """A rich renderable: counts and dynamic energy, static and host energy, time, mapping, what is missing."""
-    return _group([tables.prices(bill), tables.totals(bill)], bill)
+    return _group([tables.prices(bill), tables.totals(bill)], tables.notes(bill))
 
 
 def report_tables(report: CostReport) -> Any:
     """A rich renderable of the whole report."""
     bill = report.bill
     own = [tables.prices(bill), tables.totals(bill), tables.layers(bill), tables.times(bill), tables.limits(bill)]
-    return _group([*own, tables.chips(report), *tables.twin(report), *tables.placements(report)], bill)
+    twins = [*tables.twin(report), tables.quantized(report), tables.estimates(report)]
+    parts = [*own, tables.chips(report), *twins, *tables.placements(report)]
+    return _group(parts, [*tables.notes(bill), tables.twin_note(report)])
