@@ -85,7 +85,7 @@ def test_measuring_in_chunks_changes_nothing(monkeypatch):
     whole = measure(network, {"in": spikes}, 60, NAHUKU)
     run = simulate(network, {"in": spikes}, 60, record=traces_needed(network), counters=True)
     for name in ("CHUNK_VALUES", "MOST_VALUES"):
-        monkeypatch.setattr(f"snmem.cost.streaming.{name}", 11 * 7)
+        monkeypatch.setattr(f"snmem.cost.counting.runs.{name}", 11 * 7)
     parts = measure(network, {"in": spikes}, 60, NAHUKU)
     assert parts.counters == whole.counters == bill(network, run, NAHUKU).counters
     assert parts.seconds == pytest.approx(whole.seconds, rel=1e-12)
@@ -155,7 +155,11 @@ def test_synapse_formats_set_the_price(r1):
 def test_bad_requests_name_the_remedy(r1):
     network, recording, _ = r1
     with pytest.raises(InputError, match="counters=True"):
-        bill(network, simulate(network, {}, 1, backend="reference"), NAHUKU)
+        bill(network, simulate(network, {}, 1, backend="reference"), NAHUKU, updated="recorded")
+    with pytest.raises(InputError, match='updated="recorded" is for the bill of a recording'):
+        measure(network, {}, 1, NAHUKU, updated="recorded")
+    with pytest.raises(InputError, match='updated must be "counted" or "recorded" or "all", got \'some\''):
+        bill(network, recording, NAHUKU, updated="some")
     with pytest.raises(InputError, match="one of dense, sparse, conv, got 'round'"):
         bill(network, recording, NAHUKU, synapses="round")
     with pytest.raises(InputError, match="population 'n' needs 1024 whole core numbers >= 0, got 1024 of type float64"):

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-import numpy as np
-
 from ..description import Summary
 from ..errors import InputError
 from ..io.arguments import as_network
@@ -16,7 +14,6 @@ from ..network import Network
 from ..recording.checks import check_recording
 from ..spikes import Recording
 from .chip import Chip
-from .counting.activity import Activity, traces_needed
 from .counting.meter import Meter
 from .mapping.placement import chips_used
 from .options import BillOptions, Order, options_of
@@ -31,6 +28,7 @@ from .pricing import (
     price,
     untimed,
 )
+from .recorded import count_recording
 from .times import columns_by_step, pace_of, seconds_of
 
 MODES = ("free_running", "throttled")
@@ -234,11 +232,11 @@ def bill(
     Parameters
     ----------
     network, recording
-        The network and what :func:`snmem.simulate` returned for it, from step 0, with ``counters=True``. If it also
-        holds the traces of :func:`snmem.cost.counting.activity.traces_needed`, neurons updated are placed in their
-        steps and cores exactly; else the recording's totals are spread evenly, which moves times (by a tenth on the
-        memory of the demo), and joules where inputs cancel out, which it counts as no update.
-        :func:`snmem.cost.measure` simulates and bills in one go, exactly and in little memory.
+        The network and what :func:`snmem.simulate` returned for it. Neurons updated are counted as
+        :func:`snmem.cost.measure` counts them: from the traces of
+        :func:`snmem.cost.counting.activity.traces_needed` if it holds them, else by simulating the run once more.
+        A run that was continued from a state cannot be: it needs ``counters=True``, and is billed as with
+        ``updated="recorded"``.
     chip
         Profile name, path of a profile, or Chip.
     options
@@ -256,29 +254,15 @@ def bill(
     Raises
     ------
     InputError
-        For a recording of another network, or without counters, a network that does not fit, or unknown formats.
+        For a recording of another network, a continued one without counters, a network that does not fit, or unknown
+        formats.
     """
     network = as_network(network, "bill")
     check_recording(network, recording, "bill")
     order = options_of("bill", options, changes).order(network, chip)
     if recording.steps < 1:
         raise InputError("bill: the recording holds no steps; simulate at least one")
-    counts = recording.counters
-    meter = order.meter()
-    if order.options.updated == "all":
-        totals = Totals(counts.accessed, counts.changed, counts.weight_updates)
-        meter.add(recording.spikes, recording.steps)
-    elif recording.start == 0 and all(name in recording.traces for name in traces_needed(network)):
-        active = Activity(network).chunk(recording.spikes, recording.traces, recording.steps)
-        totals = Totals(active.updated, active.changed, counts.weight_updates)
-        meter.add(recording.spikes, recording.steps, active.neurons, changes=active.changes)
-    elif counts.updated is None:
-        raise InputError("bill: the recording holds no count of updated neurons; call simulate(..., counters=True)")
-    else:
-        totals = Totals(counts.updated, counts.changed, counts.weight_updates)
-        share = [np.full(p.size, counts.updated[p.name] / (p.size * recording.steps)) for p in network.neurons]
-        meter.add(recording.spikes, recording.steps, share=np.concatenate(share))
-    return make_bill(order, meter, totals)
+    return make_bill(order, *count_recording(order, recording))
 
 
 def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:

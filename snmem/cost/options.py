@@ -33,7 +33,8 @@ class BillOptions:
         Format of the synapses, "dense", "sparse" or "conv", for all or by projection name; it sets the price of a
         synaptic event where the chip distinguishes them.
     updated : str
-        "counted"; or "all" charges every neuron with an update in every step.
+        "counted"; "all" charges every neuron with an update in every step; "recorded", of a recording, takes the counts
+        that came with it, which leave out inputs that cancel, and spreads them evenly over steps and cores.
     step_time : float, optional
         Seconds of a step when throttled to real time; by default ``network.dt``.
     items : int
@@ -63,9 +64,10 @@ class BillOptions:
                 raise InputError(f"bill: projection {q.name!r} delivers potentials, which have no price; use spikes")
         profile = load_chip(chip)
         formats = synapse_formats(network, profile, self.synapses)
-        for name, allowed in (("limits", ("error", "report")), ("updated", ("counted", "all"))):
+        for name, allowed in (("limits", ("error", "report")), ("updated", ("counted", "recorded", "all"))):
             if getattr(self, name) not in allowed:
-                raise InputError(f'bill: {name} must be "{allowed[0]}" or "{allowed[1]}", got {getattr(self, name)!r}')
+                choices = " or ".join(f'"{value}"' for value in allowed)
+                raise InputError(f"bill: {name} must be {choices}, got {getattr(self, name)!r}")
         if not is_whole(self.items) or self.items < 1:
             raise InputError(f"bill: items must be a whole number >= 1, got {self.items!r}")
         step = network.dt if self.step_time is None else self.step_time

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..io.arguments import as_inputs, as_network
+from ..errors import InputError
+from ..io.arguments import as_network
 from ..network import Network
-from ..simulation import simulate
-from ..spikes import Recording
 from .bill import Bill, make_bill
 from .chip import Chip
-from .counting.activity import Activity, traces_needed
-from .counting.meter import Meter
+from .counting.runs import run_metered
 from .options import BillOptions, options_of
-from .pricing import Totals
-
-#: Trace values (steps x neurons) to keep at once: about, and at most (for the sake of chunks of 8 steps).
-CHUNK_VALUES, MOST_VALUES = 3 * 2**15, 2**22
 
 
 def measure(
@@ -55,50 +47,7 @@ def measure(
     """
     network = as_network(network, "measure")
     order = options_of("measure", options, changes).order(network, chip)
+    if order.options.updated == "recorded":
+        raise InputError('measure: updated="recorded" is for the bill of a recording; use "counted"')
     meter = order.meter()
     return make_bill(order, meter, run_metered([meter], inputs, steps, backend, order.options.updated, progress))
-
-
-def run_metered(
-    meters: Sequence[Meter],
-    inputs: Any,
-    steps: int | None,
-    backend: str = "event",
-    updated: str = "counted",
-    progress: Callable[[int], None] | None = None,
-) -> Totals:
-    """Simulate ``steps`` steps once, under all meters (of one network); returns the totals they do not keep."""
-    network = meters[0].network
-    activity = Activity(network)
-    names = traces_needed(network) if updated == "counted" else []
-    given, steps = as_inputs(network, inputs, steps)
-    sums = {p.name: np.zeros(2, np.int64) for p in network.neurons}
-    learned = {q.name: 0 for q in network.projections if q.plasticity}
-    neurons = sum(p.size for p in network.neurons)
-    chunk = max(1, min(1024, max(CHUNK_VALUES // neurons, min(8, MOST_VALUES // neurons))))
-    state = None
-    for low in range(0, steps, chunk):
-        high = min(low + chunk, steps)
-        part = {name: s.between(low, high) for name, s in given.items()}
-        run = simulate(network, part, high - low, backend, record=names, counters=updated != "counted", state=state)
-        state = run.state
-        _add(meters, activity, run, updated, sums)
-        for name, n in run.counters.weight_updates.items():
-            learned[name] += n
-        del run  # its spikes and traces, before the next ones come
-        if progress:
-            progress(high)
-    counts = [{name: int(s[i]) for name, s in sums.items()} for i in range(2)]
-    return Totals(counts[0], counts[1], learned)
-
-
-def _add(meters: Sequence[Meter], activity: Activity, run: Recording, updated: str, sums: Mapping[str, Any]) -> None:
-    counts = run.counters.accessed, run.counters.changed or dict.fromkeys(sums, 0)
-    neurons = changes = None
-    if updated == "counted":
-        active = activity.chunk(run.spikes, run.traces, run.steps)
-        counts, neurons, changes = (active.updated, active.changed), active.neurons, active.changes
-    for meter in meters:
-        meter.add(run.spikes, run.steps, neurons, changes=changes)
-    for name, s in sums.items():
-        s += counts[0][name], counts[1][name]
