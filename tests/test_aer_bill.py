@@ -11,7 +11,7 @@ from aer_reference import L1, R1, random_network, recurrent_network
 from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
 from snmem.cost import BillOptions, Placement, bill, chips, load_chip, measure, place_in_order
 from snmem.cost.counting.activity import traces_needed
-from snmem.errors import InputError
+from snmem.errors import InputError, SnmemError
 
 NAHUKU = "loihi1-nahuku"
 
@@ -89,6 +89,36 @@ def test_measuring_in_chunks_changes_nothing(monkeypatch):
     parts = measure(network, {"in": spikes}, 60, NAHUKU)
     assert parts.counters == whole.counters == bill(network, run, NAHUKU).counters
     assert parts.seconds == pytest.approx(whole.seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "chips_there"), [(NAHUKU, 2), (NAHUKU, 1), ("generic", 1), ("truenorth", 1)])
+def test_cores_that_are_shared_in_time_multiply_seconds(name, chips_there, r1):
+    network, recording, _ = r1
+    chip = load_chip(name)
+    small = replace(chip, tables={**chip.tables, "geometry": {**chip.tables["geometry"], **dict.fromkeys(
+        ("tiles_x", "tiles_y"), chip.constant("geometry", "cores_per_tile"))}})  # fmt: skip
+    assert small.cores in (1, 64)
+    placement = place_in_order(network, small, neurons_per_core=max(1, 1024 // (5 * small.cores)))
+    turns = -(-len(placement.cores) // (chips_there * small.cores))
+    options = {"placement": placement, "detailed": False, "updated": "all"}
+    whole = bill(network, recording, small, limits="report", **options)
+    limits = "report" if name == "truenorth" else "error"  # too many axons
+    shared = bill(network, recording, small, most_chips=chips_there, limits=limits, **options)
+    assert (shared.mapping["turns"], shared.mapping["chips"]) == (turns, chips_there)
+    assert turns > 1
+    assert shared.seconds["free_running"] == pytest.approx(turns * whole.seconds["free_running"])
+    assert (shared.dynamic, shared.counters) == (whole.dynamic, whole.counters)
+    if whole.static["free_running"]:
+        used = whole.mapping["chips"]
+        expected = turns * whole.static["free_running"] * chips_there / used
+        assert shared.static["free_running"] == pytest.approx(expected)
+
+
+def test_more_chips_than_there_are_is_refused(r1):
+    network, recording, _ = r1
+    for most in (0, 1.5, 33):
+        with pytest.raises(SnmemError, match=r"most_chips must be a whole number in 1\.\.32, got"):
+            bill(network, recording, NAHUKU, most_chips=most)
 
 
 @pytest.mark.parametrize("name", chips())

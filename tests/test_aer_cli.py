@@ -99,6 +99,18 @@ def test_the_quantised_twin_and_the_usual_estimates_stand_in_the_report(capsys, 
         assert "operations, addressing and memory" in text
 
 
+def test_a_chip_that_is_too_small_takes_its_parts_in_turn(capsys, nir_file, tmp_path):
+    main(["chips", "odin", "--toml"])
+    mine = tmp_path / "mine.toml"
+    mine.write_text(capsys.readouterr().out.replace('value = 256, unit = "neurons"', 'value = 20, unit = "neurons"'))
+    assert "--most-chips" in cost(capsys, nir_file, "--chip", mine)[1]["error"]["message"]
+    code, data = cost(capsys, nir_file, "--chip", mine, "--most-chips", 1)
+    assert code == 0
+    assert (data["mapping"]["cores"], data["mapping"]["chips"], data["mapping"]["turns"]) == (4, 1, 4)
+    assert main(["cost", str(nir_file), "--chip", str(mine), "--most-chips", "1"]) == 0
+    assert "1 chip(s) have too few cores, each takes 4 parts in turn" in " ".join(capsys.readouterr().out.split())
+
+
 def test_several_chips_are_billed_from_one_run(capsys, nir_file):
     _, data = cost(capsys, nir_file, "--chip", NAHUKU, "--chip", "spinnaker2", "--chip", "loihi2")
     assert data["chips"]["spinnaker2"]["dynamic_joules_per_item"] > data["energy"]["dynamic"]["total"]

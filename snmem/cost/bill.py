@@ -15,7 +15,6 @@ from ..recording.checks import check_recording
 from ..spikes import Recording
 from .chip import Chip
 from .counting.meter import Meter
-from .mapping.placement import chips_used
 from .options import BillOptions, Order, options_of
 from .pricing import (
     Line,
@@ -274,7 +273,7 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
     unknown = {unit for unit, joules in dynamic.items() if joules is None}
     per_event = (dynamic["synapse"] or 0.0) / max(counts["synaptic_events"], 1)
     seconds, times = seconds_of(order, meter, totals)
-    chips = chips_used(chip, placement)
+    chips = order.chips
     power = {
         name: {mode: _energy(chip.power(f"{name}_chip"), chips, seconds[mode]) for mode in MODES}
         for name in ("static", "host")
@@ -300,6 +299,7 @@ def make_bill(order: Order, meter: Meter, totals: Totals) -> Bill:
             "cores": len(meter.cores),
             "tiles": meter.tiles,
             "chips": chips,
+            "turns": order.turns,
             "packets_off_core": counts["packets"] - meter.own_packets,
             "mean_hops": (counts["hops_ew"] + counts["hops_ns"]) / max(meter.total("packets"), 1),
             "utilisation": dict(order.fit.utilisation),

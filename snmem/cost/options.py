@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from .._text import listed
-from ..description import is_whole
+from ..description import is_whole, whole
 from ..errors import InputError
 from ..network import Network
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
 from .chip import Chip, load_chip
 from .counting.meter import Meter
-from .mapping.placement import Fit, Placement, check_fit, check_placement, fit, place_in_order
+from .mapping.placement import Fit, Placement, check_fit, check_placement, chips_used, fit, place_in_order
 from .pricing import synapse_formats
 
 
@@ -41,6 +41,9 @@ class BillOptions:
         Number of recalls or inferences in the run, for :meth:`Bill.per_item <snmem.cost.bill.Bill.per_item>`.
     limits : str
         "error" refuses a network that does not fit the chip; "report" bills it and lists the broken limits.
+    most_chips : int, optional
+        Chips there are. Where a network needs more cores than they have, every core takes several parts in turn:
+        seconds are multiplied by the number of turns; exchanging their state is in neither time nor energy.
     detailed : bool
         Also run the detailed timing model.
     per_step : bool
@@ -53,6 +56,7 @@ class BillOptions:
     step_time: float | None = None
     items: int = 1
     limits: str = "error"
+    most_chips: int | None = None
     detailed: bool = True
     per_step: bool = False
 
@@ -70,16 +74,21 @@ class BillOptions:
                 raise InputError(f"bill: {name} must be {choices}, got {getattr(self, name)!r}")
         if not is_whole(self.items) or self.items < 1:
             raise InputError(f"bill: items must be a whole number >= 1, got {self.items!r}")
+        most = profile.limit("chips")
+        if self.most_chips is not None:
+            whole("bill: most_chips", self.most_chips, 1, most)
         step = network.dt if self.step_time is None else self.step_time
         if not (np.isfinite(step) and step > 0):
             raise InputError(f"bill: step_time must be a positive number of seconds, got {self.step_time!r}")
         placement = place_in_order(network, profile) if self.placement is None else self.placement
         check_placement(network, placement)
-        fitted = fit(network, placement, profile)
+        fitted = fit(network, placement, profile, shared=self.most_chips is not None)
         if self.limits == "error":
             check_fit(fitted, placement, profile)
         options = replace(self, placement=placement, step_time=float(step), items=int(self.items))
-        return Order(network, profile, placement, fitted, formats, float(step), options)
+        most = chips_used(profile, placement) if self.most_chips is None else self.most_chips
+        turns = -(-(int(placement.cores[-1]) + 1) // (most * profile.cores))
+        return Order(network, profile, placement, fitted, formats, float(step), options, turns)
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,13 @@ class Order:
     formats: Mapping[str, str]
     step_time: float
     options: BillOptions
+    turns: int = 1
+
+    @property
+    def chips(self) -> int:
+        """Chips in use."""
+        used = chips_used(self.chip, self.placement)
+        return min(used, self.options.most_chips or used)
 
     def meter(self) -> Meter:
         """A meter for the run."""

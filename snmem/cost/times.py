@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,20 +20,25 @@ def seconds_of(order: Order, meter: Meter, totals: Totals) -> tuple[dict[str, fl
     chip, tick = order.chip, order.chip.time("tick")
     untimed: dict[str, float | None] = {"simple": None, "detailed": None, "learning": None}
     if tick is not None:  # the chip goes no faster than real time
-        span = meter.steps * max(tick, order.step_time)
-        return untimed | {"free_running": meter.steps * tick, "throttled": span}, None
+        span = meter.steps * max(tick * order.turns, order.step_time)
+        return untimed | {"free_running": meter.steps * tick * order.turns, "throttled": span}, None
     if any(chip.time(name) is None for name in ("neuron_access", "synaptic_event")):
         return untimed | {"free_running": None, "throttled": meter.steps * order.step_time}, None
-    learning = _learning_seconds(order, meter, totals)
-    simple, times = meter.simple, meter.simple
+    learning = _learning_seconds(order, meter, totals) * order.turns
+    simple = times = _in_turns(meter.simple, order.turns)
     out: dict[str, float | None] = {"simple": float(simple.seconds.sum()) + learning, "detailed": None}
     if meter.timer:
-        times = meter.detailed
+        times = _in_turns(meter.detailed, order.turns)
         out["detailed"] = float(times.seconds.sum()) + learning
     free = float(times.seconds.sum()) + learning
     per_step = times.seconds + learning / meter.steps
     throttled = float(np.maximum(per_step, order.step_time).sum())
     return out | {"learning": learning, "free_running": free, "throttled": throttled}, times
+
+
+def _in_turns(times: StepTimes, turns: int) -> StepTimes:
+    """Times of cores that take ``turns`` parts one after the other."""
+    return times if turns == 1 else replace(times, seconds=times.seconds * turns)
 
 
 def _learning_seconds(order: Order, meter: Meter, totals: Totals) -> float:

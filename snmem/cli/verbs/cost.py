@@ -60,6 +60,10 @@ def cost(
     allow_oversize: Annotated[
         bool, Option("--allow-oversize", help="Bill a network that breaks limits of the chip, and list them.")
     ] = False,
+    most_chips: Annotated[
+        int | None,
+        Option(min=1, help="Chips there are; where they have too few cores, cores take several parts in turn."),
+    ] = None,
     dt: Dt = None,
     settings: Settings = None,
     batch: Annotated[
@@ -91,6 +95,7 @@ def cost(
         step_time=step_time,
         items=items,
         limits="report" if allow_oversize else "error",
+        most_chips=most_chips,
         evaluations=evaluations,
         number=number,
         parameters=parameters,

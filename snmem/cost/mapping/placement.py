@@ -132,8 +132,11 @@ class Fit:
     violations: tuple[str, ...]
 
 
-def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
-    """Compare loads of cores, number of chips, delays and (on integer networks) weights with the chip's limits."""
+def fit(network: Network, placement: Placement, chip: Chip, *, shared: bool = False) -> Fit:
+    """Compare loads of cores, number of chips, delays and (on integer networks) weights with the chip's limits.
+
+    ``shared``: cores are shared in time, so that there is no limit of chips.
+    """
     rows, cores = core_loads(network, placement, chip), placement.cores
     use: dict[str, dict[str, float | int | None]] = {}
     broken: list[str] = []
@@ -145,7 +148,7 @@ def fit(network: Network, placement: Placement, chip: Chip) -> Fit:
         if limit and most > limit:
             broken.append(f"{name} is {limit}, core {core} needs {most}")
     chips, most_chips = chips_used(chip, placement), chip.limit("chips")
-    if most_chips and chips > most_chips:
+    if most_chips and chips > most_chips and not shared:
         broken.append(f"chips is {most_chips}, the placement needs {chips} ({chip.cores} cores each)")
     delay = chip.limit("delay")
     if delay and network.max_delay > delay:
@@ -191,8 +194,11 @@ def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, 
 def check_fit(fitted: Fit, placement: Placement, chip: Chip) -> None:
     """InputError naming every broken limit, if the placed network does not fit the chip."""
     if fitted.violations:
+        shared = any(text.startswith("chips ") for text in fitted.violations)
+        turns = "most_chips (--most-chips) to let cores take several parts in turn, " if shared else ""
         raise InputError(
             f"network does not fit {chip.name} ({placement.strategy}): limit {'; limit '.join(fitted.violations)}. Use "
+            f"{turns}"
             'a smaller or sparser network, another placement, or limits="report" (snmem cost --allow-oversize) to bill '
             "it all the same"
         )

@@ -208,6 +208,11 @@ def notes(bill: Bill) -> list[str]:
     """Sentences on the mapping, the pace, and what has no price or is not modelled."""
     m = bill.mapping
     out = [f"{m['cores']} cores on {m['tiles']} tiles of {m['chips']} chip(s), placed {m['strategy']}."]
+    if m["turns"] > 1:
+        out.append(
+            f"Time-multiplexed: {m['chips']} chip(s) have too few cores, each takes {m['turns']} parts in turn; "
+            f"seconds are multiplied by {m['turns']}, and what it takes to exchange their state is not in the bill."
+        )
     if bill.pace:
         core, stage, share = (bill.pace[f"critical_{x}"] for x in ("core", "stage", "share"))
         out.append(f"Core {core} ({stage}) sets the pace in {share:.0%} of steps.")
