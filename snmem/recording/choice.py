@@ -122,6 +122,8 @@ def as_plan(network: Network, record: Any, steps: int, start: int = 0, *, limite
 
     ``limited``: it goes into memory, which is looked at first.
     """
+    if isinstance(record, tuple) and not record:  # all spikes and nothing else
+        return Plan(dict.fromkeys(p.name for p in network.populations), plain=True)
     if isinstance(record, Mapping):
         record = Record(traces=record)
     if not isinstance(record, Record):

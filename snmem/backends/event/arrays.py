@@ -51,7 +51,7 @@ def zeros(*shape: int, dtype: Any = np.float64) -> Any:
         raw, line = np.frombuffer(pages, np.uint8), PAGE
     else:
         raw, line = np.zeros(-(-size * item // LINE) * LINE + LINE, np.uint8), LINE
-    return raw[-raw.ctypes.data % line :][: size * item].view(dtype).reshape(shape)
+    return np.ndarray(shape, dtype, raw, -raw.__array_interface__["data"][0] % line)
 
 
 def copied(array: Any) -> Any:

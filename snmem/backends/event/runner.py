@@ -212,7 +212,8 @@ class _Run:
         found = _found(job, self.layout, spikes, self.start.step) if self.recorder is None else self.recorder
         traces = _traces(job, self.out[:steps]) if self.recorder is None else {}
         recording = _recording(job, self.layout, final, self.state, found, traces)
-        return replace(recording, exact=self.start.exact and self.team.modes.certain)
+        certain = self.start.exact and self.team.modes.certain
+        return recording if certain else replace(recording, exact=False)
 
     def _settle(self, end: int, stopped: Callable[[], bool]) -> bool:
         """Bring all blocks to step ``end``, with looks at ``stopped``; returns whether they are."""
@@ -281,9 +282,11 @@ def _found(job: Job, layout: Layout, events: Any, offset: int) -> dict[str, Spik
 
 def _traces(job: Job, out: Any) -> dict[str, Any]:
     """All traces of a run, in full."""
+    if not job.record:
+        return {}
     kind = np.float64 if job.network.arithmetic == "float" else np.int64
     columns = np.cumsum([job.network[pop].size for pop, _ in job.traces()])[:-1]
-    traces = zip(job.record, np.split(out, columns, axis=1), strict=True) if job.record else ()
+    traces = zip(job.record, np.split(out, columns, axis=1), strict=True)
     return {name: trace.astype(kind) for name, trace in traces}
 
 

@@ -17,6 +17,8 @@ def trace_columns(job: Job, layout: Layout) -> tuple[int, Net]:
 
     A row of that table stands for neurons that follow one another.
     """
+    if not job.record:
+        return 0, layout.net
     rows, columns = [], 0
     for name, (pop, variable) in zip(job.record, job.traces(), strict=True):
         p = layout.index[pop]

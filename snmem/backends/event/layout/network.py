@@ -178,11 +178,11 @@ class Layout:
     def work(self, threads: int) -> list[Work]:
         """Return room for the sums of each thread."""
         blocks = self.lanes.total
-        scratch = zeros(blocks * BLOCK)
+        scratch, lists = zeros(blocks * BLOCK), self.net.planes.bits.size or self.net.late.used.size
         return [
             Work(
                 scratch,
-                zeros(3, KINDS * SPIKES, dtype=np.int64),
+                zeros(3, KINDS * SPIKES if lists else 0, dtype=np.int64),
                 zeros(KINDS, dtype=np.int64),
                 zeros(2 * LEVELS, TILE, dtype=np.uint64),
                 zeros(blocks, BLOCK // WORD, dtype=np.uint64),
@@ -244,7 +244,7 @@ class Layout:
             ring=np.zeros((self.depth, len(self.sizes), 2), np.int64),
             counts=np.zeros((len(self.sizes), 2), np.int64),
             learned=np.zeros(len(self.net.rules.rule), np.int64),
-            held=zeros(n * (BLOCK // WORD), dtype=np.uint64),
+            held=zeros(n * (BLOCK // WORD) if self.lanes.first else 0, dtype=np.uint64),
             potentials=zeros(self.kept),
         )
         begin(self.network, self.lanes, self.index, self.blocks, blocks.u, blocks.v)

@@ -95,7 +95,7 @@ def add_row(into, rows, low, high):
             into[target[k]] += weight[k + shift]
 
 
-@inner
+@inner(forceinline=True)
 def deliver_blocks(synapses, weight, blocks, scratch, spikes, arrivals):
     """Add the weights of spikes to the input of their targets in some blocks.
 
