@@ -10,6 +10,7 @@ from ..network import Projection
 from .base import RULES, Ends, Pairs, pointers, projection
 
 
+# Parameters that the rules share stand in each, so that editors, type checkers and ``help`` show them.
 @RULES.register("all_to_all")
 def all_to_all(
     pre: Any,

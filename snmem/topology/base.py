@@ -117,6 +117,36 @@ def pointers(owner: str, counts: Any) -> Any:
     return indptr
 
 
+def degree(ends: Ends, what: str, value: Any, size: int, most: int, multapses: bool) -> Any:
+    """A number of synapses for each of ``size`` neurons; NetworkError unless whole, >= 0 and possible."""
+    limit = None if multapses and most else most
+    if np.ndim(value) == 0:
+        return np.full(size, whole(f"{ends.owner}: {what}", value, 0, limit), np.int64)
+    given = np.asarray(value)
+    if given.shape != (size,) or given.dtype.kind not in "iu":
+        raise NetworkError(f"{ends.owner}: {what} must be a whole number or {size} of them, got shape {given.shape}")
+    for extreme in (given.min(), given.max()):
+        whole(f"{ends.owner}: {what}", extreme, 0, limit)
+    return given.astype(np.int64)
+
+
+def counted(ends: Ends, write: Callable[[Any, Any, Any, int, int], None]) -> Pairs:
+    """Pairs of which a rule draws each by itself, twice: first to count them, then to write them down.
+
+    ``write(counts, indices, indptr, low, high)`` draws the sources of the targets low .. high - 1: where ``indices``
+    has no room it sets ``counts``, else it writes the sources of target i from ``indices[indptr[i]]`` on.
+    """
+    counts = np.zeros(ends.post.size, np.int64)
+    write(counts, np.zeros(0, np.int32), counts, 0, ends.post.size)
+    indptr = pointers(ends.owner, counts)
+
+    def fill(indices: Any, low: int, high: int) -> None:
+        if indices.size:
+            write(counts, indices, indptr, low, high)
+
+    return Pairs(indptr, fill)
+
+
 def projection(
     ends: Ends,
     pairs: Pairs,

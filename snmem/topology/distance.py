@@ -11,13 +11,14 @@ from .._jit import kernel
 from ..description import number, real_array
 from ..errors import NetworkError
 from ..network import Projection
-from .base import RULES, Ends, Pairs, pointers, projection
+from .base import RULES, Ends, counted, projection
 from .distributions import uniform
 
 #: p(x) by name, x = distance / scale.
 PROFILES = ("gaussian", "exponential", "linear", "step")
 
 
+# Parameters that the rules share stand in each, so that editors, type checkers and ``help`` show them.
 @RULES.register("distance_dependent")
 def distance_dependent(
     pre: Any,
@@ -93,15 +94,11 @@ def distance_dependent(
     if not (period > 0).all():
         raise NetworkError(f"{ends.owner}: extent must be above 0 in every dimension, got {extent}")
     own, key = not autapses and ends.same, ends.stream(0)
-    counts, nothing = np.zeros(ends.post.size, np.int64), np.zeros(0, np.int32)
-    _rows(counts, nothing, counts, key, 0, ends.post.size, sources, targets, period, form, own)
-    indptr = pointers(ends.owner, counts)
 
-    def fill(indices: Any, low: int, high: int) -> None:
-        if indices.size:
-            _rows(counts, indices, indptr, key, low, high, sources, targets, period, form, own)
+    def write(counts: Any, indices: Any, indptr: Any, low: int, high: int) -> None:
+        _rows(counts, indices, indptr, key, low, high, sources, targets, period, form, own)
 
-    return projection(ends, Pairs(indptr, fill), weights, delays, **options)
+    return projection(ends, counted(ends, write), weights, delays, **options)
 
 
 def _positions(ends: Ends, positions: Any) -> tuple[Any, Any]:

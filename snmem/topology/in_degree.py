@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ..description import whole
-from ..errors import NetworkError
 from ..network import Projection
-from .base import RULES, Ends, projection
+from .base import RULES, Ends, degree, projection
 from .choose import chosen_sources
 
 
-def degree(ends: Ends, what: str, value: Any, size: int, most: int, multapses: bool) -> Any:
-    """A number of synapses for each of ``size`` neurons; NetworkError unless whole, >= 0 and possible."""
-    limit = None if multapses and most else most
-    if np.ndim(value) == 0:
-        return np.full(size, whole(f"{ends.owner}: {what}", value, 0, limit), np.int64)
-    given = np.asarray(value)
-    if given.shape != (size,) or given.dtype.kind not in "iu":
-        raise NetworkError(f"{ends.owner}: {what} must be a whole number or {size} of them, got shape {given.shape}")
-    for extreme in (given.min(), given.max()):
-        whole(f"{ends.owner}: {what}", extreme, 0, limit)
-    return given.astype(np.int64)
-
-
+# Parameters that the rules share stand in each, so that editors, type checkers and ``help`` show them.
 @RULES.register("fixed_in_degree")
 def fixed_in_degree(
     pre: Any,

@@ -11,6 +11,7 @@ from ..network import Projection
 from .base import RULES, Ends, Pairs, projection
 
 
+# Parameters that the rules share stand in each, so that editors, type checkers and ``help`` show them.
 @RULES.register("one_to_one")
 def one_to_one(
     pre: Any, post: Any, weights: Any = 1.0, delays: Any = 1, *, seed: int = 0, name: str = "", **options: Any

@@ -9,11 +9,11 @@ import numpy as np
 from .._hash import mix
 from .._jit import kernel
 from ..network import Projection
-from .base import RULES, Ends, Pairs, pointers, projection
+from .base import RULES, Ends, Pairs, degree, pointers, projection
 from .choose import choose
-from .in_degree import degree
 
 
+# Parameters that the rules share stand in each, so that editors, type checkers and ``help`` show them.
 @RULES.register("fixed_out_degree")
 def fixed_out_degree(
     pre: Any,

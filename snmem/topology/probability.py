@@ -11,10 +11,11 @@ from .._jit import kernel
 from ..description import number
 from ..errors import NetworkError
 from ..network import Projection
-from .base import RULES, Ends, Pairs, pointers, projection
+from .base import RULES, Ends, counted, projection
 from .distributions import uniform
 
 
+# Parameters that the rules share stand in each, so that editors, type checkers and ``help`` show them.
 @RULES.register("fixed_probability")
 def fixed_probability(
     pre: Any,
@@ -61,16 +62,12 @@ def fixed_probability(
     if not 0 <= chance <= 1:
         raise NetworkError(f"{ends.owner}: p must be a probability in 0..1, got {chance:g}")
     size, own, key = ends.sources(autapses), not autapses and ends.same, ends.stream(0)
-    counts, nothing = np.zeros(ends.post.size, np.int64), np.zeros(0, np.int32)
-    if chance > 0:
-        _rows(counts, nothing, counts, key, 0, ends.post.size, size, chance, own)
-    indptr = pointers(ends.owner, counts)
 
-    def fill(indices: Any, low: int, high: int) -> None:
+    def write(counts: Any, indices: Any, indptr: Any, low: int, high: int) -> None:
         if chance > 0:
             _rows(counts, indices, indptr, key, low, high, size, chance, own)
 
-    return projection(ends, Pairs(indptr, fill), weights, delays, **options)
+    return projection(ends, counted(ends, write), weights, delays, **options)
 
 
 @kernel

@@ -12,6 +12,7 @@ from .base import MOST, RULES, Ends, projection
 from .choose import chosen_sources
 
 
+# Parameters that the rules share stand in each, so that editors, type checkers and ``help`` show them.
 @RULES.register("fixed_total_number")
 def fixed_total_number(
     pre: Any,
