@@ -88,6 +88,7 @@ def order_rows(found: dict[Key, Retention]) -> list[dict[str, Any]]:
     return rows
 
 
+# Recipes that share a protocol begin alike; each is one file, to be read and run by itself.
 def reproduce(
     quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
 ) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def tensors(sequences):
 @pytest.fixture(scope="module")
 def trained():
     """Trained end to end by surrogate gradients on fresh batches of the Case Sequence Task."""
+    # The loop of notebooks/05, which shows all of it and imports nothing from the tests.
     module = SpikingAttention(TASK.tokens, keys=32, values=2, hidden=6, seed=1)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
     rng = np.random.default_rng(1)

@@ -27,6 +27,7 @@ STEPS = 40
 SEEDS = (13, 23, 37, 41, 47, 50, 53)
 
 
+# As in benchmarks/c.py, which ships in the wheel and cannot import tests.
 def braille_net(path, seed=0):
     """A recurrent CubaLIF net of the size of the NIR paper's Braille reader: 12 inputs, 38 hidden, 7 outputs."""
     rng, dt = np.random.default_rng(seed), 1e-4

@@ -65,6 +65,7 @@ class Switched(nn.Module):
         t : int
             Number of the step.
         """
+        # The order of :func:`snmem.neurons.lif.step_extended`, in torch and with surrogate gradients.
         has, now, alpha = self.lif.features, dict(before), getattr(cell, "alpha", None)
         u = (0 * before["u"].detach() if alpha is None else alpha.clamp(0, 1) * before["u"]) + current["u"]
         v = cell.beta.clamp(0, 1) * before["v"] + u

@@ -63,7 +63,10 @@ def explain(
         elif source is not None:
             reasons[name] = f"follows from {source!r}, which differs before"
         elif isinstance(network[name].neuron, LIF):
-            reasons[name] = _at_threshold(network, inputs, name, d, expected, found, precision)
+            step = d.first_step or 0
+            one, other = (r.spikes[name].between(step, step + 1).neuron for r in (expected, found))
+            distance, scale = _distance(network, inputs, name, step)
+            reasons[name] = _at_threshold(distance, scale, np.setxor1d(one, other), step, precision)
         else:
             reasons[name] = "unknown: integers have no rounding; the arithmetic itself differs"
     return reasons
@@ -80,21 +83,8 @@ def _upstream(network: Network, name: str, wrong: Mapping[str, Difference]) -> s
     return None
 
 
-def _at_threshold(
-    network: Network,
-    inputs: Mapping[str, Spikes],
-    name: str,
-    d: Difference,
-    expected: Recording,
-    found: Recording,
-    precision: str,
-) -> str:
-    """How far v was from theta, in the reference, where the first differing cells are."""
-    step = d.first_step
-    assert step is not None
-    one, other = (r.spikes[name].between(step, step + 1).neuron for r in (expected, found))
-    neurons = np.setxor1d(one, other)
-    distance, scale = _distance(network, inputs, name, step)
+def _at_threshold(distance: Any, scale: Any, neurons: Any, step: int, precision: str) -> str:
+    """How far v was from theta, in the reference, where the first differing cells, ``neurons``, are."""
     distance, scale = np.abs(distance[neurons]), scale[neurons]
     i = int(np.argmax(distance / scale))
     where = f"neuron {neurons[i]} in step {step}"

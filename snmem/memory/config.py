@@ -109,6 +109,7 @@ class KWinnerConfig:
         """Return the paper's 1-winner network with graded learning (appendix A.2.6): 100 slots, rate 0.3."""
         return cls(hidden=100, fan_in=1000, winners=1, rate=0.3)
 
+    # Of the parameters of ``Memory.for_patterns`` those that proportions follow from.
     @classmethod
     def for_patterns(cls, visible: int, active: int) -> KWinnerConfig:
         """Return the proportions of :meth:`main` for patterns of another size.

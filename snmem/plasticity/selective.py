@@ -145,6 +145,7 @@ class SelectiveClear(SelectiveSet):
     value: float = 0.0
 
 
+# Parameters that the rules of this file share are said for each by itself, as ``help`` shows one at a time.
 @RULES.register("set_clear")
 @dataclass(frozen=True)
 class SetClear(Selective):

@@ -32,6 +32,7 @@ from .draw import Table, draw_events, groups_of, key_of, table_of
 MOST = 1000.0
 
 
+# Parameters that all sources share are said for each by itself, as ``help`` shows one at a time.
 @SOURCES.register("poisson")
 @dataclass(frozen=True, eq=False)
 class Poisson(Source):

@@ -11,6 +11,7 @@ from ..errors import NetworkError
 from .base import SOURCES, Source
 
 
+# Parameters that all sources share are said for each by itself, as ``help`` shows one at a time.
 @SOURCES.register("regular")
 @dataclass(frozen=True, eq=False)
 class Regular(Source):

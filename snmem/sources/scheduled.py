@@ -13,6 +13,7 @@ from ..errors import InputError, NetworkError
 from .base import SOURCES, Source
 
 
+# Parameters that all sources share are said for each by itself, as ``help`` shows one at a time.
 @SOURCES.register("scheduled")
 @dataclass(frozen=True, eq=False)
 class Scheduled(Source):

@@ -38,6 +38,16 @@ def biases(*shape: int, seed: int = 3) -> np.ndarray:
     return weights(*shape, mean=0.02, sd=0.05, seed=seed)
 
 
+def filled(layer: Any, *shape: int, scale: float = 1.0) -> Any:
+    """A torch layer with our weights of this shape, times ``scale``, and biases where it has some."""
+    import torch
+
+    layer.weight.data = torch.tensor(scale * weights(*shape))
+    if layer.bias is not None:
+        layer.bias.data = torch.tensor(biases(shape[0]))
+    return layer
+
+
 class Record:
     """Collects the answers of one framework and writes them into the folder given on the command line."""
 

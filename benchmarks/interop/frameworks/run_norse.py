@@ -3,7 +3,7 @@
 import norse.torch as norse
 import numpy as np
 import torch
-from cases import IMAGE, LINES, Record, biases, raster, weights
+from cases import IMAGE, LINES, Record, filled, raster
 from torch import nn
 
 record = Record("norse", "nirtorch", "nir", "torch", licence="LGPL-3.0")
@@ -11,11 +11,7 @@ CELLS = (norse.LIFBoxCell, norse.LIFCell, norse.LIBoxCell, norse.IAFCell)
 
 
 def linear(pre, post, bias=True):
-    layer = nn.Linear(pre, post, bias=bias)
-    layer.weight.data = torch.tensor(4 * weights(post, pre))
-    if bias:
-        layer.bias.data = torch.tensor(biases(post))
-    return layer
+    return filled(nn.Linear(pre, post, bias=bias), post, pre, scale=4)
 
 
 def box(n, kind=norse.LIFBoxCell, parameters=norse.LIFBoxParameters, **more):
@@ -58,8 +54,7 @@ one = torch.ones(8)
 lif = norse.LIFCell(
     norse.LIFParameters(tau_syn_inv=500 * one, tau_mem_inv=250 * one, v_th=one, v_leak=0 * one, v_reset=0 * one)
 )
-conv = nn.Conv2d(2, 3, 3, padding=1)
-conv.weight.data, conv.bias.data = torch.tensor(weights(3, 2, 3, 3)), torch.tensor(biases(3))
+conv = filled(nn.Conv2d(2, 3, 3, padding=1), 3, 2, 3, 3)
 li = box(8, norse.LIBoxCell, norse.LIBoxParameters)
 iaf = norse.IAFCell(norse.IAFParameters(v_th=one * torch.linspace(0.8, 1.2, 8)))
 record.theirs("Linear", exported(linear(LINES, 8, bias=False), box(8, v_th=one)))

@@ -4,7 +4,7 @@ import sinabs.activation as sa
 import sinabs.layers as sl
 import sinabs.nir
 import torch
-from cases import IMAGE, LINES, ROW, STEPS, Record, biases, raster, weights
+from cases import IMAGE, LINES, ROW, STEPS, Record, filled, raster
 from torch import nn
 
 record = Record("sinabs", "nirtorch", "nir", "torch", licence="Apache-2.0")
@@ -13,11 +13,7 @@ CELLS = (sl.LIFSqueeze, sl.IAFSqueeze, sl.ExpLeakSqueeze)
 
 
 def linear(pre, post, scale=1.0, bias=True):
-    layer = nn.Linear(pre, post, bias=bias)
-    layer.weight.data = torch.tensor(scale * weights(post, pre))
-    if bias:
-        layer.bias.data = torch.tensor(biases(post))
-    return layer
+    return filled(nn.Linear(pre, post, bias=bias), post, pre, scale=scale)
 
 
 def lif(n, **more):
@@ -26,9 +22,7 @@ def lif(n, **more):
 
 
 def conv(kind, *shape):
-    layer = kind(shape[1], shape[0], shape[2], padding=1)
-    layer.weight.data, layer.bias.data = torch.tensor(weights(*shape)), torch.tensor(biases(shape[0]))
-    return layer
+    return filled(kind(shape[1], shape[0], shape[2], padding=1), *shape)
 
 
 def exported(*layers, shape=(LINES,)):

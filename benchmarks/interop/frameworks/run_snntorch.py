@@ -3,7 +3,7 @@
 import numpy as np
 import snntorch
 import torch
-from cases import IMAGE, LINES, Record, biases, raster, weights
+from cases import IMAGE, LINES, Record, filled, raster, weights
 from snntorch.export_nir import export_to_nir
 from snntorch.import_nir import import_from_nir
 from torch import nn
@@ -13,11 +13,7 @@ CELLS = (snntorch.Leaky, snntorch.Synaptic, snntorch.RLeaky)
 
 
 def linear(pre, post, bias=False):
-    layer = nn.Linear(pre, post, bias=bias)
-    layer.weight.data = torch.tensor(weights(post, pre))
-    if bias:
-        layer.bias.data = torch.tensor(biases(post))
-    return layer
+    return filled(nn.Linear(pre, post, bias=bias), post, pre)
 
 
 def leaky(*shape, reset="zero", delay=False):
@@ -43,11 +39,10 @@ def rleaky(n):
 
 
 def conv():
-    layer = nn.Conv2d(2, 3, 3, padding=1)
-    layer.weight.data, layer.bias.data = torch.tensor(weights(3, 2, 3, 3)), torch.tensor(biases(3))
-    return layer
+    return filled(nn.Conv2d(2, 3, 3, padding=1), 3, 2, 3, 3)
 
 
+# The loop of tests/data/interop/make.py: this runs in the framework's environment, without the repository.
 def exported(*layers, shape=(LINES,)):
     def make():
         net, x = nn.Sequential(*layers), torch.tensor(raster(*shape))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from cases import IMAGE, LINES, ROW, Record, biases, raster, weights
+from cases import IMAGE, LINES, ROW, Record, filled, raster
 from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.nir_exchange import export_to_nir, import_from_nir
 from torch import nn
@@ -12,17 +12,11 @@ CELLS = (neuron.IFNode, neuron.LIFNode, neuron.CUBALIFNode)
 
 
 def linear(pre, post, scale=1.0, bias=False):
-    one = layer.Linear(pre, post, bias=bias)
-    one.weight.data = torch.tensor(scale * weights(post, pre))
-    if bias:
-        one.bias.data = torch.tensor(biases(post))
-    return one
+    return filled(layer.Linear(pre, post, bias=bias), post, pre, scale=scale)
 
 
 def conv(kind, *shape):
-    one = kind(shape[1], shape[0], shape[2], padding=1)
-    one.weight.data, one.bias.data = torch.tensor(weights(*shape)), torch.tensor(biases(shape[0]))
-    return one
+    return filled(kind(shape[1], shape[0], shape[2], padding=1), *shape)
 
 
 def exported(*layers, shape=(LINES,)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,11 +67,30 @@ def damage(codes: Codes, rate: float, seed: Seed) -> Codes:
 
 
 class SignAlgebra(Algebra):
-    """Codes bound by the product of their components, which are signs, or sums of signs."""
+    """Codes bound by the product of their components, which are signs, or sums of signs.
+
+    Attributes
+    ----------
+    kind : dtype
+        Of the arrays.
+    largest : int
+        Largest component.
+    """
+
+    kind: ClassVar[Any]
+    largest: ClassVar[int]
 
     def __init__(self, size: int = 10_000) -> None:
         self.dimensions = self.width = whole(f"{type(self).__name__}.size", size, 1)
         self.bits = float(self.dimensions)
+
+    def codes(self, array: ArrayLike, what: str = "codes") -> Codes:
+        """See :meth:`Algebra.codes <snmem.hdc.base.Algebra.codes>`: whole numbers from -largest to largest."""
+        return check(array, self.width, what, self.kind, self.largest)
+
+    def random(self, n: int, seed: Seed = 0) -> Codes:
+        """See :meth:`Algebra.random <snmem.hdc.base.Algebra.random>`."""
+        return random(n, self.width, seed, self.kind)
 
     def bind(self, a: ArrayLike, b: ArrayLike) -> Codes:
         """Product of the components."""

@@ -21,6 +21,7 @@ from ..base import ALGEBRAS, Algebra, Codes, Seed, check_dead, check_width, hits
 _WORD = 64
 
 
+# Parameters that the algebras share are said for each by itself, as ``help`` shows one at a time.
 @ALGEBRAS.register("binary")
 class BinaryCodes(Algebra):
     """Dense binary codes of ``size`` D bits: uint64 arrays of ceil(D / 64) words, bit i of word w is bit 64 w + i.

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..base import ALGEBRAS, Codes, Seed, scrambled
+from ..base import ALGEBRAS, Codes, scrambled
 from . import _signs
 
 
+# Parameters that the algebras share are said for each by itself, as ``help`` shows one at a time.
 @ALGEBRAS.register("map-b")
 class MapB(_signs.SignAlgebra):
     """Codes of ``size`` D signs: int8 arrays of -1 and 1.
@@ -35,18 +36,12 @@ class MapB(_signs.SignAlgebra):
     """
 
     name: ClassVar[str] = "map-b"
+    kind: ClassVar[Any] = np.int8
+    largest: ClassVar[int] = 1  # 0 where silenced
 
     def __init__(self, size: int = 10_000) -> None:
         super().__init__(size)
         self._ties = np.where(scrambled(self.width) >> np.uint64(63), 1, -1).astype(np.int8)
-
-    def codes(self, array: ArrayLike, what: str = "codes") -> Codes:
-        """See :meth:`Algebra.codes <snmem.hdc.base.Algebra.codes>`: -1, 1, or 0 where silenced."""
-        return _signs.check(array, self.width, what, np.int8, 1)
-
-    def random(self, n: int, seed: Seed = 0) -> Codes:
-        """See :meth:`Algebra.random <snmem.hdc.base.Algebra.random>`."""
-        return _signs.random(n, self.width, seed, np.int8)
 
     def threshold(self, total: NDArray[Any]) -> Codes:
         """Signs of the sums; a fixed hash of the component's number where a sum is 0."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..base import ALGEBRAS, Codes, Seed
+from ..base import ALGEBRAS, Codes
 from . import _signs
 
 
+# Parameters that the algebras share are said for each by itself, as ``help`` shows one at a time.
 @ALGEBRAS.register("map-i")
 class MapI(_signs.SignAlgebra):
     """Signs and their sums in ``size`` D components: int32 arrays.
@@ -34,14 +35,8 @@ class MapI(_signs.SignAlgebra):
     """
 
     name: ClassVar[str] = "map-i"
-
-    def codes(self, array: ArrayLike, what: str = "codes") -> Codes:
-        """See :meth:`Algebra.codes <snmem.hdc.base.Algebra.codes>`: any whole numbers."""
-        return _signs.check(array, self.width, what, np.int32, np.iinfo(np.int32).max)
-
-    def random(self, n: int, seed: Seed = 0) -> Codes:
-        """See :meth:`Algebra.random <snmem.hdc.base.Algebra.random>`."""
-        return _signs.random(n, self.width, seed, np.int32)
+    kind: ClassVar[Any] = np.int32
+    largest: ClassVar[int] = np.iinfo(np.int32).max
 
     def threshold(self, total: NDArray[Any]) -> Codes:
         """The sum itself, rounded to whole numbers."""
