@@ -187,13 +187,13 @@ class LIF(Neuron):
     def features(self) -> frozenset[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Names of what is switched on beyond the plain neuron."""
         has = {
-            "refractory": bool(np.any(self.refractory)) and self.refractory_mode == "hold",
-            "freeze": bool(np.any(self.refractory)) and self.refractory_mode == "freeze",
+            "refractory": _any(self.refractory) and self.refractory_mode == "hold",
+            "freeze": _any(self.refractory) and self.refractory_mode == "freeze",
             "reset_current": self.reset_current,
             "second_current": self.alpha2 is not None,
-            "adaptation": bool(np.any(self.kappa)),
-            "noise": bool(np.any(self.noise_sd)),
-            "initial_state": bool(np.any(self.u_init)) or bool(np.any(self.v_init)),
+            "adaptation": _any(self.kappa),
+            "noise": _any(self.noise_sd),
+            "initial_state": _any(self.u_init) or _any(self.v_init),
         }
         return frozenset(name for name, there in has.items() if there)
 
@@ -250,13 +250,22 @@ class LIF(Neuron):
         return super().updated(lasting, current) | (np.asarray(self.noise_sd) != 0)
 
 
+def _any(values: Any) -> bool:
+    """Whether one of them is not 0."""
+    return bool(values) if isinstance(values, float) else bool(np.any(values))
+
+
+def reset(p: LIF, v: FloatArray, s: NDArray[np.bool_]) -> FloatArray:
+    """v after the spikes ``s``: ``v_reset`` or v - theta, as ``p.reset`` says, where a neuron spikes."""
+    return np.where(s, p.v_reset if p.reset == "zero" else v - p.theta, v)
+
+
 def step_lif(p: LIF, u: FloatArray, v: FloatArray, current: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[Any]]:
     """One step of the plain :class:`LIF`; returns the new (u, v, spikes). Vectors of shape (neurons,)."""
     u = p.alpha * u + current
     v = p.beta * v + u + p.bias
     s = v > p.theta
-    v = np.where(s, p.v_reset if p.reset == "zero" else v - p.theta, v)
-    return u, v, s
+    return u, reset(p, v, s), s
 
 
 def step_extended(p: LIF, state: State, current: State, t: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
@@ -279,7 +288,7 @@ def step_extended(p: LIF, state: State, current: State, t: int) -> tuple[dict[st
         now["a"] = p.rho * state["a"]
         theta = theta + now["a"]
     s = (v > theta) & ~held
-    now["v"] = np.where(s, p.v_reset if p.reset == "zero" else v - p.theta, v)
+    now["v"] = reset(p, v, s)
     for name in ("u", "u2") if "second_current" in has else ("u",):
         now[name] = np.where(still, state[name], now[name])
         if p.reset_current:

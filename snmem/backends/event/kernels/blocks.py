@@ -26,7 +26,7 @@ from ..columns import (
 from ..llvm.lif import over, step_word, step_word_alike
 from ..llvm.memory import load_bytes, lowest_bit
 from ..tuning import PATIENCE
-from .neuron import loihi_step, may_spike
+from .neuron import loihi_step, may_spike, reset
 from .ranges import copy_range, differing
 
 
@@ -128,7 +128,7 @@ def catch_up(kinds, blocks, work, counts, p, b, stop, counting):
 
 
 @inner(inline="always")
-def _spike(v, par, tile, block, bits, subtract, spikes, t, n):
+def spike(v, par, tile, block, bits, subtract, spikes, t, n):
     """Reset the neurons of a block that are over threshold and append them to the spikes; returns their new number."""
     for k in range(BLOCK // WORD):
         left = bits[block, k]
@@ -136,14 +136,14 @@ def _spike(v, par, tile, block, bits, subtract, spikes, t, n):
             j = k * WORD + lowest_bit(left)
             left &= left - np.uint64(1)
             i = block * BLOCK + j
-            v[i] = v[i] - par[tile, THETA, j] if subtract else par[tile, RESET, j]
+            v[i] = reset(v[i], par[tile, THETA, j], par[tile, RESET, j], subtract)
             spikes.neuron[n] = i
             spikes.step[n] = t
             n += 1
     return n
 
 
-@inner
+@inner(forceinline=True)
 def step_blocks(kinds, blocks, work, counts, load, spikes, n, turn):
     """A population's step in blocks; appends their spikes from place n on and returns the new number."""
     p, t, end, stop, stepped, counting = turn
@@ -179,7 +179,7 @@ def step_blocks(kinds, blocks, work, counts, load, spikes, n, turn):
         for block in range(b, end):
             upto[block] = t + 1
             before = n
-            n = _spike(v, par, tile, block, bits, subtract, spikes, t, n)
+            n = spike(v, par, tile, block, bits, subtract, spikes, t, n)
             if pending[block]:
                 pending[block] = 0
                 awake[block] = 1

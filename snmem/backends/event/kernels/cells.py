@@ -38,7 +38,7 @@ from ..columns import (
 from ..llvm.lif import advance_silent
 from ..llvm.memory import prefetch
 from ..tuning import STRETCH
-from .neuron import NOTHING, lif_step, may_spike, reach
+from .neuron import NOTHING, lif_step, may_spike, reach, reset
 from .ranges import copy_range, differing
 
 #: Fields of a cell, as unsigned numbers.
@@ -120,7 +120,7 @@ def _fire(cell, own, par, ordered, low, count, subtract, spikes, at, again, p, t
         c = np.uint64(i) * _FIELDS
         cell.margin[p, MARGIN] = min(cell.margin[p, MARGIN], abs(v[j] - theta))
         if v[j] > theta:
-            v[j] = v[j] - theta if subtract else par[RESET, 0]
+            v[j] = reset(v[j], theta, par[RESET, 0], subtract)
             cells[c + _V] = v[j]
             spikes.neuron[at] = i
             spikes.step[at] = t

@@ -1,4 +1,7 @@
-"""The LIF step, written once, and upper bounds on what a neuron does without input."""
+"""The step and the reset of a neuron, written once for all kernels, and upper bounds on what it does without input.
+
+In vectors, written as LLVM code, the step stands a second time: :func:`...llvm.lif.lif`.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,12 @@ def loihi_step(u, v, given, alpha, beta, bias):
     u = u - 16777216.0 if u > 8388608.0 else (u + 16777216.0 if u <= -8388608.0 else u)
     v = np.trunc(beta * v) + u + bias
     return u, min(max(v, -8388607.0), 8388607.0)
+
+
+@inner
+def reset(v, theta, v_reset, subtract):
+    """v of a neuron that spikes, as in :func:`snmem.neurons.lif.reset`; on Loihi v_reset is 0."""
+    return v - theta if subtract else v_reset
 
 
 @inner

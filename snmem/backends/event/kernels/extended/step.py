@@ -36,7 +36,6 @@ from ...columns import (
     LOIHI,
     NOISY,
     PERIOD,
-    RESET,
     RHO,
     SD,
     SEED,
@@ -51,7 +50,8 @@ from ...llvm.calls import CATCH_UP
 from ...llvm.lif import over
 from ...llvm.memory import lowest_bit
 from ...tuning import PATIENCE
-from ..blocks import advance
+from ..blocks import advance, spike
+from ..neuron import NOTHING, lif_step
 from ..ranges import copy_range, differing
 from .noise import deviate
 from .state import (
@@ -90,9 +90,7 @@ def _currents(u, v, given, par, tile, b):
     low = np.uint64(b * BLOCK)
     for i in range(low, low + np.uint64(BLOCK)):
         j = i - low
-        x = par[tile, ALPHA, j] * u[i] + given[i]
-        u[i] = x
-        v[i] = par[tile, BETA, j] * v[i] + x
+        u[i], v[i] = lif_step(u[i], v[i], given[i], par[tile, ALPHA, j], par[tile, BETA, j], NOTHING)
         given[i] = 0.0
 
 
@@ -209,21 +207,21 @@ def _advance(parts, where, loihi, first, t):
 
 
 @inner
-def _spike(parts, where, subtract, spikes, t, n):
-    """Reset the neurons of a block that spike and append them to the spikes; returns their new number."""
-    u, v, _, held, par, more, flags, _, bits = parts
-    p, b, tile, x = where
+def _after_spikes(parts, where):
+    """What spikes of a block change besides v: currents, threshold, and how long the neurons are refractory."""
+    u, v, _, held, _, more, flags, _, bits = parts
+    p, b, _, x = where
     second, adaptive, waits, clears = flags[p, CURRENT2], flags[p, ADAPTIVE], flags[p, WAITS], flags[p, CLEARS] != 0
+    if not (clears or adaptive or waits):
+        return
     for k in range(WORDS):
         left = bits[b, k]
         while left != 0:
             bit = left & (~left + np.uint64(1))
             j = k * WORD + lowest_bit(left)
             left ^= bit
-            i = b * BLOCK + j
-            v[i] = v[i] - par[tile, THETA, j] if subtract else par[tile, RESET, j]
             if clears:
-                u[i] = 0.0
+                u[b * BLOCK + j] = 0.0
                 if second:
                     u[place_of(flags, p, b, second) + j] = 0.0
             if adaptive:
@@ -231,10 +229,6 @@ def _spike(parts, where, subtract, spikes, t, n):
             if waits and more[x, PERIOD, j] > 0.0:
                 array_of(u, v, waits)[place_of(flags, p, b, waits) + j] = more[x, PERIOD, j]
                 held[b * WORDS + k] |= bit
-            spikes.neuron[n] = i
-            spikes.step[n] = t
-            n += 1
-    return n
 
 
 @inner
@@ -291,7 +285,8 @@ def _step(parts, kinds, more, blocks, work, counts, load, spikes, n, turn, first
             counts[p, UPDATED] += busy_of(parts, where)
         _advance(parts, where, loihi, first, t)
         upto[b], before = t + 1, n
-        n = _spike(parts, where, subtract, spikes, t, n)
+        n = spike(v, parts.par, where.tile, b, parts.over, subtract, spikes, t, n)
+        _after_spikes(parts, where)
         if arrived:
             for k in range(flags[p, LANES]):
                 pending[lane_of(flags, p, b, k)] = 0
