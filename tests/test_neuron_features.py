@@ -122,16 +122,17 @@ def network_with(feature):
         "initial_state": LIF(v_init=0.5),
     }.get(feature, LIF())
     receptor = "v" if feature == "receptor" else ""
-    return Network(
-        (Input("x", 2), Population("h", 3, neuron)), (Projection("x", "h", np.ones((3, 2)), receptor=receptor),)
-    )
+    projections = [Projection("x", "h", np.ones((3, 2)), receptor=receptor)]
+    if feature == "potentials":
+        projections.append(Projection("h", "h", np.ones((3, 3)), signal="v"))
+    return Network((Input("x", 2), Population("h", 3, neuron)), tuple(projections))
 
 
 @pytest.mark.parametrize("feature", EXTENSIONS)
 def test_who_does_not_run_a_feature_refuses_it_by_name(feature):
     network = network_with(feature)
     assert [f for _, _, f in network.features] == [feature]
-    name = "'x->h'" if feature == "receptor" else "'h'"
+    name = {"receptor": "'x->h'", "potentials": "'h->h'"}.get(feature, "'h'")
     for backend in ("event", "brian2", "snntorch", "lava_float"):
         if feature not in get_backend(backend).features:
             with pytest.raises(BackendError, match=rf"{backend}.*{name}.*, or use backend 'reference'"):
@@ -160,7 +161,7 @@ def test_what_is_left_off_changes_neither_digest_nor_repr():
     assert repr(other["h"].neuron).endswith("refractory=2)")
     assert plain.digest() == "5001c19b5f2c0083a7c1c24aff53a1d70e0067cf0c6dbd18bb1b0eff863b837c"  # as in older files
     assert len({network_with(f).digest() for f in ("", *EXTENSIONS)}) == 1 + len(EXTENSIONS)
-    assert EXTENSIONS.keys() == DECLARED.keys() - {"potentials"}  # of projections, see test_potentials
+    assert EXTENSIONS.keys() == DECLARED.keys()
 
 
 @pytest.mark.parametrize(

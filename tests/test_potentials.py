@@ -50,6 +50,32 @@ def test_the_engine_delivers_what_the_reference_does(seed):
         assert then.spikes["h"] == expected.spikes["h"].between(23, 60)
 
 
+@pytest.mark.parametrize("backend", ["brian2", "snntorch"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_brian2_and_snntorch_deliver_what_the_reference_does(backend, seed):
+    rng = np.random.default_rng(seed)
+    net = chain(rng)
+    x = rng.random((30, net["x"].size)) < 0.05
+    record = [f"{name}.v" for name in ("li", "h", "out")]
+    expected, found = (simulate(net, x, backend=b, record=record, counters=True) for b in ("reference", backend))
+    assert len(expected.spikes["h"])
+    assert_same(expected, found)
+    assert expected.counters == found.counters
+
+
+def test_a_module_of_snntorch_passes_gradients_through_potentials():
+    import torch
+
+    from snmem.backends.snntorch import to_torch
+
+    populations = (Input("x", 2), Population("li", 3, LIF(beta=0.5, theta=np.inf)), Population("h", 2, LIF(beta=0.5, theta=99)))
+    projections = (Projection("x", "li", np.ones((3, 2))), Projection("li", "h", np.ones((2, 3)), 2, signal="v"))
+    module = to_torch(Network(populations, projections), torch.float64)
+    outputs, _ = module({"x": torch.ones(6, 1, 2, dtype=torch.float64)}, record=["h.v"])
+    outputs["h.v"].sum().backward()
+    assert all(float(synapses.weight.grad.abs().sum()) > 0 for synapses in module.synapses)
+
+
 def test_v_arrives_as_the_equations_say():
     net = Network(
         (
@@ -109,9 +135,11 @@ def test_who_does_not_run_them_says_so():
         (Input("x", 1), Population("a", 1, LIF()), Population("b", 1, LIF())),
         (Projection("x", "a", [[1.0]]), Projection("a", "b", [[1.0]], signal="v")),
     )
-    for backend in ("brian2", "snntorch", "lava_float"):
-        with pytest.raises(BackendError, match=r"projection 'a->b' delivers potentials \(signal='v'\); let it deliver"):
-            simulate(net, None, 3, backend)
+    with pytest.raises(BackendError, match=r"projection 'a->b' delivers potentials \(signal='v'\); let it deliver"):
+        simulate(net, None, 3, "lava_float")
+    late = Network(net.populations, (net["x->a"], Projection("a", "b", [[1.0]], 300, signal="v")))
+    with pytest.raises(BackendError, match="'a->b' delivers potentials with delay 300, the limit is 256"):
+        simulate(late, None, 3, "brian2")
     with pytest.raises(NetworkError, match="signal='v' delivers potentials, an input has none"):
         Network(net.populations, (Projection("x", "a", [[1.0]], signal="v"),))
     with pytest.raises(NetworkError, match='signal must be "spikes" or "v", got \'u\''):

@@ -30,9 +30,8 @@ from ..plasticity import Instar, Outstar, PairSTDP
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
 from .brian2_inputs import DT, Frames, import_brian2
-from .brian2_neurons import INPUTS, code_of, noise_of, set_values
+from .brian2_neurons import INPUTS, code_of, late_shift, late_variables, noise_of, potentials_of, sent_by, set_values
 from .brian2_pairs import pair_codes, touched, trace_equations
-from .features import DECLARED
 
 #: Compiler flags that keep every operation rounded as numpy rounds it.
 FLAGS = ["-w", "-O2", "-std=c++11", "-ffp-contract=off"]
@@ -89,7 +88,7 @@ def _settings(b2: Any, target: str, folder: str) -> Iterator[None]:
 class _Model:
     """The network as Brian2 objects; ``order`` numbers them in the sequence in which a step executes them."""
 
-    def __init__(self, job: Job, b2: Any) -> None:
+    def __init__(self, job: Job, b2: Any, backend: str) -> None:
         self.job, self.b2, self.network = job, b2, job.network
         self.clock = b2.Clock(dt=DT * b2.second)
         self.order = count(1)
@@ -103,6 +102,7 @@ class _Model:
         self.names = {p.name: f"pop{i}" for i, p in enumerate(self.network.populations)}
         direct = {q.post for q in self.network.projections if q.receptor == "v"}
         self.codes = {p.name: code_of(p, p.name in direct) for p in self.network.neurons}
+        self.back = potentials_of(self.network, backend)
         self.groups = {p.name: self._group(p) for p in self.network.populations}
         self._build()
 
@@ -141,6 +141,8 @@ class _Model:
                 events["clear"] = f"(t_in_timesteps % {p.clear_every}) == {p.clear_offset}"
             if code.held:
                 events["held"] = "hold > 0"
+            if p.name in self.back:
+                events["send"], extra = "i >= 0", extra + late_variables(self.back[p.name])
             group = b2.NeuronGroup(
                 p.size, code.equations + extra, threshold=code.threshold, reset=code.reset, events=events,
                 clock=self.clock, name=name, namespace=noise_of(b2, p, self.job.steps, DT * b2.second),
@@ -177,6 +179,9 @@ class _Model:
             self._transmit(q for q in self.network.projections if q.delay == 0 and q.post == name)
             self._update(self.network[name], self.groups[name])
         self._transmit(q for q in self.network.projections if q.delay > 0)
+        for name, back in self.back.items():
+            if back:
+                self._code(self.groups[name], late_shift(back))
         for k, q in enumerate(self.plastic):
             self._learn(k, q)
         last = next(self.order)
@@ -222,6 +227,8 @@ class _Model:
             group.run_on_event("held", code.held, when="groups", order=next(self.order))
         self._next(group.thresholder["spike"])
         self._next(group.resetter["spike"])
+        if p.name in self.back:
+            self._next(group.thresholder["send"])
         if self.job.counters:
             self._code(group, "moved += int(v != old)")
 
@@ -235,8 +242,10 @@ class _Model:
     def _synapses(self, q: Projection) -> Any:
         b2, zero = self.b2, 0 * self.b2.second
         into = INPUTS[q.receptor or "u"]
-        on_pre, on_post = {"transmit": f"{into}_post += w"}, {}
+        on_pre, on_post = {"transmit": f"{into}_post += {sent_by(q)}"}, {}
         delay, events = {"transmit": max(q.delay - 1, 0) * DT}, {}
+        if q.signal == "v":
+            delay, events = {"transmit": 0.0}, {"transmit": "send"}
         model, pair, source = "w : 1", None, self.groups[q.pre]
         if self.frames.graded(q.pre):
             source, on_pre, delay = self._played(q), {"transmit": f"{into}_post += w*x_pre"}, {"transmit": 0.0}
@@ -357,7 +366,7 @@ def run(job: Job, target: str = "numpy") -> Recording:
     b2 = import_brian2()
     with tempfile.TemporaryDirectory(prefix="snmem-brian2-") as folder, _settings(b2, target, folder):
         try:
-            model = _Model(job, b2)
+            model = _Model(job, b2, backend)
             network = b2.Network(*model.objects)
             report = partial(_report, job) if job.progress and target != "cpp" else None
             network.run(job.steps * DT * b2.second, report=report, report_period=0.2 * b2.second, namespace={})
@@ -380,11 +389,10 @@ def _report(job: Job, elapsed: Any, completed: float, start: Any, duration: Any)
 
 _SLOW = "compiles for a minute; backend brian2 runs the same code in numpy"
 _RULES = (Instar, Outstar, PairSTDP)
+_FEATURES = (
+    "refractory", "freeze", "reset_current", "adaptation", "second_current", "noise", "initial_state", "receptor",
+    "potentials",
+)  # fmt: skip
 for _name, _target, _why in (("brian2", "numpy", ""), ("brian2_cython", "cython", _SLOW), ("brian2_cpp", "cpp", _SLOW)):
-    _runs: dict[str, Any] = {
-        "features": DECLARED.keys() - {"potentials"},
-        "states": (),
-        "on_request": _why,
-        "values": True,
-    }
+    _runs: dict[str, Any] = {"features": _FEATURES, "states": (), "on_request": _why, "values": True}
     register_backend(Backend(_name, partial(run, target=_target), neurons=(LIF,), rules=_RULES, **_runs))

@@ -1,4 +1,8 @@
-"""LIF neurons with all that may be switched on, as Brian2's code: statements in the order of the definition."""
+"""LIF neurons with all that may be switched on, as Brian2's code: statements in the order of the definition.
+
+A population that delivers its v (``signal="v"``) has an event "send" in every step, and keeps v of the steps that its
+projections look back to: late1 is v of the step before, and so on.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import BackendError
-from ..network import Population
+from ..network import Network, Population, Projection
 from ..neurons.base import LEFT
 from ..neurons.noise import normal
 
 #: Variables that collect what arrives at each receptor.
 INPUTS = {"u": "I", "u2": "I2", "v": "Iv"}
-#: Numbers of noise that are drawn before a run, at most.
-MOST_NOISE = 1 << 26
+#: Numbers of noise that are drawn before a run, at most; the longest delay of potentials.
+MOST_NOISE, MOST_LATE = 1 << 26, 256
 
 
 class Code(NamedTuple):
@@ -117,3 +121,41 @@ def set_values(group: Any, p: Population) -> None:
         names |= {"u": "u_init", "v": "v_init"}
     for theirs, ours in names.items():
         setattr(group, theirs, getattr(neuron, ours))
+
+
+def potentials_of(network: Network, backend: str) -> dict[str, int]:
+    """How many steps back populations must remember v, of those that deliver it.
+
+    Raises
+    ------
+    BackendError
+        For a longer delay than is kept.
+    """
+    back: dict[str, int] = {}
+    for q in network.projections:
+        if q.signal != "v":
+            continue
+        if q.delay > MOST_LATE:
+            raise BackendError(
+                f"backend {backend!r}: projection {q.name!r} delivers potentials with delay {q.delay}, the limit is "
+                f"{MOST_LATE}; use backend 'event'"
+            )
+        back[q.pre] = max(back.get(q.pre, 0), q.delay - 1)
+    return back
+
+
+def late_variables(back: int) -> str:
+    """Equations of the potentials of earlier steps."""
+    return "".join(f"late{k} : 1\n" for k in range(1, back + 1))
+
+
+def late_shift(back: int) -> str:
+    """Statements that move them on by one step, after it."""
+    return "\n".join([f"late{k} = late{k - 1}" for k in range(back, 1, -1)] + ["late1 = v"] * (back > 0))
+
+
+def sent_by(q: Projection) -> str:
+    """What a synapse of ``q`` adds to its target's input."""
+    if q.signal != "v":
+        return "w"
+    return "w*v_pre" if q.delay < 2 else f"w*late{q.delay - 1}_pre"

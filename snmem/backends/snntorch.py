@@ -11,8 +11,7 @@ are multiples of a coarse power of two. Refused: LoihiLIF populations and plasti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
@@ -27,7 +26,7 @@ from ..network import Network, Population, Projection
 from ..neurons import LIF
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
-from .features import DECLARED, undeclared_feature
+from .features import undeclared_feature
 from .surrogates import Fire, Surrogate
 
 try:
@@ -38,23 +37,29 @@ try:
 except ImportError:
     raise MissingDependencyError("backend 'snntorch': a package is absent; pip install 'snmem[snntorch]'") from None
 
-from .snntorch_extended import Switched
+from .snntorch_extended import Switched, one_thread, row_of
 
 #: Above this share of existing synapses a trainable projection is a masked matrix product.
 DENSE = 0.2
 PARAMETERS = ("weights", "alpha", "beta", "theta", "bias")
 #: What it runs of the features that a backend declares.
-FEATURES = frozenset(DECLARED) - {"potentials"}
+FEATURES = frozenset(
+    ("refractory", "freeze", "reset_current", "adaptation", "second_current", "noise", "initial_state", "receptor",
+     "potentials")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TorchState:
-    """What the next step depends on: u and v (batch, neurons) by population, spikes of the last steps (newest last)."""
+    """What the next step depends on: u and v (batch, neurons) by population, and the last steps (newest last).
+
+    Of these it keeps the spikes by population, and under (name, "v") the potentials of populations that deliver them.
+    """
 
     step: int
     u: Mapping[str, Tensor]
     v: Mapping[str, Tensor]
-    history: tuple[Mapping[str, Tensor], ...] = ()
+    history: tuple[Mapping[Any, Tensor], ...] = ()
     network: Network | None = field(default=None, repr=False)
     #: Further variables of neurons that have more than u and v, by population.
     more: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict[str, Mapping[str, Tensor]])
@@ -197,6 +202,7 @@ class TorchNetwork(nn.Module):
         for q, s in pairs:
             if q.delay == 0:
                 self._into[q.post].append((q, s))
+        self._sending = {q.pre for q in network.projections if q.signal == "v"}
 
     def initial_state(self, batch: int = 1) -> TorchState:
         """The state before step 0: everything zero, but for what the neurons say."""
@@ -214,34 +220,36 @@ class TorchNetwork(nn.Module):
         ``inputs`` holds a tensor (batch, lines) for every input of the network; ``observe`` is called for every
         population with (name, variables before the update, input currents by receptor, v after it).
         """
-        spikes = dict(inputs)
+        spikes, sent = dict(inputs), cast(dict[Any, Tensor], dict(inputs))
         u, v, more = dict(state.u), dict(state.v), dict(state.more)
         for name in self.network.update_order:
             p = self.network[name]
             before, neurons = state.of(name), self._neurons[name]
             if p.clear_every and state.step % p.clear_every == p.clear_offset:
                 before = {variable: torch.zeros_like(x) for variable, x in before.items()}
-            current = self._currents(name, spikes, state)
+            current = self._currents(name, sent, state)
             if neurons.switched:
                 more[name], spikes[name] = neurons.switched.step(neurons.cell, neurons, current, before, state.step)
                 u[name], v[name] = more[name]["u"], more[name]["v"]
             else:
                 u[name], v[name], spikes[name] = neurons(current["u"], before["u"], before["v"])
+            sent[name] = spikes[name]
+            if name in self._sending:
+                sent[name, "v"] = v[name]
             if observe:
                 observe(name, before, current, v[name])
-        history = (*state.history, spikes)[-max(self.network.max_delay, 1) :]
+        history = (*state.history, sent)[-max(self.network.max_delay, 1) :]
         return spikes, TorchState(state.step + 1, u, v, history, self.network, more)
 
-    def _currents(self, name: str, spikes: Mapping[str, Tensor], state: TorchState) -> dict[str, Tensor]:
-        """What arrives at a population in this step, by receptor."""
+    def _currents(self, name: str, sent: Mapping[Any, Tensor], state: TorchState) -> dict[str, Tensor]:
+        """What arrives at a population in this step, by receptor; ``sent``: in this step, as in ``state.history``."""
         receptors = self.network[name].neuron.receptors if self._neurons[name].switched else ("u",)
         current = {receptor: torch.zeros_like(state.v[name]) for receptor in receptors}
         for q, synapses in self._into[name]:
-            receptor = q.receptor or "u"
-            if q.delay == 0:
-                current[receptor] = synapses(current[receptor], spikes[q.pre])
-            elif q.delay <= len(state.history):
-                current[receptor] = synapses(current[receptor], state.history[-q.delay][q.pre])
+            receptor, what = q.receptor or "u", q.pre if q.signal == "spikes" else (q.pre, "v")
+            if q.delay <= len(state.history):
+                now = state.history[-q.delay] if q.delay else sent
+                current[receptor] = synapses(current[receptor], now[what])
         return current
 
     def forward(
@@ -353,9 +361,9 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
         updated[name] += int(job.network[name].neuron.updated(known, given).sum())
         changed[name] += int((before["v"] != after).sum())
 
-    with torch.no_grad(), _one_thread():
+    with torch.no_grad(), one_thread():
         for t in range(job.steps):
-            inputs = {name: _row(s, t, dtype) for name, s in job.inputs.items()}
+            inputs = {name: row_of(s, t, dtype) for name, s in job.inputs.items()}
             spikes, state = module.step(inputs, state, observe if job.counters else None)
             for name, rows in raster.items():
                 rows[t] = spikes[name][0].numpy() > 0
@@ -365,24 +373,6 @@ def run(job: Job, dtype: Any, backend: str) -> Recording:
                 job.progress(t + 1)
     found = {name: Spikes.from_raster(rows) for name, rows in raster.items()} | dict(job.inputs)
     return make_recording(job, backend, found, traces=traces, updated=updated, changed=changed, state=state)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """For one sample, threads cost more than they bring."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _row(s: Spikes, t: int, dtype: Any) -> Tensor:
-    row = torch.zeros(1, s.size, dtype=dtype)
-    now = slice(*np.searchsorted(s.step, (t, t + 1)))
-    row[0, s.neuron[now]] = 1 if s.value is None else torch.tensor(s.value[now], dtype=dtype)
-    return row
 
 
 def _start(job: Job, module: TorchNetwork, backend: str) -> TorchState:

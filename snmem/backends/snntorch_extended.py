@@ -1,8 +1,12 @@
-"""What may be switched on beyond the plain LIF neuron, for the torch modules of :mod:`snmem.backends.snntorch`."""
+"""What may be switched on beyond the plain LIF neuron, for the torch modules of :mod:`snmem.backends.snntorch`.
+
+And what a run of one sample needs: its inputs row by row, and one thread.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +15,7 @@ from torch import Tensor, nn
 
 from ..neurons.base import LEFT
 from ..neurons.noise import normal
+from ..spikes import Spikes
 
 
 class Switched(nn.Module):
@@ -97,3 +102,22 @@ class Switched(nn.Module):
         if LEFT in before:
             now[LEFT] = torch.where(fired, self.refractory, (before[LEFT] - 1).clamp(min=0))
         return now, spikes
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For one sample, threads cost more than they bring."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def row_of(s: Spikes, t: int, dtype: Any) -> Tensor:
+    """Values of the lines in step t, shape (1, lines)."""
+    row = torch.zeros(1, s.size, dtype=dtype)
+    now = slice(*np.searchsorted(s.step, (t, t + 1)))
+    row[0, s.neuron[now]] = 1 if s.value is None else torch.tensor(s.value[now], dtype=dtype)
+    return row

@@ -26,7 +26,9 @@ def extended(network: Network, seed: int, allowed: Collection[str], used: Collec
         Other features that the network uses; "per_neuron" and "off_grid" hold here too.
     """
     rng = np.random.default_rng([seed, 4])
-    chosen = {name for name in sorted(allowed) if rng.random() < 1 / 2}
+    if "potentials" in allowed:
+        network = _potentials(network, np.random.default_rng([seed, 6]))
+    chosen = {name for name in sorted(set(allowed) - {"potentials"}) if rng.random() < 1 / 2}
     if not chosen:
         return network
     neurons: dict[str, Any] = {p.name: _neuron(rng, p, chosen, used) for p in network.neurons}
@@ -39,6 +41,18 @@ def extended(network: Network, seed: int, allowed: Collection[str], used: Collec
         other = "receptor" in chosen and rng.random() < 1 / 2
         projections.append(replace(q, receptor=str(rng.choice(receptors))) if other else q)
     return replace(network, populations=populations, projections=tuple(projections))
+
+
+def _potentials(network: Network, rng: np.random.Generator) -> Network:
+    """In three of four networks, let some projections deliver potentials, with an eighth of the weights."""
+    if rng.random() < 1 / 4:
+        return network
+    inputs, projections = {p.name for p in network.inputs}, []
+    for q in network.projections:
+        can = q.pre not in inputs and q.plasticity is None and len(q.delays) == 1
+        chosen = can and rng.random() < 1 / 2
+        projections.append(replace(q, signal="v", weights=q.weights * 0.125) if chosen else q)
+    return replace(network, projections=tuple(projections))
 
 
 class _Draw:

@@ -49,6 +49,7 @@ EXTENSIONS = {
     "noise": "noise added to v (float only)",
     "initial_state": "u and v other than 0 before step 0 (float only)",
     "receptor": "projections to the second current and to v (float only)",
+    "potentials": "projections that deliver the potentials of their neurons (float only)",
 }
 FEATURES |= EXTENSIONS
 _FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"} | EXTENSIONS.keys() - {"refractory"}

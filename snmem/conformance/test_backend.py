@@ -92,7 +92,8 @@ def test_records_what_was_asked(snmem_claim: Claim) -> None:
     assert all(first.spikes[name] == spikes for name, spikes in inputs.items())
     assert first.counters.spikes == {name: len(s) for name, s in first.spikes.items()}
     assert first.counters.synaptic_events == {
-        q.name: int(first.spikes[q.pre].counts() @ q.fan_out) for q in network.projections
+        q.name: STEPS * q.synapses if q.signal == "v" else int(first.spikes[q.pre].counts() @ q.fan_out)
+        for q in network.projections
     }
     with pytest.raises(BackendError, match="unknown"):
         simulate(network, inputs, STEPS, f"no {snmem_claim.backend}")
