@@ -68,7 +68,11 @@ def test_a_module_of_snntorch_passes_gradients_through_potentials():
 
     from snmem.backends.snntorch import to_torch
 
-    populations = (Input("x", 2), Population("li", 3, LIF(beta=0.5, theta=np.inf)), Population("h", 2, LIF(beta=0.5, theta=99)))
+    populations = (
+        Input("x", 2),
+        Population("li", 3, LIF(beta=0.5, theta=np.inf)),
+        Population("h", 2, LIF(beta=0.5, theta=99)),
+    )
     projections = (Projection("x", "li", np.ones((3, 2))), Projection("li", "h", np.ones((2, 3)), 2, signal="v"))
     module = to_torch(Network(populations, projections), torch.float64)
     outputs, _ = module({"x": torch.ones(6, 1, 2, dtype=torch.float64)}, record=["h.v"])
