@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snmem import LIF, Convolution, Input, Instar, Network, Population, Projection, simulate
+from snmem import LIF, Convolution, Input, Instar, LoihiLIF, Network, Population, Projection, simulate
+from snmem.backends.event import layout_of
+from snmem.backends.event.layout import shared as layout
+from snmem.backends.event.layout.shared import is_shared
 from snmem.errors import BackendError, NetworkError
 
 
@@ -191,7 +195,15 @@ def of_convolutions(seed: int, arithmetic: str = "float") -> tuple[Network, Netw
     return shared, plain
 
 
+@pytest.fixture
+def by_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the engine run every convolution by its kernel, small ones too."""
+    monkeypatch.setattr(layout, "SHARED_FROM", -1)
+    monkeypatch.setattr(layout, "SHARED_ROW", -1)
+
+
 @pytest.mark.parametrize("backend", ["reference", "event", "snntorch"])
+@pytest.mark.usefixtures("by_kernel")
 def test_spikes_and_counts_are_those_of_the_matrix(backend: str) -> None:
     shared, plain = of_convolutions(1)
     x = np.random.default_rng(2).random((30, 144)) < 0.2
@@ -207,6 +219,62 @@ def test_spikes_and_counts_are_those_of_the_matrix(backend: str) -> None:
         rest = simulate(shared, {"in": x[13:]}, 17, backend=backend, state=half.state)
         assert len(half.spikes["c"]) + len(rest.spikes["c"]) == len(runs[0].spikes["c"])
         assert np.array_equal(rest.spikes["c"].neuron, runs[0].spikes["c"].between(13, 30).neuron)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[Network, Network, np.ndarray]:
+    """Draw a network of a convolution, the same of its matrix, and numbers or spikes of its input."""
+    c, kind = draw(convolutions()), draw(st.sampled_from(("spikes", "values", "v", "loihi")))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    given, exponent = rng.normal(size=c.kernel.shape), 0
+    neuron: LIF | LoihiLIF = LIF(alpha=0.5, beta=0.9, theta=0.5, reset="subtract")
+    if kind == "loihi":
+        given, exponent = rng.integers(-256, 256, given.shape), draw(st.integers(-3, 2))
+        neuron = LoihiLIF(du=2000, dv=300, vth=60)
+    weights = c.with_kernel(np.where(c.taps, given, 0))
+    lines, source = Input("in", c.input_shape, values=True), "in"
+    made: list[Population | Input] = [lines, Population("out", c.output_shape, neuron)]
+    first: list[Projection] = []
+    if kind == "v":
+        source = "between"
+        made.append(Population(source, c.input_shape, LIF(beta=0.5, theta=0.7)))
+        first.append(Projection("in", source, np.eye(c.shape[1])))
+    delay = draw(st.integers(0, 2))
+    last = [
+        Projection(source, "out", w, delay, exponent=exponent, signal="v" if kind == "v" else "spikes")
+        for w in (weights, weights.tocsr())
+    ]
+    size = (12, c.shape[1])
+    x = np.round(4 * rng.normal(size=size)) / 4 if kind in ("values", "v") else rng.random(size) < 0.4
+    shared, plain = (Network(tuple(made), (*first, q)) for q in last)
+    return shared, plain, x
+
+
+@pytest.mark.usefixtures("by_kernel")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(runs(), st.integers(1, 2))
+def test_the_engine_delivers_by_the_kernel(drawn: tuple[Network, Network, np.ndarray], threads: int) -> None:
+    shared, plain, x = drawn
+    expected = simulate(plain, {"in": x}, len(x), record=["out.u", "out.v"], backend="reference", counters=True)
+    for backend in ("reference", "event"):
+        ways: dict[str, Any] = {"backend": backend, "threads": threads if backend == "event" else 1}
+        run = simulate(shared, {"in": x}, len(x), record=["out.u", "out.v"], counters=True, **ways)
+        assert run.spikes == expected.spikes
+        assert run.counters == expected.counters
+        assert all(np.array_equal(run.traces[name], trace) for name, trace in expected.traces.items())
+
+
+def test_the_engine_divides_large_populations_among_threads() -> None:
+    c = Convolution(np.random.default_rng(0).normal(0, 0.2, (10, 12, 3, 3)), (12, 40, 33), padding=1)
+    populations = Input("in", c.input_shape), Population("out", c.output_shape, LIF(beta=0.5))
+    shared, plain = (Network(populations, (Projection("in", "out", w),)) for w in (c, c.tocsr()))
+    x = np.random.default_rng(1).random((6, c.shape[1])) < 0.05
+    expected = simulate(plain, {"in": x}, 6, record=["out.v"])
+    assert is_shared(layout_of(shared).network["in->out"])
+    for threads in (1, 2, 3):
+        run = simulate(shared, {"in": x}, 6, record=["out.v"], threads=threads)
+        assert run.spikes == expected.spikes
+        assert np.array_equal(run.traces["out.v"], expected.traces["out.v"])
 
 
 def test_it_is_taken_for_a_matrix_where_one_is_needed() -> None:

@@ -31,6 +31,6 @@ register_backend(
         states=("event", "reference"),
         weight_traces=True,
         values=True,
-        native=("synapse_delays",),
+        native=("synapse_delays", "shared_weights"),
     )
 )

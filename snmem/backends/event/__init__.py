@@ -20,5 +20,13 @@ from .runner import run
 __all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 
 EVENT = register_backend(
-    Backend("event", run, rules=FILL, features=DECLARED, weight_traces=True, values=True, native=("synapse_delays",))
+    Backend(
+        "event",
+        run,
+        rules=FILL,
+        features=DECLARED,
+        weight_traces=True,
+        values=True,
+        native=("synapse_delays", "shared_weights"),
+    )
 )

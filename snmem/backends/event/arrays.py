@@ -154,6 +154,16 @@ class Potentials(NamedTuple):
     row: Any  # (projections,) the row in ``senders`` of each that delivers v, else -1
 
 
+class Shared(NamedTuple):
+    """Projections that share weights (:mod:`.layout.shared`)."""
+
+    row: Any  # (projections,) the row in ``size`` of each that does, else -1
+    size: Any  # (convolutions, SHARED_SIZE), see CHANNELS_IN
+    axis: Any  # of each index of each axis: first output that it reaches; place of the weight in the window; how many
+    weight: Any  # of each input channel, output of its group, and place of the window
+    tap: Any  # uint8: which of them are synapses
+
+
 class Net(NamedTuple):
     """What does not change during a run."""
 
@@ -166,6 +176,7 @@ class Net(NamedTuple):
     extended: Extended
     potentials: Potentials
     late: Late
+    shared: Shared
 
 
 class Blocks(NamedTuple):

@@ -14,6 +14,12 @@ LOIHI, SUBTRACT, CLEAR_EVERY, CLEAR_OFFSET = range(4)
 #: blocks from those of the target neurons to those of the receptor.
 PRE, POST, DELAY, EXPONENT, FIRST_PTR, MARK_ALL, CODED, RANGES, ROWS_AHEAD, ROW_LENGTH, SINGLE, RECEPTOR = range(12)
 
+#: ``Shared.size``, of a convolution: input channels and outputs of a group; size of a window; values of an input
+#: channel and of a row of it; of a row of outputs, and of an output; from target to target of a window, down and to the
+#: right; first place in ``weight``, and in ``axis`` of either axis.
+CHANNELS_IN, CHANNELS_OUT, HEIGHT, WINDOW, PLANE, LINE_IN, LINE_OUT, AREA, DOWN, ACROSS, FIRST_TAP = range(11)
+FIRST_Y, FIRST_X, SHARED_SIZE = 11, 12, 13
+
 #: In place of a delay: synapses have delays of their own (``Net.late``).
 LATE = -1
 

@@ -114,7 +114,7 @@ class Modes:
         apart = {q.post for q in layout.network.projections if q.pre in graded or q.signal == "v"}
         apart |= {q.pre for q in layout.network.projections if q.signal == "v"}
         links = net.synapses.links
-        dense += links[links[:, DELAY] == LATE, POST].tolist()
+        dense += links[(links[:, DELAY] == LATE) | (net.shared.row >= 0), POST].tolist()
         names = (p for p in layout.network.neurons if layout.index[p.name] not in dense and eligible(p))
         names = (p for p in names if p.name not in layout.lanes.first)
         self.candidates = [] if fixed else [layout.index[p.name] for p in names if p.name not in apart]

@@ -45,6 +45,10 @@ CELL_LIMITS = {True: (20, 7), False: (8, 5)}
 #: Weights from which on float32 is worth compiling the loops for it, where it holds them exactly.
 #: ``python -m engine_suite.tune FLOAT32_FROM 0 1048576 --case records``
 FLOAT32_FROM = 1 << 20
+#: Synapses of a convolution, and synapses of a presynaptic neuron, above which it runs by its kernel; with fewer of
+#: either it is written out, into no more memory than this or than the neurons take.
+#: ``python -m engine_suite.tune SHARED_FROM 0 1048576 --case convolutional`` (and SHARED_ROW 0 32 256)
+SHARED_FROM, SHARED_ROW = 1 << 20, 32
 #: Bytes of arrays from which on large pages are asked for.
 #: ``python -m engine_suite.tune LARGE 4194304 1099511627776 --case million``
 LARGE = 1 << 22

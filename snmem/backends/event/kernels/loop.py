@@ -45,6 +45,7 @@ from .delivery.cells import deliver_cells
 from .delivery.late import deliver_late
 from .delivery.planes import deliver_planes
 from .delivery.rows import deliver_blocks
+from .delivery.shared import deliver_shared
 from .delivery.values import deliver_potentials, deliver_values, keep_potentials
 from .extended.call import call_step
 from .learning import learn
@@ -97,7 +98,7 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
     for k in range(turns[turn], turns[turn + 1]):
         q = queue[k]
         if net.potentials.row[q] >= 0:
-            deliver_potentials(net, state, q, then)
+            deliver_potentials(net, state, work, q, then)
             continue
         pre, post, left = links[q, PRE], links[q, POST], then - links[q, DELAY]  # the step that the spikes are from
         if links[q, DELAY] == LATE:
@@ -124,7 +125,10 @@ def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
             q, lo, hi, cut[post, thread] + aside, cut[post, thread + 1] + aside, neurons.first[pre],
             neurons.blocks[post] + aside, neurons.blocks[post + 1] + aside,
         )  # fmt: skip
-        if graded:
+        if net.shared.row[q] >= 0:
+            carried = inputs.value if graded else inputs.value[:0]
+            deliver_shared(net.shared, links, blocks, work, come, carried, arrivals)
+        elif graded:
             deliver_values(synapses, state.weight, blocks, work.scratch, come, inputs.value, arrivals)
         elif dense[q, FIRST_ROW] >= 0:
             deliver_planes(links, planes, blocks, work, come, arrivals)

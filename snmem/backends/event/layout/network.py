@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ....convolution import values_of
 from ....errors import BackendError
 from ....loihi.arithmetic import condition_weights
 from ....lowering import groups_of
@@ -40,6 +41,7 @@ from .late import late_of, queue_of
 from .parameters import blocks_of, flags_of, spontaneous, tiles_of
 from .potentials import potentials_of
 from .rules import rules_of
+from .shared import is_shared, shared_of, small_written_out
 from .synapses import distinct, parts_of, records_of
 
 #: Bytes that the ring of spikes on their way may take in each thread: 16 for each population and step of delay.
@@ -99,8 +101,9 @@ class Layout:
         planes = self._planes(plans, values, known)
         aside = [self.lanes.offset(q, self.blocks, self.index) for q in network.projections]
         most = max(int(self.first[-1]), self.lanes.total * BLOCK)
-        records = records_of(network, self.index, self.first, self.blocks, plans, values, known, aside, most)
-        late = late_of(network, records)
+        apart = [p is not None or is_shared(q) for q, p in zip(network.projections, plans, strict=True)]
+        records = records_of(network, self.index, self.first, self.blocks, apart, values, known, aside, most)
+        late, shared = late_of(network, records), shared_of(network, values)
         del values  # some are as large as the weights
         self.weight = records.weight
         order = [self.index[name] for name in network.update_order]
@@ -122,14 +125,15 @@ class Layout:
             extended_of(network, self.lanes, self.index, self.blocks),
             potentials,
             late,
+            shared,
         )  # fmt: skip
 
     def _values(self, q: Projection) -> Any:
-        """What a spike adds, in the order of ``q.weights``."""
+        """What a spike adds, in the order of ``q.weights``; of a convolution, in that of its ``values``."""
         if self.network.arithmetic == "float":
-            return q.weights.data
+            return values_of(q.weights)
         if len(q.delays) == 1:
-            return condition_weights(q.weights.data, clip=q.plasticity is None) * 2.0 ** max(q.exponent, 0)
+            return condition_weights(values_of(q.weights), clip=q.plasticity is None) * 2.0 ** max(q.exponent, 0)
         values = np.zeros(q.synapses)
         for _, at in groups_of(q):
             values[at] = condition_weights(q.weights.data[at]) * 2.0 ** max(q.exponent, 0)
@@ -150,7 +154,8 @@ class Layout:
             if d is not None and grid is not None:
                 row = q.weights.shape[1] if len(q.delays) == 1 else int(np.diff(q.weights.indptr).max())
                 grid = grid.join(bitplanes.grid_of(d, row))
-                plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
+                if not is_shared(q):
+                    plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
             grids[to] = None if d is None else grid
         return plans
 
@@ -307,7 +312,7 @@ def _built(network: Network, graded: frozenset[str]) -> Layout:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return Layout(network, graded)
+        return Layout(small_written_out(network), graded)
     finally:
         if collecting:
             gc.enable()

@@ -59,11 +59,11 @@ def _fits_float32(values: Any) -> bool:
     return values.dtype == np.float32 or all(np.array_equal(p.astype(np.float32), p) for p in parts)
 
 
-def _room(network: Network, plans: list[Any], values: list[Any], known: list[Any], neurons: int) -> tuple[Any, ...]:
+def _room(network: Network, apart: list[bool], values: list[Any], known: list[Any], neurons: int) -> tuple[Any, ...]:
     """Arrays of the smallest types for all targets, numbers of weights, and weights."""
     queue = network.projections
-    total = sum(0 if p else q.synapses for q, p in zip(queue, plans, strict=True))
-    kept = [w for w, d in zip(values, known, strict=True) if d is None]
+    total = sum(0 if p else q.synapses for q, p in zip(queue, apart, strict=True))
+    kept = [w for w, d, p in zip(values, known, apart, strict=True) if d is None and not p]
     wide = sum(len(w) for w in kept)
     single = wide > FLOAT32_FROM and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
     target = zeros(total, dtype=np.uint16 if neurons <= np.iinfo(np.uint16).max else np.uint32)
@@ -76,13 +76,13 @@ def records_of(
     index: dict[str, int],
     first: Any,
     blocks: Any,
-    plans: list[Any],
+    apart: list[bool],
     values: list[Any],
     known: list[Any],
     aside: list[int],
     most: int,
 ) -> Records:
-    """Lay out the projections that have no plan for bit planes.
+    """Lay out the projections whose synapses are not kept in another way.
 
     Written straight from the fan-in rows into arrays of the smallest types, which is the most that is ever held.
 
@@ -94,26 +94,26 @@ def records_of(
         Name of a population -> its number.
     first, blocks : array
         ``Neurons.first`` and ``Neurons.blocks``.
-    plans, values, known : list
-        Of each projection: the plan, or None; what a spike adds, in the order of its weights; the different ones of
-        these, or None.
+    apart, values, known : list
+        Of each projection: whether it is kept as bit planes or as a kernel; what a spike adds, in the order of its
+        weights; the different ones of these, or None.
     aside : list of int
         Of each projection: blocks from those of the target neurons to those of the receptor that it reaches.
     most : int
         Places of neurons, at most.
     """
     queue = network.projections
-    target, code, weight = _room(network, plans, values, known, most)
+    target, code, weight = _room(network, apart, values, known, most)
     links, shift = np.zeros((len(queue), RECEPTOR + 1), np.int64), np.zeros(len(queue), np.int64)
     palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
     at = row = at_code = at_weight = 0
     for i, (q, w) in enumerate(zip(queue, values, strict=True)):
         pre, post, rows, codes = index[q.pre], index[q.post], q.weights, known[i]
         mean, delay = -(-q.synapses // rows.shape[1]), q.delay if len(q.delays) == 1 else LATE
-        if plans[i]:
-            links[i] = pre, post, delay, min(q.exponent, 0), 0, 1, 0, 1, 1, mean, 0, aside[i]
-            continue
         mark_all = q.synapses >= 2 * (blocks[post + 1] - blocks[post]) * rows.shape[1]
+        if apart[i]:
+            links[i] = pre, post, delay, min(q.exponent, 0), 0, mark_all, 0, 1, 1, mean, 0, aside[i]
+            continue
         ranges = _ranges(q)
         offsets = _offsets(rows.indptr, rows.indices, rows.shape[1], ranges)
         begin = first[post] + aside[i] * BLOCK

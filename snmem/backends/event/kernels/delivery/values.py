@@ -9,6 +9,7 @@ from ...arrays import BLOCK
 from ...columns import DELAY, EXPONENT, FIRST_PTR, PLACE_KEPT, POST, PRE, RANGES, RECEPTOR, SENDER, V_PLACE
 from ..ranges import copy_range
 from .rows import add_rounded, first_from, rows_of, weight_of
+from .shared import add_window
 
 
 @inner(inline="always")
@@ -64,7 +65,7 @@ def keep_potentials(net, state, t):
 
 
 @inner
-def deliver_potentials(net, state, q, then):
+def deliver_potentials(net, state, work, q, then):
     """Add weight * v, of as many steps before ``then`` as the delay of projection q says, to the coming input."""
     neurons, synapses, row = net.neurons, net.synapses, net.potentials.senders[net.potentials.row[q]]
     links, ptr, blocks = synapses.links, synapses.ptr, state.blocks
@@ -77,9 +78,15 @@ def deliver_potentials(net, state, q, then):
         v, at = state.custom, row[V_PLACE]
     else:
         v, at = blocks.v, neurons.first[pre]
-    rows = rows_of(synapses, state.weight, q)
+    rows, shared, post, aside = rows_of(synapses, state.weight, q), net.shared, links[q, POST], links[q, RECEPTOR]
+    first_block, end = neurons.blocks[post] + aside, neurons.blocks[post + 1] + aside
     for j in range(size):
+        if shared.row[q] >= 0:
+            add_window(
+                shared, shared.size[shared.row[q]], blocks.input, blocks.pending, work.listed, j, v[at + j], False,
+                True, first_block * BLOCK, first_block * BLOCK, end * BLOCK,
+            )  # fmt: skip
+            continue
         first = j * ranges + links[q, FIRST_PTR]
         add_times(blocks.input, rows, np.uint64(ptr[first]), np.uint64(ptr[first + ranges]), v[at + j])
-    post, aside = links[q, POST], links[q, RECEPTOR]
-    blocks.pending[neurons.blocks[post] + aside : neurons.blocks[post + 1] + aside] = 1
+    blocks.pending[first_block:end] = 1
