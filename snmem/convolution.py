@@ -332,22 +332,3 @@ class Convolution(Description):
     def __repr__(self) -> str:
         sizes = " x ".join(map(str, self.kernel.shape))
         return f"<convolution {self.input_shape} -> {self.output_shape}, kernel {sizes}, {self.nnz:,} synapses>"
-
-
-def csr_of(weights: Any) -> Any:
-    """The weights of a projection as a CSR matrix; a convolution written out."""
-    return weights.expanded if isinstance(weights, Convolution) else weights
-
-
-def fan_out_of(weights: Any) -> Array:
-    """Synapses of each presynaptic neuron, shape (pre,)."""
-    if isinstance(weights, Convolution):
-        return weights.fan_out
-    indices, pre, size = weights.indices, weights.shape[1], _PART  # parts: bincount copies to int64
-    parts = (np.bincount(indices[i : i + size], minlength=pre) for i in range(0, max(len(indices), 1), size))
-    return sum(parts, np.zeros(pre, np.int64))
-
-
-def values_of(weights: Any) -> Array:
-    """The weights that the synapses of a projection have; of a convolution, each place of the kernel once."""
-    return weights.values if isinstance(weights, Convolution) else weights.data

@@ -17,7 +17,7 @@ from ._delays import distinct, same_delays, with_delay
 from ._digest import digest, summary
 from ._features import used_features
 from ._text import LONGEST_NAME, listed, shortened, shown
-from .convolution import fan_out_of, values_of
+from ._weights import fan_out_of, values_of
 from .description import Description, Summary, check_whole, name_of, number, same_matrix, shape_of, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snmem import LIF, Convolution, Input, Instar, LoihiLIF, Network, Population, Projection, simulate
+from snmem import LIF, Convolution, Input, Instar, LoihiLIF, Network, Population, Projection, quantize, simulate
 from snmem.backends.event import layout_of
 from snmem.backends.event.layout import shared as layout
 from snmem.backends.event.layout.shared import is_shared
+from snmem.description import same_matrix
 from snmem.errors import BackendError, NetworkError
+from snmem.quantization.calibration import report
 
 
 @st.composite
@@ -275,6 +278,40 @@ def test_the_engine_divides_large_populations_among_threads() -> None:
         run = simulate(shared, {"in": x}, 6, record=["out.v"], threads=threads)
         assert run.spikes == expected.spikes
         assert np.array_equal(run.traces["out.v"], expected.traces["out.v"])
+
+
+def zeroed(network: Network) -> Network:
+    """The network with resets to zero."""
+    neurons = [replace(p, neuron=replace(p.neuron, reset="zero")) for p in network.neurons]
+    return replace(network, populations=(*network.inputs, *neurons))
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_quantized_kernels_are_those_of_the_matrices(split: bool) -> None:
+    shared, plain = (quantize(zeroed(n), split=split) for n in of_convolutions(3))
+    assert (shared.scale, shared.weight_error, shared.parts) == (plain.scale, plain.weight_error, plain.parts)
+    for a, b in zip(shared.network.projections, plain.network.projections, strict=True):
+        assert isinstance(a.weights, Convolution)
+        assert a.exponent == b.exponent
+        assert same_matrix(a.weights.tocsr(), b.weights)
+    x = np.random.default_rng(4).random((30, 144)) < 0.2
+    runs = [simulate(n.network, {"in": x}, 30, backend="loihi") for n in (shared, plain)]
+    assert runs[0].spikes == runs[1].spikes
+    assert runs[0].counters == runs[1].counters
+    assert min(map(len, runs[0].spikes.values())) > 50
+
+
+def test_the_report_of_a_quantized_kernel_is_that_of_the_matrix() -> None:
+    x = np.random.default_rng(4).random((12, 144)) < 0.2
+    reports = []
+    for network in map(zeroed, of_convolutions(3)):
+        reports.append(report(network, quantize(network), {"in": x}, 12))
+    for name, row in reports[0]["projections"].items():
+        assert row["relative"] == pytest.approx(reports[1]["projections"][name]["relative"], rel=1e-12)
+    for name, row in reports[0]["populations"].items():
+        for key, value in row.items():
+            expected = reports[1]["populations"][name][key]
+            assert value is expected or value == pytest.approx(expected, rel=1e-12)
 
 
 def test_it_is_taken_for_a_matrix_where_one_is_needed() -> None:

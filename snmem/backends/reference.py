@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..convolution import Convolution, values_of
+from .._weights import values_of
+from ..convolution import Convolution
 from ..loihi.arithmetic import condition_weights
 from ..lowering import groups_of, matrix_at
 from ..network import Input, Network, Population, Projection

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..convolution import csr_of
+from .._weights import csr_of
 from ..network import Input, Network
 from ..spikes import Spikes
 

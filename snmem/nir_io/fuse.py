@@ -1,4 +1,4 @@
-"""Chains of linear nodes between neurons, multiplied into one sparse matrix per (source, delay)."""
+"""Chains of linear nodes between neurons, multiplied into one sparse matrix, or kernel, per (source, delay)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..convolution import Convolution
 from .graph import Graph, Node
-from .nodes.base import SYNAPSE, LinearNode, check_synapses, is_linear
+from .nodes.base import SYNAPSE, LinearNode, as_matrix, check_synapses, is_linear
+from .nodes.chains import joined
 
 Array = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ class Path:
 
     source: str
     delay: int
-    matrix: sp.csr_array | None = None
+    matrix: sp.csr_array | Convolution | None = None
     label: str = ""
     order: int = 0
 
@@ -82,7 +84,7 @@ def _sum(node: Node, signals: list[Signal]) -> Signal:
         key = path.source, path.delay
         if key in merged:
             size = prod(node.shape_in)
-            both = [p.matrix if p.matrix is not None else _eye(size) for p in (merged[key], path)]
+            both = [_eye(size) if p.matrix is None else as_matrix(node, p.matrix) for p in (merged[key], path)]
             path = replace(merged[key], matrix=sp.csr_array(both[0] + both[1]), label="")
         merged[key] = path
     constants = [s.constant for s in signals if s.constant is not None]
@@ -108,10 +110,14 @@ def _apply(node: Node, signal: Signal, delay_steps: Callable[[Node], NDArray[np.
     return Signal(tuple(_multiplied(node, matrix, path) for path in signal.paths), constant)
 
 
-def _multiplied(node: Node, matrix: sp.csr_array, path: Path) -> Path:
+def _multiplied(node: Node, matrix: sp.csr_array | Convolution, path: Path) -> Path:
     if path.matrix is None:
         return replace(path, matrix=matrix, label=node.name)
-    first = path.matrix
+    kernel = joined(matrix, path.matrix)
+    if kernel is not None:
+        node.store.hold(9 * kernel.kernel.size, node.owner())
+        return replace(path, matrix=kernel, label="")
+    matrix, first = as_matrix(node, matrix), as_matrix(node, path.matrix)
     # terms of the product: synapses into each inner element times synapses out of it
     terms = np.bincount(matrix.indices, minlength=prod(node.shape_in)) @ np.diff(first.indptr).astype(float)
     filled = np.count_nonzero(np.diff(matrix.indptr)) * np.count_nonzero(np.bincount(first.indices))
@@ -133,7 +139,7 @@ def _delayed(node: Node, signal: Signal, steps: NDArray[np.int64]) -> Signal:
         return _sum(node, [Signal(paths, signal.constant)])
     paths = []
     for path in signal.paths:
-        whole = _eye(len(steps)) if path.matrix is None else path.matrix
+        whole = _eye(len(steps)) if path.matrix is None else as_matrix(node, path.matrix)
         rows = np.repeat(steps, np.diff(whole.indptr))
         for value in values:
             kept = rows == value

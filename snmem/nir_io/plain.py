@@ -24,6 +24,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .._text import LONGEST_NAME, unique
+from ..convolution import Convolution
 from ..errors import InputError
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF
@@ -31,8 +32,12 @@ from .choices import DEFAULT_DT, UNITS, Choice, Settings
 from .feedback import depths, feedback_edges
 from .fuse import Array, Path, Signal, incoming
 from .graph import Graph, Node
-from .nodes.base import LinearNode, check_synapses
+from .nodes.base import LinearNode, as_matrix, check_synapses
+from .nodes.chains import channel_factors
 from .nodes.neurons.base import NeuronNode, Reading, from_rest, is_graded, read_neuron, with_unit_gain
+
+#: Synapses up to which a convolution becomes a matrix; with more it stays a kernel.
+MATRIX_TO = 1 << 20
 
 
 def read_plain(
@@ -253,16 +258,26 @@ class _Builder:
         matrix = (
             path.matrix if path.matrix is not None else sp.csr_array(sp.eye_array(prod(node.shape_in), format="csr"))
         )
-        if (gain != 1).any():
+        if isinstance(matrix, Convolution):
+            matrix = self._kernel(matrix, node, gain)
+        if (gain != 1).any() and not isinstance(matrix, Convolution):
             data = matrix.data * np.repeat(gain, np.diff(matrix.indptr))
             matrix = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
         draft = self._draft(path.source, node.name, matrix, path.delay + hop, path.label)
         draft.order, draft.late, draft.signal = path.order, late, "v" if is_graded(source) else "spikes"
         draft.closable = True
 
+    def _kernel(self, kernel: Convolution, node: Node, gain: Array) -> sp.csr_array | Convolution:
+        """A convolution times the gain of each neuron; as a matrix, without the gain, where that is as good."""
+        factors = channel_factors(gain, kernel.output_shape)
+        if factors is None or kernel.nnz <= MATRIX_TO:
+            return as_matrix(node, kernel)
+        weights = kernel.kernel * factors.reshape(-1, *[1] * (kernel.kernel.ndim - 1))
+        return kernel.with_kernel(weights)
+
     # --- projections ---
 
-    def _draft(self, pre: str, post: str, matrix: sp.csr_array, delay: int, name: str) -> _Draft:
+    def _draft(self, pre: str, post: str, matrix: sp.csr_array | Convolution, delay: int, name: str) -> _Draft:
         draft = _Draft(pre, post, matrix, delay, name, len(self.graph.edges))
         self.projections.append(draft)
         return draft
@@ -289,7 +304,7 @@ class _Builder:
         out, taken = [], {p.name for p in self.populations}
         synapses = 0
         for d in drafts:
-            synapses += d.matrix.nnz
+            synapses += 0 if isinstance(d.matrix, Convolution) else d.matrix.nnz
             check_synapses(self.graph.nodes[d.post], synapses)
             arrow = f"{d.pre}->{d.post}"
             names = [n for n in (d.name, arrow, f"{arrow} after {d.delay}") if n]
@@ -305,7 +320,7 @@ class _Draft:
 
     pre: str
     post: str
-    matrix: sp.csr_array
+    matrix: sp.csr_array | Convolution
     delay: int
     name: str
     order: int

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import scipy.sparse as sp
 
-from ..convolution import csr_of
+from .._weights import csr_of
 from ..errors import InputError
 from ..network import Network, Projection
 from .style import bare, label, new_figure

@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 
 from .._text import unique
+from .._weights import sums_of, values_of
+from ..convolution import Convolution
 from ..loihi.arithmetic import condition_weights
 from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
@@ -180,7 +182,7 @@ def report(network: Network, made: Quantized, inputs: Mapping[str, Any], steps: 
         }
     projections = {}
     for q in network.projections:
-        size, error = (float(np.sqrt((w**2).sum() / max(q.synapses, 1))) for w in (values(q), errors[q.name].data))
+        size, error = (_mean_size(w, q.synapses) for w in (q.weights, errors[q.name]))
         projections[q.name] = {
             "parts": list(made.parts[q.name]),
             "error": made.weight_error[q.name],
@@ -208,8 +210,26 @@ def _range_of_v(p: Population, run: Recording) -> dict[str, Any]:
     return {"v_peak": 1.0 if steps else float(v.max() / limit), "v_leaves": int(min(steps)) if steps else None}
 
 
+def _mean_size(weights: Any, synapses: int) -> float:
+    """The root mean square of the weights."""
+    if isinstance(weights, Convolution):
+        return float(np.sqrt(sums_of(weights, np.square).sum() / max(synapses, 1)))
+    return float(np.sqrt((weights.data.astype(np.float64) ** 2).sum() / max(synapses, 1)))
+
+
+def _squared(weights: Any) -> Any:
+    return weights.with_kernel(weights.kernel**2) if isinstance(weights, Convolution) else weights.power(2)
+
+
 def weight_errors(q: Projection, made: Quantized) -> Any:
-    """What the integer weights of ``q`` say, less what its float weights say: CSR (post, pre)."""
+    """What the integer weights of ``q`` say, less what its float weights say: CSR (post, pre), or a convolution."""
+    if isinstance(q.weights, Convolution):
+        kernel = np.where(q.weights.used, -q.weights.kernel.astype(np.float64), 0)
+        for name in made.parts[q.name]:
+            part = made.network[name]
+            unit = 2.0**part.exponent / made.scale[q.post]
+            kernel[part.weights.used] += condition_weights(values_of(part.weights)) * unit
+        return q.weights.with_kernel(kernel, q.weights.used)
     total = -q.weights.astype(np.float64)
     for name in made.parts[q.name]:
         part = made.network[name]
@@ -225,7 +245,7 @@ def _u_worst(network: Network, name: str) -> float:
     total = np.zeros(network[name].size)
     for q in network.projections:
         if q.post == name:
-            total += np.asarray(abs(q.weights.astype(np.float64)).sum(axis=1)).ravel() * 2.0**q.exponent
+            total += sums_of(q.weights, np.abs) * 2.0**q.exponent
     du = np.asarray(neuron.du)
     return float((LOIHI_SHIFT * total / np.where(du == 0, 1, (du + 1) / 4096)).max(initial=0))
 
@@ -241,7 +261,7 @@ def _expected(seen: Sample, p: Population, errors: Mapping[str, Any]) -> float:
     for q in seen.network.projections:
         if q.post == p.name:
             rate = spikes[q.pre].counts() / steps
-            variance += errors[q.name].power(2) @ (rate * (1 - rate))
+            variance += _squared(errors[q.name]) @ (rate * (1 - rate))
             mean += errors[q.name] @ rate
     alpha, beta, bias, theta = (neuron.vector(n, p.size) for n in ("alpha", "beta", "bias", "theta"))
     interval = np.clip(steps / np.maximum(spikes[p.name].counts(), 1), 1, _MEMORY)

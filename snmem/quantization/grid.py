@@ -24,10 +24,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from .._text import listed, unique
-from ..description import Summary, number, row_numbers
+from .._weights import sums_of, values_of, with_values
+from ..description import Summary, number
 from ..errors import NetworkError, SnmemWarning
 from ..io.arguments import as_network
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
@@ -146,8 +146,8 @@ def _check_scales(network: Network, scales: Mapping[str, float]) -> dict[str, fl
 
 
 def values(q: Projection) -> Any:
-    """The weights in float64: int8 has no 128 to be the magnitude of -128."""
-    return q.weights.data.astype(np.float64)
+    """The weights in float64, those of a kernel once each: int8 has no 128 to be the magnitude of -128."""
+    return values_of(q.weights).astype(np.float64)
 
 
 def _incoming(network: Network, name: str) -> list[Projection]:
@@ -236,7 +236,7 @@ def _arriving(q: Projection) -> Any:
     """The most that each neuron can get through ``q`` in a step; a weight that learns may become 1."""
     if q.plasticity:
         return np.diff(q.weights.indptr).astype(float)
-    return np.asarray(abs(q.weights.astype(np.float64)).sum(axis=1)).ravel()
+    return sums_of(q.weights, np.abs)
 
 
 def unit_of(scale: float) -> tuple[float, int]:
@@ -313,8 +313,7 @@ def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     mantissa = np.rint(exact / 2.0**exponent / (1 + mixed)) * (1 + mixed)
     lowest = -256 if len(q.delays) == 1 else -254  # synapses of one delay may all be <= 0: down to -255
     made: Any = np.clip(mantissa, lowest, 254) if mixed else np.clip(mantissa, -_MANTISSA, _MANTISSA)
-    weights: Any = q.weights.astype(np.int32)
-    weights.data = made.astype(np.int32)
+    weights = with_values(q.weights, made.astype(np.int32))
     error = float(np.abs(made * 2.0**exponent - exact).max(initial=0) / scale)
     return [replace(q, weights=weights, exponent=exponent)], error, int((made != mantissa).sum())
 
@@ -337,13 +336,12 @@ def _projections(q: Projection, scale: float) -> tuple[list[Projection], float, 
                 pieces.append((group, sign * kept, exponent))
     if len(pieces) == 1:
         group, mantissa, exponent = pieces[0]
-        weights = sp.csr_array((mantissa.astype(np.int16), q.weights.indices, q.weights.indptr), shape=q.weights.shape)
-        return [replace(q, weights=weights.astype(np.int32), exponent=exponent)], error, clipped
-    rows = row_numbers(q.weights)
+        weights = with_values(q.weights, mantissa.astype(np.int32))
+        return [replace(q, weights=weights, exponent=exponent)], error, clipped
     made: list[Projection] = []
     for group, mantissa, exponent in pieces:
-        entries = (mantissa.astype(np.int32), (rows[group], q.weights.indices[group]))
-        weights, delay = sp.coo_array(entries, shape=q.weights.shape), q.delay if len(q.delays) == 1 else q.delay[group]
+        weights = with_values(q.weights, mantissa.astype(np.int32), group)
+        delay = q.delay if len(q.delays) == 1 else q.delay[group]
         made.append(replace(q, weights=weights, delay=delay, exponent=exponent))
     return made, error, clipped
 

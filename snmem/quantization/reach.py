@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._weights import sums_of
 from ..network import Network, Population
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
 from ..sources import Source
@@ -109,10 +110,17 @@ def reach(network: Network, p: Population, silent: Container[str] = ()) -> Reach
         if q.plasticity or (isinstance(pre, Source) and pre.values):
             return None
         with np.errstate(over="ignore"):
-            weights: Any = q.weights.astype(np.float64) * (unit * 2.0**q.exponent)
-            up += np.asarray(weights.maximum(0).sum(axis=1)).ravel()
-            down -= np.asarray(weights.minimum(0).sum(axis=1)).ravel()
+            up += sums_of(q.weights, _above, unit * 2.0**q.exponent)
+            down -= sums_of(q.weights, _below, unit * 2.0**q.exponent)
     return Reach(alpha, beta, bias, up, down)
+
+
+def _above(x: NDArray[Any]) -> NDArray[Any]:
+    return np.maximum(x, 0)
+
+
+def _below(x: NDArray[Any]) -> NDArray[Any]:
+    return np.minimum(x, 0)
 
 
 def _held(x: NDArray[Any], kept: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ...convolution import Convolution
 from ...registry import Registry
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def _broadcasts(own: Shape, given: Shape) -> bool:
 class LinearNode(NodeType):
     """A map without state, y(t) = W x(t - d) + b; whatever it does not define is the identity, 0 and 0."""
 
-    def matrix(self, node: Node) -> sp.csr_array | None:
-        """W as CSR (output, input), row-major over the shapes ``node.shape_out`` and ``node.shape_in``."""
+    def matrix(self, node: Node) -> sp.csr_array | Convolution | None:
+        """W (output, input), row-major over ``node.shape_out`` and ``node.shape_in``, as CSR or as a kernel."""
         return None
 
     def bias(self, node: Node) -> NDArray[np.float64] | None:
@@ -139,6 +140,16 @@ def check_synapses(node: Node, count: float, what: str = "synapses") -> None:
     limit = node.store.limits.synapses
     if count > limit:
         raise node.error(f"means {count:.0f} {what}, the limit is {limit}; raise the limit if this is meant")
+
+
+def as_matrix(node: Node, weights: Any) -> sp.csr_array:
+    """Weights as CSR; a convolution is written out, within the limits of the file."""
+    if not isinstance(weights, Convolution):
+        return weights
+    check_synapses(node, weights.nnz)
+    node.store.hold(SYNAPSE * weights.nnz, node.owner())
+    written = weights.tocsr(node.store.limits.synapses)
+    return sp.csr_array((written.data, written.indices, written.indptr), shape=written.shape)
 
 
 def per_output(node: Node, bias: NDArray[np.float64]) -> NDArray[np.float64] | None:

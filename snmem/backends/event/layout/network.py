@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ....convolution import values_of
+from ...._weights import values_of
 from ....errors import BackendError
 from ....loihi.arithmetic import condition_weights
 from ....lowering import groups_of
