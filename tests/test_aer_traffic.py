@@ -124,7 +124,7 @@ def test_packets_and_hops_decide_on_a_chip_without_prices():
 
 def test_unknown_strategies_are_refused():
     network = shuffled_modules(size=16, inside=4)
-    with pytest.raises(InputError, match='strategy must be "traffic" or "in_order", got \'magic\''):
+    with pytest.raises(InputError, match='strategy must be "in_order", "traffic" or "hypergraph", got \'magic\''):
         place(network, CHIP, strategy="magic")
     with pytest.raises(InputError, match="objective must be one of energy, time, both, got 'fun'"):
         place(network, CHIP, objective="fun")

@@ -41,7 +41,9 @@ def cost(
     step_time: Annotated[
         float | None, Option(help="Seconds per step in real time; default: the file's dt.", min=1e-12)
     ] = None,
-    placement: Annotated[Literal["in_order", "traffic"], Option(help="How neurons go on cores.")] = "in_order",
+    placement: Annotated[
+        Literal["in_order", "traffic", "hypergraph"], Option(help="How neurons go on cores.")
+    ] = "in_order",
     objective: Annotated[
         Literal["both", "energy", "time"],
         Option(help="What traffic-aware placement makes small; both: neither network energy nor time gets worse."),

@@ -28,6 +28,7 @@ from ...spikes import Spikes
 from ..chip import Chip, load_chip
 from ..counting.meter import Meter
 from ..counting.wiring import Sparse, sources, synapses_by_target
+from .hypergraph import partition_hyperedges
 from .placement import Placement, chips_used, core_loads, fill, fit, place_in_order, split, tile_position
 
 Array = NDArray[Any]
@@ -211,7 +212,8 @@ def place(
     spikes
         Spikes by population of a typical run (``Recording.spikes``); None: every source spikes once.
     strategy
-        "traffic", or "in_order".
+        "in_order"; "traffic"; or "hypergraph": its candidates, and those of Mt-KaHyPar, which sees a spike and all that
+        it reaches as one hyperedge (:mod:`snmem.cost.mapping.hypergraph`).
     objective
         What to make small: "energy" (of packets and hops), "time" (simple model), or "both": their product, with
         neither worse than in order. Where that is equal, or the chip has no such prices, packets and hops. The
@@ -225,20 +227,20 @@ def place(
     InputError
         For unknown strategies and objectives.
     MissingDependencyError
-        Without pymetis.
+        Without pymetis, or for "hypergraph" without mtkahypar.
     """
     profile = load_chip(chip)
-    if strategy not in ("traffic", "in_order"):
-        raise InputError(f'place: strategy must be "traffic" or "in_order", got {strategy!r}')
+    if strategy not in ("in_order", "traffic", "hypergraph"):
+        raise InputError(f'place: strategy must be "in_order", "traffic" or "hypergraph", got {strategy!r}')
     keys = {"energy": ("network_joules",), "time": ("seconds",), "both": ("network_joules", "seconds")}
     if objective not in keys:
         raise InputError(f"place: objective must be one of {', '.join(keys)}, got {objective!r}")
     first = place_in_order(network, profile, neurons_per_core)
     candidates = {"in_order": first}
     spikes = spikes or _one_spike_each(network)
-    if strategy == "traffic" and len(first.cores) > 1:
+    if strategy != "in_order" and len(first.cores) > 1:
         per_core = neurons_per_core or profile.limit("neurons_per_core") or 2**62
-        candidates |= _by_traffic(network, profile, spikes, first, per_core)
+        candidates |= _by_traffic(network, profile, spikes, first, per_core, strategy == "hypergraph")
     table = {name: _figures(network, profile, spikes, p) for name, p in candidates.items()}
     start = table["in_order"]
     wanted = [key for key in keys[objective] if start[key] is not None]
@@ -253,15 +255,16 @@ def place(
 
 
 def _by_traffic(
-    network: Network, chip: Chip, spikes: Mapping[str, Spikes], first: Placement, per_core: int
+    network: Network, chip: Chip, spikes: Mapping[str, Spikes], first: Placement, per_core: int, hyper: bool
 ) -> dict[str, Placement]:
-    """Candidates, each on well chosen seats: in order; in order by work, on more cores; METIS by room and by work."""
+    """Candidates, each on well chosen seats: in order; in order by work, on more cores; METIS by room and by work;
+    ``hyper``: Mt-KaHyPar by room and by work."""
     synapses = sp.csr_array(synapses_by_target(network).T)
     rate = np.concatenate([spikes[p.name].counts().astype(float) for p in sources(network)])
     if not rate.any():
         rate[:] = 1.0
     work = _work(synapses, rate, chip, _steps(spikes))
-    task, n = _Task(network, chip, synapses, rate, work, first, per_core), len(first.cores)
+    task, n = _Task(network, chip, synapses, rate, work, first, per_core, hyper), len(first.cores)
     parts = {"in_order, seated": np.concatenate(list(first.core.values()))}
     most = chips_used(chip, first) * chip.cores
     for cores in sorted({n, *(min(most, int(n * x)) for x in (1.25, 1.5, 2))}):
@@ -289,20 +292,26 @@ class _Task(NamedTuple):
     work: Array
     first: Placement
     per_core: int
+    hyper: bool
 
 
 def _cut(task: _Task, cores: int) -> dict[str, Array]:
-    """Parts of METIS, of equal room or of equal work, and parts in order, all refined by groups and by neurons."""
-    network, chip, synapses, rate, work, first, per_core = task
+    """Parts of METIS, of equal room or of equal work, and parts in order, all refined by groups and by neurons.
+
+    With ``task.hyper`` also parts of Mt-KaHyPar.
+    """
+    network, chip, synapses, rate, work, first, per_core, hyper = task
     twins = _twins(synapses, max(1, len(work) // (_GROUPS * cores)))
     group = twins.indices
     flow, table = _flow(synapses, rate, twins), sp.csr_array(synapses @ twins)
     take, full = _room(network, synapses, chip, first, per_core)
-    starts = {
-        "METIS, equal room": _partition(flow, twins.T @ (take / full).max(1), cores)[group],
-        "METIS, equal work": _partition(flow, twins.T @ work[:, work.sum(0).argmax()], cores)[group],
-        "in_order, refined": _by_work(network, chip, work, per_core, cores),
-    }
+    weights = {"room": twins.T @ (take / full).max(1), "work": twins.T @ work[:, work.sum(0).argmax()]}
+    starts = {f"METIS, equal {name}": _partition(flow, weight, cores)[group] for name, weight in weights.items()}
+    if hyper:
+        edges = sp.csr_array(table + sp.csr_array((np.ones(len(group)), (np.arange(len(group)), group)), table.shape))
+        for name, weight in weights.items():
+            starts[f"hypergraph, equal {name}"] = partition_hyperedges(edges, rate, weight, cores)[group]
+    starts["in_order, refined"] = _by_work(network, chip, work, per_core, cores)
     out: dict[str, Array] = {}
     for name, part in starts.items():
         used = max(cores, int(part.max()) + 1)
@@ -320,7 +329,7 @@ def _cut(task: _Task, cores: int) -> dict[str, Array]:
 def _keep_together(task: _Task, most: int) -> dict[str, Array]:
     """Parts of METIS, neurons with shared inputs together, on at most ``most`` cores: each with a share of the work
     of the busiest core in order."""
-    network, chip, synapses, rate, work, first, per_core = task
+    network, chip, synapses, rate, work, first, per_core, _ = task
     twins = _twins(synapses, max(1, len(work) // (_SHARED_GROUPS * len(first.cores))))
     shared = _shared_inputs(synapses, rate, twins)
     out: dict[str, Array] = {}

@@ -114,7 +114,8 @@ def cost_report(
         Further chips; default: the other profiles of the same family. One that the network does not fit is listed with
         the reason.
     placement
-        "in_order", "traffic" (:func:`snmem.cost.place`, by the traffic of this very run), or a Placement.
+        "in_order", "traffic" or "hypergraph" (:func:`snmem.cost.place`, by the traffic of this very run), or a
+        Placement.
     evaluations, number, parameters
         Of the dense twin (:func:`snmem.cost.dense.dense_twin`); ``parameters`` also of the quantised one.
     weight_bits
@@ -134,10 +135,12 @@ def cost_report(
     profile = load_chip(chip)
     placed = None
     if isinstance(placement, str):
-        if placement not in ("in_order", "traffic"):
-            raise InputError(f'cost: placement must be "in_order", "traffic" or a Placement, got {placement!r}')
-        spikes = simulate(network, inputs, steps, backend).spikes if placement == "traffic" else None
-        placed = place(network, profile, spikes, objective=objective) if placement == "traffic" else None
+        if placement not in ("in_order", "traffic", "hypergraph"):
+            names = '"in_order", "traffic", "hypergraph"'
+            raise InputError(f"cost: placement must be {names} or a Placement, got {placement!r}")
+        if placement != "in_order":
+            spikes = simulate(network, inputs, steps, backend).spikes
+            placed = place(network, profile, spikes, strategy=placement, objective=objective)
     chosen = placed.placement if placed else placement if isinstance(placement, Placement) else None
     options = options_of("cost_report", options, changes)
     order = replace(options, placement=chosen).order(network, profile)
