@@ -189,7 +189,7 @@ def bench_mapping(quick: bool = False, report: Callable[[str], None] | None = No
         ("convolutions, (y, x, channel)", lambda: convolutional(False), 30, None),
     ]
     if quick:
-        cases = [("8 modules of 64", lambda: shuffled_modules(size=64, inside=20), 100, 32)]
+        cases = [("4 modules of 48", lambda: shuffled_modules(4, 48, 15), 100, 24)]
     else:
         cases += [
             ("8 modules of 512", lambda: shuffled_modules(size=512), 100, 200),

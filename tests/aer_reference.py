@@ -1,7 +1,5 @@
 """Networks and reference figures of SANA-FE 2.2.9 runs (profile loihi.yaml), regenerated from their recipes."""
 
-from itertools import pairwise
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -44,25 +42,6 @@ def recurrent_network(cores, per_core, k, seed):
     pre = np.repeat(np.arange(n), k)
     weight = np.where(pre < int(0.8 * n), 1.0, -4.0)
     return _network(n, LIF(beta=1.0, theta=100.0, bias=bias.astype(float)), pre, post, weight)
-
-
-def layered_network():
-    """32 x 32 - 16c3, stride 2 - 32c3 - 64c3 - 11c3 - 11, numbered (y, x, channel): 18,678 neurons, 3.6 M synapses."""
-    rng = np.random.default_rng(0)
-    populations = [Population("in", 1024, LIF(theta=255.0, bias=rng.integers(0, 60, 1024).astype(float)))]
-    projections = []
-    sizes = ((32, 1), (15, 16), (13, 32), (11, 64), (9, 11))
-    for k, ((before, ci), (after, co)) in enumerate(pairwise(sizes)):
-        y, x, c, i, j, d = np.indices((after, after, co, 3, 3, ci), np.int32).reshape(6, -1)
-        stride = 2 if k == 0 else 1
-        pre, post = ((y * stride + i) * before + x * stride + j) * ci + d, (y * after + x) * co + c
-        values = rng.normal(20.0, 60.0, (co, ci, 3, 3)).astype(np.float32)[c, d, i, j]
-        shape = (after * after * co, before * before * ci)
-        populations.append(Population(f"c{k}", shape[0], LIF(theta=300.0)))
-        projections.append(Projection(populations[-2].name, f"c{k}", sp.csr_array((values, (post, pre)), shape=shape)))
-    populations.append(Population("out", 11, LIF(theta=300.0)))
-    projections.append(Projection("c3", "out", rng.normal(20.0, 60.0, (11, 891))))
-    return Network(tuple(populations), tuple(projections))
 
 
 def _network(n, neuron, pre, post, weight):

@@ -4,10 +4,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from aer_reference import layered_network, random_network, recurrent_network
+from aer_reference import random_network, recurrent_network
 
 from snmem import simulate
 from snmem.cost import Placement, load_chip, measure
+from snmem.installation.content import load_script
 
 CHIP = load_chip("loihi1-nahuku")
 CORES = 128
@@ -73,7 +74,7 @@ def test_ten_thousand_recurrent_neurons_with_millions_of_packets():
 
 
 def test_memory_does_not_grow_with_the_length_of_a_run():
-    network = layered_network()
+    network = load_script("benchmarks", "mapping").layered_network()
     assert sum(p.size for p in network.neurons) == 18_678
     assert sum(q.synapses for q in network.projections) == 3_564_441
     peaks = []

@@ -3,47 +3,24 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from aer_reference import layered_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snmem import LIF, Input, Network, Population, Projection, simulate
-from snmem.cost import load_chip, measure, place
-from snmem.errors import InputError
+from snmem import LIF, Network, Population, Projection, simulate
+from snmem.cost import load_chip, measure, place, place_in_order
+from snmem.cost.mapping.expected import expected_cores
+from snmem.cost.mapping.hypergraph import partition_hyperedges
+from snmem.cost.mapping.placement import fit
+from snmem.errors import InputError, SnmemError
+from snmem.installation.content import load_script
 
 CHIP = load_chip("loihi1-nahuku")
-
-
-def shuffled_modules(modules=8, size=128, inside=30, outside=2, seed=0):
-    """Modules of dense wiring whose neurons are numbered at random."""
-    rng = np.random.default_rng(seed)
-    n = modules * size
-    module = rng.permutation(np.arange(n) % modules)
-    members = [np.flatnonzero(module == m) for m in range(modules)]
-    post = np.concatenate(
-        [np.r_[rng.choice(members[module[i]], inside, replace=False), rng.choice(n, outside)] for i in range(n)]
-    )
-    pre = np.repeat(np.arange(n), inside + outside)
-    weights = sp.csr_array((np.where(pre < 0.8 * n, 1.0, -4.0), (post, pre)), shape=(n, n))
-    lif = LIF(theta=100.0, bias=rng.integers(0, 10, n).astype(float))
-    return Network((Population("n", n, lif),), (Projection("n", "n", weights),))
-
-
-def convolutional(channels_first, sizes=((2, 28, 28), (8, 26, 26), (16, 24, 24), (16, 11, 11)), seed=0):
-    """Three 3 x 3 convolutions, the last with stride 2; neurons numbered (c, y, x) or (y, x, c)."""
-    rng = np.random.default_rng(seed)
-    populations, projections = [Input("in", sizes[0])], []
-    for k, ((ci, hi, wi), (co, ho, wo), stride) in enumerate(zip(sizes[:-1], sizes[1:], (1, 1, 2), strict=True)):
-        c, y, x, d, i, j = np.indices((co, ho, wo, ci, 3, 3)).reshape(6, -1)
-        v, u = y * stride + i, x * stride + j
-        post = (c * ho + y) * wo + x if channels_first else (y * wo + x) * co + c
-        pre = (d * hi + v) * wi + u if channels_first else (v * wi + u) * ci + d
-        values = rng.normal(0.15, 1.0, (co, ci, 3, 3))[c, d, i, j]
-        shape = (co * ho * wo, ci * hi * wi)
-        populations.append(Population(f"conv{k}", shape[0], LIF(beta=0.8, theta=2.0)))
-        weights = sp.csr_array((values, (post, pre)), shape=shape)
-        projections.append(Projection(populations[-2].name, f"conv{k}", weights))
-    return Network(tuple(populations), tuple(projections))
+mapping = load_script("benchmarks", "mapping")
+shuffled_modules, convolutional, layered_network = (
+    mapping.shuffled_modules,
+    mapping.convolutional,
+    mapping.layered_network,
+)
 
 
 def test_modules_with_shuffled_neurons_come_together():
@@ -128,3 +105,72 @@ def test_unknown_strategies_are_refused():
         place(network, CHIP, strategy="magic")
     with pytest.raises(InputError, match="objective must be one of energy, time, both, got 'fun'"):
         place(network, CHIP, objective="fun")
+
+
+def test_hyperedges_make_no_more_packets_than_pairs():
+    network = shuffled_modules(modules=4, size=48, inside=15)
+    placed = place(network, CHIP, strategy="hypergraph", objective="energy", neurons_per_core=24)
+    kinds = ("METIS", "hypergraph")
+    pairs, edges = (min(r["packets"] for n, r in placed.table.items() if n.startswith(kind)) for kind in kinds)
+    assert edges <= 1.05 * pairs
+
+
+def test_hyperedges_are_cut_where_the_fewest_packets_pass():
+    """A source that reaches two places costs one packet between parts, however many targets are there."""
+    reach = sp.csr_array(np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]]))
+    part, again = (partition_hyperedges(reach, np.array([5.0, 5, 5, 1, 0]), np.ones(4), 2) for _ in range(2))
+    assert (part == again).all()
+    assert part[0] == part[1] != part[2] == part[3]
+
+
+@pytest.mark.parametrize("chip", ["loihi2", "spinnaker1"])
+def test_cores_by_statistics_are_those_of_the_drawn_network(chip):
+    sizes, synapses = mapping.microcircuit(0.05)
+    pairs = {(i, j): sizes[i] * sizes[j] for i, j in synapses}
+    distinct = {ends: pairs[ends] * -np.expm1(-n / pairs[ends]) for ends, n in synapses.items()}
+    found = expected_cores(sizes, distinct, chip)
+    for name in ("L23E", "L5I"):
+        network = mapping.drawn(name, sizes, synapses)
+        placement = place_in_order(network, load_chip(chip))
+        assert found.populations[name]["cores"] == len(placement.cores)
+        loads = fit(network, placement, load_chip(chip)).utilisation
+        row = found.populations[name]
+        for limit in ("neurons_per_core", "synapses_per_core"):
+            assert row[limit] == pytest.approx(loads[limit]["mean"], rel=0.01)
+    assert found.cores == sum(row["cores"] for row in found.populations.values())
+
+
+def test_statistics_say_what_binds_and_how_many_turns_few_chips_take():
+    sizes, synapses = mapping.microcircuit()
+    assert sum(sizes.values()) == 77_169
+    assert sum(synapses.values()) == pytest.approx(298.9e6, rel=1e-3)
+    found = expected_cores(sizes, synapses, "loihi2")
+    assert found.binding == "synapse_memory_per_core"
+    assert found.chips == -(-found.cores // 128)
+    few = expected_cores(sizes, synapses, "loihi2", most_chips=12)
+    assert (few.chips, few.turns) == (12, -(-found.chips // 12))
+    with pytest.raises(InputError, match="one neuron of 'L23E' breaks axons_in_per_core = 4096 of loihi1-nahuku"):
+        expected_cores(sizes, synapses, "loihi1-nahuku")
+    many = expected_cores({"a": 5 * 10**6}, {("in", "a"): 10**6}, "loihi1-nahuku", inputs={"in": 902})
+    assert many.violations == (f"chips is 32, the network needs {many.chips}",)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "synapses", "message"),
+    [
+        ({"a": 0}, {}, "size of 'a' must be a whole number >= 1, got 0"),
+        ({"a": 5}, {("b", "a"): 3}, r"synapses \('b', 'a'\) = 3: give at least 0, from one of 'a'"),
+        ({"a": 5}, {("a", "a"): -1}, "= -1: give at least 0"),
+        ({"a": 5}, {("a", "a"): float("nan")}, "= nan: give at least 0"),
+        ({"a": 5}, {("a", "a"): 10**9}, "one neuron of 'a' breaks synapse_memory_per_core = 1572864 of loihi2"),
+    ],
+)
+def test_statistics_that_make_no_network_are_refused(sizes, synapses, message):
+    with pytest.raises(SnmemError, match=message):
+        expected_cores(sizes, synapses, "loihi2")
+
+
+def test_the_benchmark_of_mappings_runs():
+    found = mapping.bench_mapping(quick=True)
+    assert found["ok"]
+    assert [row["unit"] for row in found["rows"]] == ["ratio", "chips", "ratio", "chips"]

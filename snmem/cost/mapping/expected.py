@@ -23,8 +23,8 @@ from ...description import whole
 from ...errors import InputError
 from ..chip import Chip, load_chip
 
-#: Shares of the Poisson distribution below which longer lists are left out.
-_RARE = 1e-12
+#: Shares of a Poisson distribution that are left out, and the mean above which it stands for itself.
+_RARE, _LARGE = 1e-12, 1e5
 
 
 @dataclass(frozen=True)
@@ -156,18 +156,19 @@ def _loads(
             continue
         here = count * n / sizes[post]
         share = _poisson(here / sizes[pre])
-        out["axons_in_per_core"] += sizes[pre] * float(share[1:].sum())
+        length, some = (np.array(list(x)) for x in (share.keys(), share.values()))
+        out["axons_in_per_core"] += sizes[pre] * float(some.sum())
         out["synapses_per_core"] += here
         if bits:
-            words = np.ceil((np.arange(len(share)) * bits + header) / word)
-            memory += sizes[pre] * float(share[1:] @ words[1:]) * word
+            memory += sizes[pre] * float(some @ np.ceil((length * bits + header) / word)) * word
     return out | ({"synapse_memory_per_core": memory} if bits else {})
 
 
-def _poisson(mean: float) -> Any:
-    """Probabilities of 0, 1, 2, ... up to where they are rare."""
-    most = int(mean + 12 * np.sqrt(mean) + 12)
-    k = np.arange(1, most + 1)
-    logs = np.concatenate([[0.0], np.cumsum(np.log(mean) - np.log(k))]) - mean
-    shares = np.exp(logs)
-    return shares[: int(np.flatnonzero(shares > _RARE)[-1]) + 1]
+def _poisson(mean: float) -> dict[float, float]:
+    """Probabilities of 1, 2, ... as far as they are not rare; of the mean alone where it is large."""
+    if mean > _LARGE:
+        return {mean: 1.0}
+    k = np.arange(1, int(mean + 12 * np.sqrt(mean) + 12) + 1)
+    shares = np.exp(np.cumsum(np.log(mean) - np.log(k)) - mean)
+    common = shares > _RARE
+    return dict(zip(k[common].tolist(), shares[common].tolist(), strict=True))
