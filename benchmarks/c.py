@@ -123,7 +123,7 @@ def compare(name: str, repeats: int, report: Callable[[str], None]) -> list[dict
         times.append(time.perf_counter() - began)
     inputs = {p.name: expected[p.name] for p in network.inputs}
     report(f"{name}: C")
-    tables = describe(network, {})
+    tables = describe(network)
     with tempfile.TemporaryDirectory(prefix="snmem-c-") as scratch:
         write(Path(scratch), tables)
         program = build(Path(scratch), Path(scratch, "network"))

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from test_compile import braille_net, coupled_net
 
 from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, quantize, simulate
-from snmem.backends.reference import start_at
 from snmem.c_target.compile import compile, write
 from snmem.c_target.run import FLAGS, build, run
-from snmem.c_target.tables import describe, quoted
+from snmem.c_target.tables import FEATURES, describe, quoted
 from snmem.cli import main
-from snmem.conformance import EXTENSIONS, features_of, random_inputs, random_network
+from snmem.conformance import features_of, random_inputs, random_network
 from snmem.errors import BackendError, InputError, MissingDependencyError, NetworkError
 from snmem.installation.content import load_script
+from snmem.lowering import split_delays
 from snmem.memory import SpikingKWinnerMemory
 
 STEPS = 60
@@ -27,37 +27,36 @@ STEPS = 60
 CHECKED = (*FLAGS[:1], "-O1", *FLAGS[2:], "-Wconversion", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-def batch(folder, networks, flags=FLAGS, start=None):
+def batch(folder, networks, flags=FLAGS):
     """Write, build and run a program for each (network, inputs); the emulator must give the same spikes."""
     for n, (network, inputs) in enumerate(networks):
-        begin = start or {}
-        write(folder / str(n), describe(network, begin))
+        write(folder / str(n), describe(split_delays(network)))
         program = build(folder / str(n), folder / f"{n}.exe", flags)
         ran = run(program, network, inputs, STEPS)
-        state = start_at(network, begin) if begin else None
-        expected = simulate(network, inputs, STEPS, "reference", state=state).spikes
+        expected = simulate(network, inputs, STEPS, "reference").spikes
         assert {p.name: expected[p.name] for p in network.neurons} == dict(ran.spikes)
         yield sum(len(expected[p.name]) for p in network.neurons)
 
 
 def test_programs_of_generated_networks_spike_as_the_reference_under_the_sanitizers(tmp_path):
-    features = features_of("loihi", {"plasticity", "values", "sources", "synapse_delays", *EXTENSIONS})
+    features = features_of("loihi", {"plasticity", "values", "sources"})
     networks = [random_network(seed, arithmetic="loihi", features=features) for seed in range(12)]
     used = [(n, random_inputs(n, seed, STEPS, 0.4)) for seed, n in enumerate(networks)]
-    assert {"delay_0", "long_delays", "exponent", "clear", "bias"} <= features
+    assert {"delay_0", "long_delays", "synapse_delays", "exponent", "clear", "bias", *FEATURES} <= features
     assert sum(spikes > 20 for spikes in batch(tmp_path, used, CHECKED)) >= 8
 
 
 def test_large_sums_large_populations_and_starts(tmp_path):
     """Sums of 64 bits; indices of 8, 16 and 32 bits and none; more neurons than a word; v before the first step."""
     rng = np.random.default_rng(1)
-    neuron = LoihiLIF(du=1000, dv=300, vth=rng.integers(1, 1000, 70_000), bias_mant=rng.integers(-9, 9, 70_000))
+    bias = rng.integers(-9, 9, 70_000)
+    neuron = LoihiLIF(du=1000, dv=300, vth=rng.integers(1, 1000, 70_000), bias_mant=bias, v_init=64)
     wide = np.zeros((70_000, 40), int)
     wide[rng.integers(0, 70_000, 9000), rng.integers(0, 40, 9000)] = rng.integers(-256, 256, 9000)
     populations = [
         Input("in", 40),
         Population("many", 70_000, neuron),
-        Population("some", 300, LoihiLIF(du=4095, dv=100, vth=3000)),
+        Population("some", 300, LoihiLIF(du=4095, dv=100, vth=3000, v_init=rng.integers(-90_000, 90_000, 300))),
         Population("few", 33, LoihiLIF(dv=4095, vth=900)),
     ]
     projections = [
@@ -68,15 +67,14 @@ def test_large_sums_large_populations_and_starts(tmp_path):
         Projection("some", "few", rng.integers(-256, 256, (33, 300)), delay=0, exponent=-3, name="halved"),
     ]
     network = Network(populations, projections)
-    tables = describe(network, {})
+    tables = describe(network)
     assert not tables.wide
     assert [row["index"] for row in tables.projections.values()] == ["32 bits", "none", "16 bits", "8 bits", "8 bits"]
-    start = {"some": rng.integers(-90_000, 90_000, 300), "many": 64}
     more = [Projection("in", "few", np.full((33, 40), 255), exponent=7, name=f"more {i}") for i in range(40)]
     large = Network(populations, [*projections, *more])
-    assert describe(large, {}).wide
+    assert describe(large).wide
     used = [(network, random_inputs(network, 2, STEPS, 0.3)), (large, random_inputs(large, 3, STEPS, 0.9))]
-    assert min(batch(tmp_path, used, CHECKED, start)) > 1000
+    assert min(batch(tmp_path, used, CHECKED)) > 1000
 
 
 def test_the_verb_writes_a_program_that_make_builds_and_reports_everything(tmp_path, capsys):
@@ -127,7 +125,7 @@ def test_the_interface_in_c(tmp_path):
         [Input("in", 3), Population("a", 2, LoihiLIF(dv=0, vth=[10, 1000]))],
         [Projection("in", "a", [[6, 0, 255], [6, 6, 255]])],
     )
-    write(tmp_path, describe(network, {}))
+    write(tmp_path, describe(network))
     (tmp_path / "main.c").write_text(
         """
         #include "network.h"
@@ -178,7 +176,7 @@ def test_hostile_names_compile_and_are_kept(tmp_path):
     names = ['a"; system("x"); "', "*\\ #include <x>", "??>\\", "%s%n", "é∂🧠", "x" * 500]
     populations = [Population(name, 1, LoihiLIF(bias_mant=1, vth=1)) for name in names]
     network = Network([Input("in\\", 1), *populations], [Projection(a, b, [[9]]) for a, b in pairwise(names)])
-    write(tmp_path, describe(network, {}))
+    write(tmp_path, describe(network))
     (tmp_path / "main.c").write_text(
         '#include "network.h"\n#include <stdio.h>\n'
         "int main(void) { unsigned i; for (i = 0; i < NETWORK_SOURCES; i++) puts(network_names[i]); return 0; }\n"
@@ -193,11 +191,11 @@ def test_refusals_name_object_limit_and_remedy(tmp_path, capsys, monkeypatch):
     )
     with pytest.raises(NetworkError, match=r"'in->a' learns; freeze the network first"):
         compile(plastic, tmp_path / "x")
-    subtract = Network([Population("a", 2, LIF(beta=0.5, reset="subtract"))])
-    with pytest.raises(NetworkError, match="'a' resets by subtraction"):
-        compile(subtract, tmp_path / "x")
+    adaptive = Network([Population("a", 2, LIF(beta=0.5, kappa=1.0))])
+    with pytest.raises(NetworkError, match="'a' uses the feature 'adaptation'"):
+        compile(adaptive, tmp_path / "x")
     with pytest.raises(InputError, match="quantization='best'"):
-        compile(subtract, tmp_path / "x", quantization="best")
+        compile(adaptive, tmp_path / "x", quantization="best")
     assert not (tmp_path / "x").exists()
     file = braille_net(tmp_path / "b.nir")
     for more, words in (

@@ -48,7 +48,7 @@ def test_c_programs_do_what_lava_did(tmp_path):
     still = [v for v in VECTORS if v.id.startswith("fixed") and not any(q.plasticity for q in v.network.projections)]
     for vector in still[:6]:
         folder = tmp_path / vector.id
-        write(folder, describe(vector.network, {}))
+        write(folder, describe(vector.network))
         ran = run(build(folder, folder / "network"), vector.network, vector.inputs, vector.steps)
         assert dict(ran.spikes) == {p.name: vector.expected.spikes[p.name] for p in vector.network.neurons}, vector.id
 

@@ -94,7 +94,7 @@ PLAIN = network_of(["left", "right", "hidden", "out", "first", "second", "third"
 
 
 def written(network: Network, folder: Path, title: str = "title") -> str:
-    write_module(folder, prepare(network).network, title, {}, {})
+    write_module(folder, prepare(network).network, title, {})
     return (folder / MODULE).read_text("utf-8")
 
 

@@ -22,10 +22,11 @@ from snmem.lava.cleanup import how_ended
 from snmem.lava.plan import make_plan, order_free
 from snmem.lava.session import TIMEOUT
 from snmem.loihi.arithmetic import condition_weights
+from snmem.lowering import split_delays
 from snmem.neurons import LOIHI_STATE_LIMIT
 from snmem.simulation import Job
 
-REFUSED = {"delay_0", "subtract", "v_reset", "plasticity", "synapse_delays", *refused_by("lava_float")}
+REFUSED = {"plasticity", *refused_by("lava_float")}
 SEEDS = range(12)
 
 
@@ -86,10 +87,11 @@ def test_sixty_generated_networks_agree(arithmetic, batch):
 
 def test_the_generated_networks_reach_the_corners():
     networks = [random_network(seed, arithmetic="loihi", features=features_of("loihi", REFUSED)) for seed in SEEDS]
-    plans = [make_plan(Job(n, random_inputs(n, 0, 5), 5), "lava_fixed") for n in networks]
+    plans = [make_plan(Job(split_delays(n), random_inputs(n, 0, 5), 5), "lava_fixed") for n in networks]
     assert any(len(n.neurons) > 2 for n in networks)
     assert any(plan.delay_lines for plan in plans)
     assert any(p.clear for plan in plans for p in plan.neurons)
+    assert {p.extended for plan in plans for p in plan.neurons} == {True, False}
     assert any(np.ndim(value) for plan in plans for p in plan.neurons for value in p.parameters.values())
     connections = [c for plan in plans for c in plan.connections]
     assert {c.sign for c in connections} == {"MIXED", "EXCITATORY", "INHIBITORY"}
@@ -221,7 +223,8 @@ LEARNING = {"first": {"plasticity": Instar(0.3)}}
     [
         ({"first": {"delay": 0}}, ["projection 'in->a'", "delay 0", "at least 1"]),
         (LEARNING, ["projection 'in->a'", "Instar", "rate=0.3", "0.3125"]),
-        ({"neuron": LIF(reset="subtract")}, ["population 'a'", "'subtract'", "reset='zero'"]),
+        ({"neuron": LIF(kappa=1.0)}, ["population 'a'", "adaptive thresholds", "kappa=0"]),
+        ({"neuron": LIF(refractory=2, refractory_mode="freeze")}, ["population 'a'", "stand still", "'hold'"]),
         ({"neuron": LIF(v_reset=[0, 0, 0.5, 0, 0])}, ["population 'a'", "v_reset=0.5", "shift"]),
         ({"neuron": LIF(alpha=0.3)}, ["population 'a'", "alpha=0.3", "0.30000000000000004"]),
         ({"neuron": LIF(beta=[0.5, 0.1, 0.5, 0.5, 0.5])}, ["population 'a'", "beta=0.1"]),

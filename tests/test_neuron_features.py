@@ -12,6 +12,7 @@ from snmem.backends.snntorch import to_torch
 from snmem.conformance import EXTENSIONS
 from snmem.errors import BackendError, NetworkError
 from snmem.neurons.noise import normal
+from snmem.quantization.neurons import TAKEN
 
 STEPS = 12
 
@@ -110,6 +111,17 @@ def test_a_loihi_neuron_holds_v_at_0_for_its_period():
     assert [np.flatnonzero(raster[:, i])[:3].tolist() for i in range(3)] == [[0, 1, 2], [0, 2, 4], [0, 64]]
 
 
+def test_a_loihi_neuron_may_lose_its_threshold_at_a_spike_and_begin_anywhere():
+    neuron = LoihiLIF(du=4095, vth=[5, 5, 9], bias_mant=64, reset="subtract", v_init=[0, 640, -64], u_init=128)
+    network = Network((Population("h", 3, neuron),))
+    run = simulate(network, {}, 3, "reference", record=["h.v"])
+    assert run.traces["h.v"].tolist() == [[64, 384, 0], [128, 128, 64], [192, 192, 128]]
+    assert run.spikes["h"].raster().tolist() == [[0, 1, 0], [0, 1, 0], [0, 0, 0]]
+    for wrong, words in (({"reset": "none"}, "LoihiLIF.reset"), ({"v_init": 2**23}, r"LoihiLIF.v_init: must lie in")):
+        with pytest.raises(NetworkError, match=words):
+            LoihiLIF(**wrong)
+
+
 def network_with(feature):
     """A network that uses one feature."""
     neuron = {
@@ -120,6 +132,7 @@ def network_with(feature):
         "second_current": LIF(alpha2=0.5),
         "noise": LIF(noise_sd=0.5),
         "initial_state": LIF(v_init=0.5),
+        "loihi_subtract": LoihiLIF(reset="subtract"),
     }.get(feature, LIF())
     receptor = "v" if feature == "receptor" else ""
     projections = [Projection("x", "h", np.ones((3, 2)), receptor=receptor)]
@@ -128,7 +141,7 @@ def network_with(feature):
     return Network((Input("x", 2), Population("h", 3, neuron)), tuple(projections))
 
 
-@pytest.mark.parametrize("feature", EXTENSIONS)
+@pytest.mark.parametrize("feature", [name for name in EXTENSIONS if name != "loihi_subtract"])
 def test_who_does_not_run_a_feature_refuses_it_by_name(feature):
     network = network_with(feature)
     assert [f for _, _, f in network.features] == [feature]
@@ -140,7 +153,7 @@ def test_who_does_not_run_a_feature_refuses_it_by_name(feature):
     if feature not in get_backend("snntorch").features:
         with pytest.raises(BackendError, match=name):
             to_torch(network)
-    if feature != "refractory":
+    if feature not in TAKEN:
         with pytest.raises(NetworkError, match=f"quantize: .*{name} uses the feature '{feature}'"):
             quantize(network)
 

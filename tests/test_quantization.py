@@ -110,7 +110,8 @@ def test_float_learning_on_a_loihi_network_is_refused():
 @pytest.mark.parametrize(
     ("net", "words"),
     [
-        (lambda: _net([[1.0]], LIF(reset="subtract")), ["'h'", "subtraction", "zero"]),
+        (lambda: _net([[1.0]], LIF(kappa=1.0)), ["'h'", "feature 'adaptation'"]),
+        (lambda: _net([[1.0]], LIF(refractory=[64])), ["'h'", "refractory for 64 steps", "63"]),
         (lambda: _net([[1.0]], LIF(v_reset=-1)), ["'h'", "v_reset", "-1"]),
         (lambda: _net([[1.0]], LIF(theta=-1)), ["'h'", "-1", "not negative"]),
         (lambda: _net([[2.0]], plasticity=Instar(0.1)), ["'x->h'", "learns", "[0, 1]", "freeze"]),
@@ -122,6 +123,33 @@ def test_what_loihi_cannot_hold_is_refused_by_name(net, words):
         quantize(net())
     for word in words:
         assert word in str(error.value)
+
+
+def test_holds_subtractions_and_starts_on_a_grid_stay_exact():
+    rng = np.random.default_rng(4)
+    neuron = LIF(
+        theta=rng.integers(8, 24, 12) / 16,
+        reset="subtract",
+        refractory=rng.integers(0, 64, 12),
+        u_init=rng.integers(-9, 9, 12) / 16,
+        v_init=rng.integers(-40, 40, 12) / 16,
+    )
+    net = _net(rng.integers(-4, 8, (12, 6)) / 16, neuron)
+    inputs = poisson(net, 300, 1, 0.3)
+    made = quantize(net)
+    expected = simulate(net, inputs, 300, "reference", record=["h.v"])
+    run = simulate(made, inputs, 300, "reference", record=["h.v"])
+    assert run.spikes["h"] == expected.spikes["h"]
+    assert np.array_equal(run.traces["h.v"], 64 * made.scale["h"] * expected.traces["h.v"])
+    assert len(run.spikes["h"]) > 100
+
+
+def test_what_comes_before_the_first_step_bounds_the_scale():
+    """Without a weight that counts nothing else does."""
+    made = quantize(_net([[0.0]], LIF(beta=0.5, theta=np.inf, v_init=-50.0)))
+    assert made.network["h"].neuron.v_init == -50 * 64 * made.scale["h"] >= -(2**23)
+    with pytest.raises(NetworkError, match=r"'h' needs v_init = 8.38861e\+06 units; the limit is 8388607"):
+        quantize(_net([[0.0]], LIF(v_init=1.0)), {"h": 2.0**17})
 
 
 def _layered(seed):

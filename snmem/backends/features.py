@@ -107,6 +107,7 @@ DECLARED = {
     "second_current": "has a second synaptic current; leave alpha2 out",
     "noise": "has noise; set noise_sd=0",
     "initial_state": "begins at another u or v than 0; set u_init=0 and v_init=0",
+    "loihi_subtract": "resets by subtraction (reset='subtract'); use reset='zero'",
     "receptor": "has a receptor of its own; let it reach the first",
     "potentials": "delivers potentials (signal='v'); let it deliver spikes",
 }

@@ -1,7 +1,8 @@
 """Real Lava (lava-nc 0.10.0) as two backends: "lava_float" and "lava_fixed" (Loihi's fixed point).
 
-Networks become Lava's own LIF, LIFReset, Dense and Sparse processes (:mod:`snmem.lava.plan`), run by Lava's runtime in
-a watched child process (:mod:`snmem.lava.session`). A connection takes one step in Lava, as delay 1 does here, so steps
+Networks become Lava's own LIF, LIFReset, Dense and Sparse processes (:mod:`snmem.lava.plan`), and, for neurons that are
+refractory, reset by subtraction or begin elsewhere than at 0, a process of snmem's own, run by Lava's runtime in a
+watched child process (:mod:`snmem.lava.session`). A connection takes one step in Lava, as delay 1 does here, so steps
 have the same numbers in both. ``SNMEM_LAVA_TIMEOUT`` sets the seconds after which a run counts as stuck.
 
 Source: lava-nc 0.10.0, https://github.com/lava-nc/lava.
@@ -17,7 +18,7 @@ import scipy.sparse as sp
 
 from ..description import row_numbers
 from ..lava.overflow import check_clears, check_overflow
-from ..lava.plan import Plan, Result, lava_rule, make_plan
+from ..lava.plan import FEATURES, Plan, Result, lava_rule, make_plan
 from ..lava.session import run_plan
 from ..lava.shim import require_lava
 from ..loihi.rules import parse
@@ -39,7 +40,7 @@ def run_float(job: Job) -> Recording:
     MissingDependencyError
         If Lava is absent.
     BackendError
-        For what Lava cannot do (delay 0, reset "subtract", v_reset other than 0, learning rules and decays that it
+        For what Lava cannot do (delay 0, v_reset other than 0, learning rules and decays that it
         cannot hold exactly, going on from a state, timed clears of infinite values), naming the population or
         projection; or if Lava fails or is stuck.
     """
@@ -138,6 +139,6 @@ def _spikes(job: Job, plan: Plan, result: Result) -> dict[str, Spikes]:
     return {p.name: out[p.name] for p in job.network.populations}
 
 
-_REFUSED = ("subtract", "v_reset", "delay_0")
-register_backend(Backend("lava_float", run_float, neurons=(LIF,), without=_REFUSED, states=()))
-register_backend(Backend("lava_fixed", run_fixed, neurons=(LoihiLIF,), without=_REFUSED, states=()))
+_REFUSED = ("v_reset", "delay_0")
+for _name, _run_it, _neuron in (("lava_float", run_float, LIF), ("lava_fixed", run_fixed, LoihiLIF)):
+    register_backend(Backend(_name, _run_it, neurons=(_neuron,), without=_REFUSED, features=FEATURES, states=()))

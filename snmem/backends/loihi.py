@@ -27,7 +27,7 @@ register_backend(
         run,
         neurons=(LoihiLIF,),
         rules=(SumOfProducts,),
-        features=("refractory",),
+        features=("refractory", "loihi_subtract", "initial_state"),
         states=("event", "reference"),
         weight_traces=True,
         values=True,

@@ -26,7 +26,7 @@ from ..network import Input, Network, Population, Projection
 from ..plasticity import RuleSpikes
 from ..recording.recorder import Recorder
 from ..spikes import Recording, Spikes
-from .base import Backend, Job, RunState, make_recording, register_backend
+from .base import Backend, Job, make_recording, register_backend
 
 #: Steps that are handed to a recorder together.
 _AT_A_TIME = 64
@@ -64,12 +64,10 @@ class State:
     values: list[dict[Any, Any]] = field(default_factory=list)
 
 
-def initial_state(network: Network, v: Mapping[str, Any] | None = None) -> State:
-    """The state before step 0: that of the neurons, but for the membrane potentials ``v`` by population name."""
+def initial_state(network: Network) -> State:
+    """The state before step 0."""
     kind: Any = np.float64 if network.arithmetic == "float" else np.int64
     neurons = {p.name: p.neuron.initial(p.size) for p in network.neurons}
-    for name, start in (v or {}).items():
-        neurons[name]["v"] = neurons[name]["v"] + np.asarray(start, kind)
     weights = {}
     for q in network.projections:
         if isinstance(q.weights, Convolution):
@@ -115,11 +113,6 @@ def _columns(q: Projection, weights: Any) -> dict[int, Any]:
 def _no_current(p: Population) -> dict[str, Any]:
     kind = np.float64 if p.neuron.arithmetic == "float" else np.int64
     return {receptor: np.zeros(p.size, kind) for receptor in p.neuron.receptors}
-
-
-def start_at(network: Network, v: Mapping[str, Any]) -> RunState:
-    """The state before step 0 with membrane potentials ``v`` by population name, for ``simulate(state=...)``."""
-    return RunState(network, "reference", 0, initial_state(network, v))
 
 
 def _synapses(matrix: Any, pre: int, kind: Any) -> tuple[Any, Any]:

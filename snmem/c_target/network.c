@@ -107,15 +107,21 @@ static int update(const population_t *p, uint32_t j)
         u -= 2 * STATE_LIMIT;
     else if (u <= -STATE_LIMIT)
         u += 2 * STATE_LIMIT;
+    p->u[j] = (sum_t)u;
+    p->sum[j] = 0;
+    if (p->left && p->left[j]) {
+        p->left[j]--;
+        return 0;
+    }
     v = decayed(p->v[j], p->decay_v[p->each[1] ? j : 0]) + u + p->bias[p->each[3] ? j : 0];
     if (v > STATE_LIMIT - 1)
         v = STATE_LIMIT - 1;
     else if (v < -(STATE_LIMIT - 1))
         v = -(STATE_LIMIT - 1);
-    p->u[j] = (sum_t)u;
-    p->sum[j] = 0;
     if (v > p->threshold[p->each[2] ? j : 0]) {
-        p->v[j] = 0;
+        p->v[j] = p->subtract ? (int32_t)v - p->threshold[p->each[2] ? j : 0] : 0;
+        if (p->left)
+            p->left[j] = p->hold[p->each[4] ? j : 0];
         return 1;
     }
     p->v[j] = (int32_t)v;
@@ -128,6 +134,8 @@ static void clear(const population_t *p)
     for (j = 0; j < p->size; j++) {
         p->u[j] = 0;
         p->v[j] = 0;
+        if (p->left)
+            p->left[j] = 0;
     }
 }
 
@@ -144,7 +152,7 @@ static void step_population(const population_t *p)
             if (bits & 1) {
                 if (update(p, j))
                     spiking |= bit;
-                if (p->restless || p->u[j] || p->v[j])
+                if (p->restless || p->u[j] || p->v[j] || (p->left && p->left[j]))
                     awake |= bit;
             }
         spikes[word] = spiking;
@@ -181,9 +189,11 @@ void network_reset(void)
             p->awake[j] = 0;
         for (j = 0; j < p->size; j++) {
             p->sum[j] = 0;
-            if (p->start)
-                p->v[j] = p->start[j];
-            if (p->restless || p->v[j])
+            if (p->start_u)
+                p->u[j] = p->start_u[j];
+            if (p->start_v)
+                p->v[j] = p->start_v[j];
+            if (p->restless || p->u[j] || p->v[j])
                 p->awake[j >> 5] |= UINT32_C(1) << (j & 31);
         }
     }

@@ -21,7 +21,7 @@
 extern const char *const network_names[NETWORK_SOURCES];
 extern const uint32_t network_sizes[NETWORK_SOURCES];
 
-/* Begin again: no spikes on their way, u = 0, v as at the start. Call it once before the first step. */
+/* Begin again: no spikes on their way, u and v as at the start. Call it once before the first step. */
 void network_reset(void);
 
 /* A spike of line `line` of input `input` in the coming step. Returns 0, or -1 if there is no such line. */

@@ -32,16 +32,20 @@ typedef struct {
     uint32_t first, last;        /* of its incoming projections */
     uint64_t period, offset;     /* of timed clears; period 0: none */
     uint8_t restless;            /* neurons may change without input */
-    uint8_t each[4];             /* decay_u, decay_v, threshold, bias: 1 if a value each, 0 if one for all */
+    uint8_t subtract;            /* a spike takes the threshold off v, which else becomes 0 */
+    uint8_t each[5];             /* decay_u, decay_v, threshold, bias, hold: 1 if a value each, 0 if one for all */
     const uint16_t *decay_u;     /* what remains of u in a step, in 1/4096 */
     const uint16_t *decay_v;
     const int32_t *threshold;    /* of v */
     const int32_t *bias;         /* added to v */
-    const int32_t *start;        /* v at first; null for 0 */
+    const uint8_t *hold;         /* steps after that of a spike in which v stays; null if none does */
+    const int32_t *start_u;      /* u and v at first; null for 0 */
+    const int32_t *start_v;
     sum_t *u;
     sum_t *sum;                  /* weights that arrive in this step */
     int32_t *v;
-    uint32_t *awake;             /* bits of neurons whose u, v or sum may differ from 0 */
+    uint8_t *left;               /* steps in which v still stays; null without hold */
+    uint32_t *awake;             /* bits of neurons whose u, v, sum or left may differ from 0 */
 } population_t;
 
 extern const source_t network_sources[];

@@ -20,6 +20,8 @@ from ..neurons.loihi import LOIHI_SHIFT, LOIHI_STATE_LIMIT
 SYNAPSES = 2**26
 #: Sums that 32 bits hold; what is beyond is held in 64, up to what a decay can multiply.
 _SMALL, _LARGE = 2**31 - 1, 2**50
+#: Features of neurons that network.c has.
+FEATURES = ("refractory", "loihi_subtract", "initial_state")
 #: Kinds of index of network.c, and the largest population each can name.
 KINDS = (("BYTES", np.uint8), ("SHORTS", np.uint16), ("WORDS", np.uint32))
 
@@ -64,29 +66,27 @@ class Tables:
     projections: Mapping[str, dict[str, Any]]
 
 
-def describe(network: Network, start: Mapping[str, Any]) -> Tables:
+def describe(network: Network) -> Tables:
     """Return the tables of a network.
 
     Parameters
     ----------
     network : Network
         Of LoihiLIF populations, without learning.
-    start : mapping of str to int or array
-        v before the first step by population, where it is not 0.
 
     Raises
     ------
     NetworkError
         For other neurons, learning, more synapses than a text can hold, and sums beyond 64 bits.
     """
-    require_neurons("compile to C", network, (LoihiLIF,))
+    require_neurons("compile to C", network, (LoihiLIF,), FEATURES)
     for q in network.projections:
         if q.plasticity is not None:
             raise NetworkError(f"compile to C: projection {q.name!r} learns; freeze the network first (Network.freeze)")
     total = sum(q.synapses for q in network.projections)
     if total > SYNAPSES:
         raise NetworkError(f"compile to C: the network has {total:,} synapses, a program holds {SYNAPSES:,}; split it")
-    return _Writer(network, start).tables()
+    return _Writer(network).tables()
 
 
 def quoted(text: str) -> str:
@@ -104,8 +104,8 @@ def _bytes(size: int) -> int:
 class _Writer:
     """Collects the arrays of a network and the rows of its tables."""
 
-    def __init__(self, network: Network, start: Mapping[str, Any]) -> None:
-        self.network, self.start = network, start
+    def __init__(self, network: Network) -> None:
+        self.network = network
         self.sources = [*network.inputs, *network.neurons]
         self.number = {p.name: i for i, p in enumerate(self.sources)}
         self.arrays: list[Array] = []
@@ -181,6 +181,9 @@ class _Writer:
             total += (2 * width + 4) * p.size + 4 * words
             text.append(f"static sum_t u{i}[{p.size}], sum{i}[{p.size}];\n")
             text.append(f"static int32_t v{i}[{p.size}];\nstatic uint32_t awake{i}[{words}];\n")
+            if "refractory" in p.neuron.features:
+                total += p.size
+                text.append(f"static uint8_t left{i}[{p.size}];\n")
         return total, text
 
     def _array(self, kind: str, name: str, values: Any) -> str:
@@ -199,18 +202,30 @@ class _Writer:
             "threshold": ("int32_t", (LOIHI_SHIFT * np.asarray(n.vth)).astype(np.int32)),
             "bias": ("int32_t", np.asarray(n.bias).astype(np.int32)),
         }
-        begin = np.asarray(self.start.get(p.name, 0)).astype(np.int32)
-        start = self._array("int32_t", f"start{i}", np.broadcast_to(begin, (p.size,))) if begin.any() else "NULL"
+        held = "refractory" in n.features
+        if held:
+            columns["hold"] = ("uint8_t", (np.asarray(n.refractory) - 1).astype(np.uint8))
         each = ", ".join(str(int(values.size > 1)) for _, values in columns.values())
         names = ", ".join(self._array(kind, f"{name}{i}", values) for name, (kind, values) in columns.items())
+        names += "" if held else ", NULL"
+        starts = ", ".join(self._start(p, name) for name in ("u", "v"))
         restless = int(np.any(n.bias))
         period, offset = p.clear_every or 0, p.clear_offset
         if period >= 2**64:
             raise NetworkError(f"compile to C: population {p.name!r}: clear_every = {period} is beyond 2**64 - 1")
         return (
             f"{{{i}, {p.size}, {first}, {len(self.rows)}, UINT64_C({period}), UINT64_C({offset}), {restless}, "
-            f"{{{each}}}, {names}, {start}, u{i}, sum{i}, v{i}, awake{i}}}"
+            f"{int(n.reset == 'subtract')}, {{{each}}}, {names}, {starts}, u{i}, sum{i}, v{i}, "
+            f"{f'left{i}' if held else 'NULL'}, awake{i}}}"
         )
+
+    def _start(self, p: Population, variable: str) -> str:
+        """The array of a variable before step 0, one value for each neuron."""
+        begin = getattr(p.neuron, f"{variable}_init")
+        if not np.any(begin):
+            return "NULL"
+        values = np.broadcast_to(np.asarray(begin, np.int32), (p.size,))
+        return self._array("int32_t", f"start_{variable}{self.number[p.name]}", values)
 
     def _projection(self, q: Projection, post: Population) -> None:
         """Enter a projection, unless it has no weight but 0."""

@@ -79,7 +79,7 @@ def _neuron(rng: np.random.Generator, p: Population, chosen: Collection[str], us
     draw, here = _Draw(rng, p.size, used), {name for name in sorted(chosen) if rng.random() < 1 / 2}
     neuron: Any = p.neuron
     if neuron.arithmetic == "loihi":
-        return replace(neuron, refractory=draw.steps(1, 6)) if "refractory" in here else neuron
+        return replace(neuron, **_loihi(draw, here))
     values: dict[str, Any] = {}
     if here & {"refractory", "freeze"}:
         mode = "hold" if "refractory" in here else "freeze"
@@ -95,3 +95,15 @@ def _neuron(rng: np.random.Generator, p: Population, chosen: Collection[str], us
     if "initial_state" in here:
         values |= {"u_init": draw.number(-1, 1), "v_init": draw.number(-2, 2)}
     return replace(neuron, **values)
+
+
+def _loihi(draw: _Draw, here: Collection[str]) -> dict[str, Any]:
+    """What is drawn for Loihi neurons: refractory periods up to the longest, states on both sides of the threshold."""
+    values: dict[str, Any] = {}
+    if "refractory" in here:
+        values |= {"refractory": draw.steps(1, 64 if draw.rng.random() < 1 / 4 else 6)}
+    if "loihi_subtract" in here:
+        values |= {"reset": "subtract"}
+    if "initial_state" in here:
+        values |= {"u_init": draw.steps(-20_000, 20_000), "v_init": draw.steps(-20_000, 20_000)}
+    return values

@@ -47,12 +47,18 @@ EXTENSIONS = {
     "adaptation": "thresholds that rise with each spike (float only)",
     "second_current": "a second synaptic current (float only)",
     "noise": "noise added to v (float only)",
-    "initial_state": "u and v other than 0 before step 0 (float only)",
+    "initial_state": "u and v other than 0 before step 0",
+    "loihi_subtract": "populations whose reset subtracts the threshold (Loihi only)",
     "receptor": "projections to the second current and to v (float only)",
     "potentials": "projections that deliver the potentials of their neurons (float only)",
 }
 FEATURES |= EXTENSIONS
-_FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"} | EXTENSIONS.keys() - {"refractory"}
+_FLOAT_ONLY = {"subtract", "v_reset", "fine_decays", "off_grid", "plasticity"} | EXTENSIONS.keys() - {
+    "refractory",
+    "initial_state",
+    "loihi_subtract",
+}
+_LOIHI_ONLY = {"exponent", "loihi_subtract"}
 #: Features of the definition that are drawn by a generator of their own, too.
 _LATER = {"synapse_delays"}
 
@@ -62,7 +68,7 @@ def features_of(arithmetic: str, without: Collection[str] = ()) -> frozenset[str
     unknown = set(without) - set(FEATURES)
     if unknown:
         raise InputError(f"conformance: unknown feature {sorted(unknown)[0]!r}; known are {', '.join(FEATURES)}")
-    other = {"exponent"} if arithmetic == "float" else _FLOAT_ONLY
+    other = _LOIHI_ONLY if arithmetic == "float" else _FLOAT_ONLY
     return frozenset(FEATURES) - other - set(without)
 
 

@@ -29,12 +29,14 @@ with lava_imports():
     from lava.utils.weightutils import SignMode
 
     from .processes import io
+    from .processes.neurons import ExtendedLIF, PyExtendedLIFFixed, PyExtendedLIFFloat
 
 #: Process class -> its models. Handing them to Lava spares it importing whole folders in search of them.
 MODELS = {
     "floating_pt": {
         LIF: lif_models.PyLifModelFloat,
         LIFReset: lif_models.PyLifResetModelFloat,
+        ExtendedLIF: PyExtendedLIFFloat,
         Dense: dense_models.PyDenseModelFloat,
         Sparse: sparse_models.PySparseModelFloat,
         io.TraceSink: io.PyTraceSinkFloat,
@@ -43,6 +45,7 @@ MODELS = {
     "fixed_pt": {
         LIF: lif_models.PyLifModelBitAcc,
         LIFReset: lif_models.PyLifResetModelBitAcc,
+        ExtendedLIF: PyExtendedLIFFixed,
         Dense: dense_models.PyDenseModelBitAcc,
         Sparse: sparse_models.PySparseModelBitAcc,
         io.TraceSink: io.PyTraceSinkFixed,
@@ -97,6 +100,8 @@ def build(plan: Plan) -> Built:
 
 
 def _neurons(p: Neurons) -> Any:
+    if p.extended:
+        return ExtendedLIF(shape=(p.size,), name=p.name, clear=p.clear, **p.parameters)
     if p.clear is None:
         return LIF(shape=(p.size,), name=p.name, **p.parameters)
     interval, offset = p.clear

@@ -71,7 +71,8 @@ def _replay(p: Population, incoming: list[Projection], spikes: Mapping[str, Spik
         weights = q.weights.astype(np.int64)
         weights.data = condition_weights(q.weights.data)
         columns.append(weights.tocsc())
-    u, v = np.zeros((2, p.size), np.int64)
+    begun = p.neuron.initial(p.size)
+    u, v = begun["u"], begun["v"]
     for t in range(spikes[p.name].steps):
         if p.clear_every and t % p.clear_every == p.clear_offset:
             u[:] = v[:] = 0

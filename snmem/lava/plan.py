@@ -18,7 +18,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..backends.base import Job
-from ..backends.features import undeclared_feature
 from ..errors import BackendError, NetworkError
 from ..network import Network, Population, Projection
 from ..neurons import LIF, LoihiLIF
@@ -26,6 +25,8 @@ from ..plasticity import SumOfProducts
 
 #: Share of synapses from which a connection becomes a Dense instead of a Sparse: then the full matrix is the smaller.
 DENSE_FROM = 0.5
+#: Features of neurons that Lava runs, by a process of snmem's own; LIF's reset by subtraction is one more.
+FEATURES = ("refractory", "loihi_subtract", "initial_state")
 TAGS = {"lava_float": "floating_pt", "lava_fixed": "fixed_pt"}
 #: A time constant after which nothing is left: exp(-1/tau) = 0.
 NO_MEMORY = 1e-3
@@ -35,12 +36,16 @@ INPUTS = -1
 
 @dataclass(frozen=True)
 class Neurons:
-    """Populations in one LIF, or LIFReset where ``clear`` gives (reset_interval, reset_offset) in Lava's steps."""
+    """Populations in one LIF, or LIFReset where ``clear`` gives (reset_interval, reset_offset) in Lava's steps.
+
+    extended : whether they need a process of snmem's own (:mod:`snmem.lava.processes.neurons`).
+    """
 
     name: str
     size: int
     parameters: dict[str, Any]
     clear: tuple[int, int] | None
+    extended: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,12 +149,17 @@ class Result:
 
 
 def make_plan(job: Job, backend: str) -> Plan:
-    """The plan for ``job``; BackendError names the population or projection that Lava cannot run, and the remedy."""
+    """The plan for ``job``, which fits what the backend declares.
+
+    Raises
+    ------
+    BackendError
+        Naming the population or projection with a number that Lava cannot hold, and the remedy.
+    """
     network = job.network
-    _refuse(job, backend)
     groups: dict[Any, list[Population]] = {}
     for p in network.neurons:
-        groups.setdefault((p.clear_every, p.clear_offset), []).append(p)
+        groups.setdefault((p.clear_every, p.clear_offset, is_extended(p)), []).append(p)
     neurons = tuple(_neurons(members, backend) for members in groups.values())
     learning = [(q, lava_rule(q, backend)) for q in network.projections if q.plasticity is not None]
     used = {q.pre for q in network.projections if q.synapses}
@@ -162,24 +172,6 @@ def make_plan(job: Job, backend: str) -> Plan:
     traces = tuple(dict.fromkeys((places[name][0], var) for name, var in job.traces()))
     plastic = tuple(_plastic(q, rule, backend, places) for q, rule in learning)
     return Plan(backend, job.steps, _inputs(job, places), neurons, connections, places, traces, plastic)
-
-
-def _refuse(job: Job, backend: str) -> None:
-    network, where = job.network, f"backend {backend!r}"
-    if backend == "lava_float" and network.arithmetic != "float":
-        raise BackendError(f"{where}: the network has LoihiLIF populations; use backend 'lava_fixed'")
-    if backend == "lava_fixed" and network.arithmetic != "loihi":
-        raise BackendError(f"{where}: the network has float (LIF) populations; convert it with snmem.quantize")
-    if refused := undeclared_feature(network, frozenset()):
-        raise BackendError(f"{where} does not run this network: {refused}")
-    if job.state is not None:
-        raise BackendError(f"{where}: cannot go on from a state; run all steps in one call")
-    for q in network.projections:
-        if q.delay == 0:
-            raise BackendError(
-                f"{where}: projection {q.name!r} has delay 0, but a connection takes one step in Lava; "
-                "give it a delay of at least 1"
-            )
 
 
 def _places(process: int, members: list[Any]) -> Iterator[tuple[str, tuple[int, int, int]]]:
@@ -214,44 +206,60 @@ def _neurons(members: list[Population], backend: str) -> Neurons:
     for name in each[0]:
         values = np.concatenate([np.broadcast_to(given[name], n) for given, n in zip(each, sizes, strict=True)])
         parameters[name] = values[0].item() if (values == values[0]).all() else values
-    return Neurons(_title([p.name for p in members]), sum(sizes), parameters, clear)
+    return Neurons(_title([p.name for p in members]), sum(sizes), parameters, clear, is_extended(p))
+
+
+def is_extended(p: Population) -> bool:
+    """Whether a population needs more than Lava's own LIF."""
+    neuron: Any = p.neuron
+    return bool(neuron.features) or neuron.reset == "subtract"
+
+
+def lava_parameters(p: Population) -> dict[str, Any]:
+    """The parameters of Lava's LIF for a population, and those of the extended one where it is needed.
+
+    Lava stores decays as 1 - alpha and 1 - beta.
+    """
+    neuron: Any = p.neuron
+    if isinstance(neuron, LoihiLIF):
+        parameters = {name: getattr(neuron, name) for name in neuron.limits}
+    else:
+        parameters = {"du": 1 - neuron.alpha, "dv": 1 - neuron.beta, "vth": neuron.theta, "bias_mant": neuron.bias}
+    if not is_extended(p):
+        return parameters
+    steps = neuron.refractory - (neuron.arithmetic == "loihi")  # Loihi counts the step of the spike
+    own = {"subtract": neuron.reset == "subtract", "refractory": steps, "u": neuron.u_init, "v": neuron.v_init}
+    return parameters | own
 
 
 def _parameters(p: Population, backend: str) -> dict[str, Any]:
     neuron: Any = p.neuron
-    if isinstance(neuron, LoihiLIF):
-        return {name: getattr(neuron, name) for name in neuron.limits}
-    owner = f"backend {backend!r}: population {p.name!r}"
-    if neuron.reset != "zero":
-        raise BackendError(f"{owner} has reset={neuron.reset!r}; Lava's LIF resets v to zero only: use reset='zero'")
-    if np.any(neuron.v_reset):
-        value = np.atleast_1d(neuron.v_reset)[np.atleast_1d(neuron.v_reset) != 0][0]
-        raise BackendError(
-            f"{owner} has v_reset={value:g}; Lava's LIF resets v to zero only: shift v, theta and bias so that it is 0"
-        )
-    return {
-        "du": _complement(neuron, "alpha", owner),
-        "dv": _complement(neuron, "beta", owner),
-        "vth": neuron.theta,
-        "bias_mant": neuron.bias,
-    }
+    if isinstance(neuron, LIF):
+        owner = f"backend {backend!r}: population {p.name!r}"
+        if np.any(neuron.v_reset):
+            value = np.atleast_1d(neuron.v_reset)[np.atleast_1d(neuron.v_reset) != 0][0]
+            raise BackendError(
+                f"{owner} has v_reset={value:g}; on Lava v resets to 0: shift v, theta and bias so that it is 0"
+            )
+        for name in ("alpha", "beta"):
+            _check_complement(neuron, name, owner)
+    return lava_parameters(p)
 
 
-def _complement(neuron: LIF, name: str, owner: str) -> Any:
-    """Lava's decay d for a factor kept per step, such that Lava's 1 - d is that factor bit for bit.
+def _check_complement(neuron: LIF, name: str, owner: str) -> None:
+    """Raise BackendError where Lava's 1 - d, with d = 1 - factor, is not that factor bit for bit.
 
-    1 - d is exact for factors >= 1/2; smaller ones must be multiples of 2**-53.
+    It is for factors >= 1/2; smaller ones must be multiples of 2**-53.
     """
     factor = np.asarray(getattr(neuron, name))
-    decay = 1 - factor
-    wrong = 1 - decay != factor
+    back = 1 - (1 - factor)
+    wrong = back != factor
     if wrong.any():
-        value, near = float(factor[wrong][0]), float((1 - decay)[wrong][0])
+        value, near = float(factor[wrong][0]), float(back[wrong][0])
         raise BackendError(
             f"{owner} has {name}={value!r}; Lava stores 1 - {name}, which cannot hold this number exactly: "
             f"use {near!r}, or round to a multiple of 2**-53"
         )
-    return decay
 
 
 def sign_of(weights: Any) -> str:

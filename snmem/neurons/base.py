@@ -62,6 +62,19 @@ def check_range(owner: str, name: str, value: Any, low: float, high: float) -> N
         raise NetworkError(f"{owner}.{name}: must lie in [{low:g}, {high:g}], got {array[bad][0]:g}")
 
 
+def check_option(owner: str, name: str, value: Any, *known: str) -> None:
+    """Raise NetworkError where an option is none of the two that there are."""
+    if not isinstance(value, str) or value not in known:
+        raise NetworkError(f'{owner}.{name}: must be "{known[0]}" or "{known[1]}", got {shown(value)}')
+
+
+def begun(neuron: Any, state: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """``state``, which is 0, with u_init and v_init added to its u and v."""
+    for name in ("u", "v"):
+        state[name] += getattr(neuron, f"{name}_init")
+    return state
+
+
 class Neuron(Description):
     """Parameters of a population's neurons, and their step: a frozen dataclass with ``eq=False``.
 

@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 
 from .._text import shown
 from ..errors import NetworkError
-from .base import LEFT, NEURONS, FloatArray, Neuron, State, check_range
+from .base import LEFT, NEURONS, FloatArray, Neuron, State, begun, check_option, check_range
 from .noise import normal
 from .units import step_parameters
 
@@ -133,8 +133,8 @@ class LIF(Neuron):
         ranges = {"refractory": MOST_STEPS, "noise_seed": MOST_SEED, "rho": 1, "noise_sd": np.inf}
         for name, high in (ranges | ({} if self.alpha2 is None else {"alpha2": 1})).items():
             check_range("LIF", name, getattr(self, name), 0, high)
-        self._check_option("reset", "zero", "subtract")
-        self._check_option("refractory_mode", "hold", "freeze")
+        check_option("LIF", "reset", self.reset, "zero", "subtract")
+        check_option("LIF", "refractory_mode", self.refractory_mode, "hold", "freeze")
         if not isinstance(cast(object, self.reset_current), bool):
             raise NetworkError(f"LIF.reset_current: must be True or False, got {shown(self.reset_current)}")
         if not np.isscalar(self.noise_seed):
@@ -177,11 +177,6 @@ class LIF(Neuron):
         if options.get("reset") == "subtract":
             own["v_reset"] = None
         return cls(**step_parameters(tau_mem, tau_syn, dt, **own), **{k: v for k, v in options.items() if k not in own})
-
-    def _check_option(self, name: str, *known: str) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, str) or value not in known:
-            raise NetworkError(f'LIF.{name}: must be "{known[0]}" or "{known[1]}", got {shown(value)}')
 
     @cached_property
     def features(self) -> frozenset[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -230,10 +225,7 @@ class LIF(Neuron):
 
     def initial(self, size: int) -> dict[str, NDArray[Any]]:
         """State before step 0 of ``size`` neurons: u_init, v_init, and 0."""
-        state = super().initial(size)
-        for name in ("u", "v"):
-            state[name] += getattr(self, f"{name}_init")
-        return state
+        return begun(self, super().initial(size))
 
     def step(self, state: State, current: State, t: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
         """One step by :func:`step_lif`, or by :func:`step_extended` where something is switched on."""

@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import LEFT, NEURONS, Neuron, State, check_range
+from .base import LEFT, NEURONS, Neuron, State, begun, check_option, check_range
 
 #: Loihi's u and v are 24-bit signed numbers.
 LOIHI_STATE_LIMIT = 2**23
 #: Charge on v per unit of synaptic weight (Loihi shifts synaptic input and thresholds left by 6 bits).
 LOIHI_SHIFT = 64
+#: The longest refractory period, in steps with that of the spike.
+LONGEST_REFRACTORY = 64
 
 
 @NEURONS.register("loihi_lif")
@@ -31,12 +33,13 @@ class LoihiLIF(Neuron):
         u = dec(u, 4096 - (du + 1)) + 64 * I          then wrapped once into (-M, M]
         v = clip(dec(v, 4096 - dv) + u + bias_mant * 2**bias_exp, -(M - 1), M - 1)
         s = v > 64 * vth
-        v = 0 where s
+        v = 0 where s                     (reset = "zero"; or v = v - 64 * vth where s: "subtract")
 
-    In the ``refractory - 1`` steps after that of a spike u goes on, v stays 0 and the neuron does not spike.
-    ``I`` sums, over the projections, ``(sum of weights) * 2**exponent`` rounded down.
+    In the ``refractory - 1`` steps after that of a spike u goes on, v stays what the reset made it and the neuron does
+    not spike. ``I`` sums, over the projections, ``(sum of weights) * 2**exponent`` rounded down.
 
-    Source: Lava 0.10.0, process models of ``lava.proc.lif`` (see docs, "Loihi arithmetic").
+    Source: Lava 0.10.0, process models of ``lava.proc.lif`` (see docs, "Loihi arithmetic"). The reset by subtraction is
+    what a neuron program of Loihi 2 can do; Loihi 1 and Lava's own models reset to zero.
 
     Parameters
     ----------
@@ -48,6 +51,10 @@ class LoihiLIF(Neuron):
         -4096 .. 4095 and 0 .. 7; bias_mant * 2**bias_exp is added to v.
     refractory
         1 .. 64, the refractory period in steps as Loihi counts it, with the step of the spike: 1 is none.
+    reset
+        "zero" (v becomes 0) or "subtract" (the threshold is taken off).
+    u_init, v_init
+        -(2**23 - 1) .. 2**23 - 1, u and v before step 0, in 1/64 of a weight unit.
     """
 
     du: Any = 4095
@@ -56,8 +63,11 @@ class LoihiLIF(Neuron):
     bias_mant: Any = 0
     bias_exp: Any = 0
     refractory: Any = 1
+    reset: str = "zero"
+    u_init: Any = 0
+    v_init: Any = 0
 
-    later: ClassVar[tuple[str, ...]] = ("refractory",)
+    later: ClassVar[tuple[str, ...]] = ("refractory", "reset", "u_init", "v_init")
     arithmetic: ClassVar[str] = "loihi"
     limits: ClassVar[Mapping[str, tuple[Any, Any]]] = {
         "du": (0, 4095),
@@ -69,7 +79,10 @@ class LoihiLIF(Neuron):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("LoihiLIF", "refractory", self.refractory, 1, 64)
+        check_range("LoihiLIF", "refractory", self.refractory, 1, LONGEST_REFRACTORY)
+        for name in ("u_init", "v_init"):
+            check_range("LoihiLIF", name, getattr(self, name), 1 - LOIHI_STATE_LIMIT, LOIHI_STATE_LIMIT - 1)
+        check_option("LoihiLIF", "reset", self.reset, "zero", "subtract")
 
     @property
     def bias(self) -> Any:
@@ -78,18 +91,27 @@ class LoihiLIF(Neuron):
 
     @cached_property
     def features(self) -> frozenset[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """ "refractory", where a neuron is for longer than the step of its spike."""
-        return frozenset(("refractory",) if np.any(np.asarray(self.refractory) > 1) else ())
+        """Names of what is switched on beyond the plain neuron."""
+        has = {
+            "refractory": bool(np.any(np.asarray(self.refractory) > 1)),
+            "loihi_subtract": self.reset == "subtract",
+            "initial_state": bool(np.any(self.u_init)) or bool(np.any(self.v_init)),
+        }
+        return frozenset(name for name, there in has.items() if there)
 
     @property
     def variables(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """State variables: u, v and, where switched on, the refractory steps left."""
-        return ("u", "v", LEFT) if self.features else ("u", "v")
+        return ("u", "v", LEFT) if "refractory" in self.features else ("u", "v")
 
     @property
     def never_spikes(self) -> bool:
         """Whether all thresholds are the largest that there is."""
         return bool(np.all(np.asarray(self.vth) >= self.limits["vth"][1]))
+
+    def initial(self, size: int) -> dict[str, NDArray[Any]]:
+        """State before step 0 of ``size`` neurons: u_init, v_init, and 0."""
+        return begun(self, super().initial(size))
 
     def step(self, state: State, current: State, t: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
         """One step by :func:`step_loihi`."""
@@ -120,5 +142,5 @@ def step_loihi(
     u = np.where(u > m, u - 2 * m, np.where(u <= -m, u + 2 * m, u))
     v = np.clip(_decay(v, 4096 - p.dv) + u + p.bias, -(m - 1), m - 1)
     s = v > p.vth * LOIHI_SHIFT
-    v = np.where(s, 0, v)
+    v = np.where(s, 0 if p.reset == "zero" else v - p.vth * LOIHI_SHIFT, v)
     return u, v, s

@@ -189,6 +189,7 @@ _LOST = {
     "second_current": "a second synaptic current",
     "noise": "noise",
     "initial_state": "u and v other than 0 before the first step",
+    "loihi_subtract": "reset by subtraction of the threshold",
 }
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.reference import start_at
 from ..errors import InputError
 from ..network import Network
 from ..nir_io import read_nir
@@ -69,10 +68,9 @@ def open_source(source: Network | str | os.PathLike[str], title: str | None, opt
 
 @dataclass(frozen=True)
 class Integers:
-    """The network that a target runs, v before its first step, and how it was quantized (None: not at all)."""
+    """The network that a target runs, and how it was quantized (None: not at all)."""
 
     network: Network
-    start: Mapping[str, Any]
     quantized: Quantized | None
     prepared: Network
 
@@ -85,15 +83,13 @@ class Integers:
         return self.quantized.parts[projection] if self.quantized else (projection,)
 
 
-def in_integers(
-    prepared: Network, start: Mapping[str, Any], spiking: Spiking, strategy: str, report: Callable[[str], None]
-) -> Integers:
+def in_integers(prepared: Network, spiking: Spiking, strategy: str, report: Callable[[str], None]) -> Integers:
     """The integers of a float network, its scales chosen on sample input; a Loihi network stays as it is."""
     if prepared.arithmetic == "loihi":
-        return Integers(prepared, start, None, prepared)
+        return Integers(prepared, None, prepared)
     report("choosing scales")
     quantized = calibrate(prepared, *spiking.sample(prepared), strategy)
-    return Integers(quantized.network, quantized.start(start), quantized, prepared)
+    return Integers(quantized.network, quantized, prepared)
 
 
 def check_strategy(strategy: str) -> None:
@@ -102,11 +98,15 @@ def check_strategy(strategy: str) -> None:
         raise InputError(f"compile: quantization={strategy!r}; use one of {', '.join(STRATEGIES)}")
 
 
-def run_from(network: Network, inputs: Mapping[str, Any], steps: int, start: Mapping[str, Any]) -> Recording:
-    """Run a network whose neurons begin at v = ``start``; only the reference begins elsewhere than at 0."""
-    if any(map(np.any, start.values())):
-        return simulate(network, inputs, steps, "reference", state=start_at(network, start))
+def run_exact(network: Network, inputs: Mapping[str, Any], steps: int) -> Recording:
+    """Run a network on the engine, in its own arithmetic."""
     return simulate(network, inputs, steps, "loihi" if network.arithmetic == "loihi" else "event")
+
+
+def starts_of(network: Network) -> dict[str, Any]:
+    """Population -> v before the first step, where it is not 0."""
+    found: dict[str, Any] = {p.name: getattr(p.neuron, "v_init", 0) for p in network.neurons}
+    return {name: v for name, v in found.items() if np.any(v)}
 
 
 def differing_cells(a: Mapping[str, Spikes], b: Mapping[str, Spikes], network: Network) -> dict[str, Any]:

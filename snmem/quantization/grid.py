@@ -7,10 +7,10 @@ Every population gets one scale S (weight units per unit of v), a power of two, 
     b = \mathrm{round}(64\, c\, S), \quad d_u = \mathrm{round}(4096 (1 - \alpha)) - 1, \quad
     d_v = \mathrm{round}(4096 (1 - \beta))
 
-with mantissas W of 8 bits. S is the largest that keeps u within its 24 bits even if every synapse of a neuron is active
-(u wraps around, it does not saturate), thresholds within 17 bits, and exponents within reach. A projection whose
-integer weights need more than one mantissa's range is split into up to one projection per sign and magnitude, which
-costs no precision.
+and u and v before step 0 in the units of b, with mantissas W of 8 bits. S is the largest that keeps u within its 24
+bits even if every synapse of a neuron is active (u wraps around, it does not saturate), thresholds within 17 bits, and
+exponents within reach. A projection whose integer weights need more than one mantissa's range is split into up to one
+projection per sign and magnitude, which costs no precision.
 
 A readout (:math:`\theta = \infty`) gets Loihi's largest threshold, which v can still pass: it then spikes and falls to
 0. Where v could, its S is halved as long as no precision is lost by it; if v still can, a warning says when.
@@ -31,14 +31,14 @@ from ..description import Summary, number
 from ..errors import NetworkError, SnmemWarning
 from ..io.arguments import as_network
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
-from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT, LoihiLIF
+from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT
 from ..neurons.base import require_neurons
 from ..plasticity import Instar, Outstar
+from .neurons import TAKEN, VTH_MAX, integer_neuron, scale_limits
 from .reach import LONGEST, reach
 
 #: Largest weight mantissa of one sign, and the share by which a weight may be clipped for one more bit.
 _MANTISSA, _CLIP = 255, 1 / 255
-_VTH_MAX = LoihiLIF.limits["vth"][1]
 _TRACE_MAX = 127
 
 
@@ -71,11 +71,6 @@ class Quantized(Summary):
         ]
         return f"Quantized: a Loihi network, strategy {self.strategy!r}, {len(self.warnings)} warnings", rows
 
-    def start(self, start: Mapping[str, Any]) -> dict[str, Any]:
-        """Membrane potentials of the float network (by population name) in Loihi's units."""
-        units = {name: np.round(LOIHI_SHIFT * self.scale[name] * np.asarray(v)) for name, v in start.items()}
-        return {name: v.astype(np.int64) for name, v in units.items()}
-
 
 def quantize(network: Network, scales: Mapping[str, float] | None = None, split: bool = True) -> Quantized:
     """Convert a frozen float network to Loihi's integers (equations above).
@@ -94,8 +89,8 @@ def quantize(network: Network, scales: Mapping[str, float] | None = None, split:
     Raises
     ------
     NetworkError
-        Naming the population or projection that Loihi cannot hold: subtractive reset, v_reset other than 0, a learning
-        rule, or a threshold, bias or weight out of range at every scale.
+        Naming the population or projection that Loihi cannot hold: v_reset other than 0, a feature that its neurons do
+        not have, a learning rule, or a threshold, bias or weight out of range at every scale.
 
     Warns
     -----
@@ -112,11 +107,12 @@ def convert(network: Network, scales: Mapping[str, float] | None = None, split: 
     """:func:`quantize`, whose warnings are kept in the result only."""
     if network.arithmetic == "loihi":
         raise NetworkError("quantize: the network is in Loihi's integers already; pass a float network")
-    require_neurons("quantize", network, (LIF,))
+    require_neurons("quantize", network, (LIF,), TAKEN)
     given = _check_scales(network, scales or {})
     scale = {p.name: given[p.name] if p.name in given else _scale(network, p) for p in network.neurons}
     populations = [
-        replace(p, neuron=_neuron(p, scale[p.name])) if isinstance(p, Population) else p for p in network.populations
+        replace(p, neuron=integer_neuron(p, scale[p.name])) if isinstance(p, Population) else p
+        for p in network.populations
     ]
     projections: list[Projection] = []
     error: dict[str, float] = {}
@@ -182,7 +178,7 @@ def steps_in_range(network: Network, p: Population, scale: float) -> int | None:
     if found is None or not neurons.any():
         return None
     longest = p.clear_every or LONGEST
-    high, low = _VTH_MAX / scale, (LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / scale
+    high, low = VTH_MAX / scale, (LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / scale
     steps = (found.of(neurons).steps_below(limit, longest, sign) for limit, sign in ((high, 1), (low, -1)))
     return min((n for n in steps if n is not None), default=None)
 
@@ -192,8 +188,8 @@ def _warning(network: Network, p: Population, scale: float) -> str | None:
     if steps is None:
         return None
     return (
-        f"population {p.name!r} is a readout (theta = inf), but Loihi has no threshold above {_VTH_MAX}: v leaves its "
-        f"range (to {_VTH_MAX / scale:.4g}) from step {steps} on if all synapses are active, spikes, and falls to 0; "
+        f"population {p.name!r} is a readout (theta = inf), but Loihi has no threshold above {VTH_MAX}: v leaves its "
+        f"range (to {VTH_MAX / scale:.4g}) from step {steps} on if all synapses are active, spikes, and falls to 0; "
         f"clear it before (clear_every), run fewer steps, or give a scale below {scale:g}"
     )
 
@@ -204,14 +200,8 @@ def largest_scale(network: Network, p: Population, current: float | None = None)
     ``current``: the largest |u| to reckon with, where it is not to be that of all synapses active at once.
     """
     incoming = _incoming(network, p.name)
-    neuron = p.neuron
-    alpha, theta, bias = (neuron.vector(n, p.size) for n in ("alpha", "theta", "bias"))
-    finite = theta[np.isfinite(theta)]
-    limits = [2.0**30]
-    if finite.size and np.abs(finite).max() > 0:
-        limits.append((_VTH_MAX + 0.5) / np.abs(finite).max())
-    if np.abs(bias).max() > 0:
-        limits.append(4095 * 2**7 / LOIHI_SHIFT / np.abs(bias).max())
+    alpha = p.neuron.vector("alpha", p.size)
+    most, limits = current or 0.0, [2.0**30]
     if incoming:
         peaks = [1.0 if q.plasticity else np.abs(values(q)).max() for q in incoming]
         peaks = [w for w in peaks if w > 0]
@@ -224,6 +214,7 @@ def largest_scale(network: Network, p: Population, current: float | None = None)
         most = held.max() if current is None else current
         if most > 0:
             limits.append((LOIHI_STATE_LIMIT - 1) / LOIHI_SHIFT / most)
+    limits += scale_limits(p, most)
     if min(limits) < np.finfo(float).tiny:
         raise NetworkError(
             f"quantize: population {p.name!r} has a threshold, bias or input beyond 1e300, which no scale brings into "
@@ -267,39 +258,6 @@ def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]
     assert q.plasticity is not None
     rule = q.plasticity.as_products(q, float(round(unit)), exact=False)
     return [replace(q, weights=weights.astype(np.int32), exponent=exponent, plasticity=rule)], error, 0
-
-
-def _neuron(p: Population, scale: float) -> LoihiLIF:
-    """The integer parameters of population ``p``; NetworkError where one does not fit."""
-    owner, neuron = f"quantize: population {p.name!r}", p.neuron
-    assert isinstance(neuron, LIF)
-    if neuron.reset != "zero":
-        raise NetworkError(f"{owner} resets by subtraction; Loihi resets to zero only (use reset='zero')")
-    if np.any(neuron.v_reset):
-        raise NetworkError(f"{owner} resets to v_reset = {np.max(neuron.v_reset):g}; Loihi resets to zero only")
-    theta = neuron.vector("theta", p.size)
-    if (theta < 0).any():
-        raise NetworkError(f"{owner} has a threshold of {theta.min():g}; Loihi's thresholds are not negative")
-    vth = np.minimum(np.round(np.where(np.isfinite(theta), theta, 0) * scale), _VTH_MAX)
-    mantissa, exponent = _bias(owner, np.round(LOIHI_SHIFT * scale * neuron.vector("bias", p.size)))
-    return LoihiLIF(
-        du=np.clip(np.round(4096 * (1 - np.asarray(neuron.alpha))) - 1, 0, 4095),
-        dv=np.clip(np.round(4096 * (1 - np.asarray(neuron.beta))), 0, 4095),
-        vth=np.where(np.isfinite(theta), vth, _VTH_MAX),
-        bias_mant=mantissa,
-        bias_exp=exponent,
-    )
-
-
-def _bias(owner: str, bias: Any) -> tuple[Any, int]:
-    low, high = LoihiLIF.limits["bias_mant"]
-    for exponent in range(LoihiLIF.limits["bias_exp"][1] + 1):
-        mantissa = np.rint(bias / 2**exponent)
-        if low <= mantissa.min() and mantissa.max() <= high:
-            return mantissa, exponent
-    raise NetworkError(
-        f"{owner} needs a bias of {np.abs(bias).max():g} units; the limit is {high * 2**7}; lower its scale"
-    )
 
 
 def _whole(q: Projection, scale: float) -> tuple[list[Projection], float, int]:

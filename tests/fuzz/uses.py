@@ -325,7 +325,7 @@ def use_name(path: Path, rng: random.Random) -> bool:
         if often(rng, 0.1):
             command_line("inspect", again)
     if often(rng, 0.05):
-        write_module(path.parent / "module", prepare(net).network, name, {}, {})
+        write_module(path.parent / "module", prepare(net).network, name, {})
         text = (path.parent / "module" / MODULE).read_text("utf-8")
         calls = {
             node.func.id

@@ -31,15 +31,16 @@ from ...quantization.compiling import (
     in_integers,
     open_source,
     projection_rows,
-    run_from,
+    run_exact,
+    starts_of,
 )
 from ...quantization.grid import Quantized
 from ...retime import retime
 from ...simulation import simulate
 from ...spikes import Spikes
-from ..plan import sign_of
+from ..plan import lava_parameters, sign_of
 from ..shim import missing
-from .module import Written, lava_parameters, never_spikes, write_module
+from .module import Written, never_spikes, write_module
 from .preparation import Prepared, prepare
 from .run import run_module
 
@@ -121,15 +122,15 @@ def compile(
     network, given = split_delays(opened.network), spiking.compared(opened.network)
     report("preparing the network")
     prepared = _prepared(network, arithmetic, start)
-    integers = Integers(prepared.network, prepared.start, None, prepared.network)
+    integers = Integers(prepared.network, None, prepared.network)
     if arithmetic == "fixed":
-        integers = in_integers(prepared.network, prepared.start, spiking, quantization, report)
-    made, begin, quantized = integers.network, integers.start, integers.quantized
+        integers = in_integers(prepared.network, spiking, quantization, report)
+    made, quantized, begin = integers.network, integers.quantized, starts_of(integers.network)
     limits = _limits(made, chip, report)
     report("writing the module")
     folder = _folder(out)
-    written = write_module(folder, made, opened.title, prepared.late, begin, _summary(arithmetic))
-    agreement = _agreement(network, prepared, made, begin, given, steps, written if lava else None, report)
+    written = write_module(folder, made, opened.title, prepared.late, _summary(arithmetic))
+    agreement = _agreement(network, prepared, made, given, steps, written if lava else None, report)
     plastic = any(q.plasticity for q in network.projections)
     found = None if plastic else integers.report(given, steps)
     left = _left(made, agreement.pop("twin"), found)
@@ -137,7 +138,7 @@ def compile(
         "title": opened.title,
         "arithmetic": arithmetic,
         "quantization": quantized.strategy if quantized else None,
-        "populations": [_population(p, prepared, found, begin) for p in made.neurons],
+        "populations": [_population(p, prepared, found, begin.get(p.name, 0)) for p in made.neurons],
         "projections": projection_rows(network, integers, found, lambda name: _part(made, name, written)),
         "limits": limits,
         "latency": {p.name: prepared.late[p.name] for p in network.populations},
@@ -172,7 +173,7 @@ def _prepared(network: Network, arithmetic: str, start: str) -> Prepared:
     if arithmetic == "float":
         raise InputError("compile: the network is in Loihi's integers; compile it with arithmetic='fixed'")
     moved = retime(network)
-    return Prepared(moved.network, {}, moved.late, moved.early, ())
+    return Prepared(moved.network, moved.late, moved.early, ())
 
 
 def _limits(network: Network, chip: str | None, report: Callable[[str], None]) -> dict[str, Any]:
@@ -184,12 +185,12 @@ def _limits(network: Network, chip: str | None, report: Callable[[str], None]) -
 
 
 def aligned(
-    network: Network, late: Mapping[str, int], inputs: Mapping[str, Any], steps: int, start: Any
+    network: Network, late: Mapping[str, int], inputs: Mapping[str, Any], steps: int
 ) -> tuple[dict[str, Spikes], Mapping[str, Any]]:
     """Spikes of a retimed network, moved back to the steps of the original, and the weights it learned."""
     total = steps + max(late.values())
     given = {p.name: _events(inputs.get(p.name)) for p in network.fed}
-    run = run_from(network, given, total, start)
+    run = run_exact(network, given, total)
     return {name: s.between(late[name], late[name] + steps) for name, s in run.spikes.items()}, run.weights
 
 
@@ -205,7 +206,6 @@ def _agreement(
     network: Network,
     prepared: Prepared,
     made: Network,
-    begin: Mapping[str, Any],
     inputs: Mapping[str, Any],
     steps: int,
     written: Written | None,
@@ -215,11 +215,11 @@ def _agreement(
     report("comparing spikes")
     original = simulate(network, inputs, steps, "loihi" if network.arithmetic == "loihi" else "event").spikes
     given = {p.name: original[p.name] for p in network.inputs}
-    twin, learned = aligned(made, prepared.late, given, steps, begin)
+    twin, learned = aligned(made, prepared.late, given, steps)
     counts = {p.name: len(original[p.name]) for p in network.neurons}
     found: dict[str, Any] = {"steps": steps, "spikes": counts, "twin": twin}
     if network.arithmetic == "float":
-        same, _ = aligned(prepared.network, prepared.late, given, steps, prepared.start)
+        same, _ = aligned(prepared.network, prepared.late, given, steps)
         found["prepared"] = differing_cells(original, same, network)
     if made.arithmetic == "loihi" and network.arithmetic == "float":
         found["quantised"] = differing_cells(original, twin, network)
@@ -275,9 +275,9 @@ def _range_warnings(quantized: Quantized | None, left: Mapping[str, int]) -> lis
     return [*now, *(quantized.warnings if quantized else ())]
 
 
-def _population(p: Population, prepared: Prepared, found: dict[str, Any] | None, begin: Any) -> dict[str, Any]:
+def _population(p: Population, prepared: Prepared, found: dict[str, Any] | None, start: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"name": p.name, "size": p.size, "late": prepared.late[p.name]}
-    row |= {"spiking": not never_spikes(p), "parameters": lava_parameters(p), "start": begin.get(p.name, 0)}
+    row |= {"spiking": not never_spikes(p), "parameters": lava_parameters(p), "start": start}
     row |= {"spikes_before_start": p.name in prepared.early}
     return row | (found["populations"][p.name] if found else {})
 

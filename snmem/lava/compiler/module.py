@@ -8,6 +8,7 @@ text, numbers, and attributes of the form ``[A-Za-z_][A-Za-z0-9_]*`` that are no
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import keyword
@@ -27,10 +28,9 @@ from ...errors import NetworkError
 from ...io.files import replace_file
 from ...loihi.rules import TRACES
 from ...network import Network, Population, Projection
-from ...neurons import LoihiLIF
-from ..plan import DENSE_FROM, NO_MEMORY, lava_products, order_free, sign_of
+from ..plan import DENSE_FROM, NO_MEMORY, is_extended, lava_parameters, lava_products, order_free, sign_of
 from . import arrays
-from .template import HEAD, LEARNING, LEARNING_IMPORTS, LEARNING_METHODS, METHODS
+from .template import EXTENDED, HEAD, LEARNING, LEARNING_IMPORTS, LEARNING_METHODS, METHODS
 
 MODULE, PARAMETERS = "network.py", "parameters.npz"
 #: Attributes that the module's class has already, and words of Python.
@@ -55,9 +55,7 @@ class Written:
     weights: Mapping[str, str]
 
 
-def write_module(
-    folder: Path, network: Network, title: str, late: Mapping[str, int], start: Mapping[str, Any], summary: str = ""
-) -> Written:
+def write_module(folder: Path, network: Network, title: str, late: Mapping[str, int], summary: str = "") -> Written:
     """Write ``network.py`` and ``parameters.npz`` into ``folder``.
 
     Parameters
@@ -73,17 +71,17 @@ def write_module(
         Rules must be those of Loihi's engine (:meth:`snmem.plasticity.LearningRule.as_products`).
     late
         Steps by which populations run late.
-    start
-        v before the first step where it is not 0.
     """
-    writer = _Writer(network, late, start)
+    writer = _Writer(network, late)
     body = writer.body()
     integer = network.arithmetic == "loihi"
     learns = {"suffix": "BitApproximate" if integer else "Float"}
     plastic = any(q.plasticity for q in network.projections)
+    extended = {"classes": extended_text(), "suffix": "Fixed" if integer else "Float"}
     head = Template(HEAD).substitute(
         learning_imports=Template(LEARNING_IMPORTS).substitute(learns) if plastic else "",
         learning=Template(LEARNING).substitute(learns) if plastic else "",
+        extended=Template(EXTENDED).substitute(extended) if any(map(is_extended, network.neurons)) else "",
         neurons=f"{sum(p.size for p in network.neurons):,}",
         synapses=f"{sum(q.synapses for q in network.projections):,}",
         point="fixed" if integer else "floating",
@@ -144,11 +142,18 @@ def shared_text() -> str:
     return f"LIMIT = {arrays.LIMIT}\n\n\n" + "\n\n".join(inspect.getsource(function) for function in used)
 
 
+def extended_text() -> str:
+    """The classes of :mod:`snmem.lava.processes.neurons`, which only a process that has imported Lava can import."""
+    text = (Path(__file__).parents[1] / "processes" / "neurons.py").read_text(encoding="utf-8")
+    classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    return "\n\n\n".join(ast.get_source_segment(text, node) or "" for node in classes)
+
+
 class _Writer:
     """Collects lines of code and the arrays that they load."""
 
-    def __init__(self, network: Network, late: Mapping[str, int], start: Mapping[str, Any]) -> None:
-        self.network, self.late, self.start = network, late, start
+    def __init__(self, network: Network, late: Mapping[str, int]) -> None:
+        self.network, self.late = network, late
         self.arrays: dict[str, Any] = {}
         self.kinds: dict[str, str] = {}
         self.taken = set(RESERVED)
@@ -233,10 +238,6 @@ class _Writer:
                 words.append(f'{key}=p["{at}.{key}"]')
             else:
                 words.append(f"{key}={literal(value)}")
-        start = self.start.get(p.name)
-        if start is not None:
-            self.arrays[f"{at}.v"] = np.broadcast_to(start, p.size)
-            words.append(f'v=p["{at}.v"]')
         if p.clear_every and p.clear_every >= 2**32:
             words.append("restart=True")
         elif p.clear_every:
@@ -312,16 +313,3 @@ class _Writer:
 def never_spikes(p: Population) -> bool:
     """Whether all thresholds are out of reach: infinite, or the largest that Loihi has."""
     return p.neuron.never_spikes
-
-
-def lava_parameters(p: Population) -> dict[str, Any]:
-    """The parameters of Lava's LIF for a population with reset to 0."""
-    neuron: Any = p.neuron
-    if isinstance(neuron, LoihiLIF):
-        return {name: getattr(neuron, name) for name in neuron.limits}
-    return {
-        "du": 1 - neuron.alpha,
-        "dv": 1 - neuron.beta,
-        "vth": neuron.theta,
-        "bias_mant": neuron.bias,
-    }

@@ -2,7 +2,7 @@ r"""A float network as Lava can hold it: v reset to 0, decays that 1 - d can exp
 
 * A neuron that resets to :math:`v_r \ne 0` is shifted, :math:`v' = v - v_r`: then
   :math:`\theta' = \theta - v_r`, :math:`c' = c - (1 - \beta) v_r`, and v' begins at :math:`-v_r` (or at 0).
-* A reset by subtraction has no effect where :math:`\beta = 0` and becomes a reset to 0; elsewhere it is refused.
+* A reset by subtraction has no effect where :math:`\beta = 0` and becomes a reset to 0.
 * Lava stores 1 - alpha and 1 - beta in float64. Factors below 1/2 that are no multiples of 2**-53 are rounded to one.
 * Same-step projections get a delay (:mod:`snmem.retime`): populations then run late by the steps reported.
 """
@@ -20,6 +20,7 @@ from ...network import Network, Population
 from ...neurons import LIF
 from ...neurons.base import require_neurons
 from ...retime import retime, when_cleared
+from ..plan import FEATURES
 
 STARTS = ("zero", "reset")
 
@@ -29,14 +30,12 @@ class Prepared:
     """What :func:`prepare` returns.
 
     network : float network with v_reset = 0 and every delay >= 1.
-    start : population name -> v before the first step, where it is not 0; a number or one per neuron.
     late : population or input name -> steps by which its spikes come later than in the network given.
     early : populations whose spikes of steps < ``late`` are to be left out (:class:`snmem.retime.Retimed`).
     changes : what was changed, a sentence each.
     """
 
     network: Network
-    start: Mapping[str, Any]
     late: Mapping[str, int]
     early: tuple[str, ...]
     changes: tuple[str, ...]
@@ -51,25 +50,26 @@ def prepare(network: Network, start: str = "zero") -> Prepared:
         LIF populations. Learning rules stay as they are.
     start
         Membrane potentials that are shifted begin at v = 0 as in the network given ("zero"), or at their reset value
-        ("reset").
+        ("reset"); those of neurons with a ``v_init`` of their own begin there.
 
     Raises
     ------
     NetworkError
-        Naming what Lava cannot hold: integers already, subtractive reset, timed clears of a population that resets to
-        another value than 0, cycles without enough delay.
+        Naming what Lava cannot hold: integers already, what neither Lava's neurons nor those of snmem for Lava do
+        (an adaptive threshold, a second current), timed clears of a population that resets to another value than 0,
+        cycles without enough delay.
     """
-    moved, begin, changes = shifted(network, start)
+    moved, changes = shifted(network, start)
     populations = tuple(_representable(p, changes) if isinstance(p, Population) else p for p in moved.populations)
-    retimed = retime(replace(moved, populations=populations), begin)
+    retimed = retime(replace(moved, populations=populations))
     most = max(retimed.late.values())
     if most:
         changes.append(f"same-step projections take a step each: populations run up to {most} steps late")
-    return Prepared(retimed.network, begin, retimed.late, retimed.early, tuple(changes))
+    return Prepared(retimed.network, retimed.late, retimed.early, tuple(changes))
 
 
-def shifted(network: Network, start: str = "zero") -> tuple[Network, dict[str, Any], list[str]]:
-    """Return the network with every v measured from its reset value, v before the first step, and what was changed.
+def shifted(network: Network, start: str = "zero") -> tuple[Network, list[str]]:
+    """Return the network with every v measured from its reset value, and what was changed.
 
     Raises
     ------
@@ -80,29 +80,23 @@ def shifted(network: Network, start: str = "zero") -> tuple[Network, dict[str, A
         raise InputError(f"start={start!r}: use one of {', '.join(STARTS)}")
     if network.arithmetic == "loihi":
         raise NetworkError("prepare: the network is in Loihi's integers already; pass a float network")
-    require_neurons("prepare", network, (LIF,))
+    require_neurons("prepare", network, (LIF,), FEATURES)
     changes: list[str] = []
-    begin: dict[str, Any] = {}
     populations = tuple(
-        _shifted(_zero_reset(p), start, begin, changes) if isinstance(p, Population) else p for p in network.populations
+        _shifted(_zero_reset(p), start, changes) if isinstance(p, Population) else p for p in network.populations
     )
-    return replace(network, populations=populations), begin, changes
+    return replace(network, populations=populations), changes
 
 
 def _zero_reset(p: Population) -> Population:
     assert isinstance(p.neuron, LIF)
     if p.neuron.reset == "zero":
         return p
-    if np.any(p.neuron.beta):
-        raise NetworkError(
-            f"population {p.name!r} resets by subtraction, which Lava's and Loihi's neurons cannot; "
-            "train or convert it with reset to zero"
-        )
-    return replace(p, neuron=replace(p.neuron, reset="zero"))
+    return replace(p, neuron=replace(p.neuron, reset="subtract" if np.any(p.neuron.beta) else "zero", v_reset=0.0))
 
 
-def _shifted(p: Population, start: str, begin: dict[str, Any], changes: list[str]) -> Population:
-    """``p`` with v measured from its reset value; enters v before the first step into ``begin``."""
+def _shifted(p: Population, start: str, changes: list[str]) -> Population:
+    """``p`` with v measured from its reset value."""
     neuron = p.neuron
     assert isinstance(neuron, LIF)
     if not np.any(neuron.v_reset):
@@ -114,10 +108,9 @@ def _shifted(p: Population, start: str, begin: dict[str, Any], changes: list[str
         )
     low = np.asarray(neuron.v_reset)
     bias = neuron.bias - (1 - np.asarray(neuron.beta)) * low
-    if start == "zero":
-        begin[p.name] = -low if low.ndim else -float(low)
+    begin = neuron.v_init - low if start == "zero" or np.any(neuron.v_init) else 0.0
     changes.append(f"population {p.name!r}: v is measured from v_reset")
-    return replace(p, neuron=replace(neuron, theta=neuron.theta - low, bias=bias, v_reset=0.0))
+    return replace(p, neuron=replace(neuron, theta=neuron.theta - low, bias=bias, v_reset=0.0, v_init=begin))
 
 
 def _representable(p: Population, changes: list[str]) -> Population:

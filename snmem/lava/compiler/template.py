@@ -147,16 +147,24 @@ MODELS = {
 }
 
 
-${learning}class Network:
+${extended}${learning}class Network:
     """The network as Lava processes, one attribute each; ``learned``: weights of projections that learn, by name.
 
     Parameters
     ----------
-    sample_steps : if given, every population is set to u = v = 0 every ``sample_steps`` steps, as many steps late as
-        it runs: samples may then follow one another without a pause.
+    sample_steps : if given, every population is set to its first u and v every ``sample_steps`` steps, as many steps
+        late as it runs: samples may then follow one another without a pause.
     """
 
 '''
+
+EXTENDED = """${classes}
+
+
+MODELS[ExtendedLIF] = PyExtendedLIF${suffix}
+
+
+"""
 
 LEARNING = '''class Synapses(LearningDense):
     """Lava's LearningDense, in which only the synapses of ``weights`` exist; shares its weights as ``now``."""
@@ -221,19 +229,24 @@ METHODS = '''
         return made
 
     def _neurons(self, attribute, restart=False, clear=None, **parameters):
-        """An LIF, or an LIFReset if it starts late, has timed clears, or samples follow one another."""
+        """An LIF; an LIFReset if it starts late, has timed clears, or samples follow one another; or an ExtendedLIF."""
         row, every = POPULATIONS[attribute], self.sample_steps
         name, shape = row["name"], (row["neurons"],)
         if every and clear:
             raise ValueError(f"population {name!r} has timed clears of its own; leave out sample_steps")
-        if every or clear or restart:
-            interval, offset = clear or (every or 2**62, (row["late"] + 1) % (every or 2**62))
+        start = [np.broadcast_to(np.asarray(parameters.get(key, 0)), shape) for key in ("u", "v")]
+        interval, offset = clear or (every or 2**62, (row["late"] + 1) % (every or 2**62))
+        timed = every or clear or restart
+        if "subtract" in parameters:
+            more = {"clear": (interval, offset) if timed else None, "fresh": start if every else (0, 0)}
+            made = ExtendedLIF(shape=shape, name=attribute, **more, **parameters)
+        elif timed:
             made = LIFReset(shape=shape, name=attribute, reset_interval=interval, reset_offset=offset, **parameters)
         else:
             made = LIF(shape=shape, name=attribute, **parameters)
         self.timed = self.timed or (not every and restart)
         self.populations[name] = made
-        self.start[name] = np.broadcast_to(np.asarray(parameters.get("v", 0)), shape)
+        self.start[name] = start
         return made
 
     def _connection(self, attribute, source, target, weights, dense, sign="MIXED", exponent=0):
@@ -277,8 +290,10 @@ METHODS = '''
         if self.timed:
             raise RuntimeError("populations with a bias start late here; use Network(sample_steps=...) for samples")
         for name, population in self.populations.items():
-            population.u.set(np.zeros(population.u.shape))
-            population.v.set(self.start[name])
+            population.u.set(self.start[name][0])
+            population.v.set(self.start[name][1])
+            if hasattr(population, "left"):
+                population.left.set(np.zeros(population.left.shape))
         for connection in self.connections:
             connection.a_buff.set(np.zeros(connection.a_buff.shape))
         for line in self.lines:

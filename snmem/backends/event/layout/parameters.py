@@ -23,7 +23,7 @@ def flags_of(network: Network, populations: int) -> Any:
     flags = np.zeros((populations, 4), np.int64)
     for i, p in enumerate(network.neurons):
         neuron: Any = p.neuron
-        subtract = type(neuron) is LIF and neuron.reset == "subtract"
+        subtract = not is_custom(p) and neuron.reset == "subtract"
         flags[i] = neuron.arithmetic == "loihi", subtract, p.clear_every or 0, p.clear_offset
     return flags
 
