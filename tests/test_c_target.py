@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_compile import braille_net, coupled_net
 
-from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, quantize, simulate
+from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, Spikes, quantize, simulate
 from snmem.c_target.compile import compile, write
 from snmem.c_target.run import FLAGS, build, run
 from snmem.c_target.tables import FEATURES, describe, quoted
@@ -75,6 +75,17 @@ def test_large_sums_large_populations_and_starts(tmp_path):
     assert describe(large).wide
     used = [(network, random_inputs(network, 2, STEPS, 0.3)), (large, random_inputs(large, 3, STEPS, 0.9))]
     assert min(batch(tmp_path, used, CHECKED)) > 1000
+
+
+def test_a_current_that_outgrows_its_24_bits_is_that_of_the_emulator(tmp_path):
+    """u is wrapped once in a step: sums of which 32 bits hold 64 times can take it beyond, step by step."""
+    network = Network(
+        [Input("in", 40), Population("p", 2, LoihiLIF(du=[0, 4095], dv=2000, vth=131071))],
+        [Projection("in", "p", np.full((2, 40), 255), exponent=7)],
+    )
+    assert describe(network).wide
+    inputs = {"in": Spikes.from_raster(np.ones((STEPS, 40)))}
+    assert [*batch(tmp_path, [(network, inputs)], CHECKED)] == [2 * (STEPS - 1)]
 
 
 def test_the_verb_writes_a_program_that_make_builds_and_reports_everything(tmp_path, capsys):

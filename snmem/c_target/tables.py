@@ -15,11 +15,12 @@ from ..network import Network, Population, Projection
 from ..neurons import LoihiLIF
 from ..neurons.base import require_neurons
 from ..neurons.loihi import LOIHI_SHIFT, LOIHI_STATE_LIMIT
+from .ranges import largest
 
 #: Synapses that are written as text; beyond, the compiler takes longer and more memory than anybody has.
 SYNAPSES = 2**26
-#: Sums that 32 bits hold; what is beyond is held in 64, up to what a decay can multiply.
-_SMALL, _LARGE = 2**31 - 1, 2**50
+#: Sums and currents that 32 bits hold; what is beyond is held in 64.
+_SMALL = 2**31 - 1
 #: Features of neurons that network.c has.
 FEATURES = ("refractory", "loihi_subtract", "initial_state")
 #: Kinds of index of network.c, and the largest population each can name.
@@ -115,7 +116,8 @@ class _Writer:
     def tables(self) -> Tables:
         """All of it."""
         network = self.network
-        wide = self._wide()
+        sums, currents = largest(network, "compile to C")
+        wide = max(LOIHI_SHIFT * sums + LOIHI_STATE_LIMIT, currents) > _SMALL
         order = [network[name] for name in network.update_order]
         populations = [self._population(p) for p in order]
         halved = any(q.exponent < 0 for q in network.projections)
@@ -144,23 +146,6 @@ class _Writer:
 
     def _incoming(self, p: Population) -> list[Projection]:
         return [q for q in self.network.projections if q.post == p.name]
-
-    def _wide(self) -> bool:
-        """Whether 64 x the largest sum of a step, and u with it, need more than 32 bits."""
-        most = 0
-        for p in self.network.neurons:
-            reach = np.zeros(p.size)
-            for q in self._incoming(p):
-                magnitude = abs(q.weights).astype(np.float64)
-                reach += np.asarray(magnitude.sum(axis=1)).reshape(-1) * 2.0 ** max(q.exponent, 0)
-            sum_of_all = LOIHI_SHIFT * float(reach.max()) + LOIHI_STATE_LIMIT
-            if sum_of_all > _LARGE:
-                raise NetworkError(
-                    f"compile to C: population {p.name!r}: its synapses add up to {reach.max():g}, "
-                    f"beyond {_LARGE / LOIHI_SHIFT:g}; lower their exponents"
-                )
-            most = max(most, sum_of_all)
-        return most > _SMALL
 
     def _slots(self, name: str) -> int:
         return 1 + max([1, *(q.delay for q in self.network.projections if q.pre == name)])

@@ -22,10 +22,16 @@ class ExtendedLIF(LIF):
 
     Parameters
     ----------
-    subtract : True where a spike takes the threshold off v; elsewhere v becomes 0.
-    refractory : steps after that of a spike in which u goes on, v stays and there is no spike.
-    clear : (interval, offset) of the steps, counted from 1, before which u and v become ``fresh``; or None.
-    fresh : u and v at a clear; by default 0.
+    subtract : bool or array
+        True where a spike takes the threshold off v; elsewhere v becomes 0.
+    refractory : int or array
+        Steps after that of a spike in which u goes on, v stays and there is no spike.
+    clear : tuple of int, or None
+        (interval, offset) of the steps, counted from 1, before which u and v become ``fresh``.
+    fresh : pair
+        u and v at a clear.
+    **parameters
+        Those of Lava's LIF.
     """
 
     def __init__(self, subtract, refractory, clear=None, fresh=(0, 0), **parameters):
