@@ -323,11 +323,11 @@ def test_quantized_version_is_compared():
     rough = verify(chain(beta=0.9, weight=0.2781), steps=60, backends=["event"], rate=0.5, quantize=True)
     assert rough["agree"]  # the integer version may differ; it is said how far
     assert rough["quantized"]["weight_error"]["in->a"] > 0
-    subtract = replace(chain(), populations=(Input("in", 4), Population("a", 4, LIF(reset="subtract")),
+    adaptive = replace(chain(), populations=(Input("in", 4), Population("a", 4, LIF(kappa=1.0)),
                                              Population("b", 4, LIF())))  # fmt: skip
-    refused = verify(subtract, steps=10, backends=["event"], quantize=True)["quantized"]
+    refused = verify(adaptive, steps=10, backends=["event"], quantize=True)["quantized"]
     assert refused["status"] == "refused"
-    assert "population 'a' resets by subtraction" in refused["reason"]
+    assert "population 'a' uses the feature 'adaptation'" in refused["reason"]
 
 
 def test_runtimes_of_integer_arithmetic_agree_on_the_quantized_network():
