@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snmem import Convolution, Network, read_nir, simulate
-from snmem.errors import FileError
+from snmem import LIF, Convolution, Input, Network, Population, Projection, quantize, read_nir, simulate, write_nir
+from snmem.errors import FileError, NetworkError
 from snmem.nir_io import plain
 from snmem.nir_io.nodes.chains import joined
 
@@ -157,3 +158,70 @@ def test_windows_and_channels_beyond_limits_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(FileError, match=r"has a window of .* the limit is 16384 places"):
         read_nir(wide)
+
+
+def small(weights: Convolution, **options: Any) -> Network:
+    """A network of a convolution, and of matrices to and from what it leads to."""
+    inputs = Input("in", weights.input_shape, values=True)
+    made = Population("out", weights.output_shape, LIF(beta=0.875, theta=0.5))
+    after = Population("after", 5, LIF(beta=0.5))
+    flat = Projection("out", "after", np.ones((5, made.size)) / 16)
+    return Network((inputs, made, after), (Projection("in", "out", weights, **options), flat), ("out", "after"), 1e-3)
+
+
+RNG = np.random.default_rng(7)
+KERNELS = {
+    "plain": Convolution(RNG.normal(size=(4, 2, 3, 3)), (2, 6, 5), padding=1),
+    "strided": Convolution(RNG.normal(size=(4, 1, 3, 2)).astype("f"), (2, 6, 5), (2, 1), (1, 0), (1, 2), groups=2),
+    "same": Convolution(RNG.normal(size=(2, 2, 2, 2)), (2, 6, 5), padding="same"),
+    "line": Convolution(RNG.normal(size=(3, 2, 4)), (2, 17), 3, 2),
+    "pool": Convolution.pool((3, 6, 6), 2, mean=True),
+    "zeros": Convolution(np.zeros((1, 1, 3, 3)), (1, 5, 5), padding=1, taps=np.eye(3, dtype=bool)[None, None]),
+}
+
+
+@pytest.mark.parametrize("delay", [0, 1, 3])
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_is_written_as_a_convolution_and_comes_back_equal(name: str, delay: int, tmp_path: Path) -> None:
+    network = small(KERNELS[name], delay=delay)
+    write_nir(network, tmp_path / "f.nir")
+    back = read_nir(tmp_path / "f.nir")
+    assert back == network
+    assert back.digest() == network.digest()
+    # nir checks all shapes; it does not count groups
+    graph = nir.read(tmp_path / "f.nir", type_check=KERNELS[name].groups == 1)
+    node = graph.nodes["in->out"]
+    assert type(node) is (nir.Conv1d if name == "line" else nir.Conv2d)
+    assert np.array_equal(node.weight, KERNELS[name].kernel)
+    plainly = read_nir(tmp_path / "f.nir", metadata=False)
+    x = np.random.default_rng(1).random((15, network["in"].size)) < 0.3
+    runs = [simulate(n, {"in": x}, 15) for n in (network, plainly)]
+    assert runs[0].spikes["out"] == runs[1].spikes["out"]
+
+
+def test_quantized_kernels_come_back_equal(tmp_path: Path) -> None:
+    network = quantize(small(KERNELS["plain"])).network
+    assert sum(isinstance(q.weights, Convolution) for q in network.projections) == 2
+    write_nir(network, tmp_path / "f.nir")
+    assert read_nir(tmp_path / "f.nir") == network
+
+
+def test_populations_that_matrices_lead_to_stay_flat(tmp_path: Path) -> None:
+    network = small(KERNELS["plain"])
+    back = Projection("after", "out", np.ones((network["out"].size, 5)))
+    network = replace(network, projections=(*network.projections, back))
+    write_nir(network, tmp_path / "f.nir")
+    assert read_nir(tmp_path / "f.nir") == network
+
+
+def test_padding_that_nir_cannot_say_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    odd = Convolution(np.ones((1, 1, 3, 3)), (1, 6, 6), padding=((2, 0), (1, 1)))
+    with pytest.raises(NetworkError, match=r"'in->out': a padding of .* differs before and after, which NIR"):
+        write_nir(small(odd), tmp_path / "f.nir")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_network_of_142_million_synapses_is_written_as_it_was_read(tmp_path: Path) -> None:
+    network = read_nir(vgg(tmp_path / "f.nir"), 1e-3)
+    write_nir(network, tmp_path / "g.nir")
+    assert read_nir(tmp_path / "g.nir") == network

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..convolution import Convolution
 from ..errors import FileError, NetworkError
 from ..io.events import in_steps
 from ..lowering import join_delays
@@ -26,6 +27,7 @@ from .choices import OPTIONS
 from .graph import Graph, Node
 from .layout import LAYOUT, edges_of
 from .nodes.affine import read_dense
+from .nodes.convolution import read_kernel
 from .nodes.neurons.base import loihi_as_float, neuron_types, read_neuron
 from .nodes.sparse_linear import read_sparse
 from .rules import rule_of
@@ -35,8 +37,9 @@ _EDITED = "the file was changed after snmem wrote it; read it with metadata=Fals
 #: Keys of the layout and the types of their values; "?" marks those that may be absent or null.
 _TOP = {"layout": int, "arithmetic": str, "populations": list, "projections": list, "outputs": list, "silent?": dict}
 _POPULATION = {"node": str, "name": str, "kind": str, "flatten?": str, "values?": bool, "source?": dict}
+_POPULATION |= {"shaped?": bool}
 _PROJECTION = {"node": str, "name": str, "pre": str, "post": str, "delay": int, "exponent": int, "dtype": str}
-_PROJECTION |= {"delay_node?": str, "plasticity?": dict, "receptor?": str, "signal?": str, "of?": str}
+_PROJECTION |= {"delay_node?": str, "plasticity?": dict, "receptor?": str, "signal?": str, "of?": str, "direct?": bool}
 _OUTPUT = {"node": str, "population": str, "declared": bool}
 _RULE = {"rule": str}
 
@@ -185,24 +188,37 @@ def _check_delay(node: Node, delay: int, dt: float) -> None:
 
 
 def _projection(graph: Graph, entry: dict[str, Any], dt: float) -> Projection:
-    node = _node(graph, entry["node"], ("Linear", "SparseLinear"))
+    node = _node(graph, entry["node"], ("Linear", "SparseLinear", "Conv1d", "Conv2d"))
     if entry.get("delay_node"):
         _check_delay(_node(graph, entry["delay_node"], ("Delay",)), entry["delay"], dt)
-    matrix = read_sparse(node) if node.type == "SparseLinear" else _with_zeros(node, read_dense(node))
-    if entry["exponent"] or str(matrix.dtype) != entry["dtype"]:
-        if entry["dtype"] not in ("float64", "float32", "int8", "int16", "int32") or abs(entry["exponent"]) > 16:
-            raise _damaged(graph, f"projection of type {entry['dtype']} and exponent {entry['exponent']}")
-        data = matrix.data / 2.0 ** entry["exponent"]
-        with np.errstate(over="ignore", invalid="ignore"):
-            cast = data.astype(entry["dtype"])
-        if cast.dtype.kind == "i" and (cast != data).any():
-            raise node.error(
-                f"holds the weight {data[cast != data][0]:g}, which is no {cast.dtype} of the metadata; {_EDITED}"
-            )
-        matrix = sp.csr_array((cast, matrix.indices, matrix.indptr), shape=matrix.shape)
+    matrix = _weights(graph, node, entry)
     rule, ends = _rule(graph, entry.get("plasticity")), (entry["pre"], entry["post"])
     options = entry.get("receptor") or "", entry.get("signal") or "spikes"
     return Projection(*ends, matrix, entry["delay"], rule, entry["name"], entry["exponent"], *options)
+
+
+def _weights(graph: Graph, node: Node, entry: dict[str, Any]) -> sp.csr_array | Convolution:
+    """The weights of a node, in the type of the metadata."""
+    if entry["dtype"] not in ("float64", "float32", "int8", "int16", "int32") or abs(entry["exponent"]) > 16:
+        raise _damaged(graph, f"projection of type {entry['dtype']} and exponent {entry['exponent']}")
+    if node.type.startswith("Conv"):
+        kernel = read_kernel(node)
+        return kernel.with_kernel(_in_type(node, entry, kernel.kernel))
+    matrix = read_sparse(node) if node.type == "SparseLinear" else _with_zeros(node, read_dense(node))
+    if not entry["exponent"] and str(matrix.dtype) == entry["dtype"]:
+        return matrix
+    return sp.csr_array((_in_type(node, entry, matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _in_type(node: Node, entry: dict[str, Any], values: Any) -> Any:
+    data = values / 2.0 ** entry["exponent"]
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = data.astype(entry["dtype"])
+    if cast.dtype.kind == "i" and (cast != data).any():
+        raise node.error(
+            f"holds the weight {data[cast != data][0]:g}, which is no {cast.dtype} of the metadata; {_EDITED}"
+        )
+    return cast
 
 
 def _with_zeros(node: Node, matrix: sp.csr_array) -> sp.csr_array:

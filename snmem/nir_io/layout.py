@@ -4,6 +4,8 @@
 * A Population becomes one neuron node with flat parameters (its shape is kept in the metadata).
 * A Projection becomes a Linear (or SparseLinear) node, with a Delay node of d * dt in front of it. A projection of a
   population to itself with d = 1 goes without: a step per recurrent edge is what every reader assumes.
+* A Projection of a convolution becomes a Conv1d or Conv2d node. A population that convolutions alone lead to, in its
+  shape, keeps that shape in its node; what takes it flat stands behind a Flatten node.
 * A Projection whose synapses have delays of their own becomes one for each delay, with its name under "of".
 * An output becomes an Output node. Without any, populations that feed nothing get one, since nir asks for it.
 """
@@ -12,9 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..convolution import Convolution
 from ..errors import NetworkError
 from ..lowering import delay_parts, split_delays
-from ..network import Input, Network
+from ..network import Input, Network, Population, Projection
 from ..neurons import LIF, LoihiLIF
 from ..neurons.base import require_neurons
 from .rules import rule_entry
@@ -61,7 +64,11 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
     for entry, p in zip(populations, network.populations, strict=True):
         if isinstance(p, Input):
             entry |= source_entry(p)
-        if isinstance(p, Input) and len(p.shape) > 1:
+        elif _keeps_shape(network, p):
+            entry["shaped"] = True
+        flat = not any(q.pre == p.name for q in network.projections)
+        flat = flat or any(q.pre == p.name and not _takes_shape(q, p) for q in network.projections)
+        if len(p.shape) > 1 and flat and (isinstance(p, Input) or ("shaped" in entry and _feeds(network, p))):
             entry["flatten"] = names.new(f"{entry['node']}_flatten", "flatten")
     projections = []
     whole = {part.name: name for name, parts in delay_parts(network).items() for part in parts if len(parts) > 1}
@@ -76,18 +83,37 @@ def layout_of(network: Network, delay_nodes: bool) -> dict[str, Any]:
         }
         entry |= {"signal": q.signal} if q.signal != "spikes" else {}
         entry |= {"of": whole[q.name]} if q.name in whole else {}
+        pre = network[q.pre]
+        kept = isinstance(pre, Input) or _keeps_shape(network, pre)
+        entry |= {"direct": True} if kept and _takes_shape(q, pre) else {}
         projections.append(entry | {"receptor": q.receptor} if q.receptor else entry)
     for entry, q in zip(projections, network.projections, strict=True):
         if delay_nodes and q.delay and not (q.pre == q.post and q.delay == 1):
             entry["delay_node"] = names.new(f"{entry['node']}_delay", "delay")
+    kernels = any(isinstance(q.weights, Convolution) for q in network.projections)
     return {
-        "layout": LAYOUT if network.features else 1,  # what older versions do not know, they must not read
+        "layout": LAYOUT if network.features or kernels else 1,  # what older versions do not know, they must not read
         "arithmetic": network.arithmetic,
         "populations": populations,
         "projections": projections,
         "outputs": _outputs(network, names),
         "silent": _silent(network, names),
     }
+
+
+def _feeds(network: Network, p: Population) -> bool:
+    return any(q.pre == p.name for q in network.projections)
+
+
+def _keeps_shape(network: Network, p: Population) -> bool:
+    """Whether the node of a population has its shape: convolutions alone lead to it, and give that shape."""
+    into = [q.weights for q in network.projections if q.post == p.name]
+    return bool(into) and all(isinstance(w, Convolution) and w.output_shape == p.shape for w in into)
+
+
+def _takes_shape(q: Projection, p: Input | Population) -> bool:
+    """Whether a projection takes the values of a node with the shape of ``p`` as they are."""
+    return isinstance(q.weights, Convolution) and q.weights.input_shape == p.shape
 
 
 def _outputs(network: Network, names: _Names) -> list[dict[str, Any]]:
@@ -116,7 +142,7 @@ def edges_of(layout: dict[str, Any]) -> list[tuple[str, str, int]]:
     sources = {p["name"]: p.get("flatten") or p["node"] for p in layout["populations"]}
     edges = [(p["node"], p["flatten"], 0) for p in layout["populations"] if p.get("flatten")]
     for q in layout["projections"]:
-        source = sources[q["pre"]]
+        source = (nodes if q.get("direct") else sources)[q["pre"]]
         if q.get("delay_node"):
             edges += [(source, q["delay_node"], q["delay"]), (q["delay_node"], q["node"], 0)]
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .._text import one_line
+from ..convolution import Convolution
 from ..description import counts
 from ..errors import InputError
 from ..io.arguments import as_network
@@ -22,6 +23,7 @@ from ..retime import when_cleared
 from .graph import is_graph
 from .layout import edges_of, layout_of
 from .nodes.affine import write_dense
+from .nodes.convolution import write_kernel
 from .nodes.neurons.base import loihi_as_float, written_as
 from .nodes.sparse_linear import write_sparse
 from .nodes.writing import new_file, new_node, put, uncompressed
@@ -120,6 +122,9 @@ def _bytes_when_read(network: Network, max_dense: int) -> int:
         varied = [x for x in values if x.ndim and (x != x.flat[0]).any()]
         total += 8 * p.size * (len(values) + 7) if varied else 0
     for q in network.projections:
+        if isinstance(q.weights, Convolution):
+            total += 24 * q.weights.kernel.size
+            continue
         rows, columns = q.weights.shape
         each = 4 + q.weights.dtype.itemsize if rows * columns <= max_dense else 16
         total += each * q.synapses + 8 * (rows + int(np.count_nonzero(q.weights.data == 0)))
@@ -140,20 +145,25 @@ def _write(file: Any, network: Network, layout: dict[str, Any], max_dense: int) 
             if "flatten" in entry:
                 new_node(nodes, entry["flatten"], "Flatten", input_type=np.array(p.shape), start_dim=0, end_dim=-1)
         else:
-            notes += _write_population(nodes, entry["node"], p, network.dt, p.name in feeding)
+            notes += _write_population(nodes, entry, p, network.dt, p.name in feeding)
+            if "flatten" in entry:
+                new_node(nodes, entry["flatten"], "Flatten", input_type=np.array(p.shape), start_dim=0, end_dim=-1)
     for entry, q in zip(layout["projections"], network.projections, strict=True):
         notes += _write_projection(nodes, entry, q, max_dense)
         if "delay_node" in entry:
-            new_node(nodes, entry["delay_node"], "Delay", delay=np.full(network[q.pre].size, q.delay * network.dt))
+            shape = network[q.pre].shape if entry.get("direct") else (network[q.pre].size,)
+            new_node(nodes, entry["delay_node"], "Delay", delay=np.full(shape, q.delay * network.dt))
         elif q.delay and q.pre != q.post:
             notes.append(f"projection {q.name!r}: its delay of {q.delay} steps is in the metadata only")
+    shaped = {entry["name"] for entry in layout["populations"] if entry.get("shaped")}
     for entry in layout["outputs"]:
         shown = network[entry["population"]]
-        shape = shown.shape if isinstance(shown, Input) else (shown.size,)
+        shape = shown.shape if isinstance(shown, Input) or shown.name in shaped else (shown.size,)
         new_node(nodes, entry["node"], "Output", shape=np.array(shape))
     if layout["silent"]:
         silent = layout["silent"]
-        new_node(nodes, silent["node"], "Input", shape=np.array([network[silent["population"]].size]))
+        p = network[silent["population"]]
+        new_node(nodes, silent["node"], "Input", shape=np.array(p.shape if p.name in shaped else [p.size]))
     edges = edges_of(layout)
     pairs = np.array([(a, b) for a, b, _ in edges], dtype=object).reshape(-1, 2)
     put(graph, "edges", pairs)
@@ -193,7 +203,7 @@ _LOST = {
 }
 
 
-def _write_population(nodes: Any, name: str, p: Population, dt: float, feeds_others: bool) -> list[str]:
+def _write_population(nodes: Any, entry: dict[str, Any], p: Population, dt: float, feeds_others: bool) -> list[str]:
     exact: Any = p.neuron
     neuron = exact if isinstance(exact, LIF) else loihi_as_float(exact)
     kind, values = written_as(neuron, feeds_others, dt)
@@ -204,7 +214,8 @@ def _write_population(nodes: Any, name: str, p: Population, dt: float, feeds_oth
     if p.clear_every:
         metadata |= {"clear_every": int(p.clear_every), "clear_offset": int(p.clear_offset)}
     vectors = {key: np.broadcast_to(np.asarray(v, float), (p.size,)) for key, v in values.items()}
-    new_node(nodes, name, kind, metadata, **vectors)
+    shape = p.shape if entry.get("shaped") else (p.size,)
+    new_node(nodes, entry["node"], kind, metadata, **{key: v.reshape(shape) for key, v in vectors.items()})
     notes: list[str] = []
     if isinstance(exact, LIF):
         notes += [f"population {p.name!r}: reset by subtraction of the threshold"] if exact.reset == "subtract" else []
@@ -233,6 +244,10 @@ def _write_projection(nodes: Any, entry: dict[str, Any], q: Projection, max_dens
     matrix, scale = q.weights, 2.0**q.exponent if q.exponent else None
     notes = [f"projection {q.name!r}: learning rule {type(q.plasticity).__name__}"] if q.plasticity else []
     notes += [f"projection {q.name!r}: reaches {q.receptor}"] if q.receptor else []
+    if isinstance(matrix, Convolution):
+        write_kernel(nodes, entry["node"], q.name, matrix, scale)
+        hint = f"projection {q.name!r}: {matrix.groups} groups of channels, which nir reads with type_check=False only"
+        return [*notes, hint] if matrix.groups > 1 else notes
     if matrix.shape[0] * matrix.shape[1] > max_dense:
         write_sparse(nodes, entry["node"], matrix, scale)
         return [*notes, f"projection {q.name!r}: a SparseLinear node, which other readers refuse"]

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._windows import Axis
 from ...convolution import Convolution as Weights
+from ...errors import NetworkError
 from .base import NODES, LinearNode, Shape, check_synapses, per_output
+from .writing import new_node
 
 if TYPE_CHECKING:
     from ..graph import Node
@@ -143,3 +145,47 @@ NODES.add("Conv1d", Convolution(1))
 NODES.add("Conv2d", Convolution(2))
 NODES.add("SumPool2d", Pool(mean=False))
 NODES.add("AvgPool2d", Pool(mean=True))
+
+
+def read_kernel(node: Node) -> Weights:
+    """The convolution of a node that :func:`write_kernel` wrote, in float64."""
+    assert isinstance(node.kind, Convolution)
+    made = node.kind.matrix(node)
+    zeros = node.metadata.get("zero_taps")
+    if zeros is None:
+        return made
+    zeros, taps = np.atleast_1d(zeros), made.taps.copy().reshape(-1)
+    if zeros.dtype.kind not in "iu" or zeros.min() < 0 or zeros.max() >= taps.size:
+        raise node.error(f"metadata 'zero_taps' must be positions in 0..{taps.size - 1}")
+    taps[zeros] = True
+    return made.with_kernel(made.kernel, taps.reshape(made.taps.shape))
+
+
+def write_kernel(nodes: Any, name: str, projection: str, weights: Weights, scale: float | None) -> None:
+    """Write a convolution, its weights times ``scale`` if there is one, as a Conv1d or Conv2d node.
+
+    Raises
+    ------
+    NetworkError
+        For padding that NIR has no words for.
+    """
+    axes, spatial = weights.axes, weights.input_shape[1:]
+    spans = [axis.dilation * (axis.kernel - 1) + 1 for axis in axes]
+    both = [axis._replace(after=axis.before).outputs == axis.outputs and axis.before >= 0 for axis in axes]
+    same = [axis.outputs == axis.size and axis.before == (s - 1) // 2 for axis, s in zip(axes, spans, strict=True)]
+    padding: Any = np.array([axis.before for axis in axes])
+    if not all(both):
+        if not all(same) or max(weights.stride) > 1:
+            raise NetworkError(
+                f"projection {projection!r}: a padding of {weights.padding} differs before and after, which NIR has no "
+                "words for; give it weights.tocsr()"
+            )
+        padding = "same"
+    zeros = np.flatnonzero(weights.taps & (weights.kernel == 0))
+    kernel = weights.kernel if scale is None else weights.kernel * scale
+    new_node(
+        nodes, name, f"Conv{len(axes)}d", {"zero_taps": zeros} if len(zeros) else {},
+        input_shape=np.array(spatial) if len(axes) > 1 else spatial[0], weight=kernel,
+        stride=np.array(weights.stride), padding=padding, dilation=np.array(weights.dilation), groups=weights.groups,
+        bias=np.zeros(len(kernel), np.float64 if scale else kernel.dtype),
+    )  # fmt: skip
