@@ -50,6 +50,10 @@ def other():
     return make(35)
 
 
+def leaves():
+    raise SystemExit(3)
+
+
 def fails():
     raise ValueError("no\\nweights")
 """
@@ -213,10 +217,11 @@ def test_the_command_line_bills_a_module_by_layer(images, tmp_path, capsys):
     ("name", "more", "message"),
     [
         ("make", ["--steps", "3"], "--steps is for networks"),
-        ("none", [], "has no 'none'; name a module or what makes one, as in .*: make, Odd, other, fails"),
-        ("", [], "make, Odd, other, fails"),
+        ("none", [], "has no 'none'; name a module or what makes one, as in .*: make, Odd, other, leaves, fails"),
+        ("", [], "make, Odd, other, leaves, fails"),
         ("fails", [], r"fails\(\) fails: ValueError: no weights"),
         ("nn", [], "nn is a module, no torch.nn.Module and nothing to call"),
+        ("leaves", [], r"leaves\(\) fails: SystemExit: 3"),
         ("make", ["--no-batch", "--seed", "1"], "--seed is for networks"),
         ("other", [], r"module Sequential fails on the sample of shape \(8, 3, 1, 6, 6\)"),
     ],
@@ -228,6 +233,14 @@ def test_what_the_command_line_cannot_bill_is_one_line(name, more, message, imag
     assert main(["cost", *words, *more]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(message, line)
+
+
+def test_layers_that_are_not_counted_are_named(images):
+    net = nn.Sequential(
+        nn.Flatten(), nn.Linear(36, 4), nn.BatchNorm1d(4), snn.Leaky(beta=0.9, learn_beta=True, init_hidden=True)
+    )
+    assert cost_of(net.eval(), images).not_counted == ("2 (BatchNorm1d)",)
+    assert cost_of(make("sinabs"), images).not_counted == ()
 
 
 def test_numbers_as_input_multiply(images):
@@ -250,6 +263,8 @@ def test_what_cannot_be_billed_is_one_line(images):
         cost_of(3, images)
     with pytest.raises(InputError, match=r"sample has shape \(0, 3, 1, 6, 6\)"):
         cost_of(make("snntorch"), images[:0])
+    with pytest.raises(InputError, match="numbers that are not finite"):
+        cost_of(make("snntorch"), images * float("nan"))
     both = nn.Sequential(make("snntorch"), make("spikingjelly"))
     with pytest.raises(InputError, match="holds snnTorch and SpikingJelly"):
         cost_of(both, images)

@@ -71,7 +71,7 @@ def _module(text: str) -> Any:
         return made()
     except SnmemError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"cost: {path}:{name}() fails: {type(error).__name__}: {one_line(error)}") from error
 
 
@@ -110,6 +110,8 @@ def _tables(costs: Sequence[Any]) -> list[Any]:
         + ".",
         "Joules are dynamic, a lower bound: where neurons would lie is not known; a spike is one packet without hops.",
     ]
+    if first.not_counted:
+        said.append(f"Not counted, though they have weights: {', '.join(first.not_counted)}.")
     for c in costs:
         if c.unpriced:
             said.append(f"Joules on {c.chip} are unknown: no public energy of {', '.join(c.unpriced)}.")

@@ -134,7 +134,7 @@ def _own(name: str, path: Path, load: Callable[[], ModuleType]) -> ModuleType:
         return load()
     except SnmemError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = getattr(error, "lineno", None) or (where or ["?"])[-1]
         raise FileError(

@@ -24,7 +24,10 @@ def chips(
     from ..._rich import Table
     from ...cost import chips as names
     from ...cost import load_chip
+    from ...errors import InputError
 
+    if sum((check, measure, name is not None or toml)) > 1:
+        raise InputError("chips: --check, --measure and a profile's name are different things; give one of them")
     if check:
         return _checks()
     if measure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class ModuleCost(Summary):
         Events without a public price.
     samples, steps : int
         Of the batch that was run; steps of a sample.
+    not_counted : tuple of str
+        Layers with weights of their own that are neither counted connections nor neurons, such as normalizations.
     """
 
     framework: str
@@ -64,6 +66,7 @@ class ModuleCost(Summary):
     unpriced: tuple[str, ...]
     samples: int
     steps: int
+    not_counted: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
@@ -139,7 +142,8 @@ def cost_of(
         shape, name = tuple(sample.shape), type(module).__name__
         raise InputError(f"cost: the module {name} fails on the sample of shape {shape} ({one_line(error)})") from error
     steps, samples = int(sample.shape[0]), int(sample.shape[1]) if batch else 1
-    return _priced(framework.name, profile, list(counter.layers.values()), samples, steps, at_once)
+    cost = _priced(framework.name, profile, list(counter.layers.values()), samples, steps, at_once)
+    return replace(cost, not_counted=tuple(counter.not_counted))
 
 
 def _as_input(torch: Any, module: Any, sample: Any) -> Any:
@@ -150,6 +154,8 @@ def _as_input(torch: Any, module: Any, sample: Any) -> Any:
         what = type(sample).__name__
         raise InputError(f"cost: a sample of type {what} is no tensor ({one_line(error)}); give one") from None
     like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    if not bool(torch.isfinite(sample).all()):
+        raise InputError("cost: the sample holds numbers that are not finite; give finite ones")
     return sample.to(like.device, like.dtype)
 
 

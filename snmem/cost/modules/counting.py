@@ -78,17 +78,22 @@ class Counter:
         import torch
 
         self.torch, self.layers, self._hooks = torch, {}, []
+        self.not_counted: list[str] = []
         kinds = _connections(torch)
         inside: set[int] = set()
+        neurons: set[int] = set()
         for name, m in module.named_modules():
             if framework.is_neuron(m) and id(m) not in inside:
                 inside |= {id(x) for x in m.modules() if framework.is_neuron(x)}
+                neurons |= {id(x) for x in m.modules()}
                 self._watch(name, "neurons", m, self._neurons)
             kind = next((k for k in kinds if isinstance(m, k)), None)
             if kind is not None:
                 axes, run = kinds[kind]
                 self._watch(name, "synapses", m, lambda layer, m, given, out, axes=axes, run=run: self._synapses(
                     layer, m, given, axes, run))  # fmt: skip
+            elif id(m) not in neurons and any(True for _ in m.parameters(recurse=False)):
+                self.not_counted.append(f"{name or 'the module'} ({type(m).__name__})")
 
     def _watch(self, name: str, kind: str, module: Any, count: Any) -> None:
         layer = self.layers[name] = Layer(name or type(module).__name__, kind)
