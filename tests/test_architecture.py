@@ -70,6 +70,7 @@ LAYERS = (
     "attention conformance sweep",
     "hdc verify lava language",
     "installation protocols c_target",
+    "verilog_target",
     "cli",
 )
 

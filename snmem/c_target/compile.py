@@ -32,7 +32,8 @@ from ..quantization.compiling import (
     starts_of,
 )
 from ..simulation import simulate
-from .run import build, compiler, run
+from ..spikes import Spikes
+from .run import Ran, build, compiler, run
 from .tables import Tables, describe
 
 #: Files that are the same for every network.
@@ -51,6 +52,37 @@ class Compiled:
     network: Network
     start: Mapping[str, Any]
     report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What programs are written for.
+
+    Attributes
+    ----------
+    name : str
+        In the report, and of ``--to``.
+    describe : callable
+        From a LoihiLIF network to tables, which have ``projections``: what the report says of each.
+    write : callable
+        Write tables into a folder; returns the files.
+    missing : callable
+        Why programs cannot be run here; empty if they can.
+    run : callable
+        Build and run what stands in a folder: (folder, scratch folder, network, inputs, steps) to what it did.
+    memory : callable
+        What the report says of the memory of tables.
+    measured : callable
+        What it says of a run beside its time.
+    """
+
+    name: str
+    describe: Callable[[Network], Any]
+    write: Callable[[Path, Any], list[Path]]
+    missing: Callable[[], str]
+    run: Callable[[Path, Path, Network, Mapping[str, Spikes], int], Ran]
+    memory: Callable[[Any], Mapping[str, int]]
+    measured: Callable[[Ran, int], Mapping[str, Any]] = lambda ran, steps: {}
 
 
 # The options of Lava's ``compile`` stand here once more, so that editors and ``help`` show them.
@@ -105,6 +137,40 @@ def compile(
     BackendError
         If the compiler or the program fails.
     """
+    return compile_to(
+        _TARGET,
+        source,
+        out,
+        title=title,
+        quantization=quantization,
+        inputs=inputs,
+        steps=steps,
+        rate=rate,
+        seed=seed,
+        start=start,
+        run=run,
+        report=report,
+        **options,
+    )
+
+
+def compile_to(
+    target: Target,
+    source: Network | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    quantization: str = "calibrated",
+    inputs: Mapping[str, Any] | None = None,
+    steps: int = 100,
+    rate: float = 0.1,
+    seed: int = 0,
+    start: str = "zero",
+    run: bool = True,
+    report: Callable[[str], None] = lambda message: None,
+    **options: Any,
+) -> Compiled:
+    """:func:`compile`, for any target of programs in Loihi's fixed point."""
     check_strategy(quantization)
     opened, spiking = open_source(source, title, options), Spiking(inputs, steps, rate, seed)
     network, given = split_delays(opened.network), spiking.compared(opened.network)
@@ -113,9 +179,9 @@ def compile(
     integers = in_integers(ready, spiking, quantization, report)
     made, quantized = integers.network, integers.quantized
     report("writing the program")
-    tables = describe(made)
-    files = write(Path(out), tables)
-    agreement = _agreement(network, made, given, steps, files[0].parent if run else None, report)
+    tables = target.describe(made)
+    files = target.write(Path(out), tables)
+    agreement = _agreement(target, network, made, given, steps, files[0].parent if run else None, report)
     found = integers.report(given, steps)
     data = {
         "title": opened.title,
@@ -123,7 +189,7 @@ def compile(
         "quantization": quantized.strategy if quantized else None,
         "populations": [{"name": p.name, "size": p.size} | _row(found, "populations", p.name) for p in made.neurons],
         "projections": projection_rows(network, integers, found, tables.projections.get),
-        "memory": {"constant": tables.constant, "state": tables.state, "sum_bits": 64 if tables.wide else 32},
+        "memory": target.memory(tables),
         "agreement": agreement,
         "changes": changes,
         "warnings": list(quantized.warnings) if quantized else [],
@@ -150,6 +216,7 @@ def _row(found: dict[str, Any] | None, kind: str, name: str) -> dict[str, Any]:
 
 
 def _agreement(
+    target: Target,
     network: Network,
     made: Network,
     inputs: Mapping[str, Any],
@@ -168,12 +235,30 @@ def _agreement(
     if network.arithmetic == "float":
         found["quantised"] = differing_cells(original, twin, network)
     found["emulator"] = emulator
-    if folder is None or compiler() is None:
-        why = "not asked for" if folder is None else "no C compiler on the PATH"
-        return {**found, "c": {"ran": False, "why": why}, "ok": True}
+    absent = "not asked for" if folder is None else target.missing()
+    if folder is None or absent:
+        return {**found, target.name: {"ran": False, "why": absent}, "ok": True}
     report("building and running the program")
-    with tempfile.TemporaryDirectory(prefix="snmem-c-") as scratch:
-        ran = run(build(folder, Path(scratch, "network")), made, given, steps)
+    with tempfile.TemporaryDirectory(prefix="snmem-") as scratch:
+        ran = target.run(folder, Path(scratch), made, given, steps)
     cells = differing_cells(twin, ran.spikes, network)
-    found["c"] = {"ran": True, **cells, "seconds_per_step": ran.seconds / steps}
+    found[target.name] = {"ran": True, **cells, "seconds_per_step": ran.seconds / steps, **target.measured(ran, steps)}
     return {**found, "ok": cells["cells"] == 0}
+
+
+def _run(folder: Path, scratch: Path, network: Network, inputs: Mapping[str, Spikes], steps: int) -> Ran:
+    return run(build(folder, scratch / "network"), network, inputs, steps)
+
+
+def _memory(tables: Tables) -> dict[str, int]:
+    return {"constant": tables.constant, "state": tables.state, "sum_bits": 64 if tables.wide else 32}
+
+
+_TARGET = Target(
+    name="c",
+    describe=describe,
+    write=write,
+    missing=lambda: "" if compiler() else "no C compiler on the PATH",
+    run=_run,
+    memory=_memory,
+)

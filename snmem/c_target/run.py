@@ -77,13 +77,22 @@ class Ran:
     """What a program did.
 
     spikes : population name -> spikes.    seconds : wall-clock time from its start to its end.
+    last_words : the last line on its standard error.
     """
 
     spikes: Mapping[str, Spikes]
     seconds: float
+    last_words: str = ""
 
 
-def run(program: Path, network: Network, inputs: Mapping[str, Spikes], steps: int, wrapper: Sequence[str] = ()) -> Ran:
+def run(
+    program: Path,
+    network: Network,
+    inputs: Mapping[str, Spikes],
+    steps: int,
+    wrapper: Sequence[str] = (),
+    folder: Path | None = None,
+) -> Ran:
     """Run a program on ``inputs`` for ``steps`` steps.
 
     Parameters
@@ -98,6 +107,8 @@ def run(program: Path, network: Network, inputs: Mapping[str, Spikes], steps: in
         Steps to run.
     wrapper : sequence of str
         A command that runs it, such as valgrind.
+    folder : Path, optional
+        Where it runs; by default here.
 
     Raises
     ------
@@ -112,20 +123,26 @@ def run(program: Path, network: Network, inputs: Mapping[str, Spikes], steps: in
         source.seek(0)
         began = time.perf_counter()
         done = subprocess.run(
-            [*wrapper, str(program), str(steps)], stdin=source, stdout=result, stderr=subprocess.PIPE, text=True
+            [*wrapper, str(program), str(steps)],
+            stdin=source,
+            stdout=result,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
         )
         seconds = time.perf_counter() - began
         result.seek(0)
         data = result.read()
     words = sum(n for _, _, n in sizes)
+    said = done.stderr.strip().splitlines()[-1:]
     if done.returncode or len(data) != 4 * words * steps:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}, {len(data)} bytes"]
+        last = said or [f"exit code {done.returncode}, {len(data)} bytes"]
         raise BackendError(f"{program}: failed: {last[0]}")
     rows, spikes, first = np.frombuffer(data, "<u4").reshape(steps, words), {}, 0
     for name, size, n in sizes:
         spikes[name] = Spikes.from_raster(_unpacked(rows[:, first : first + n], size))
         first += n
-    return Ran(spikes, seconds)
+    return Ran(spikes, seconds, "".join(said))
 
 
 def _packed(raster: Any) -> NDArray[np.uint32]:

@@ -1,5 +1,6 @@
-"""``snmem compile``: a NIR file as a Python module for Lava, or as a C program."""
+"""``snmem compile``: a NIR file as a Python module for Lava, as a C program, or as Verilog."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +10,21 @@ from ..contract import Report
 from ..nir import Dt, InputFile, NirFile, Rate, Seed, Settings, Steps, read_network
 from ..progress import stages
 
+#: Modules with a ``compile``, by target.
+_COMPILERS = {
+    "lava": "lava.compiler.compile",
+    "c": "c_target.compile",
+    "verilog": "verilog_target.compile",
+}
 #: Cores listed in a terminal.
 _CORES = 8
 
 
 def compile(
     file: NirFile,
-    to: Annotated[str, Option(help='"lava" (a Python module) or "c" (a C99 program in fixed point).')] = "lava",
+    to: Annotated[
+        str, Option(help='"lava" (a Python module), "c" (a C99 program) or "verilog" (a core), both in fixed point.')
+    ] = "lava",
     arithmetic: Annotated[str, Option(help='"fixed" (Loihi\'s integers) or "float" (Lava only).')] = "fixed",
     quantization: Annotated[
         str, Option(help='How scales are chosen: "calibrated" on sample input, "grid" (powers of two), or "plain".')
@@ -37,7 +46,7 @@ def compile(
     *,
     out: Path | None,
 ) -> Report:
-    """Write a network as a Python module for Lava or a C program, in Loihi's arithmetic, and report what that took."""
+    """Write a network for Lava, in C or in Verilog, in Loihi's arithmetic, and report what that took."""
     from ...io.inputs import load_inputs
 
     assert out is not None
@@ -47,16 +56,10 @@ def compile(
     shared: dict[str, Any] = {"title": file.name.removesuffix(".nir"), "quantization": quantization, "inputs": spikes}
     shared |= {"steps": length, "rate": rate, "seed": seed, "start": start}
     with stages() as tell:
-        if to == "c":
-            from ...c_target.compile import compile
-
-            made = compile(network, out, **shared, **own, report=tell)
-        else:
-            from ...lava.compiler.compile import compile
-
-            made = compile(network, out, **shared, **own, report=tell)
-    tables = _c_tables if to == "c" else _tables
-    return Report(made.report, list(tables(made.report)), made.report["ok"])
+        compiler = import_module(f"...{_COMPILERS[to]}", __package__)
+        made = compiler.compile(network, out, **shared, **own, report=tell)
+    tables = _tables(made.report) if to == "lava" else _own_tables(made.report, to)
+    return Report(made.report, list(tables), made.report["ok"])
 
 
 def _own_options(to: str, arithmetic: str, chip: str | None, run: bool) -> dict[str, Any]:
@@ -65,16 +68,16 @@ def _own_options(to: str, arithmetic: str, chip: str | None, run: bool) -> dict[
 
     if to == "lava":
         return {"arithmetic": arithmetic, "chip": chip, "lava": run}
-    if to != "c":
-        raise InputError(f'--to {to}: use "lava" or "c"')
+    if to not in _COMPILERS:
+        raise InputError(f'--to {to}: use "lava", "c" or "verilog"')
     if arithmetic != "fixed":
-        raise InputError(f'--arithmetic {arithmetic}: a C program is in "fixed" point; leave the option out')
+        raise InputError(f'--arithmetic {arithmetic}: with --to {to} all is in "fixed" point; leave the option out')
     if chip is not None:
-        raise InputError(f"--chip {chip}: a C program has no chip whose limits must hold; leave the option out")
+        raise InputError(f"--chip {chip}: with --to {to} there is no chip whose limits must hold; leave the option out")
     return {"run": run}
 
 
-def _c_tables(data: dict[str, Any]) -> Any:
+def _own_tables(data: dict[str, Any], to: str) -> Any:
     from ..._rich import Table
 
     table = Table("population", "neurons", "scale", "spikes", "differ from float", title="populations")
@@ -92,12 +95,15 @@ def _c_tables(data: dict[str, Any]) -> Any:
     memory, agreement = data["memory"], data["agreement"]
     yield f"{memory['constant']:,} bytes of tables, {memory['state']:,} of state, sums of {memory['sum_bits']} bits"
     yield from data["warnings"]
-    c, twin = agreement["c"], agreement["emulator"]
-    if c["ran"]:
-        yield f"C, {agreement['steps']} steps: {c['cells']} differing cells"
-        yield f"{1e6 * c['seconds_per_step']:.3g} us a step; emulator: {1e6 * twin['seconds_per_step']:.3g} us"
-    else:
-        yield f"C, {agreement['steps']} steps: not run ({c['why']})"
+    ran, twin, what = agreement[to], agreement["emulator"], {"c": "C", "verilog": "Verilog"}[to]
+    if not ran["ran"]:
+        yield f"{what}, {agreement['steps']} steps: not run ({ran['why']})"
+        return
+    yield f"{what}, {agreement['steps']} steps: {ran['cells']} differing cells"
+    if "clocks_per_step" in ran:
+        came = f"spikes that come in: {ran['input_clocks_per_step']:,.0f}"
+        yield f"{ran['clocks_per_step']:,.0f} clocks a step, {ran['most_clocks']:,} at most; {came}"
+    yield f"{1e6 * ran['seconds_per_step']:.3g} us a step; emulator: {1e6 * twin['seconds_per_step']:.3g} us"
 
 
 def _cores(limits: dict[str, Any]) -> Any:
