@@ -13,7 +13,9 @@
 
 A parameter is a number, or one for each neuron; an infinite threshold is the text "inf". u and v are those after the
 step. Recorded from lava-nc 0.10.0 (``python -m snmem.conformance.golden``), models ``bit_accurate_loihi`` (fixed) and
-``floating_pt`` (float), on networks of :func:`snmem.conformance.random_network`.
+``floating_pt`` (float), on networks of :func:`snmem.conformance.random_network`. In those whose id says ``extended``
+neurons are refractory, reset by subtraction ("reset") or begin at another u or v than 0 ("u_init", "v_init"): Lava's
+models compute u and v, the process of :mod:`snmem.lava.processes.neurons` around them does the rest.
 """
 
 from __future__ import annotations
@@ -45,10 +47,10 @@ from .networks import EXTENSIONS, features_of, random_inputs, random_network
 
 FILE = Path(__file__).parent / "loihi.jsonl.gz"
 #: sha256 of the uncompressed text.
-DIGEST = "473e5c36118d7cb8825d535b5150c07c968b7303e439f4b038d628f1abba5d2b"
+DIGEST = "c127df3a510680c4d65c639aea120b6793187eb7d63d03d5ec422b92b126dbd6"
 STEPS = 50
-#: Networks of each arithmetic.
-NETWORKS = 60
+#: Networks of each arithmetic: of Lava's own neurons, and with such as are a process of snmem's own.
+NETWORKS, EXTENDED = 60, 12
 _BACKENDS = {"fixed": "lava_fixed", "float": "lava_float"}
 _NEURONS: dict[str, type[Neuron]] = {"fixed": LoihiLIF, "float": LIF}
 
@@ -169,11 +171,19 @@ def _expected(data: Mapping[str, Any], network: Network, given: Mapping[str, Spi
 # --- recording ---
 
 
-def record(seed: int, arithmetic: str) -> dict[str, Any] | None:
-    """Run a generated network on Lava and return its line; None where Lava cannot hold it or nothing spikes."""
+def record(seed: int, arithmetic: str, extended: bool = False) -> dict[str, Any] | None:
+    """Run a generated network on Lava and return its line; None where Lava cannot hold it or nothing spikes.
+
+    ``extended`` : with neurons that are a process of snmem's own around Lava's models.
+    """
+    from ..lava.plan import FEATURES, is_extended
+
     kind = "loihi" if arithmetic == "fixed" else "float"
-    features = features_of(kind, {"subtract", "v_reset", "delay_0", "plasticity", "values", *EXTENSIONS})
-    rule = "sum_of_products" if arithmetic == "fixed" and seed % 3 == 0 else ""  # Lava's floats sum in another order
+    without = {"v_reset", "delay_0", "plasticity", "values", "sources", "synapse_delays"}
+    without |= EXTENSIONS.keys() - set(FEATURES) if extended else {"subtract", *EXTENSIONS}
+    features = features_of(kind, without)
+    learns = arithmetic == "fixed" and seed % 3 == 0 and not extended  # Lava's floats sum in another order
+    rule = "sum_of_products" if learns else ""
     network = random_network(seed, arithmetic=kind, features=features, max_size=16, rule=rule)
     inputs = random_inputs(network, seed, STEPS, 0.3)
     traces = [f"{p.name}.{x}" for p in network.neurons for x in "uv"]
@@ -183,7 +193,9 @@ def record(seed: int, arithmetic: str) -> dict[str, Any] | None:
         return None
     if sum(len(made.spikes[p.name]) for p in network.neurons) < 20:
         return None
-    return _line(f"{arithmetic}-{seed}", arithmetic, made)
+    if extended and not any(map(is_extended, network.neurons)):
+        return None
+    return _line(f"{arithmetic}-{'extended-' if extended else ''}{seed}", arithmetic, made)
 
 
 def _line(name: str, arithmetic: str, made: Recording) -> dict[str, Any]:
@@ -240,11 +252,12 @@ def _lines() -> Iterator[str]:
     from ..lava.session import LavaSession
 
     with LavaSession():
-        for arithmetic in _BACKENDS:
-            made = (record(seed, arithmetic) for seed in range(100 * NETWORKS))
-            for _, line in zip(range(NETWORKS), filter(None, made), strict=False):
-                print(line["id"], file=sys.stderr)
-                yield json.dumps(line, separators=(",", ":")) + "\n"
+        for extended, number in ((False, NETWORKS), (True, EXTENDED)):
+            for arithmetic in _BACKENDS:
+                made = (record(seed, arithmetic, extended) for seed in range(100 * number))
+                for _, line in zip(range(number), filter(None, made), strict=False):
+                    print(line["id"], file=sys.stderr)
+                    yield json.dumps(line, separators=(",", ":")) + "\n"
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ What the backend declares that it refuses (``Backend(without=...)``) and what ``
 (of ``snmem.conformance.FEATURES``) is left out. The suite then checks that it refuses it with an error that names a
 population or projection, and that everything else equals the reference bit for bit.
 
-``snmem.conformance.test_golden`` compares with what Lava did on 120 networks, recorded once; Lava need not be
+``snmem.conformance.test_golden`` compares with what Lava did on 144 networks, recorded once; Lava need not be
 installed.
 
 A neuron, a learning rule or a memory of one's own is tried with ``--snmem-load FILE``, a Python file that registers it,
