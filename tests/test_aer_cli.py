@@ -1,6 +1,7 @@
 """``snmem cost`` and ``snmem chips``: what a script reads, what a person reads, what is refused."""
 
 import json
+import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from snmem import LIF, Input, Network, Population, Projection
 from snmem.cli import main
 from snmem.cost import load_chip
+from snmem.cost.report.build import cost_report
 from snmem.nir_io import write_nir
 
 NAHUKU = "loihi1-nahuku"
@@ -97,6 +99,14 @@ def test_the_quantised_twin_and_the_usual_estimates_stand_in_the_report(capsys, 
             "4-bit weights, arithmetic and memory of 45 nm for both; weights in SRAM of 8 KB at 1.25 pJ a byte" in text
         )
         assert "operations, addressing and memory" in text
+
+
+def test_the_page_of_a_network_without_any_event_is_drawn_without_warnings():
+    network = Network((Input("in", 1), Population("out", 1, LIF())), (Projection("in", "out", np.ones((1, 1))),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        page = cost_report(network, None, 3, "odin").html()
+    assert "dynamic energy" in page
 
 
 def test_a_chip_that_is_too_small_takes_its_parts_in_turn(capsys, nir_file, tmp_path):

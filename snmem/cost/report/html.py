@@ -121,7 +121,8 @@ def _energy_picture(report: CostReport) -> Any:
     _name_bars(axes, layers)
     axes.xaxis.set_major_formatter(EngFormatter("J"))
     axes.set_xlabel("dynamic energy")
-    axes.legend(fontsize="small")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="small")
     return figure
 
 
