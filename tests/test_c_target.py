@@ -40,7 +40,7 @@ def batch(folder, networks, flags=FLAGS):
 
 def test_programs_of_generated_networks_spike_as_the_reference_under_the_sanitizers(tmp_path):
     features = features_of("loihi", {"plasticity", "values", "sources"})
-    networks = [random_network(seed, arithmetic="loihi", features=features) for seed in range(12)]
+    networks = [random_network(seed, arithmetic="loihi", features=features) for seed in range(14)]
     used = [(n, random_inputs(n, seed, STEPS, 0.4)) for seed, n in enumerate(networks)]
     assert {"delay_0", "long_delays", "synapse_delays", "exponent", "clear", "bias", *FEATURES} <= features
     assert sum(spikes > 20 for spikes in batch(tmp_path, used, CHECKED)) >= 8

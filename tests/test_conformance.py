@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from snmem import simulate
+from snmem import Convolution, simulate
 from snmem.conformance import (
     EXTENSIONS,
     FEATURES,
@@ -136,6 +136,7 @@ def test_generated_networks_hold_every_feature():
         "plasticity": {type(q.plasticity).__name__ for q in projections} >= {"Instar", "Outstar"},
         "exponent": min(q.exponent for q in projections) < 0 < max(q.exponent for q in projections),
     }
+    held["shared_weights"] = any(isinstance(q.weights, Convolution) for q in projections)
     held["values"] = any(i.values for n in networks for i in n.inputs)
     held["sources"] = any(isinstance(i, Source) for n in networks for i in n.inputs)
     held |= {name: any(name == f for n in networks for _, _, f in n.features) for name in EXTENSIONS}

@@ -225,3 +225,13 @@ def test_the_network_of_142_million_synapses_is_written_as_it_was_read(tmp_path:
     network = read_nir(vgg(tmp_path / "f.nir"), 1e-3)
     write_nir(network, tmp_path / "g.nir")
     assert read_nir(tmp_path / "g.nir") == network
+
+
+def test_notes_say_what_nirs_own_checks_do_not_take(tmp_path: Path) -> None:
+    assert write_nir(small(KERNELS["plain"]), tmp_path / "f.nir") == ()
+    (note,) = write_nir(small(KERNELS["strided"]), tmp_path / "f.nir")
+    assert "'in->out': 2 groups of channels, which nir reads with type_check=False only" in note
+    flat = small(KERNELS["plain"])
+    flat = replace(flat, populations=(Input("in", 60), *flat.populations[1:]))
+    (note,) = write_nir(flat, tmp_path / "f.nir")
+    assert "'in->out': a kernel between populations of other shapes" in note

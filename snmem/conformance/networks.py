@@ -17,6 +17,7 @@ from ..neurons import LIF, NEURONS, LoihiLIF, Neuron
 from ..plasticity import RULES, Instar, LearningRule, Outstar
 from ..simulation import get_backend
 from ..spikes import Spikes
+from .convolutions import convolved
 from .extended import extended
 from .lines import random_lines
 
@@ -38,6 +39,7 @@ FEATURES = {
     "exponent": "weight exponents from -8 to 7, with saturation and wrapping (Loihi only)",
     "values": "inputs that carry numbers: multiples of 1/4 (whole numbers in Loihi networks)",
     "sources": "Poisson, regular and scheduled sources instead of inputs",
+    "shared_weights": "projections that are kept as the kernel of a convolution",
 }
 #: What a backend runs only if it declares it (``Backend.features``); drawn apart, so that the rest stays as it was.
 EXTENSIONS = {
@@ -118,7 +120,9 @@ def random_network(
     if neuron:
         arithmetic = NEURONS[neuron].arithmetic
     allowed = features_of(arithmetic) if features is None else frozenset(features) & features_of(arithmetic)
-    apart = EXTENSIONS.keys() | _LATER | {"values", "sources"}  # from generators of their own: the other draws stay
+    apart = (
+        EXTENSIONS.keys() | _LATER | {"values", "sources", "shared_weights"}
+    )  # from generators of their own: the other draws stay
     used = {name for name in sorted(allowed - apart) if rng.random() < 2 / 3}
     more = np.random.default_rng([seed, 4])
     used |= {name for name in sorted(allowed & _LATER) if more.random() < 2 / 3}
@@ -135,7 +139,8 @@ def random_network(
     projections = draw.projections()
     projections = [projections[i] for i in rng.permutation(len(projections))]
     network = Network(tuple(shuffled), tuple(projections), outputs=(neurons[-1].name,))
-    return network if neuron else extended(network, seed, allowed & EXTENSIONS.keys(), used)
+    network = network if neuron else extended(network, seed, allowed & EXTENSIONS.keys(), used)
+    return convolved(network, seed) if "shared_weights" in allowed else network
 
 
 def random_inputs(network: Network, seed: int, steps: int, rate: float | None = None) -> dict[str, Spikes]:

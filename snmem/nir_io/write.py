@@ -148,14 +148,14 @@ def _write(file: Any, network: Network, layout: dict[str, Any], max_dense: int) 
             notes += _write_population(nodes, entry, p, network.dt, p.name in feeding)
             if "flatten" in entry:
                 new_node(nodes, entry["flatten"], "Flatten", input_type=np.array(p.shape), start_dim=0, end_dim=-1)
+    shaped = {entry["name"] for entry in layout["populations"] if entry.get("shaped")}
     for entry, q in zip(layout["projections"], network.projections, strict=True):
-        notes += _write_projection(nodes, entry, q, max_dense)
+        notes += _write_projection(nodes, entry, q, max_dense, "direct" in entry and q.post in shaped)
         if "delay_node" in entry:
             shape = network[q.pre].shape if entry.get("direct") else (network[q.pre].size,)
             new_node(nodes, entry["delay_node"], "Delay", delay=np.full(shape, q.delay * network.dt))
         elif q.delay and q.pre != q.post:
             notes.append(f"projection {q.name!r}: its delay of {q.delay} steps is in the metadata only")
-    shaped = {entry["name"] for entry in layout["populations"] if entry.get("shaped")}
     for entry in layout["outputs"]:
         shown = network[entry["population"]]
         shape = shown.shape if isinstance(shown, Input) or shown.name in shaped else (shown.size,)
@@ -240,14 +240,15 @@ def _rounding(name: str, neuron: LIF, vectors: dict[str, Any], dt: float) -> lis
     return found
 
 
-def _write_projection(nodes: Any, entry: dict[str, Any], q: Projection, max_dense: int) -> list[str]:
+def _write_projection(nodes: Any, entry: dict[str, Any], q: Projection, max_dense: int, shaped: bool) -> list[str]:
     matrix, scale = q.weights, 2.0**q.exponent if q.exponent else None
     notes = [f"projection {q.name!r}: learning rule {type(q.plasticity).__name__}"] if q.plasticity else []
     notes += [f"projection {q.name!r}: reaches {q.receptor}"] if q.receptor else []
     if isinstance(matrix, Convolution):
         write_kernel(nodes, entry["node"], q.name, matrix, scale)
-        hint = f"projection {q.name!r}: {matrix.groups} groups of channels, which nir reads with type_check=False only"
-        return [*notes, hint] if matrix.groups > 1 else notes
+        what = f"{matrix.groups} groups of channels" if matrix.groups > 1 else ""
+        what = what if shaped else "a kernel between populations of other shapes"
+        return [*notes, f"projection {q.name!r}: {what}, which nir reads with type_check=False only"] if what else notes
     if matrix.shape[0] * matrix.shape[1] > max_dense:
         write_sparse(nodes, entry["node"], matrix, scale)
         return [*notes, f"projection {q.name!r}: a SparseLinear node, which other readers refuse"]

@@ -21,7 +21,7 @@ import numpy as np
 from ..._text import shown
 from ...cost.mapping.limits import CHIPS, check_limits, core_table
 from ...errors import BackendError, FileError, InputError
-from ...lowering import split_delays
+from ...lowering import split_delays, written_out
 from ...network import Network, Population
 from ...quantization.compiling import (
     Integers,
@@ -119,7 +119,8 @@ def compile(
         raise InputError(f"compile: arithmetic={arithmetic!r}; use one of {', '.join(ARITHMETICS)}")
     check_strategy(quantization)
     opened, spiking = open_source(source, title, options), Spiking(inputs, steps, rate, seed)
-    network, given = split_delays(opened.network), spiking.compared(opened.network)
+    plainer = split_delays(written_out(opened.network, "compile"))
+    network, given = plainer, spiking.compared(opened.network)
     report("preparing the network")
     prepared = _prepared(network, arithmetic, start)
     integers = Integers(prepared.network, None, prepared.network)
