@@ -21,6 +21,7 @@ import numpy as np
 
 from snmem import LIF, Network, Population, Recording, simulate
 from snmem.protocols.rows import expected, not_run, result, target
+from snmem.protocols.spike_trains import interval_cv
 from snmem.sources import Poisson
 from snmem.topology import fixed_in_degree, one_to_one
 
@@ -85,7 +86,7 @@ def statistics(recording: Recording) -> dict[str, float]:
     first = min(round(0.05 / DT), recording.steps // 2)
     parts = [recording.spikes[name] for name in SIZES]
     size, steps = sum(p.size for p in parts), recording.steps - first
-    intervals = [_intervals(p.step[p.step >= first], p.neuron[p.step >= first]) for p in parts]
+    intervals = [interval_cv(p.between(first, recording.steps)) for p in parts]
     counts = sum(np.bincount(p.step[p.step >= first] - first, minlength=steps) for p in parts)
     bins = counts[: steps // 10 * 10].reshape(-1, 10).sum(1)
     power = np.abs(np.fft.rfft(bins - bins.mean())) ** 2
@@ -95,19 +96,6 @@ def statistics(recording: Recording) -> dict[str, float]:
         "spread": float(bins.std() / bins.mean()),
         "frequency": float(np.argmax(power) / len(bins) / (10 * DT)),
     }
-
-
-def _intervals(step: Any, neuron: Any) -> Any:
-    """CV of the intervals of each neuron with at least three of them."""
-    order = np.lexsort((step, neuron))
-    owner, length = neuron[order][1:], np.diff(step[order])
-    same = owner == neuron[order][:-1]
-    owner, length = owner[same], length[same].astype(float)
-    count = np.bincount(owner)
-    enough = count >= 3
-    mean = np.bincount(owner, length)[enough] / count[enough]
-    square = np.bincount(owner, length**2)[enough] / count[enough]
-    return np.sqrt(np.maximum(square - mean**2, 0)) / mean
 
 
 def regimes(found: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

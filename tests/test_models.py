@@ -137,6 +137,8 @@ def test_a_backend_of_choice_reaches_the_model(snmem: Callable[..., Any]) -> Non
         "ca3",
         "case-sequence-spiking",
         "cuba",
+        "fly-brain",
+        "microcircuit",
     ]
     arguments = ("case-sequence-spiking", "--backend", "loihi", "--set", "sequences=2", "--json")
     assert snmem("run", *arguments).data["parameters"] == {"sequences": 2, "backend": "loihi"}

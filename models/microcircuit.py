@@ -1,0 +1,195 @@
+"""The cortical microcircuit of Potjans and Diesmann: 77,169 neurons and 299 million synapses under a square millimetre.
+
+Potjans and Diesmann 2014 (doi 10.1093/cercor/bhs358): eight populations of LIF neurons, drawn with a fixed total number
+of synapses for each pair, a delay for each synapse, and a constant or a Poisson drive from outside. Potentials count
+from rest in units of the weights' grid, an eightieth of the common weight, so that all weights are whole numbers of at
+most 256 values.
+
+``scale`` k takes k of the neurons with k of the synapses each: weights grow by 1/sqrt(k), and a constant drive makes up
+for the mean of what is missing, at the rates of the full network, so that mean and variance of the input stay (van
+Albada et al. 2015, doi 10.1371/journal.pcbi.1004490). Rates then stay about right, correlations grow.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snmem import LIF, Network, Population, Recording, simulate
+from snmem.neurons import synaptic_gain
+from snmem.protocols.rows import near, result, target
+from snmem.protocols.spike_trains import correlations, interval_cv, rates
+from snmem.sources import Poisson
+from snmem.topology import Normal, fixed_total_number, one_to_one
+
+NAMES = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
+SIZES = (20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948)
+#: Probability that a pair is connected; rows are targets, columns sources.
+PROBABILITY = (
+    (0.1009, 0.1689, 0.0437, 0.0818, 0.0323, 0.0, 0.0076, 0.0),
+    (0.1346, 0.1371, 0.0316, 0.0515, 0.0755, 0.0, 0.0042, 0.0),
+    (0.0077, 0.0059, 0.0497, 0.135, 0.0067, 0.0003, 0.0453, 0.0),
+    (0.0691, 0.0029, 0.0794, 0.1597, 0.0033, 0.0, 0.1057, 0.0),
+    (0.1004, 0.0622, 0.0505, 0.0057, 0.0831, 0.3726, 0.0204, 0.0),
+    (0.0548, 0.0269, 0.0257, 0.0022, 0.06, 0.3158, 0.0086, 0.0),
+    (0.0156, 0.0066, 0.0211, 0.0166, 0.0572, 0.0197, 0.0396, 0.2252),
+    (0.0364, 0.001, 0.0034, 0.0005, 0.0277, 0.008, 0.0658, 0.1443),
+)
+#: Synapses from outside that a neuron has, each with 8 spikes per second.
+OUTSIDE, OUTSIDE_RATE = (1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100), 8.0
+V_MEAN = (-68.28, -63.16, -63.33, -63.45, -63.11, -61.66, -66.72, -61.43)  # mV, before the first step
+V_SD = (5.36, 4.57, 4.74, 4.94, 4.94, 4.55, 5.46, 4.48)
+#: Spikes per second in one run of the authors' reference implementation.
+RATES = (0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829)
+DT, TAU_MEM, TAU_SYN, REFRACTORY = 1e-4, 10e-3, 0.5e-3, 2e-3  # s
+CAPACITY, REST, THRESHOLD, PSP = 250.0, -65.0, -50.0, 0.15  # pF, mV
+GRID = 80  # units of the common weight
+
+
+def current() -> float:
+    """pA of a synapse whose potential peaks at PSP."""
+    tau, s = TAU_MEM / TAU_SYN, 1 / (TAU_SYN - TAU_MEM)
+    peak = TAU_MEM * TAU_SYN / CAPACITY * 1e3 * s * (tau ** (TAU_MEM * s) - tau ** (TAU_SYN * s))
+    return PSP / peak
+
+
+def network(scale: float = 1.0, drive: str = "dc", seed: int = 0) -> Network:
+    """The microcircuit, or a part of it; ``drive``: "dc" or "poisson"."""
+    unit = millivolts(current()) * float(synaptic_gain(TAU_MEM, TAU_SYN, DT)) / GRID / np.sqrt(scale)
+    rng, groups, outside, projections = np.random.default_rng(seed), [], [], []
+    for i, (name, full) in enumerate(zip(NAMES, SIZES, strict=True)):
+        size = round(full * scale)
+        neuron = LIF.from_tau(
+            TAU_MEM, TAU_SYN, DT, theta=np.nextafter((THRESHOLD - REST) / unit, -np.inf),
+            drive=constant(i, scale, drive) / unit, refractory=REFRACTORY,
+            v_init=rng.normal((V_MEAN[i] - REST) / unit, V_SD[i] / unit, size),
+        )  # fmt: skip
+        groups.append(Population(name, size, neuron))
+        if drive == "poisson":
+            outside.append(Poisson(f"to {name}", size, rate=OUTSIDE_RATE * OUTSIDE[i] * scale, seed=seed))
+            projections.append(one_to_one(outside[-1], groups[-1], GRID, round(1.5e-3 / DT) + 1))
+    for i, post in enumerate(groups):
+        for j, pre in enumerate(groups):
+            number = round(synapses(i, j) * scale**2)
+            if number:
+                drawn = {"seed": seed, "dtype": np.int16, "threads": 2}
+                projections.append(fixed_total_number(pre, post, number, weights(i, j), delays(j), **drawn))
+    return Network((*outside, *groups), tuple(projections), dt=DT)
+
+
+def millivolts(pico: float) -> float:
+    """mV that a constant current of so many pA lifts the potential to."""
+    return pico * TAU_MEM / CAPACITY * 1e3
+
+
+def constant(post: int, scale: float, drive: str) -> float:
+    """Constant drive in mV: the mean of the synapses from outside, and of those that a smaller network lacks."""
+    events = OUTSIDE[post] * OUTSIDE_RATE
+    inside = sum(synapses(post, j) / SIZES[post] * RATES[j] * weights(post, j).mean / GRID for j in range(len(NAMES)))
+    share = np.sqrt(scale) if drive == "dc" else 0.0
+    return millivolts(current() * TAU_SYN) * ((1 - np.sqrt(scale)) * (events + inside) + share * events)
+
+
+def synapses(post: int, pre: int) -> int:
+    """Synapses of two populations at full size: as many as connect a pair with its probability."""
+    pairs = SIZES[post] * SIZES[pre]
+    return round(np.log(1 - PROBABILITY[post][pre]) / np.log((pairs - 1) / pairs))
+
+
+def weights(post: int, pre: int) -> Normal:
+    """Weights in units: s.d. a tenth of the mean, of one sign; inhibition is four times as strong."""
+    inhibits, twice = pre % 2, (post, pre) == (0, 2)  # from L4E to L23E twice
+    mean = GRID * (-4 if inhibits else 2 if twice else 1)
+    low, high = sorted((0.4 * mean, 1.6 * mean))
+    return Normal(mean, abs(mean) / 10, low, high, grid=abs(mean) // GRID)
+
+
+def delays(pre: int) -> Normal:
+    """Delays in steps, at least one: 1.5 ms from excitatory neurons, half of it from inhibitory ones, +- half."""
+    mean = 0.75e-3 / DT if pre % 2 else 1.5e-3 / DT  # NEST's delay of d steps is one of d + 1 here
+    return Normal(mean + 1, mean / 2, 1.5, 1 + 6 * mean)
+
+
+def run(
+    scale: float = 0.1, seconds: float = 1.0, drive: str = "dc", backend: str = "event", seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Simulate a part of the microcircuit and return its :func:`statistics`."""
+    return statistics(simulate(network(scale, drive, seed), {}, round(seconds / DT), backend))
+
+
+def statistics(recording: Recording, first: float = 0.5) -> dict[str, dict[str, float]]:
+    """Means of each population over its neurons: rate, CV of intervals, correlation of counts in 2 ms.
+
+    ``first`` seconds are left out, or the first half of a shorter run.
+    """
+    skip = min(round(first / DT), recording.steps // 2)
+    found = {}
+    for name in NAMES:
+        spikes = recording.spikes[name].between(skip, recording.steps)
+        found[name] = {
+            "rate": float(rates(spikes, DT).mean()),
+            "cv": mean(interval_cv(spikes)),
+            "correlation": mean(correlations(spikes, round(2e-3 / DT))),
+        }
+    return found
+
+
+def mean(values: Any) -> float:
+    """The mean, 0 of no values."""
+    return float(np.mean(values)) if len(values) else 0.0
+
+
+def reproduce(
+    quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Full size with a constant drive for 1.5 s; ``quick``: a tenth with a Poisson drive for a second."""
+    began, scale, seconds = time.perf_counter(), 0.1 if quick else 1.0, 1.0 if quick else 1.5
+    report(f"drawing {round(sum(SIZES) * scale):,} neurons")
+    built = network(scale, "poisson" if quick else "dc", seed)
+    drawn = time.perf_counter() - began
+    report(f"{seconds:g} s on backend event")
+    recording = simulate(built, {}, round(seconds / DT))
+    found = statistics(recording)
+    files = [] if out is None else [figure(recording, found, out / "microcircuit.png")]
+    raw = {"statistics": found, "synapses": sum(q.synapses for q in built.projections), "seconds_to_draw": drawn}
+    return result(rows(found), raw, files, seed, began)
+
+
+def rows(found: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Rates beside those of one run of the reference implementation; the state is irregular and asynchronous."""
+    named = zip(NAMES, RATES, strict=True)
+    compared = [near(f"{n}: rate", found[n]["rate"], r, max(0.2 * r, 0.75), "spikes/s") for n, r in named]
+    cv = float(np.mean([f["cv"] for f in found.values()]))
+    correlation = float(np.mean([f["correlation"] for f in found.values()]))
+    return [
+        *compared,
+        target("CV of intervals, mean of the populations", cv, 0.5, ""),
+        target("correlation of counts, mean of the populations", correlation, 0.03, "", least=False),
+    ]
+
+
+def figure(recording: Recording, found: Mapping[str, Mapping[str, float]], file: Path) -> str:
+    """Half a second of some 4,000 neurons, and the rates beside those of the reference implementation."""
+    from snmem.plots.style import PALETTE, bare, new_figure
+
+    page = new_figure(7, 3.4)
+    raster, bars = map(bare, page.subplots(1, 2, width_ratios=(2, 1)))
+    first, base, ticks = max(recording.steps - round(0.5 / DT), 0), 0, []
+    for k, name in enumerate(NAMES):
+        spikes = recording.spikes[name]
+        size = min(SIZES[k] * 4000 // sum(SIZES), spikes.size)
+        shown = (spikes.neuron < size) & (spikes.step >= first)
+        at = spikes.step[shown] * DT, base + spikes.neuron[shown]
+        raster.scatter(*at, s=6, marker=".", lw=0, color=PALETTE[k % 2])
+        ticks.append(base + size / 2)
+        base += size
+    raster.set(xlabel="time (s)", ylim=(base, 0), yticks=ticks, yticklabels=NAMES)
+    bars.barh(NAMES, [found[n]["rate"] for n in NAMES], color=[PALETTE[k % 2] for k in range(len(NAMES))])
+    bars.plot(RATES, NAMES, "k|", ms=9, mew=2, label="reference")
+    bars.invert_yaxis()
+    bars.set(xlabel="spikes/s")
+    bars.legend(loc="upper right")
+    page.savefig(file, dpi=150)
+    return str(file)
