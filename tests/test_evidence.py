@@ -83,7 +83,7 @@ def test_more_steps_are_taken_where_a_population_needs_them() -> None:
             "population 'l1' cannot spike with any input: v stays at or below 2, the threshold is 100",
         ),
         (layers(100.0, 0.5), "population 'l0' cannot spike"),
-        (layers(np.inf), r"nothing can spike: the populations are readouts \('l0'\)"),
+        (layers(np.inf, weight=0.0), r"nothing can spike and no v moves: the populations are readouts \('l0'\)"),
         (layers(0.5, weight=0.0), "population 'l0' cannot spike with any input: v stays at or below 0"),
     ],
 )
