@@ -23,24 +23,12 @@ from snmem import LIF, Input, Network, Population, Projection, simulate
 from snmem.cost import load_chip, place, place_in_order
 from snmem.cost.mapping.expected import expected_cores
 from snmem.cost.mapping.limits import core_table
+from snmem.installation.content import load_script
 
 PRICED, CHIP, PUBLISHED_CHIPS, LARGEST = "loihi1-nahuku", "loihi2", 12, 1152
 #: Hyperedges may cost this much more than METIS, on any network; statistics may miss the drawn network by this share.
 WORSE, OFF = 1.02, 0.03
 FLY_NEURONS, FLY_CONNECTIONS = 138_639, 15_091_983
-#: The microcircuit: sizes of its populations, and probabilities of connection, row target, column source.
-SIZES = dict(zip(("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I"), (
-    20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948), strict=True))  # fmt: skip
-PROBABILITIES = (
-    (0.1009, 0.1689, 0.0437, 0.0818, 0.0323, 0, 0.0076, 0),
-    (0.1346, 0.1371, 0.0316, 0.0515, 0.0755, 0, 0.0042, 0),
-    (0.0077, 0.0059, 0.0497, 0.135, 0.0067, 0.0003, 0.0453, 0),
-    (0.0691, 0.0029, 0.0794, 0.1597, 0.0033, 0, 0.1057, 0),
-    (0.1004, 0.0622, 0.0505, 0.0057, 0.0831, 0.3726, 0.0204, 0),
-    (0.0548, 0.0269, 0.0257, 0.0022, 0.06, 0.3158, 0.0086, 0),
-    (0.0156, 0.0066, 0.0211, 0.0166, 0.0572, 0.0197, 0.0396, 0.2252),
-    (0.0364, 0.001, 0.0034, 0.0005, 0.0277, 0.008, 0.0658, 0.1443),
-)
 
 
 def shuffled_modules(modules: int = 8, size: int = 128, inside: int = 30, outside: int = 2, seed: int = 0) -> Network:
@@ -115,9 +103,10 @@ def fly_twin(scale: float = 1.0, seed: int = 0) -> Network:
 
 def microcircuit(scale: float = 1.0) -> tuple[dict[str, int], dict[tuple[str, str], float]]:
     """Sizes and numbers of synapses; ``scale`` of the neurons, the probabilities of connection unchanged."""
-    sizes = {name: round(size * scale) for name, size in SIZES.items()}
+    model = load_script("models", "microcircuit")
+    sizes = {name: round(size * scale) for name, size in zip(model.NAMES, model.SIZES, strict=True)}
     synapses = {}
-    for post, row in zip(sizes, PROBABILITIES, strict=True):
+    for post, row in zip(sizes, model.PROBABILITY, strict=True):
         for pre, p in zip(sizes, row, strict=True):
             pairs = float(sizes[pre] * sizes[post])
             if p:

@@ -66,8 +66,10 @@ def _named(name: str, size: int, sizes: Mapping[str, int], taken: Iterable[str])
 
 def _repeats(name: str, records: Mapping[str, Spikes], found: Mapping[str, str]) -> bool:
     """Whether a record holds what one before it, or one that has its population, holds too."""
-    others = [other for other in records if other in found or list(records).index(other) < list(records).index(name)]
-    return any(other != name and _equal(records[other], records[name]) for other in others)
+    order = list(records)
+    before = order[: order.index(name)]
+    others = [other for other in order if other != name and (other in found or other in before)]
+    return any(_equal(records[other], records[name]) for other in others)
 
 
 def _equal(a: Spikes, b: Spikes) -> bool:
