@@ -14,12 +14,14 @@ from snmem._jit import DEBUG
 from snmem.backends.event import layout_of
 from snmem.backends.event.llvm import memory
 from snmem.conformance.networks import features_of, random_inputs, random_network, refused_by
+from snmem.plasticity import RULES
 
 assert DEBUG and not hasattr(memory.load_four, "_defn")  # a compiled twin, no intrinsic
-for seed in range(40):
+for seed in range(48):
     arithmetic = "loihi" if seed % 4 == 3 else "float"
     features = features_of(arithmetic, refused_by("event"))
-    network = random_network(seed, arithmetic=arithmetic, max_size=(24, 600)[seed % 2], features=features)
+    rule = sorted(RULES)[seed // 2 % len(RULES)] if seed % 4 == 2 else ""
+    network = random_network(seed, rule=rule, arithmetic=arithmetic, max_size=(24, 600)[seed % 2], features=features)
     inputs = random_inputs(network, seed, 30)
     record = [f"{p.name}.{x}" for p in network.neurons for x in p.neuron.variables]
     runs = [simulate(network, inputs, 30, b, record=record, counters=True) for b in ("event", "reference")]

@@ -12,9 +12,9 @@ from .custom import is_custom
 
 
 def potentials_of(network: Network, index: dict[str, int], custom: Custom) -> tuple[Potentials, int]:
-    """Return ``Net.potentials``, and how many numbers are kept of one step of all populations that deliver v."""
+    """Return ``Net.potentials``, and the size of ``State.potentials``: v of as many steps as spikes are kept of."""
     sending = list(dict.fromkeys(q.pre for q in network.projections if q.signal == "v"))
-    depth, place, rows = max(network.max_delay, 1), 0, []
+    depth, place, rows = network.spike_memory, 0, []
     for name in sending:
         p: Any = network[name]
         inside = custom.first[index[name]] + p.neuron.variables.index("v") * p.size if is_custom(p) else -1
