@@ -12,12 +12,12 @@ from ._text import unique
 from .errors import MissingDependencyError, UnknownNameError
 
 
-class Axes:
-    """Base of Recording: the axes of what it holds."""
+class Sampled:
+    """Base of Recording and of StoredRun: when was recorded, and of which neurons."""
 
     steps: int
     start: int
-    dt: float | None
+    dt: Any
     spikes: Any
     traces: Any
     counts: Any
@@ -29,10 +29,6 @@ class Axes:
     def time(self) -> NDArray[np.float64]:
         """When each step begins, in seconds from step 0 of the first run."""
         return np.asarray((self.start + np.arange(self.steps)) * (self.dt or 1e-3), np.float64)
-
-    def times(self, population: str) -> NDArray[np.float64]:
-        """When each spike of a population is, in seconds: the begin of its step; beside ``spikes[...].neuron``."""
-        return np.asarray((self.start + self.spikes[population].step) * (self.dt or 1e-3), np.float64)
 
     def t(self, name: str) -> NDArray[np.float64]:
         """The time axis of a trace, weights over time, counts or rates in seconds: begins of the steps, or of the bins.
@@ -60,6 +56,14 @@ class Axes:
         else:
             which, size = (of.spikes.get(name) if of is not None else None), self.spikes[name].size
         return np.arange(size) if which is None else which
+
+
+class Axes(Sampled):
+    """Base of Recording: its axes, and all of it as objects of other packages."""
+
+    def times(self, population: str) -> NDArray[np.float64]:
+        """When each spike of a population is, in seconds: the begin of its step; beside ``spikes[...].neuron``."""
+        return np.asarray((self.start + self.spikes[population].step) * (self.dt or 1e-3), np.float64)
 
     def to_xarray(self) -> Any:
         """Traces and dense rasters as one xarray.Dataset with dimensions ``step`` and ``<population>``.

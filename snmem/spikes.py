@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
@@ -328,6 +329,21 @@ class Recording(Summary, Axes):
             what = kind.replace("_", " ")
             rows += [(name, f"{what}, {' x '.join(map(str, t.shape))}") for name, t in getattr(self, kind).items()]
         return f"Recording: {self.steps:,} steps from step {self.start:,} on backend {self.backend!r}", rows
+
+    def view(self, path: Any = None, **options: Any) -> Any:
+        """Return a page to explore the run in a browser, which a notebook shows in its cell, and save it to ``path``.
+
+        Parameters
+        ----------
+        path : path, optional
+            HTML file to write.
+        **options : Any
+            As for :func:`snmem.view.view`.
+        """
+        page = import_module("snmem.view").view(self, **options)  # which knows networks, bills and verdicts
+        if path is not None:
+            page.save(path)
+        return page
 
     @property
     def digest(self) -> str | None:

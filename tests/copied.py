@@ -48,6 +48,7 @@ from snmem import (
     simulate,
     sweep,
     topology,
+    view,
 )
 from snmem.backends.base import RunState
 from snmem.backends.event import CompiledNeuron
@@ -279,6 +280,7 @@ CASES: dict[type, Case] = {
     topology.Normal: Case(lambda: topology.Normal(1, 0.5, low=0), lambda d: (d, d.vector())),
     topology.Lognormal: Case(lambda: topology.Lognormal(1, 0.5, levels=256), lambda d: (d, d.vector())),
     topology.Uniform: Case(lambda: topology.Uniform(1, 5, grid=1), lambda d: (d, d.vector())),
+    view.View: Case(lambda: view.view(recording(), title="a"), lambda v: v.to_bytes()),
     sweep.SweepResult: Case(lambda: sweep.SweepResult(None, "data.nc", 1, 2, [({"k": 1}, "failed")])),
 }
 

@@ -69,7 +69,7 @@ LAYERS = (
     "memory encode tasks cost",
     "attention conformance sweep",
     "hdc verify lava language",
-    "installation protocols c_target",
+    "installation protocols c_target view",
     "verilog_target",
     "cli",
 )

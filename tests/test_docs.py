@@ -11,7 +11,7 @@ from snmem.protocols.demo import demo
 
 ROOT = Path(__file__).parent.parent
 #: Pages whose Python blocks are whole programs.
-PAGES = ["README.md", "docs/first-memory.md", "docs/empty-attention.md"]
+PAGES = ["README.md", "docs/first-memory.md", "docs/empty-attention.md", "docs/view.md"]
 PAGES += [f"docs/for-{name}-users.md" for name in ("brian2", "snntorch", "lava")]
 
 
@@ -26,9 +26,10 @@ def test_documentation_builds_strictly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_python_of_a_page_runs(page: str) -> None:
+def test_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
+    monkeypatch.chdir(tmp_path)  # for what it writes
     exec(compile("\n".join(blocks), page, "exec"), {"__name__": page})
 
 

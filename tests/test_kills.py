@@ -85,6 +85,9 @@ FILES: dict[str, Callable[[int, Path], Any]] = {
     "simulate": lambda seed, path: main(
         ["simulate", str(_net(path)), *["--steps", "20", "--to", str(path), "--seed", str(seed)]]
     ),
+    "view": lambda seed, path: main(
+        ["view", str(_net(path)), *["--steps", "20", "--html", str(path), "--seed", str(seed), "--no-open"]]
+    ),
     "write_nir": lambda seed, path: write_nir(_network(float(seed)), path),
     "memory": lambda seed, path: KWinnerMemory(_MEMORY, seed).save(path),
     "spiking memory": lambda seed, path: SpikingKWinnerMemory(_MEMORY, seed).save(path),
@@ -101,8 +104,16 @@ SILENT = {
 }
 #: Parameters of verbs that are files: those that are read, and those that are written.
 READ = {("inspect", "file"), ("verify", "file"), ("simulate", "file"), ("compile", "file"), ("cost", "file")}
-READ |= {(verb, "inputs") for verb in ("verify", "simulate", "compile", "cost")} | {("verify", "golden")}
-WRITTEN = {("simulate", "to"), ("export", "file"), ("sweep", "folder"), ("cost", "html"), ("verify", "save_golden")}
+READ |= {("view", "source")}
+READ |= {(verb, "inputs") for verb in ("verify", "simulate", "compile", "cost", "view")} | {("verify", "golden")}
+WRITTEN = {
+    ("simulate", "to"),
+    ("export", "file"),
+    ("sweep", "folder"),
+    ("cost", "html"),
+    ("view", "html"),
+    ("verify", "save_golden"),
+}
 _MEMORY = KWinnerConfig(visible=20, hidden=24, fan_in=6, winners=3, active=4, rate=0.5)
 
 
@@ -145,7 +156,7 @@ def _commands() -> dict[str, Callable[..., Any]]:
 
 
 def test_every_verb_is_here() -> None:
-    assert set(_commands()) == {*RESULTS, *SILENT, "export", "sweep"}
+    assert set(_commands()) == {*RESULTS, *SILENT, "export", "sweep", "view"}
 
 
 def test_every_file_that_a_verb_writes_is_here() -> None:

@@ -14,14 +14,14 @@ from .verbs.chips import chips
 from .verbs.compile import compile
 from .verbs.cost import cost
 from .verbs.demo import demo
-from .verbs.doctor import doctor
 from .verbs.export import export
-from .verbs.lava import lava
+from .verbs.installation import doctor, lava
 from .verbs.models import models, run
 from .verbs.reproduce import reproduce
 from .verbs.simulate import simulate
 from .verbs.sweep import sweep
 from .verbs.verify import interop, verify
+from .verbs.view import view
 
 app = typer.Typer(
     help="Associative memories and attention out of spiking neurons, carried to neuromorphic hardware.",
@@ -57,6 +57,7 @@ add_verb(app, "sweep", sweep)
 add_verb(app, "export", export)
 add_verb(app, "inspect", inspect)
 add_verb(app, "simulate", simulate)
+add_verb(app, "view", view)
 add_verb(app, "verify", verify)
 add_verb(app, "interop", interop)
 add_verb(app, "compile", compile, out="snmem-TO")

@@ -154,11 +154,11 @@ def traces(recording: Recording, names: str | Sequence[str] | None = None, *, ne
         steps = np.round(recording.t(name) / (recording.dt or 1e-3)).astype(np.int64) - recording.start
         at, axis = times(steps, recording.dt, recording.start, recording.steps)
         there = recording.recorded(name)
-        columns = _columns(name, neurons, there)
+        columns = columns_of_neurons(name, neurons, there)
         for i, column in enumerate(columns):
             colour = PALETTE[i % len(PALETTE)]
             axes.plot(at, values[:, column], color=colour, lw=0.8, label=f"neuron {there[column]}")
-        threshold = _threshold(recording, name, [int(there[column]) for column in columns])
+        threshold = shared_threshold(recording, name, [int(there[column]) for column in columns])
         if threshold is not None:
             axes.axhline(threshold, color="0.5", lw=0.7, ls="--")
         axes.set_ylabel(label(name))
@@ -168,7 +168,7 @@ def traces(recording: Recording, names: str | Sequence[str] | None = None, *, ne
     return figure
 
 
-def _columns(name: str, neurons: int | Sequence[int], recorded: NDArray[np.int64]) -> list[int]:
+def columns_of_neurons(name: str, neurons: int | Sequence[int], recorded: NDArray[np.int64]) -> list[int]:
     """Columns of a trace that hold the first so many neurons, or those of these numbers."""
     if isinstance(neurons, (int, np.integer)):
         return list(range(min(count("plots.traces: neurons", neurons, 1), len(recorded))))
@@ -176,14 +176,14 @@ def _columns(name: str, neurons: int | Sequence[int], recorded: NDArray[np.int64
     for neuron in neurons:
         if neuron not in place:
             raise InputError(
-                f"plots.traces: {name!r} has no neuron {neuron}; there are {len(place)}, counted from 0"
+                f"traces: {name!r} has no neuron {neuron}; there are {len(place)}, counted from 0"
                 if len(place) == max(place, default=-1) + 1
-                else f"plots.traces: neuron {neuron} of {name!r} was not recorded; recorded are {listed(place)}"
+                else f"traces: neuron {neuron} of {name!r} was not recorded; recorded are {listed(place)}"
             )
     return [place[int(neuron)] for neuron in neurons]
 
 
-def _threshold(recording: Recording, name: str, neurons: list[int]) -> float | None:
+def shared_threshold(recording: Any, name: str, neurons: list[int]) -> float | None:
     """The threshold of v that the neurons share; None without one."""
     population, _, variable = name.rpartition(".")
     network = recording.network

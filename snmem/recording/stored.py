@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._axes import Sampled
 from .._text import path_text
 from ..errors import FileError, InputError
 from ..io.hdf5 import Limits, Store, open_store
@@ -165,7 +166,7 @@ class StoredSpikes:
         return self.between(0, self.steps)
 
 
-class StoredRun:
+class StoredRun(Sampled):
     """A run on disk, as :func:`open_recording` returns it; a context manager that closes the file.
 
     Attributes
@@ -262,6 +263,13 @@ class StoredRun:
             self._plan[kind][name] = Samples(self._which(members, owner, _NEURONS), rows.columns[0], every)
         return StoredTable(rows, kind == "rates")
 
+    @property
+    def plan(self) -> Plan:
+        """What was recorded."""
+        of = self._plan
+        counts = tuple(self.counts), tuple(self.rates), self._bin
+        return Plan(of["spikes"], *counts, of["traces"], of["weight_traces"])
+
     def recording(self) -> Recording:
         """All of it in memory, as a Recording; its counters know the recorded spikes only.
 
@@ -270,14 +278,6 @@ class StoredRun:
         FileError
             If it takes more memory than the file's size explains.
         """
-        plan = Plan(
-            self._plan["spikes"],
-            tuple(self.counts),
-            tuple(self.rates),
-            self._bin,
-            self._plan["traces"],
-            self._plan["weight_traces"],
-        )
         spikes = {name: s.read() for name, s in self.spikes.items()}
         tables: dict[str, Any] = {
             kind: {name: np.asarray(table) for name, table in getattr(self, kind).items()}
@@ -291,7 +291,7 @@ class StoredRun:
             dt=self.dt,
             start=self.start,
             network=self.network,
-            plan=plan,
+            plan=self.plan,
             **tables,
         )
 
@@ -332,3 +332,15 @@ def open_recording(path: str | os.PathLike[str], limits: Limits | None = None) -
     if isinstance(path, (str, os.PathLike)):
         finish_commit(Path(path))
     return StoredRun(path, limits)
+
+
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a run that ``simulate(..., to=path)`` has written, by what it holds at its top.
+
+    Raises
+    ------
+    FileError
+        If it is missing, or no HDF5 file.
+    """
+    with open_store(path, None, "recording") as store:
+        return "snmem" in store.members(store.file, "file")

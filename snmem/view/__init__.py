@@ -1,0 +1,9 @@
+"""One page to explore a run: raster, rates, potentials, offline in a browser.
+
+``view(recording).save("run.html")``; ``snmem view`` on the command line.
+"""
+
+from ._view import view
+from .page import View
+
+__all__ = ["View", "view"]

@@ -1,0 +1,221 @@
+"""A page of a run: it holds every spike, no text becomes markup, and the verb reads what other verbs wrote."""
+
+import json
+import re
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from snmem import LIF, Input, Network, Population, Projection, Record, Spikes, open_recording, simulate
+from snmem.cli import main
+from snmem.errors import FileError, InputError
+from snmem.nir_io import write_nir
+from snmem.view import View, blobs, view
+from snmem.view.blobs import Blobs
+from snmem.view.raster import add_raster
+
+PAIRS = {b"}": b"=", b"@": b"\0", b"M": b"\r", b"|": b"<"}
+
+
+def read_blocks(page: bytes, encoding: str) -> list[bytes]:
+    """The bytes of a page, read as its script reads them."""
+    texts = re.findall(rb'<script class="blob" type="text/plain">(.*?)</script>', page, re.DOTALL)
+    if encoding == "utf-8":
+        return [b64decode(text) for text in texts]
+    return [re.sub(rb"=(.)", lambda found: PAIRS[found[1]], text, flags=re.DOTALL) for text in texts]
+
+
+def read_tiles(blocks: list[bytes], lane: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """Every spike of a population (step, neuron), tile by tile, as the script of the page reads them."""
+    tiles, grid = lane["tiles"], lane["grid"]
+    for i, (block, first, length) in enumerate(tiles["at"]):
+        data, rests, shift = blocks[block][first : first + length], tiles["rests"][i], tiles["shift"][i]
+        quotients = zlib.decompress(data[: length - rests])
+        bits = int.from_bytes(data[length - rests :], "little")
+        key, at = -1, 0
+        for n in range(tiles["count"][i]):
+            quotient = quotients[at]
+            at += 1
+            if quotient == 255:
+                quotient = int.from_bytes(quotients[at : at + 4], "little")
+                at += 4
+            key += (quotient << shift) + (bits >> (n * shift)) % (1 << shift) + 1
+            major, minor = divmod(key, grid["long"] if tiles["by_neuron"][i] else grid["high"])
+            step, neuron = (minor, major) if tiles["by_neuron"][i] else (major, minor)
+            yield step + tiles["block"][i] * grid["long"], neuron + tiles["band"][i] * grid["high"]
+
+
+def cells_of(blocks: list[bytes], lane: dict[str, Any]) -> np.ndarray:
+    block, first, length = lane["cells"]["at"]
+    counts = np.frombuffer(zlib.decompress(blocks[block][first : first + length]), "<u4")
+    return counts.reshape(lane["cells"]["rows"], lane["cells"]["columns"])
+
+
+@st.composite
+def rasters(draw: st.DrawFn) -> Spikes:
+    """Few and many spikes, in lines, in volleys, far apart."""
+    size, steps = draw(st.sampled_from([1, 7, 600, 20_000])), draw(st.sampled_from([1, 50, 3000, 10**6]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
+    count = min(draw(st.sampled_from([0, 1, 40, 3000])), size * steps)
+    regular = draw(st.booleans())
+    keys = np.arange(count) * (size * steps // max(count, 1)) if regular else rng.integers(0, size * steps, count)
+    keys = np.unique(np.concatenate([keys, np.arange(size) if draw(st.booleans()) else []])).astype(np.int64)
+    return Spikes.trusted(keys // size, keys % size, steps, size)
+
+
+@given(rasters(), st.integers(1, 256), st.integers(1, 4096))
+@example(Spikes.trusted(np.repeat(np.arange(2000), 4), np.tile([1, 5, 6, 900], 2000), 2000, 1000), 10, 100)
+def test_every_spike_is_in_the_page(spikes: Spikes, rows: int, columns: int) -> None:
+    kept = Blobs()
+    lane = add_raster(kept, spikes, rows, columns)
+    blocks = [b64decode(text) for text in kept.texts()]
+    found = sorted(read_tiles(blocks, lane))
+    assert found == list(zip(spikes.step.tolist(), spikes.neuron.tolist(), strict=True))
+    grid, cells = lane["grid"], cells_of(blocks, lane)
+    counts = np.zeros_like(cells)
+    np.add.at(counts, (spikes.neuron // grid["tall"], spikes.step // grid["wide"]), 1)
+    assert np.array_equal(cells, counts)
+
+
+def test_spikes_at_random_take_little_more_than_their_entropy() -> None:
+    for share, bits in ((0.1, 4.69), (0.01, 8.08)):
+        keys = np.cumsum(np.random.default_rng(0).geometric(share, 300_000)) - 1
+        kept = Blobs()
+        add_raster(kept, Spikes.trusted(keys // 2000, keys % 2000, int(keys[-1] // 2000) + 1, 2000), 32, 64)
+        assert 8 * kept.size / len(keys) < 1.1 * bits
+
+
+def test_regular_spikes_take_less() -> None:
+    """Neurons that spike in periods of their own: the gaps along each neuron are all equal."""
+    period = np.random.default_rng(0).integers(20, 90, 200)
+    step, neuron = np.nonzero(np.arange(20_000)[:, None] % period == 0)
+    kept = Blobs()
+    lane = add_raster(kept, Spikes.trusted(step, neuron, 20_000, 200), 16, 64)
+    assert all(lane["tiles"]["by_neuron"])
+    assert 8 * kept.size / len(step) < 2
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4))
+@example([b"</script><!--<script\r\n\0=}=@", bytes(range(256))])
+def test_bytes_survive_within_a_page_as_characters(parts: list[bytes]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blobs, "LARGE", -1)
+        kept = Blobs()
+        places = [kept.add(part) for part in parts]
+        texts = kept.texts()
+        assert kept.encoding == "windows-1252"
+    assert not any(re.search(rb"</|<!|\r|\0", text) for text in texts)
+    page = b"".join(b'<script class="blob" type="text/plain">' + text + b"</script>" for text in texts)
+    blocks = read_blocks(page, "windows-1252")
+    assert [blocks[n][first : first + length] for n, first, length in places] == parts
+
+
+EVIL = "<script>alert(1)<img src=x onerror=alert(1)><!--{{about}}&amp;\u202e\u2028"
+TITLE = f"</title></script>{EVIL}"
+
+
+def network() -> Network:
+    rng = np.random.default_rng(1)
+    h = Population(EVIL, 30, LIF(beta=0.9))
+    return Network((Input("x", 10), h), (Projection("x", EVIL, rng.random((30, 10))),), (EVIL,))
+
+
+def page_data(page: bytes) -> dict[str, Any]:
+    (text,) = re.findall(rb'<script type="application/json" id="data">(.*?)</script>', page)
+    return json.loads(text)
+
+
+def test_names_are_text_and_nothing_else() -> None:
+    raster = np.random.default_rng(0).random((50, 10)) < 0.2
+    page = simulate(network(), {"x": raster}, record=[f"{EVIL}.v"]).view(title=TITLE).to_bytes()
+    assert page.isascii()
+    assert page.count(b"<script") == 3  # data, one block of bytes, the script
+    assert b"<img" not in page
+    assert page.count(b"{{about}}") == 5  # twice the title, and the names: never replaced
+    data = page_data(page)
+    assert [lane["name"] for lane in data["run"]["lanes"]] == ["x", EVIL]
+    assert data["run"]["traces"][0]["name"] == f"{EVIL}.v"
+    policy = re.search(rb'Content-Security-Policy" content="(.*?)"', page)
+    assert policy is not None
+    assert policy[1].startswith(b"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-")
+
+
+def test_a_page_shows_chosen_populations_and_neurons(tmp_path: Path) -> None:
+    raster = np.random.default_rng(0).random((50, 10)) < 0.2
+    run = simulate(network(), {"x": raster}, record={f"{EVIL}.v": [3, 7, 9]})
+    page = run.view(tmp_path / "run.html", populations="x", neurons=[9, 3])
+    assert (tmp_path / "run.html").read_bytes() == page.to_bytes()
+    (lane,), (trace,) = page.data["run"]["lanes"], page.data["run"]["traces"]
+    assert (lane["name"], lane["spikes"]) == ("x", raster.sum())
+    assert trace["neurons"] == [9, 3]
+    assert trace["theta"] == 1.0
+    with pytest.raises(InputError, match=r"neuron 4 of .* was not recorded"):
+        run.view(neurons=[4])
+    with pytest.raises(InputError, match="holds no spikes"):
+        view(simulate(network(), {"x": raster}, record=Record(spikes=False)))
+    assert "<iframe" in page._repr_html_()
+    assert "srcdoc=" in page._repr_html_()
+
+
+def test_a_large_page_is_not_put_into_a_cell() -> None:
+    kept = Blobs()
+    kept.add(bytes(26_000_000))
+    assert "too large for a cell" in View("a", "b", {}, kept)._repr_html_()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("view")
+    raster = np.random.default_rng(2).random((60, 4)) < 0.3
+    net = Network(
+        (Input("x", 4), Population("h", 6, LIF(beta=0.9))), (Projection("x", "h", np.full((6, 4), 0.5)),), ("h",)
+    )
+    write_nir(net, place / "net.nir")
+    np.save(place / "input.npy", raster)
+    simulate(net, {"x": raster}, to=place / "run.h5")
+    command = ["simulate", str(place / "net.nir"), "--input", str(place / "input.npy"), "--record", "h.v"]
+    assert main([*command, "--every", "2", "--out", str(place / "run")]) == 0
+    return place
+
+
+@pytest.mark.parametrize("source", ["net.nir", "run", "run.h5", "run/spikes.h5", "run/spikes.npz"])
+def test_the_verb_shows_the_same_spikes_of_whatever_holds_them(
+    source: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, command = tmp_path / "page.html", ["view", str(folder / source), "--html", str(tmp_path / "page.html")]
+    if source == "net.nir":
+        command += ["--input", str(folder / "input.npy")]
+    assert main([*command, "--json", "--no-open"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    content = page.read_bytes()
+    assert told["bytes"] == len(content)
+    data, run = page_data(content), open_recording(folder / "run.h5")
+    lanes = {lane["name"]: lane for lane in data["run"]["lanes"]}
+    blocks = read_blocks(content, data["encoding"])
+    for name, stored in run.spikes.items():
+        spikes = stored.read()
+        assert sorted(read_tiles(blocks, lanes[name])) == list(zip(spikes.step, spikes.neuron, strict=True))
+    traces = {trace["name"]: (trace["first"], trace["every"]) for trace in data["run"]["traces"]}
+    assert traces == {"net.nir": {"h.v": (0, 1)}, "run": {"h.v": (0, 2)}}.get(source, {})
+
+
+def test_what_cannot_be_viewed_is_refused_in_a_line(folder: Path, tmp_path: Path) -> None:
+    from snmem.view.source import open_source
+
+    with pytest.raises(FileError, match="is no folder of results"):
+        open_source(tmp_path)
+    with pytest.raises(FileError, match="no such file"):
+        open_source(tmp_path / "absent.h5")
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "run.json").write_bytes((folder / "run" / "run.json").read_bytes())
+    (damaged / "report.json").write_text("[]")
+    with pytest.raises(FileError, match="holds no JSON object"):
+        open_source(damaged)
