@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from snmem import LIF, Input, Network, Population, Projection, Record, Spikes, open_recording, simulate
 from snmem.cli import main
 from snmem.errors import FileError, InputError
+from snmem.installation.content import load_script
 from snmem.nir_io import write_nir
 from snmem.view import View, blobs, view
 from snmem.view.blobs import Blobs
@@ -219,3 +220,14 @@ def test_what_cannot_be_viewed_is_refused_in_a_line(folder: Path, tmp_path: Path
     (damaged / "report.json").write_text("[]")
     with pytest.raises(FileError, match="holds no JSON object"):
         open_source(damaged)
+
+
+def test_the_benchmark_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = load_script("benchmarks", "view")
+    monkeypatch.setattr(bench, "FRAMES", 4)
+    monkeypatch.setattr(bench, "SPIKES", {True: 20_000})
+    found = bench.bench_view(True, lambda message: None)
+    rows = {row["name"]: row["value"] for row in found["rows"]}
+    assert rows["size of the page"] < 0.2
+    assert rows["bits of a spike"] > rows["entropy of a spike"]
+    assert json.dumps(found)

@@ -11,6 +11,7 @@ class Activity {
     this.traces = run.traces.map((trace) => new Trace(trace, run, blobs));
     this.view = { from: 0, to: run.steps, low: 0, high: 1 };
     this.frames = 0;
+    this.atOnce = AT_ONCE;
     this.marks = run.marks || [];
   }
 
@@ -162,7 +163,7 @@ class Activity {
   change() {
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.request(AT_REST), 150);
-    this.request(AT_ONCE);
+    this.request(this.atOnce);
   }
 
   request(limit) {
@@ -179,7 +180,9 @@ class Activity {
     const size = sized(this.canvas, Math.max(240, Math.min(520, innerHeight * 0.55))), context = this.canvas.getContext("2d");
     const left = Math.round(this.gutter * size.ratio), below = Math.round(AXIS * size.ratio);
     const image = this.image(size.width - left, size.height - below);
+    const began = performance.now();
     this.result = this.painter.paint(image, this.view, limit);
+    this.pace(performance.now() - began, limit);
     context.clearRect(0, 0, size.width, size.height);
     context.putImageData(image, left, 0);
     this.labels(context, size, left);
@@ -191,6 +194,13 @@ class Activity {
     const loads = this.result.wanted.map(([lane, i]) => lane.load(i));
     if (loads.length) Promise.all(loads).then(() => this.request(limit));
     document.body.dataset.exact = this.result.exact;
+  }
+
+  // Paint fewer spikes one by one while the view moves, where this machine takes too long for a smooth picture.
+  pace(milliseconds, limit) {
+    if (limit !== this.atOnce || !this.result.exact) return;
+    if (milliseconds > 20) this.atOnce = Math.max(1e5, Math.min(this.atOnce, this.result.spikes) * 0.7);
+    else if (milliseconds < 8) this.atOnce = Math.min(AT_ONCE, this.atOnce * 1.1);
   }
 
   image(width, height) {
