@@ -19,6 +19,7 @@ import numpy as np
 
 from snmem.errors import InputError
 from snmem.io.files import replace_file
+from snmem.language.texts import survey_of, window
 from snmem.protocols.rows import finding, near, not_run, result, target
 
 #: The window, the other text for budgets and codes, and how many of its tokens are surveyed.
@@ -53,31 +54,12 @@ def rules(survey: Any, quick: bool) -> dict[str, Any]:
     found |= {f"threshold {share:g}": Threshold(share) for share in (0.01, 0.05, 0.1, 0.2, 0.4)}
     found |= {f"{k} largest": Largest(k) for k in (4, 16, 32)}
     found |= {f"budgets {share:g}": Budgets(survey.budgets(share)) for share in (0.8, 0.9, 0.95)}
-    found |= {f"{b} bits, threshold 0.02": Coded(b, Threshold(0.02), survey) for b in (2, 3, 8)}
+    found |= {f"{b} bits, threshold 0.02": Coded(b, Threshold(0.02), survey) for b in (2, 3, 5, 6, 8)}
     found["signs, threshold 0.02"] = Coded(1, Threshold(0.02), survey)
     found["8 largest with the first token"] = Largest(8, sink=True)
     found["8 equal with the first token"] = Largest(8, equal=True, sink=True)
     found |= {f"threshold {share:g} with the first token": Threshold(share, sink=True) for share in (0.05, 0.2)}
     found["budgets 0.9 with the first token"] = Budgets(survey.budgets(0.9), sink=True)
-    return found
-
-
-def window(model: Any, name: str, length: int) -> list[int]:
-    """The first tokens of a text; InputError if it has fewer."""
-    from snmem.language.texts import text
-
-    tokens = model.tokenizer.encode(text(name)[: 8 * length])
-    if len(tokens) < length:
-        raise InputError(f"text {name!r}: {len(tokens)} tokens, but a window of {length} was asked for; use another")
-    return tokens[:length]
-
-
-def survey_of(model: Any, name: str, length: int) -> Any:
-    """What budgets and codes need, of a text."""
-    from snmem.language.rules import Survey
-
-    found = Survey(most=min(256, length))
-    model.forward(window(model, name, length), found)
     return found
 
 

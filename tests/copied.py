@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, is_typeddict
 
 import numpy as np
 import torch
-from small_models import small_language_model
+from small_models import small_head, small_language_model
 
 import snmem
 from snmem import (
@@ -225,6 +225,9 @@ CASES: dict[type, Case] = {
     attention.FastWeightAttention: Case(fast_weights, attend),
     attention.SoftmaxAttention: Case(lambda: attention.SoftmaxAttention(6, 12, 4), attended),
     attention.SpikingAttention: Case(lambda: attention.SpikingAttention(6, 12, 4, 8, k=2), answer),
+    language.Grades: Case(lambda: language.Grades(0.02, 4), lambda grades: (grades.width(0.1), grades.decay(0.1))),
+    language.HeadCodes: Case(small_head, lambda codes: codes.scores),
+    language.SpikingHead: Case(lambda: language.SpikingHead(small_head()), lambda head: head.run()[0]),
     language.LanguageModel: Case(small_language_model, lambda model: model.score([1, 4, 1, 5, 9]).nats),
     language.Tokenizer: Case(lambda: language.Tokenizer(["a", "b", "ab"], ["a b"]), lambda t: t.encode("abb")),
     attention.CaseSequenceTask: Case(lambda: attention.CaseSequenceTask(2, 2)),

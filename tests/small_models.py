@@ -1,8 +1,9 @@
 """A language model of random weights, small enough for any test."""
 
+import numpy as np
 import torch
 
-from snmem.language import LanguageModel, Tokenizer
+from snmem.language import HeadCodes, LanguageModel, Tokenizer
 from snmem.language.llama import Shape
 
 ALPHABET = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))]
@@ -21,3 +22,12 @@ def small_language_model() -> LanguageModel:
         for name in ("attn_norm", "ffn_norm"):
             weights[f"blk.{layer}.{name}.weight"] = torch.ones(32)
     return LanguageModel(SHAPE, weights, Tokenizer(ALPHABET, []))
+
+
+def small_head(seed: int = 0, keys: int = 20, size: int = 6, bits: int = 4, queries: int = 3) -> HeadCodes:
+    """Random codes of a head whose queries see ever more of its keys."""
+    rng = np.random.default_rng(seed)
+    most = 2 ** (bits - 1) - 1
+    codes = [rng.integers(-most, most + 1, (n, size)) for n in (queries, keys)]
+    seen = np.arange(keys - queries + 1, keys + 1)
+    return HeadCodes(*codes, rng.integers(-127, 128, (keys, size)), seen, 0.5 / most, 0.01, bits)

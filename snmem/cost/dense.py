@@ -99,6 +99,30 @@ def dense_twin(
     }
 
 
+def dense_job(macs: int, moved: int, stored: int, number: str = "int8") -> dict[str, dict[str, Any]]:
+    """Joules of dense arithmetic that is no network, such as attention, on the machines of :func:`dense_twin`.
+
+    Parameters
+    ----------
+    macs : int
+        Multiplications with accumulation.
+    moved, stored : int
+        Bytes moved, and bytes of the memory that holds them.
+    number : str
+        "fp32", "fp16" or "int8" (the cards compute in 16 bits).
+
+    Raises
+    ------
+    InputError
+        For an unknown number format.
+    """
+    if number not in FORMATS:
+        raise InputError(f"dense_job: number must be one of {', '.join(FORMATS)}, got {number!r}")
+    tables, job = dense_constants()[0], _Job(number, macs, moved, stored)
+    machines = {"cmos45": _cmos45(tables["cmos45"], job)}
+    return machines | _card("a100", tables["a100"], job) | _card("h100", tables["h100"], job)
+
+
 @dataclass(frozen=True)
 class _Job:
     """One evaluation of the twin: number format, MACs, bytes moved, bytes stored."""

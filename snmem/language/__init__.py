@@ -1,4 +1,4 @@
-"""Real language models, read from packages that ship them, with winners in place of the softmax of their attention.
+"""Real language models, read from packages that ship them, with winners in place of softmax, and a head in spikes.
 
 Needs the packages of the extra ``language`` and the package that carries the model; :func:`find_model` says how to get
 it.
@@ -8,17 +8,29 @@ from typing import TYPE_CHECKING
 
 from .._lazy import attach
 
-__all__ = ["LanguageModel", "Tokenizer", "find_model", "read_language_model"]
+__all__ = [
+    "Grades",
+    "HeadCodes",
+    "LanguageModel",
+    "SpikingHead",
+    "Tokenizer",
+    "find_model",
+    "read_language_model",
+]
 
 _HOME = {
     ".files": ("find_model",),
+    ".head": ("Grades", "HeadCodes"),
     ".llama": ("LanguageModel", "read_language_model"),
+    ".spiking_head": ("SpikingHead",),
     ".tokens": ("Tokenizer",),
 }
 
 if TYPE_CHECKING:
     from .files import find_model
+    from .head import Grades, HeadCodes
     from .llama import LanguageModel, read_language_model
+    from .spiking_head import SpikingHead
     from .tokens import Tokenizer
 
 __getattr__, __dir__ = attach(__name__, _HOME)

@@ -15,7 +15,7 @@ Each takes ``sink=True``: the first token is a fixed slot, always among the winn
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..errors import InputError
 
@@ -179,6 +179,25 @@ def _kth(p: Tensor, k: list[int]) -> Tensor:
     return torch.stack([row.topk(n, -1).values[..., -1:] for row, n in zip(p, k, strict=True)])
 
 
+class Scales(NamedTuple):
+    """Of the queries and keys of a layer's heads, in other text.
+
+    Attributes
+    ----------
+    centre : Tensor (heads, 1, size)
+        Mean key.
+    balance : Tensor (heads, 1, size)
+        What queries are divided, and centred keys multiplied by, so that each component is as large in both.
+    largest, mean : list of two Tensors (heads, 1, 1)
+        Largest and mean absolute component of balanced queries and keys.
+    """
+
+    centre: Tensor
+    balance: Tensor
+    largest: list[Tensor]
+    mean: list[Tensor]
+
+
 class Survey:
     """The softmax, which also notes what budgets and codes need to know of each head.
 
@@ -217,21 +236,27 @@ class Survey:
         means = [torch.stack(self._mass[layer]).mean(0) for layer in sorted(self._mass)]
         return [((mass < share).sum(-1) + 1).clamp(max=self.most) for mass in means]
 
-    def spread(self, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean key (heads, 1, size); root mean square of keys about it and of queries, (heads, 1, 1)."""
+    def scales(self, layer: int) -> Scales:
+        """How the queries and keys of a layer are scaled before they become whole numbers."""
         keys, queries = self._seen[layer]
         centre = keys.mean(1, keepdim=True)
-        around = (keys - centre).pow(2).mean((1, 2), keepdim=True).sqrt()
-        return centre, around, queries.pow(2).mean((1, 2), keepdim=True).sqrt()
+        keys = keys - centre
+        sizes = [x.pow(2).mean(1, keepdim=True).clamp(min=1e-12).sqrt() for x in (queries, keys)]
+        balance = (sizes[0] / sizes[1]).sqrt()
+        queries, keys = (queries / balance).abs(), (keys * balance).abs()
+        largest = [x.amax((1, 2), keepdim=True) for x in (queries, keys)]
+        mean = [x.mean((1, 2), keepdim=True) for x in (queries, keys)]
+        return Scales(centre, balance, largest, mean)
 
 
 @dataclass(frozen=True, eq=False)
 class Coded:
     r"""Scores of spikes: queries and keys become whole numbers, and synapses count their products.
 
-    A key loses the mean key of its head, which changes no softmax. With ``bits`` = b components become whole numbers
-    from :math:`-(2^{b-1} - 1)` to :math:`2^{b-1} - 1`, the largest at three root mean squares; with 1 bit their sign.
-    Mean and root mean square were found on other text.
+    A key loses the mean key of its head, which changes no softmax, and each component is scaled so that queries and
+    keys have the same root mean square in it, which changes no score. With ``bits`` = b components become whole numbers
+    from :math:`-(2^{b-1} - 1)` to :math:`2^{b-1} - 1`, one scale for all of a head, which the largest component fills;
+    with 1 bit their sign. All of these were found on other text.
 
     Parameters
     ----------
@@ -258,14 +283,13 @@ class Coded:
 
     def code(self, scores: Scores) -> tuple[Tensor, Tensor, Tensor]:
         """Codes of queries and of keys (whole numbers), and what a product of two is worth, (heads, 1, 1)."""
-        centre, around, spread = self.survey.spread(scores.layer)
-        keys = scores.keys - centre
+        scales = self.survey.scales(scores.layer)
+        queries, keys = scores.queries / scales.balance, (scores.keys - scales.centre) * scales.balance
         if self.bits == 1:
-            step = (2 / 3.141592653589793) ** 0.5  # of a normal component, given its sign
-            return sign(scores.queries), sign(keys), step * spread * step * around
+            return sign(queries), sign(keys), scales.mean[0] * scales.mean[1]
         most = 2 ** (self.bits - 1) - 1
-        steps = 3 * spread / most, 3 * around / most
-        found = [(x / step).round().clamp(-most, most) for x, step in zip((scores.queries, keys), steps, strict=True)]
+        steps = scales.largest[0] / most, scales.largest[1] / most
+        found = [(x / step).round().clamp(-most, most) for x, step in zip((queries, keys), steps, strict=True)]
         return found[0], found[1], steps[0] * steps[1]
 
     def __call__(self, scores: Scores) -> Tensor:

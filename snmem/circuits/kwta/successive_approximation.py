@@ -34,15 +34,21 @@ class SuccessiveApproximation:
         Number of probes B. Latency: 2 B + 2 steps.
     groups : int
         Groups that compete apart from each other.
+    hold : str
+        What holds a candidate's drive: its current "u", which Loihi's integers let leak by 1/4096 a step even where
+        alpha = 1; or its potential "v", which they keep exactly (the threshold is 0, and subtracted by the reset).
     """
 
     bits: int = 9
     groups: int = 1
+    hold: str = "u"
     name: ClassVar[str] = "successive_approximation"
 
     def __post_init__(self) -> None:
         check_whole("SuccessiveApproximation.bits", self.bits, 1, 24)
         check_whole("SuccessiveApproximation.groups", self.groups, 1, 1 << 20)
+        if self.hold not in ("u", "v"):
+            raise InputError(f'SuccessiveApproximation.hold: must be "u" or "v", got {self.hold!r}')
 
     @property
     def latency(self) -> int:
@@ -62,7 +68,8 @@ class SuccessiveApproximation:
         total = ticks + self.groups * bits
         undo = {(g, b): ticks + g * bits + b - 1 for g in range(self.groups) for b in range(1, bits + 1)}
         timing = {"clear_every": period, "clear_offset": clear}
-        candidates = Population(name, size, LIF(alpha=1, beta=0, theta=0), **timing)
+        held = {"u": LIF(alpha=1, beta=0, theta=0), "v": LIF(alpha=0, beta=1, theta=0, reset="subtract")}
+        candidates = Population(name, size, held[self.hold], **timing)
         theta = np.where(np.arange(total) < ticks, 0.5, 0.0)
         control = Population(f"{name}.control", total, LIF(alpha=0, beta=0, theta=theta))
         winners = Population(f"{name}.winners", size, LIF(alpha=0, beta=0, theta=1.5))
