@@ -5,6 +5,7 @@ import re
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from snmem import LIF, Input, Network, Population, Projection, Record, Spikes, open_recording, simulate
+from snmem import LIF, Input, Network, Population, Projection, Record, Spikes, cost, open_recording, simulate
 from snmem.cli import main
+from snmem.cost import load_chip, place_in_order
 from snmem.errors import FileError, InputError
 from snmem.installation.content import load_script
 from snmem.nir_io import write_nir
 from snmem.view import View, blobs, view
+from snmem.view._view import view_report
 from snmem.view.blobs import Blobs
+from snmem.view.chip import add_loads, chip_map
 from snmem.view.raster import add_raster
 
 PAIRS = {b"}": b"=", b"@": b"\0", b"M": b"\r", b"|": b"<"}
@@ -139,7 +143,7 @@ def test_names_are_text_and_nothing_else() -> None:
     assert page.isascii()
     assert page.count(b"<script") == 3  # data, one block of bytes, the script
     assert b"<img" not in page
-    assert page.count(b"{{about}}") == 5  # twice the title, and the names: never replaced
+    assert page.count(b"{{about}}&amp;amp;") == 2  # in both titles: what a text holds is not replaced again
     data = page_data(page)
     assert [lane["name"] for lane in data["run"]["lanes"]] == ["x", EVIL]
     assert data["run"]["traces"][0]["name"] == f"{EVIL}.v"
@@ -205,6 +209,74 @@ def test_the_verb_shows_the_same_spikes_of_whatever_holds_them(
         assert sorted(read_tiles(blocks, lanes[name])) == list(zip(spikes.step, spikes.neuron, strict=True))
     traces = {trace["name"]: (trace["first"], trace["every"]) for trace in data["run"]["traces"]}
     assert traces == {"net.nir": {"h.v": (0, 1)}, "run": {"h.v": (0, 2)}}.get(source, {})
+
+
+@pytest.mark.parametrize(
+    ("command", "sections"),
+    [
+        ("cost NET --chip loihi1-nahuku --steps 20", ["chip", "bill"]),
+        ("verify NET --backends event --steps 20", ["conformance"]),
+        ("simulate NET --steps 20", ["run", "network", "chip", "bill"]),
+    ],
+)
+def test_the_folder_of_a_verb_fills_its_sections(
+    command: str, sections: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(folder / "net.nir") if word == "NET" else word for word in command.split()]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    chip = ["--chip", "loihi1-nahuku"] if "run" in sections else []
+    capsys.readouterr()
+    assert (
+        main(["view", str(tmp_path / "out"), *chip, "--html", str(tmp_path / "page.html"), "--json", "--no-open"]) == 0
+    )
+    assert json.loads(capsys.readouterr().out)["sections"] == sections
+
+
+def test_the_verb_runs_a_network_prices_and_compares_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--steps", "30", "--rate", "1", "--chip", "loihi1-nahuku", "--chip", "loihi2", "--verify"]
+    page = tmp_path / "page.html"
+    command = ["view", str(folder / "net.nir"), *options, "--backends", "event", "--html", str(page)]
+    assert main([*command, "--json", "--no-open"]) == 0
+    assert json.loads(capsys.readouterr().out)["sections"] == ["run", "network", "chip", "bill", "conformance"]
+    data = page_data(page.read_bytes())
+    assert data["conformance"]["verdict"] == "agree"
+    assert list(data["bill"]["chips"]) == ["loihi1-nahuku", "loihi2"]
+    events = sum(data["chip"]["columns"]["synaptic_events"])
+    assert events == sum(edge["events"] for edge in data["network"]["edges"])
+
+
+def test_links_carry_the_hops_of_the_bill() -> None:
+    """Packets on all links together are the hops that the bill counts, each way; one packet a core with multicast."""
+    rng = np.random.default_rng(0)
+    net = Network(
+        (Input("x", 6), Population("h", 600, LIF(beta=0.5))),
+        (Projection("x", "h", rng.random((600, 6))), Projection("h", "h", rng.random((600, 600)) * 0.001)),
+    )
+    run = simulate(net, {"x": rng.random((10, 6)) < 0.5})
+    small = replace(load_chip("loihi1-nahuku"), routing="unicast")
+    for routing in ("unicast", "multicast"):
+        chip = replace(small, routing=routing)
+        placement = place_in_order(net, chip, 20)
+        charged = cost.bill(net, run, chip, placement=placement)
+        shown = chip_map(chip, charged.cores)
+        assert shown is not None
+        add_loads(shown, net, chip, run.spikes, placement)
+        loads = {way: sum(n for *_, w, n in shown["links"] if w in way) for way in ((0, 1), (2, 3))}
+        assert loads == {(0, 1): charged.counters["hops_ew"], (2, 3): charged.counters["hops_ns"]}
+        assert loads[0, 1] > 0
+
+
+def test_damaged_reports_are_refused() -> None:
+    with pytest.raises(FileError, match="cost report is damaged"):
+        view_report("cost", {"chip": "loihi2"}, "a")
+    with pytest.raises(FileError, match="verdict is damaged"):
+        view_report("verify", {"backends": 3}, "a")
+    with pytest.raises(InputError, match="snmem run holds no spikes"):
+        view_report("run", {}, "a")
+    with pytest.raises(FileError, match="table of cores is damaged"):
+        chip_map(load_chip("loihi2"), {"core": [0, -1]})
 
 
 def test_what_cannot_be_viewed_is_refused_in_a_line(folder: Path, tmp_path: Path) -> None:

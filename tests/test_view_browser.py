@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from snmem import LIF, Input, Network, Population, Projection, Recording, simulate
 from snmem.installation.content import load_script
-from snmem.view import blobs, view
+from snmem.view import View, blobs, view
 
 SCREENSHOTS = Path(__file__).parent.parent / "build" / "screenshots"
 WIDTHS = {"wide": 1280, "phone": 390}
@@ -178,10 +178,61 @@ def test_rates_and_traces_are_those_of_the_recording(browser: Browser, path: Pat
     assert values == pytest.approx(run.traces[f"{NAME}.v"][1017], rel=1e-5)
 
 
+@pytest.fixture(scope="module")
+def whole(run: Recording, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, View]:
+    """A page with all sections: priced on two chips, beside a runtime that differs."""
+    path = tmp_path_factory.mktemp("pages") / "whole.html"
+    differing = {"cells": 10, "differing": 3, "first_step": 417, "reason": "float32"}
+    backends = {
+        "event": {
+            "status": "ran",
+            "reason": None,
+            "populations": {NAME: {**differing, "differing": 0, "first_step": None}},
+        },
+        "mine": {"status": "ran", "reason": None, "populations": {NAME: differing}},
+        "lava": {"status": "absent", "reason": "not installed", "populations": {}},
+    }
+    verdict = {"verdict": "differ", "baseline": "reference", "steps": 4000, "evidence": {}, "backends": backends}
+    page = run.view(path, chips=["loihi1-nahuku", "spinnaker2"], verdict=verdict)
+    return path, page
+
+
+def test_the_sections_say_what_the_data_hold(browser: Browser, whole: tuple[Path, View], run: Recording) -> None:
+    page, data = opened(browser, whole[0]), whole[1].data
+    page.get_by_role("tab", name="Network").click()
+    events = int(run.network[f"x->{NAME}"].fan_out @ run.spikes["x"].counts())
+    page.get_by_role("button", name=f"x->{NAME}").focus()
+    told = page.locator("#graph-value")
+    assert f"{events:,}" in told.inner_text()
+    assert "weights from" in (told.locator("svg").get_attribute("aria-label") or "")
+    page.get_by_role("tab", name="Chip").click()
+    page.get_by_label("colour cores by").select_option("synaptic_events")
+    page.locator("#chip-map").focus()
+    columns = data["chip"]["columns"]
+    for core in range(min(3, len(columns["core"]))):
+        assert f"{columns['synaptic_events'][core]:,}" in page.locator("#core-value").inner_text()
+        page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="Energy").click()
+    text = page.locator("#cost").inner_text()
+    assert f"{sum(columns['synaptic_events']):,}" in text
+    assert "spinnaker2" in text
+    page.get_by_role("tab", name="Conformance").click()
+    assert "differ" in page.locator("#verdict").inner_text()
+    page.get_by_role("button", name="mine differs").click()
+    assert (
+        page.evaluate("window.snmemPage.activity.view.from")
+        <= 417
+        <= page.evaluate("window.snmemPage.activity.view.to")
+    )
+    assert page.locator("#activity").is_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_fit_the_window_and_name_what_they_show(browser: Browser, path: Path, width: str, scheme: str) -> None:
-    page = opened(browser, path, WIDTHS[width], scheme)
+def test_pages_fit_the_window_and_name_what_they_show(
+    browser: Browser, whole: tuple[Path, View], width: str, scheme: str
+) -> None:
+    page = opened(browser, whole[0], WIDTHS[width], scheme)
     for section in page.evaluate("[...document.querySelectorAll('main > section')].map((s) => s.id)"):
         page.evaluate("(id) => window.snmemPage.choose(id)", section)
         page.wait_for_timeout(60)

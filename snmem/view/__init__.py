@@ -1,4 +1,4 @@
-"""One page to explore a run: raster, rates, potentials, offline in a browser.
+"""One page to explore a run: raster, network, chip, energy and latency, offline in a browser.
 
 ``view(recording).save("run.html")``; ``snmem view`` on the command line.
 """

@@ -131,3 +131,27 @@ def write_gaps(keys: Array, shift: int, quotients: Array, rests: Array) -> tuple
         rests[end] = held & np.uint64(255)
         end += 1
     return at, end
+
+
+@kernel
+def link_loads(
+    start: Array, target: Array, core: Array, x: Array, y: Array, counts: Array, tree: bool, loads: Array
+) -> None:
+    """Count the packets on the links of a mesh, ``loads`` (width, height, 4): out of a tile to +x, -x, +y, -y.
+
+    Source s sends ``counts[s]`` packets from its core, or the entry at the end of ``x`` and ``y``, to each of the cores
+    ``target[start[s] : start[s + 1]]``, along x first. With ``tree`` one packet serves them all and branches.
+    """
+    entry = len(x) - 1
+    crossed = np.full(loads.shape, -1, np.int64)  # by the packet of this source
+    for s in range(len(start) - 1):
+        home = core[s] if core[s] >= 0 else entry
+        for r in range(start[s], start[s + 1]):
+            at_x, at_y, end_x, end_y = x[home], y[home], x[target[r]], y[target[r]]
+            while at_x != end_x or at_y != end_y:
+                way = (0 if end_x > at_x else 1) if at_x != end_x else (2 if end_y > at_y else 3)
+                if not tree or crossed[at_x, at_y, way] != s:
+                    loads[at_x, at_y, way] += counts[s]
+                    crossed[at_x, at_y, way] = s
+                at_x += (way == 0) - (way == 1)
+                at_y += (way == 2) - (way == 3)

@@ -18,7 +18,10 @@ from ..io.results import plain
 from .blobs import Blobs
 
 #: Parts of the script in order; all but the last only define.
-SCRIPTS = ("dom", "blobs", "lane", "paint", "axes", "activity", "main", "start")
+SCRIPTS = (
+    *("dom", "blobs", "lane", "paint", "axes", "activity", "main"),
+    *("graph", "chip", "bill", "conformance", "start"),
+)
 #: Bytes of a page that a notebook shows in its cell.
 _IN_CELL = 25_000_000
 

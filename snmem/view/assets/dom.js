@@ -17,13 +17,16 @@ function fill(element, attributes, children) {
 const make = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 const draw = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-function table(title, heads, rows, cell = String) {
-  const text = (value) => (value instanceof Node ? value : cell(value));
+// A table that scrolls by itself where it is wider than the page; columns of words go left, those of numbers right.
+function table(title, heads, rows) {
+  const text = (value) => (value instanceof Node ? value.textContent : String(value));
+  const words = heads.map((_, c) => rows.some((row) => /^[^\d\s\u2212-]/.test(text(row[c])) && !/^(unknown|refused)/.test(text(row[c]))));
+  const kind = (value, c) => [words[c] || text(value).length > 40 ? "text" : "", text(value).length > 40 ? "long" : ""].join(" ").trim() || null;
   return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
     make("table", {},
       make("caption", {}, title),
-      make("thead", {}, make("tr", {}, heads.map((h) => make("th", { scope: "col" }, h)))),
-      make("tbody", {}, rows.map((row) => make("tr", {}, row.map((v) => make("td", {}, text(v))))))));
+      make("thead", {}, make("tr", {}, heads.map((h, c) => make("th", { scope: "col", class: words[c] ? "text" : null }, h)))),
+      make("tbody", {}, rows.map((row) => make("tr", {}, row.map((v, c) => make("td", { class: kind(v, c) }, v instanceof Node ? v : text(v))))))));
 }
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
