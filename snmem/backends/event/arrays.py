@@ -85,7 +85,7 @@ class Neurons(NamedTuple):
 class Synapses(NamedTuple):
     """Projections, and the synapses of those that are not kept as bit planes."""
 
-    links: Any  # (projections, 11), see PRE
+    links: Any  # (projections, LINK_SIZE), see PRE
     shift: Any  # (projections,) from a synapse's index in target to its index in code, or in State.weight
     queue: Any  # projections as they deliver: of delay 0, in the update order of their targets; then the others
     turns: Any  # (populations in order + 2,) where those of each begin in ``queue``, where the others, and the end
@@ -177,6 +177,7 @@ class Net(NamedTuple):
     potentials: Potentials
     late: Late
     shared: Shared
+    parts: Any  # (PARTS,) addresses of parts that some runs need, or 0, see TO_CELLS
 
 
 class Blocks(NamedTuple):
@@ -275,6 +276,18 @@ class Meeting(NamedTuple):
     sync: Any  # see ARRIVED in :mod:`.kernels.meeting`
     spiking: Any  # (2, threads, neurons + 1) spikes of a population by thread, their number first; two by turns
     ignored: Any  # room for the steps of these, which all know
+
+
+class Here(NamedTuple):
+    """What the parts of the loop that are compiled by themselves (:mod:`.kernels.parts`) find in memory."""
+
+    net: Net
+    state: State
+    cell: Cells
+    work: Work
+    inputs: Inputs
+    spikes: Buffer
+    meeting: Meeting
 
 
 class Arrivals(NamedTuple):

@@ -11,8 +11,9 @@ LOIHI, SUBTRACT, CLEAR_EVERY, CLEAR_OFFSET = range(4)
 #: ``Synapses.links``: populations; delay; binary exponent of weights (Loihi, where negative); first place in ``ptr``;
 #: whether to mark all blocks as reached; whether weights are numbers into the palette; ranges of targets; rows that are
 #: prefetched ahead; mean synapses of a row; whether every row is one synapse;
-#: blocks from those of the target neurons to those of the receptor.
+#: blocks from those of the target neurons to those of the receptor; address of the part that delivers, or 0 for rows.
 PRE, POST, DELAY, EXPONENT, FIRST_PTR, MARK_ALL, CODED, RANGES, ROWS_AHEAD, ROW_LENGTH, SINGLE, RECEPTOR = range(12)
+DELIVERS, LINK_SIZE = 12, 13
 
 #: ``Shared.size``, of a convolution: input channels and outputs of a group; size of a window; values of an input
 #: channel and of a row of it; of a row of outputs, and of an output; from target to target of a window, down and to the
@@ -41,7 +42,9 @@ PRODUCTS, DEPENDS, EVERY, TRACES = 13, 17, 18, 19
 #: sizes of both parts; third population or -1; place of the steps and rewards of a series, their number, place of the
 #: gains of a reward population; synapses.
 NEAREST, SOFT, POST_FIRST, PRE_LATE, POST_LATE, PLUS, MINUS, FADE = 13, 14, 15, 16, 17, 18, 21, 24
-THIRD, SERIES, SERIES_SIZE, GAINS_AT, SYNAPSES, RULE_SIZE = 27, 28, 29, 30, 31, 32
+THIRD, SERIES, SERIES_SIZE, GAINS_AT, SYNAPSES = 27, 28, 29, 30, 31
+#: Of every rule: address of the part that learns.
+LEARNS, RULE_SIZE = 32, 33
 #: Kinds of rules: instar and outstar; sums of products; pairs of spikes; those with a reward; selective ones.
 GATED, SUMS, PAIRS, REWARD, SELECTIVE = range(5)
 #: ``Rules.rate`` of a gated or selective rule; values that the latter sets.
@@ -94,6 +97,9 @@ STEPPED, EVENTS, STEPS = range(3)
 MARGIN, PEAKS = range(2)
 #: ``Cells.lanes``: u, v and input of the cells that are stepped together; u and v before.
 LANE_U, LANE_V, LANE_INPUT, BEFORE_U, BEFORE_V = range(5)
+
+#: ``Net.parts``: delivery to cells; step of cells; delivery of spikes that carry values, by rows; keeping potentials.
+TO_CELLS, STEP_DUE, VALUED, KEEPS, PARTS = range(5)
 
 #: Where a run is: step; spikes in the buffer; next input spike; step of the latest spike or -1; steps done, without
 #: those that were skipped.

@@ -7,7 +7,7 @@ since the last look.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import pairwise
 from typing import Any
 
@@ -126,6 +126,7 @@ class Modes:
         self.to_cells, self.to_blocks = CELL_LIMITS[exact]
         self.exact = True  # whether u and v are those of stepping
         self.certain = True  # whether the spikes are
+        self.prepare: Callable[[], None] = lambda: None  # has what steps cells compiled
 
     @property
     def threads(self) -> int:
@@ -181,6 +182,7 @@ class Modes:
     def _enter(self, p: int, t: int) -> None:
         """Population p by cells from the start of step t on."""
         self.entered[p] = t
+        self.prepare()
         for k in range(self.threads):
             entries.enter(self.net, self.states[k], self.work[k], self.cells[k], p, k, t)
 

@@ -17,11 +17,12 @@ import numpy as np
 
 from ..base import Job
 from . import turns
-from .arrays import BLOCK, WORD, Blocks, Buffer, Inputs, Meeting, Net, Part, State, check_aligned, copied, zeros
+from .arrays import BLOCK, WORD, Blocks, Buffer, Here, Inputs, Meeting, Net, Part, State, check_aligned, copied, zeros
 from .columns import BEGIN, COUNT, DONE, END, LANES, SHIFT, SIDE, STEP
 from .kernels import entries
 from .kernels.meeting import COLUMNS, GIVE_UP, PATIENCE, SAID, STARTED
 from .layout.network import EventState, Layout
+from .linking import link, link_cells
 from .modes import Modes
 
 #: Seconds that the first thread waits for the others to start.
@@ -62,10 +63,18 @@ class Team:
         fixed = bool(job.record) or job.counters
         graded = [p.name for p, yes in zip(layout.network.inputs, inputs.graded, strict=True) if yes]
         self.modes = Modes(layout, self.nets[0], self.states, self.work, fixed, job.exact, graded)
+        self.modes.prepare = lambda: link_cells(self._here())
+        link(self._here())
         for work, cells in zip(self.work, self.modes.cells, strict=True):
             check_aligned(bits=net.planes.bits, sums=work.sums, cells=cells.cells, table=cells.table)
         self.divided = False  # whether what belongs to each thread's blocks is in its own arrays, or all in the first's
         self.turns = layout.turns.setdefault(threads, turns.Turns())
+
+    def _here(self) -> Here:
+        """What the loop works on, on the first thread."""
+        meeting = Meeting(0, _alone(), self.spiking, self.ignored[0])
+        cells = self.modes.cells[0]
+        return Here(self.nets[0], self.states[0], cells, self.work[0], self.inputs, self.buffers[0], meeting)
 
     def _buffers(self, carried: int) -> list[Buffer]:
         """Room for spikes, for each thread: for those carried over, and of two steps or more."""
@@ -108,7 +117,7 @@ class Team:
             self.turns.note(together, began, time.monotonic(), steps)
 
     def _alone(self, part: Part, at: Any, seconds: float) -> None:
-        self._part(self.nets[0], 0, part, at, np.zeros((1, 1), np.int64), seconds)
+        self._part(self.nets[0], 0, part, at, _alone(), seconds)
 
     def _together(self, part: Part, at: Any, seconds: float) -> bool:
         """Make steps on all threads, or none where one of them does not start in time; returns whether all did.
@@ -199,6 +208,11 @@ class Team:
             _idle[len(self.states) - 1].append(self.pool)
             for state in self.states[1:]:
                 self.states[0].counts[:] += state.counts
+
+
+def _alone() -> Any:
+    """Where a thread meets nobody."""
+    return np.zeros((1, 1), np.int64)
 
 
 #: Pools of idle threads, by their number: starting some takes longer than a short run. A process that is forked off has

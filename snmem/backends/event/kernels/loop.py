@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...._jit import inner
-from ..arrays import BLOCK, Arrivals, Buffer, Kinds, Turn
+from ..arrays import BLOCK, Buffer, Here, Kinds, Turn
 from ..columns import (
     ASIDE,
     BEGIN,
@@ -11,44 +11,42 @@ from ..columns import (
     COUNT,
     DECAY,
     DELAY,
+    DELIVERS,
     DONE,
     END,
     EVENT,
     EVENTS,
-    FIRST_ROW,
     GATED,
     HIGH,
+    KEEPS,
     KIND,
     LANES,
     LAST,
     LATE,
+    LEARNS,
     LOW,
     POPULATION,
     POST,
     PRE,
-    RECEPTOR,
     REWARD,
     ROW_LENGTH,
     SERIES_SIZE,
     SHIFT,
     SIDE,
     STEP,
-    SUBTRACT,
+    STEP_DUE,
     SUMS,
+    TO_CELLS,
+    VALUED,
     VARIABLE,
 )
+from ..llvm.calls import call_part, stored
 from ..llvm.system import nanoseconds
 from .blocks import step_blocks
-from .cells import step_cells
 from .custom import step_custom
-from .delivery.cells import deliver_cells
-from .delivery.late import deliver_late
-from .delivery.planes import deliver_planes
+from .delivery.arrivals import arrivals_of
 from .delivery.rows import deliver_blocks
-from .delivery.shared import deliver_shared
-from .delivery.values import deliver_potentials, deliver_values, keep_potentials
 from .extended.call import call_step
-from .learning import learn
 from .meeting import GIVE_UP, SAID, UP, all_said, begin, gather, wait
 from .ranges import copy_range
 
@@ -85,67 +83,51 @@ def _read_inputs(neurons, inputs, ring, slot, t, e):
 
 
 @inner(inline="always")
-def _deliver(net, state, cell, work, spikes, inputs, thread, turn, t):
+def _deliver(net, state, cell, work, spikes, inputs, here, thread, turn, t):
     """Deliver what reaches population ``order[turn]`` in step t; after the last, what comes in time for step t + 1."""
-    neurons, synapses, planes, blocks = net.neurons, net.synapses, net.planes, state.blocks
-    links, queue, turns, ring, cut, dense = (
-        synapses.links, synapses.queue, synapses.turns, state.ring, neurons.cut, planes.dense,
-    )  # fmt: skip
+    neurons, synapses, ring = net.neurons, net.synapses, state.ring
+    links, queue, turns = synapses.links, synapses.queue, synapses.turns
     depth, own = ring.shape[0], neurons.size.size - neurons.inputs.size
-    then = t if turn < neurons.order.size else t + 1
-    if then > t and net.potentials.senders.shape[0] > 0:
-        keep_potentials(net, state, t)
+    same = turn < neurons.order.size
+    then = t if same else t + 1
+    if not same and net.parts[KEEPS] != 0:
+        call_part(net.parts[KEEPS], here, (t, 0, 0, 0, 0))
     for k in range(turns[turn], turns[turn + 1]):
         q = queue[k]
-        if net.potentials.row[q] >= 0:
-            deliver_potentials(net, state, work, q, then)
+        part = links[q, DELIVERS]
+        if part != 0 and (links[q, DELAY] == LATE or net.potentials.row[q] >= 0):
+            call_part(part, here, (q, thread, then, same, 0))
             continue
-        pre, post, left = links[q, PRE], links[q, POST], then - links[q, DELAY]  # the step that the spikes are from
-        if links[q, DELAY] == LATE:
-            come = spikes.neuron if pre < own else inputs.neuron
-            beside = links[q, RECEPTOR]
-            reached = Arrivals(
-                q, 0, 0, cut[post, thread] + beside, cut[post, thread + 1] + beside, neurons.first[pre],
-                neurons.blocks[post] + beside, neurons.blocks[post + 1] + beside,
-            )  # fmt: skip
-            same = turn < neurons.order.size
-            graded = pre >= own and inputs.graded[pre - own] != 0
-            carried = inputs.value if graded else inputs.value[:0]
-            deliver_late(net.late, synapses, state.weight, blocks, work, ring, come, carried, reached, pre, t, same)
-            continue
+        pre, left = links[q, PRE], then - links[q, DELAY]  # the step that the spikes are from
         slot = t % depth if left == t else left % depth
         lo, hi = ring[slot, pre, BEGIN], ring[slot, pre, END]
         if hi == lo or left < 0:
             continue
-        come = spikes.neuron if pre < own else inputs.neuron
-        graded = pre >= own and inputs.graded[pre - own] != 0
+        post = links[q, POST]
         cell.load[post, EVENTS] += (hi - lo) * links[q, ROW_LENGTH]
-        aside = links[q, RECEPTOR]
-        arrivals = Arrivals(
-            q, lo, hi, cut[post, thread] + aside, cut[post, thread + 1] + aside, neurons.first[pre],
-            neurons.blocks[post] + aside, neurons.blocks[post + 1] + aside,
-        )  # fmt: skip
-        if net.shared.row[q] >= 0:
-            carried = inputs.value if graded else inputs.value[:0]
-            deliver_shared(net.shared, links, blocks, work, come, carried, arrivals)
-        elif graded:
-            deliver_values(synapses, state.weight, blocks, work.scratch, come, inputs.value, arrivals)
-        elif dense[q, FIRST_ROW] >= 0:
-            deliver_planes(links, planes, blocks, work, come, arrivals)
+        if part == 0 and pre >= own and inputs.graded[pre - own] != 0:
+            part = net.parts[VALUED]
         elif cell.on[post]:
-            deliver_cells(synapses, state.weight, cell, come, arrivals, thread, then)
+            part = net.parts[TO_CELLS]
+        if part != 0:
+            call_part(part, here, (q, thread, then, slot, 0))
         else:
-            deliver_blocks(synapses, state.weight, blocks, work.scratch, come, arrivals)
+            come = spikes.neuron if pre < own else inputs.neuron
+            reached = arrivals_of(net, ring, q, slot, thread)
+            deliver_blocks(synapses, state.weight, state.blocks, work.scratch, come, reached)
 
 
 @inner(inline="always")
-def _step(net, state, cell, work, spikes, n, thread, turn):
-    """A population's step on this thread; appends its spikes from place n on and returns the new number."""
+def _step(net, state, cell, work, spikes, here, n, thread, turn, side):
+    """A population's step on this thread; appends its spikes from place n on and returns the new number.
+
+    side: of ``Meeting.spiking``, with several threads, else -1.
+    """
     p = turn.population
     if net.custom.steps[p] != 0:
         return step_custom(net.neurons, net.custom, state, spikes, n, turn)
     if cell.on[p]:
-        return step_cells(cell, net.neurons.flags[p, SUBTRACT] != 0, spikes, n, thread, turn)
+        return call_part(net.parts[STEP_DUE], here, (p, turn.step, thread, side, n))
     kinds = Kinds(net.neurons.par, net.neurons.tile, net.neurons.flags)
     if net.extended.flags[p, LANES] > 0:
         return call_step(net, state, cell.load, work, spikes, n, turn, turn.stepped)
@@ -194,12 +176,13 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
     thread, sync, spiking, ignored = meeting
     cut, threads, depth, rules = neurons.cut, neurons.cut.shape[1] - 1, ring.shape[0], net.rules.rule.shape[0]
     event_step, events, room, stop = inputs.step, inputs.step.size, part.room, part.stop
-    side = met = 0
+    side, met = -1 if threads == 1 else 0, 0
     may_skip = _may_skip(net, part)
     t, n, e, last, done = at[STEP], at[COUNT], at[EVENT], at[LAST], at[DONE]
     start, began = t, nanoseconds()
     if threads > 1 and not begin(sync, threads, thread):
         return
+    here = stored(Here(net, state, cell, work, inputs, spikes, meeting))
     while t < stop and n + room <= spikes.neuron.size:
         # Nothing can happen before the next input when all sleep and no spike is on its way. Of several threads one may
         # be ahead, so that all go by what each said before they met last; what it delivered since counts as on its way.
@@ -221,26 +204,26 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
         if e > e_before:
             last = t
         for turn in range(order.size + 1):
-            _deliver(net, state, cell, work, spikes, inputs, thread, turn, t)
+            _deliver(net, state, cell, work, spikes, inputs, here, thread, turn, t)
             if turn == order.size:
                 break
             p = order[turn]
             ring[slot, p, BEGIN] = n
-            here = Turn(p, t, cut[p, thread], cut[p, thread + 1], part.stepped, part.counting)
+            now = Turn(p, t, cut[p, thread], cut[p, thread + 1], part.stepped, part.counting)
             if threads == 1:
-                n = _step(net, state, cell, work, spikes, n, thread, here)
+                into, at_first = spikes, n
             else:
                 side = 1 - side
-                mine = spiking[side, thread]
-                mine[0] = _step(net, state, cell, work, Buffer(mine, ignored), 1, thread, here)
+                into, at_first = Buffer(spiking[side, thread], ignored), 1
+            after = _step(net, state, cell, work, into, here, at_first, thread, now, side)
+            if threads == 1:
+                n = after
+            else:
+                into.neuron[0] = after
                 if turn == order.size - 1:
-                    quiet = (
-                        may_skip
-                        and t - last >= depth
-                        and _asleep(blocks, cell.waiting, neurons, net.extended.flags, thread)
-                    )
+                    asleep = _asleep(blocks, cell.waiting, neurons, net.extended.flags, thread)
                     met += 1
-                    sync[SAID + thread, met & 1] = quiet
+                    sync[SAID + thread, met & 1] = may_skip and t - last >= depth and asleep
                     if thread == 0:
                         sync[UP, met & 1] = up
                 wait(sync, threads)
@@ -249,7 +232,7 @@ def run_steps(net, state, cell, work, inputs, spikes, part, meeting, at):
                     return
             ring[slot, p, END] = n
         for r in range(rules):
-            learn(net, state, r, spikes.neuron, inputs.neuron, slot, t)
+            call_part(net.rules.rule[r, LEARNS], here, (r, slot, t, 0, 0))
         if net.traces.shape[0] > 0:
             _record(net, state, part.out, t - start, thread)
         if n > before:

@@ -33,7 +33,7 @@ from ..arrays import (
     kinds,
     zeros,
 )
-from ..columns import FIRST_ROW, ZEROS
+from ..columns import FIRST_ROW, PARTS, ZEROS
 from . import bitplanes
 from .custom import custom_of, initial, is_custom
 from .extended import Lanes, begin, extended_of
@@ -126,6 +126,7 @@ class Layout:
             potentials,
             late,
             shared,
+            np.zeros(PARTS, np.int64),
         )  # fmt: skip
 
     def _values(self, q: Projection) -> Any:

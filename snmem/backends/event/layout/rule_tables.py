@@ -16,6 +16,7 @@ from ..columns import (
     GATE_PTR,
     GENERATORS,
     KIND,
+    LEARNS,
     PRE_OF,
     PRODUCT_SIZE,
     PROJECTION,
@@ -73,7 +74,7 @@ class Tables:
         rule[[PROJECTION, PRE_OF, GATE, SIGNAL, KIND]] = place.number, place.pre, place.gate, place.signal, kind
         start = place.records.ptr[place.rows]
         rule[[ROWS, TARGET, WEIGHT]] = place.rows, place.first_post, start + place.records.shift[place.number]
-        rule[TRACE], rule[TRACES:], rule[TAGS] = self.traces, -1, -1
+        rule[TRACE], rule[TRACES:LEARNS], rule[TAGS] = self.traces, -1, -1
         self.rule.append(rule)
         self.rate.append(rate)
         self.random.append(np.zeros((GENERATORS, 4), np.uint64))

@@ -9,7 +9,7 @@ import numpy as np
 from ...._jit import kernel
 from ....network import Network, Projection
 from ..arrays import BLOCK, copied, zeros
-from ..columns import LATE, RECEPTOR
+from ..columns import DELIVERS, LATE, LINK_SIZE
 from ..tuning import CELLS_AHEAD, FLOAT32_FROM, RANGE, STRIDE
 
 
@@ -104,7 +104,7 @@ def records_of(
     """
     queue = network.projections
     target, code, weight = _room(network, apart, values, known, most)
-    links, shift = np.zeros((len(queue), RECEPTOR + 1), np.int64), np.zeros(len(queue), np.int64)
+    links, shift = np.zeros((len(queue), LINK_SIZE), np.int64), np.zeros(len(queue), np.int64)
     palette, pointers = np.zeros((len(queue), 256)), [np.zeros(0, np.int64)]
     at = row = at_code = at_weight = 0
     for i, (q, w) in enumerate(zip(queue, values, strict=True)):
@@ -112,7 +112,7 @@ def records_of(
         mean, delay = -(-q.synapses // rows.shape[1]), q.delay if len(q.delays) == 1 else LATE
         mark_all = q.synapses >= 2 * (blocks[post + 1] - blocks[post]) * rows.shape[1]
         if apart[i]:
-            links[i] = pre, post, delay, min(q.exponent, 0), 0, mark_all, 0, 1, 1, mean, 0, aside[i]
+            links[i, :DELIVERS] = pre, post, delay, min(q.exponent, 0), 0, mark_all, 0, 1, 1, mean, 0, aside[i]
             continue
         ranges = _ranges(q)
         offsets = _offsets(rows.indptr, rows.indices, rows.shape[1], ranges)
@@ -128,7 +128,20 @@ def records_of(
             shift[i], at_code = at_code - at, at_code + q.synapses
         ahead = min(16, max(1, CELLS_AHEAD // max(mean, 1)))
         single, coded = q.synapses == rows.shape[1] and (np.diff(offsets) == 1).all(), codes is not None
-        links[i] = pre, post, delay, min(q.exponent, 0), row, mark_all, coded, ranges, ahead, mean, single, aside[i]
+        links[i, :DELIVERS] = (
+            pre,
+            post,
+            delay,
+            min(q.exponent, 0),
+            row,
+            mark_all,
+            coded,
+            ranges,
+            ahead,
+            mean,
+            single,
+            aside[i],
+        )
         pointers.append(offsets + at)
         at, row = at + q.synapses, row + len(offsets)
     return Records(links, shift, copied(np.concatenate(pointers)), target, code, palette, weight)

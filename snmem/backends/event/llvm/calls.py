@@ -24,6 +24,8 @@ EXTENDED = types.int64(
     _REALS, _WORDS, _WHOLES, _WHOLES, _WHOLES, _WHOLES, *[types.int64] * 8,
 )  # fmt: skip
 _POINTERS = 20
+#: Whole numbers that a part of the loop takes, after the pointer to what it works on.
+NUMBERS = 5
 #: In place of whether every block is stepped: blocks are only brought up to date.
 CATCH_UP = 2
 
@@ -77,3 +79,46 @@ def call_extended(typing, address, pointers, numbers):
         return builder.call(builder.inttoptr(address, kind.as_pointer()), given)
 
     return types.int64(address, pointers, numbers), generate
+
+
+def _stored(values: Any) -> Any:
+    raise NotImplementedError  # Python has no pointers
+
+
+@llvm(_stored, always=True)
+def stored(typing, values):
+    """Write a tuple into memory of the calling function; returns the pointer, which ends with that function."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.data_model_manager[signature.args[0]]
+        place = cgutils.alloca_once(builder, data.get_data_type())
+        context.pack_value(builder, signature.args[0], arguments[0], place)
+        return place
+
+    return types.CPointer(values)(values), generate
+
+
+def _call_part(address: Any, here: Any, numbers: Any) -> int:
+    raise NotImplementedError  # Python has no pointers
+
+
+@llvm(_call_part, always=True)
+def call_part(typing, address, here, numbers):
+    """Call the compiled function at an address with the pointer ``here`` and NUMBERS whole numbers.
+
+    It was compiled for these types, returns a whole number, and what it raises goes on to the caller.
+    """
+
+    def generate(context, builder, signature, arguments):
+        kinds = (here, *[types.int64] * NUMBERS)
+        whole_numbers = zip(signature.args[2], cgutils.unpack_tuple(builder, arguments[2]), strict=True)
+        given = [context.cast(builder, x, kind, types.int64) for kind, x in whole_numbers]
+        kind = context.call_conv.get_function_type(types.int64, kinds)
+        address = context.cast(builder, arguments[0], signature.args[0], types.int64)
+        function = builder.inttoptr(address, kind.as_pointer())
+        status, found = context.call_conv.call_function(builder, function, types.int64, kinds, [arguments[1], *given])
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return found
+
+    return types.int64(address, here, numbers), generate
