@@ -163,27 +163,29 @@ def test_digests_are_the_same_in_every_process():
 
 
 @pytest.mark.parametrize(
-    ("module", "name"),
+    ("function", "module", "name"),
     [
-        ("kernels.blocks", "PATIENCE"),
-        ("kernels.delivery.rows", "STRIDE"),
-        ("kernels.delivery.cells", "CELLS_AHEAD"),
-        ("kernels.delivery.planes", "GROUPS_AHEAD"),
-        ("kernels.learning.gated", "WEIGHTS_AHEAD"),
-        ("kernels.meeting", "SPINS"),
-        ("kernels.neuron", "np"),
-        ("llvm.lif", "THETA"),
-        ("llvm.popcount", "LEVELS"),
-        ("llvm.closed_form", "BATCH"),
-        ("llvm.memory", "I64"),
-        ("llvm.system", "_CLOCK"),
+        ("entries.run", "kernels.blocks", "PATIENCE"),
+        ("entries.run", "kernels.delivery.rows", "STRIDE"),
+        ("parts.cells", "kernels.delivery.cells", "CELLS_AHEAD"),
+        ("parts.planes", "kernels.delivery.planes", "GROUPS_AHEAD"),
+        ("parts.gated", "kernels.learning.gated", "WEIGHTS_AHEAD"),
+        ("entries.run", "kernels.meeting", "SPINS"),
+        ("entries.run", "kernels.neuron", "np"),
+        ("entries.run", "llvm.lif", "THETA"),
+        ("entries.run", "llvm.calls", "NUMBERS"),
+        ("parts.planes", "llvm.popcount", "LEVELS"),
+        ("parts.cells", "llvm.closed_form", "BATCH"),
+        ("entries.run", "llvm.memory", "I64"),
+        ("entries.run", "llvm.system", "_CLOCK"),
     ],
 )
-def test_machine_code_of_the_engine_follows_every_file_of_it(module, name, monkeypatch):
-    run = importlib.import_module("snmem.backends.event.kernels.entries").run.py_func
-    before, source = _jit.digest(run), importlib.import_module(f"snmem.backends.event.{module}")
+def test_machine_code_of_the_engine_follows_every_file_of_it(function, module, name, monkeypatch):
+    file, _, function = function.partition(".")
+    kernel = getattr(importlib.import_module(f"snmem.backends.event.kernels.{file}"), function).py_func
+    before, source = _jit.digest(kernel), importlib.import_module(f"snmem.backends.event.{module}")
     monkeypatch.setattr(source, name, 1234)
-    assert _jit.digest(run) not in (before, None)
+    assert _jit.digest(kernel) not in (before, None)
 
 
 def test_all_kernels_are_compiled_through_the_one_helper():

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from numba import typeof, types
+from numba._dispatcher import compute_fingerprint
 
-from ...._jit import inner, kernel
+from ...._jit import config, inner, kernel
 from ..arrays import Buffer, Here, Turn
 from ..columns import DELAY, GATE, GATED, KIND, LATE, PAIRS, PRE, PRE_OF, REWARD, SELECTIVE, SUBTRACT, SUMS
 from ..llvm.calls import NUMBERS
@@ -32,12 +33,19 @@ def part(function: Any) -> Any:
     return kernel(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+#: Addresses of parts, by the types that they are compiled for.
+_addresses: dict[Any, int] = {}
+
+
 def address_of(function: Any, here: Here) -> int:
-    """The address of a part, compiled for these types."""
-    kinds = (types.CPointer(typeof(here)), *[types.int64] * NUMBERS)
-    function.compile(kinds)
-    compiled = function.overloads[kinds]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    """The address of a part, compiled for these types; 0 where numba's compiler is off, and the loop refuses."""
+    key = function, compute_fingerprint(here)
+    if key not in _addresses and not config.DISABLE_JIT:
+        kinds = (types.CPointer(typeof(here)), *[types.int64] * NUMBERS)
+        function.compile(kinds)
+        compiled = function.overloads[kinds]
+        _addresses[key] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return _addresses.get(key, 0)
 
 
 @inner(inline="always")
