@@ -126,7 +126,6 @@ class Modes:
         self.to_cells, self.to_blocks = CELL_LIMITS[exact]
         self.exact = True  # whether u and v are those of stepping
         self.certain = True  # whether the spikes are
-        self.prepare: Callable[[], None] = lambda: None  # has what steps cells compiled
 
     @property
     def threads(self) -> int:
@@ -151,8 +150,8 @@ class Modes:
         block = self.net.neurons.cut[p, thread] if begin is None else begin
         return self.cells[0].due[block * BLOCK + p * len(self.cells) + thread :]
 
-    def look(self, t: int) -> None:
-        """Choose anew at the start of step t."""
+    def look(self, t: int, prepare: Callable[[], None]) -> None:
+        """Choose anew at the start of step t; ``prepare`` has compiled what runs cells."""
         for p in self.candidates:
             loads = np.array([c.load[p] for c in self.cells])
             stepped, events, steps = loads[:, STEPPED].sum(), loads[:, EVENTS].max(), loads[:, STEPS].max()
@@ -168,6 +167,7 @@ class Modes:
             elif self.pause[p]:
                 self.pause[p] -= 1
             elif stepped > self.to_cells * events:
+                prepare()
                 self.exact &= not self.closed
                 self._enter(p, t)
                 if self.to_blocks * self.cells[0].waiting[:, p].sum() > size:  # they spike without input
@@ -182,7 +182,6 @@ class Modes:
     def _enter(self, p: int, t: int) -> None:
         """Population p by cells from the start of step t on."""
         self.entered[p] = t
-        self.prepare()
         for k in range(self.threads):
             entries.enter(self.net, self.states[k], self.work[k], self.cells[k], p, k, t)
 

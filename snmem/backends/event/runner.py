@@ -128,7 +128,7 @@ class _Run:
                 team.modes.settle(int(at[STEP]))
                 size = end
             else:
-                team.modes.look(int(at[STEP]))
+                team.look(int(at[STEP]))
                 size = min(8 * size, LONG if team.modes.candidates else end)
             self._hand_on()
             if team.full(int(at[COUNT])):

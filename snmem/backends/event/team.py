@@ -63,7 +63,6 @@ class Team:
         fixed = bool(job.record) or job.counters
         graded = [p.name for p, yes in zip(layout.network.inputs, inputs.graded, strict=True) if yes]
         self.modes = Modes(layout, self.nets[0], self.states, self.work, fixed, job.exact, graded)
-        self.modes.prepare = lambda: link_cells(self._here())
         link(self._here())
         for work, cells in zip(self.work, self.modes.cells, strict=True):
             check_aligned(bits=net.planes.bits, sums=work.sums, cells=cells.cells, table=cells.table)
@@ -85,6 +84,10 @@ class Team:
     def spikes(self) -> Buffer:
         """The spikes so far, from those carried over on."""
         return self.buffers[0]
+
+    def look(self, t: int) -> None:
+        """Choose anew, at the start of step t, what runs neuron by neuron."""
+        self.modes.look(t, lambda: link_cells(self._here()))
 
     def full(self, n: int) -> bool:
         """Whether n spikes leave no room for another step."""
