@@ -26,8 +26,8 @@ def by_cells(monkeypatch):
     seen = []
     look = Modes.look
 
-    def noted(self, t):
-        look(self, t)
+    def noted(self, t, prepare):
+        look(self, t, prepare)
         seen.extend([t] * int(self.cells[0].on.sum()))
 
     monkeypatch.setattr(modes, "CELLS_FROM", 1)
@@ -153,8 +153,8 @@ def _modes(monkeypatch, net, inputs, steps, threads=1):
     seen = []
     look = Modes.look
 
-    def noted(self, t):
-        look(self, t)
+    def noted(self, t, prepare):
+        look(self, t, prepare)
         seen.append(bool(self.cells[0].on[0]))
 
     monkeypatch.setattr(Modes, "look", noted)
