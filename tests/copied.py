@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, is_typeddict
 
 import numpy as np
 import torch
-from small_models import small_head, small_language_model
+from small_models import small_head, small_language_model, small_sentence_model
 
 import snmem
 from snmem import (
@@ -228,6 +228,11 @@ CASES: dict[type, Case] = {
     language.Grades: Case(lambda: language.Grades(0.02, 4), lambda grades: (grades.width(0.1), grades.decay(0.1))),
     language.HeadCodes: Case(small_head, lambda codes: codes.scores),
     language.SpikingHead: Case(lambda: language.SpikingHead(small_head()), lambda head: head.run()[0]),
+    language.SentenceModel: Case(small_sentence_model, lambda model: model.encode(["a b", "c"])),
+    language.MeaningEncoder: Case(
+        lambda: language.MeaningEncoder(20, 4, small_sentence_model()).fit(["a b", "b c", "c a"]),
+        lambda encoder: encoder.encode(["a", "b"]),
+    ),
     language.LanguageModel: Case(small_language_model, lambda model: model.score([1, 4, 1, 5, 9]).nats),
     language.Tokenizer: Case(lambda: language.Tokenizer(["a", "b", "ab"], ["a b"]), lambda t: t.encode("abb")),
     attention.CaseSequenceTask: Case(lambda: attention.CaseSequenceTask(2, 2)),

@@ -122,7 +122,7 @@ def test_codes_of_many_bits_are_nearly_the_scores(model, survey):
         (lambda: Threshold(0.0), r"Threshold\.share: must lie in \(0, 1\], got 0"),
         (lambda: Coded(9, Largest(1), Survey()), r"Coded\.bits: must be a whole number from 1 to 8, got 9"),
         (lambda: text("none"), "text 'none': unknown; use one of python, sonnets"),
-        (lambda: find_model("none"), "model 'none': unknown; use one of smollm2"),
+        (lambda: find_model("none"), "model 'none': unknown; use one of smollm2, minilm"),
     ],
 )
 def test_what_is_out_of_range_is_named(make, words):

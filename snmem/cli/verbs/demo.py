@@ -15,6 +15,9 @@ def demo(
     ] = "digits",
     seed: Annotated[int, Option(help="Chooses items, damage and synapses.", min=0)] = 0,
     lava: Annotated[bool, Option("--lava/--no-lava", help="Run on Lava too.")] = True,
+    meaning: Annotated[
+        bool, Option("--meaning", help="Store lines of text by what they mean; needs MiniLM (snmem[language]).")
+    ] = False,
     *,
     out: Path | None,
 ) -> Report:
@@ -22,5 +25,5 @@ def demo(
     from ...protocols.demo import demo, tables
 
     with stages() as say:
-        result = demo(data, out, seed, lava, say)
+        result = demo(data, out, seed, lava, say, meaning)
     return Report(result, tables(result), result["ok"])
