@@ -210,7 +210,7 @@ def test_choices_print_as_one_line() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"reset": "none"}, "reset must be one of .*'none'"),
+        ({"reset": "late"}, "reset must be one of .*'late'"),
         ({"feedforward_delay": 2}, "feedforward_delay must be one of .*2"),
         ({"dt": 0}, "dt must be a positive number, got 0"),
         ({"feedback": [("if", "nothing")]}, "feedback .*nothing"),
@@ -281,3 +281,45 @@ def test_neurons_in_millivolts_begin_at_rest(kind: str, tmp_path: Path) -> None:
     assert runs[-65.0] == runs[0.0]
     assert len(runs[0.0]) > 3
     assert runs[0.0].step[0] >= 5
+
+
+@pytest.mark.parametrize("kind", ["LIF", "CubaLIF", "LI", "CubaLI"])
+def test_v_starts_at_v_leak_where_asked_for(kind: str, tmp_path: Path) -> None:
+    """With nothing coming in, v stays at rest; from 0 it rises to it."""
+    file = write(tmp_path, nir.Linear(np.eye(2)), neuron(kind, 2, v_leak=0.5))
+    for start, first in (("v_leak", 0.5), ("zero", 0.5 * 0.001 / TM)):
+        network = read_nir(file, 0.001, start=start)
+        (population,) = network.neurons
+        run = simulate(network, {}, 200, "reference", record=[f"{population.name}.v"])
+        v = run.traces[f"{population.name}.v"]
+        assert v[0] == pytest.approx(first)
+        assert v[-1] == pytest.approx(0.5)
+        assert (np.diff(v[:, 0]) > 0).any() == (start == "zero")
+
+
+def test_without_reset_v_goes_on_as_if_nothing_had_spiked(tmp_path: Path) -> None:
+    file = write(tmp_path, nir.Linear(np.eye(1)), neuron("LIF", 1, v_reset=0.0, v_leak=0.0))
+    spikes = np.random.default_rng(0).random((50, 1)) < 0.7
+    network = read_nir(file, 0.001, reset="none")
+    (population,) = network.neurons
+    silent = read_nir(write(tmp_path, nir.Linear(np.eye(1)), neuron("LI", 1, v_leak=0.0)), 0.001)
+    name = f"{silent.neurons[0].name}.v"
+    free = simulate(silent, {"input": spikes}, 50, "reference", record=[name]).traces[name]
+    run = simulate(network, {"input": spikes}, 50, "reference")
+    assert np.array_equal(run.spikes[population.name].raster(), free > 1.0)
+    assert len(run.spikes[population.name]) > 10
+
+
+def test_an_option_may_be_settled_for_one_node(tmp_path: Path) -> None:
+    """The entry "" stands for the others; names that take no such option are refused."""
+    layer = neuron("LIF", 1, v_reset=0.0)
+    file = write(tmp_path, nir.Linear(np.eye(1)), layer, nir.Linear(np.eye(1)), neuron("LIF", 1, v_reset=0.0))
+    first, last = (p.name for p in read_nir(file, 0.001).neurons)
+    network = read_nir(file, 0.001, reset={last: "subtract"})
+    assert [p.neuron.reset for p in network.neurons] == ["zero", "subtract"]  # type: ignore[union-attr]
+    network = read_nir(file, 0.001, reset={last: "zero", "": "subtract"})
+    assert [p.neuron.reset for p in network.neurons] == ["subtract", "zero"]  # type: ignore[union-attr]
+    with pytest.raises(InputError, match=f"no node 'nobody' takes the option reset; nodes that do: '({first}|{last})'"):
+        read_nir(file, 0.001, reset={"nobody": "zero"})
+    with pytest.raises(InputError, match=r"reset must be one of .*, got 'never'"):
+        read_nir(file, 0.001, reset={last: "never"})

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import LIF, Input, Network, Population, Projection, Spikes, simulate
+from snmem.cli import main
 from snmem.errors import FileError, InputError
 from snmem.nir_io import read_nir, write_nir
 from snmem.stimuli import poisson
@@ -114,6 +115,43 @@ def test_the_reading_that_another_tool_meant_is_named(tmp_path):
     assert verify(bare, golden=raster, backends=["event"], reset="subtract")["agree"]
 
 
+def test_a_last_layer_that_is_never_reset_is_named_and_read(tmp_path):
+    """As in networks whose readout is the potential of spiking neurons; no file says it."""
+    file, bare = tmp_path / "net.nir", tmp_path / "bare.nir"
+    write_nir(layers(6, 5, 4), file)
+    strip_metadata(file, bare)
+    plain = read_nir(bare, 1e-3)
+    run = recorded(plain)
+    last = plain.outputs[0]
+    into = plain.projections[1]
+    v, spikes, before = np.zeros(4), np.zeros((STEPS, 4), bool), run.spikes[into.pre].raster()
+    for t in range(into.delay, STEPS):
+        v = 0.75 * v + into.weights.toarray() @ before[t - into.delay]
+        spikes[t] = v > 0.5
+    raster = {name: s.raster() for name, s in run.spikes.items()} | {last: spikes}
+    golden = save(tmp_path / "tool.npz", **raster)
+    result = verify(bare, golden=golden, backends=["event"], dt=1e-3)
+    assert not result["agree"]
+    assert result["golden"]["reading"] == {"options": {"reset": {last: "none"}}, "differing": 0}
+    assert any(f"Read with --set reset=none@{last}, 0 of" in str(part) for part in verify_tables(result))
+    options = ["--set", f"reset=none@{last}", "--dt", "1e-3", "--backends", "event"]
+    assert main(["verify", str(bare), "--golden", str(golden), *options]) == 0
+
+
+def test_what_an_origin_does_not_write_is_said_where_nothing_explains_the_spikes(tmp_path):
+    file, bare = tmp_path / "net.nir", tmp_path / "bare.nir"
+    write_nir(layers(6, 5, 4), file)
+    strip_metadata(file, bare)
+    run = recorded(read_nir(bare))
+    wrong = {name: s.raster() for name, s in run.spikes.items()}
+    rng = np.random.default_rng(1)
+    for name in [p.name for p in read_nir(bare).neurons]:
+        wrong[name] = rng.random(wrong[name].shape) < 0.5
+    result = verify(bare, golden=save(tmp_path / "t.npz", **wrong), backends=["event"], origin="sinabs")
+    assert result["golden"]["reading"] is None
+    assert any("Not in the file, and may be why: tau_syn" in str(part) for part in verify_tables(result))
+
+
 def strip_metadata(source, target):
     import nir
 
@@ -153,6 +191,9 @@ def test_doubtful_records_are_refused_in_one_line(tmp_path):
     refused(InputError, "its records hold 30 and 60 steps", x=x, l1=one[:30])
     refused(FileError, "'y' of 7 neurons|spikes of 'y', 7 neurons", x=x, y=np.zeros((STEPS, 7)))
     refused(FileError, "holds 5 neurons of 'readout', which has 3", x=x, readout=one)
+    refused(InputError, "bad.npz holds nothing but inputs; record a layer", x=x)
+    refused(FileError, "bad.npz: holds no spikes of anything")
+    refused(FileError, "bad.npz: holds no steps", x=x[:0], l1=one[:0])
 
 
 @settings(max_examples=60, deadline=None)

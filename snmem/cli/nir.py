@@ -14,7 +14,11 @@ Dt = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    Option("--set", metavar="NAME=VALUE", help="Settle what the file leaves open; a wrong name lists the choices."),
+    Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Settle what the file leaves open (VALUE@NODE: for one node); a wrong name lists the choices.",
+    ),
 ]
 Steps = Annotated[int | None, Option("--steps", min=1, help="Steps to run; default: length of the input, else 100.")]
 InputFile = Annotated[
@@ -40,13 +44,18 @@ def reading_options(dt: float | None, settings: list[str] | None) -> dict[str, A
         if name == "origin":
             given[name] = text
             continue
+        text, at, node = text.partition("@")
         allowed = {str(value): value for value in OPTIONS[name].allowed} if name in OPTIONS else {}
         if text not in allowed:
             known = allowed or ("origin", *OPTIONS)
             raise InputError(
                 f"--set {setting}: no such {'value' if allowed else 'name'}; use one of {', '.join(known)}"
             )
-        given[name] = allowed[text]
+        if at or isinstance(given.get(name), dict):
+            rest = given.get(name, {})
+            given[name] = (rest if isinstance(rest, dict) else {"": rest}) | {node: allowed[text]}
+        else:
+            given[name] = allowed[text]
     return given
 
 

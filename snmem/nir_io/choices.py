@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .._text import shown
 from ..errors import InputError
 from .graph import Node
 
@@ -34,9 +35,10 @@ OPTIONS: dict[str, Option] = {
     "if_gain": Option("r", ("r", "r*dt", "1"), "what a spike of weight 1 adds to v of an I or IF neuron"),
     "reset": Option(
         "zero",
-        ("zero", "subtract", "subtract_late"),
-        "after a spike v becomes v_reset, or loses v_threshold, at once or after the decay of the next step",
+        ("zero", "subtract", "subtract_late", "none"),
+        "after a spike v becomes v_reset, or loses v_threshold, at once or after the decay of the next step, or stays",
     ),
+    "start": Option("zero", ("zero", "v_leak"), "v before the first step"),
     "semantics": Option(
         "u_then_v", ("u_then_v", "v_then_u"), "v of a Cuba neuron uses the new current, or the old one"
     ),
@@ -91,8 +93,9 @@ class Settings:
         self, given: Mapping[str, Any], metadata: Mapping[str, Any] | None, origin: OriginOptions | None = None
     ) -> None:
         for name, value in given.items():
-            if value is not None and value not in OPTIONS[name].allowed:
-                raise InputError(f"read_nir: {name} must be one of {OPTIONS[name].allowed}, got {value!r}")
+            for one in value.values() if isinstance(value, Mapping) else (value,):
+                if one is not None and not (isinstance(one, (str, int)) and one in OPTIONS[name].allowed):
+                    raise InputError(f"read_nir: {name} must be one of {OPTIONS[name].allowed}, got {shown(one)}")
         self.given, self.metadata, self.origin = given, metadata, origin
         self._used: dict[tuple[str, Any, str], list[str]] = {}
         self._extra: list[Choice] = []
@@ -105,6 +108,8 @@ class Settings:
         """
         option = OPTIONS[name]
         value, source = self.given.get(name), "option"
+        if isinstance(value, Mapping):
+            value = value.get(node.name if node else "", value.get(""))
         places = [] if self.metadata is None else [self.metadata, *([node.metadata] if node else [])]
         for found in reversed(places):
             stored = found.get(name)
@@ -119,6 +124,17 @@ class Settings:
         if node:
             nodes.append(node.name)
         return value
+
+    def check_nodes(self) -> None:
+        """InputError for a node that an option was given for and that does not take it."""
+        for name, value in self.given.items():
+            took = dict.fromkeys(node for (used, _, _), nodes in self._used.items() if used == name for node in nodes)
+            strange = [node for node in value if node and node not in took] if isinstance(value, Mapping) else []
+            if strange:
+                known = ", ".join(map(shown, list(took)[:8])) or "none does"
+                raise InputError(
+                    f"read_nir: no node {shown(strange[0])} takes the option {name}; nodes that do: {known}"
+                )
 
     def add(self, choice: Choice) -> None:
         """Record a choice that is not one of the options."""

@@ -34,7 +34,7 @@ from .fuse import Array, Path, Signal, incoming
 from .graph import Graph, Node
 from .nodes.base import LinearNode, as_matrix, check_synapses
 from .nodes.chains import channel_factors
-from .nodes.neurons.base import NeuronNode, Reading, from_rest, is_graded, read_neuron, with_unit_gain
+from .nodes.neurons.base import NeuronNode, Reading, from_rest, is_graded, read_neuron, starting_at, with_unit_gain
 
 #: Synapses up to which a convolution becomes a matrix; with more it stays a kernel.
 MATRIX_TO = 1 << 20
@@ -180,9 +180,9 @@ class _Builder:
                 )
         late = source_kind.synaptic and self.settings.use("semantics", source) == "v_then_u"
         reading = replace(reading, theta=theta)
-        self._populate(node, self.signals[source.name], reading, reset.removesuffix("_late"), int(late))
+        self._populate(node, self.signals[source.name], reading, "zero" if reset == "zero" else "subtract", int(late))
         taken = np.where(np.isfinite(theta), theta, 0)  # an infinite one never is
-        if integrator:  # the threshold taken off at a spike comes back one step later
+        if integrator or reset == "none":  # the threshold taken off at a spike comes back one step later
             self._correct(node, reading, reading.beta * taken, "no reset")
         elif reset == "subtract_late":  # of the threshold taken off at once, beta is left after the decay
             self._correct(node, reading, -(1 - reading.beta) * taken, "late reset")
@@ -211,7 +211,8 @@ class _Builder:
         if counted is not made:
             what = "threshold and v_leak lie below 0, where v begins, so potentials count from v_leak: v begins at rest"
             self.settings.deduce("potentials", "from v_leak", what, node)
-        return counted
+            return counted
+        return starting_at(node, made, lambda option: self.settings.use(option, node))
 
     def _output(self, node: Node) -> None:
         """An output that shows one population as it is, or a population of its own that computes it."""

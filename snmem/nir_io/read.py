@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .._text import shown
 from ..errors import InputError, NetworkError
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     import nir  # pyright: ignore[reportMissingTypeStubs]
 
 
+T = TypeVar("T")
+#: A value for all nodes, or for each of those named.
+OneOrEach: TypeAlias = T | Mapping[str, T] | None
+
+
 def read_nir(
     path: str | os.PathLike[str] | nir.NIRGraph,
     dt: float | None = None,
@@ -29,14 +34,15 @@ def read_nir(
     origin: str | None = None,
     metadata: bool = True,
     time_unit: str | None = None,
-    discretization: str | None = None,
-    spike: str | None = None,
-    if_gain: str | None = None,
-    reset: str | None = None,
-    semantics: str | None = None,
-    threshold: str | None = None,
-    feedforward_delay: int | None = None,
-    delay_rounding: str | None = None,
+    discretization: OneOrEach[str] = None,
+    spike: OneOrEach[str] = None,
+    if_gain: OneOrEach[str] = None,
+    reset: OneOrEach[str] = None,
+    start: OneOrEach[str] = None,
+    semantics: OneOrEach[str] = None,
+    threshold: OneOrEach[str] = None,
+    feedforward_delay: OneOrEach[int] = None,
+    delay_rounding: OneOrEach[str] = None,
     feedback: Iterable[tuple[str, str]] | None = None,
     limits: Limits | None = None,
     report: Callable[[Choice], Any] | None = None,
@@ -46,7 +52,8 @@ def read_nir(
     A file that :func:`write_nir` wrote comes back equal. Any other file is read by its plain values; what NIR leaves
     open is settled by the options below: by what is given here, else by an entry of the same name in the metadata of
     the node or the graph, else by what the framework takes for granted that wrote the file (``origin``), else by the
-    default (the first value named). Each choice made is passed to ``report``.
+    default (the first value named). Each choice made is passed to ``report``. A mapping settles an option for some
+    nodes only: ``reset={"readout": "none"}``; its entry "" stands for the others.
 
     Parameters
     ----------
@@ -71,8 +78,11 @@ def read_nir(
     if_gain
         "r" (a spike adds r W to an IF or I, as published importers do), "r*dt" (Euler of v' = r I) or "1".
     reset
-        "zero" (to v_reset), "subtract" (of v_threshold, at once) or "subtract_late" (after the decay of the next step,
-        as snnTorch's default and Spyx: v' = beta v + u - s theta).
+        "zero" (to v_reset), "subtract" (of v_threshold, at once), "subtract_late" (after the decay of the next step,
+        as snnTorch's default and Spyx: v' = beta v + u - s theta) or "none" (v stays, as in layers of snnTorch that are
+        read out by their potential).
+    start
+        "zero" or "v_leak": v before the first step, where v_leak is not 0.
     semantics
         "u_then_v" (v uses the new synaptic current) or "v_then_u" (the old one: explicit Euler).
     threshold
@@ -102,6 +112,7 @@ def read_nir(
         "spike": spike,
         "if_gain": if_gain,
         "reset": reset,
+        "start": start,
         "semantics": semantics,
         "threshold": threshold,
         "feedforward_delay": feedforward_delay,
@@ -124,6 +135,7 @@ def read_nir(
             for choice in assumed.choices:
                 settings.add(choice)
             network = read_plain(graph, settings, dt, feedback, assumed.time_step)
+            settings.check_nodes()
         except NetworkError as error:
             raise store.error("network", str(error)) from None
     settings.report(report or (lambda choice: None))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._text import path_text
 from ..conformance import Difference
-from ..errors import InputError
+from ..errors import FileError, InputError
 from ..io.spikes import read_spikes
 from ..network import Network
 from ..spikes import Recording, Spikes
@@ -79,13 +79,15 @@ def read_golden(path: Any, network: Network, inputs: Any) -> Golden:
     Raises
     ------
     FileError
-        For a missing or damaged file, and one that holds other populations.
+        For a missing or damaged file, one that holds other populations, and one that holds nothing.
     InputError
-        If there are no inputs, or twice, and if it is not clear whose spikes a raster holds.
+        If there are no inputs, or twice, or nothing else, and if it is not clear whose spikes a raster holds.
     """
     found = read_spikes(path, dt=network.dt)
     name = path_text(Path(path).name)
     lengths = {s.steps for s in found.spikes.values()}
+    if lengths in (set(), {0}):
+        raise FileError(f"{name}: holds no {'steps' if lengths else 'spikes of anything'}; record the layers of a run")
     if len(lengths) > 1:
         raise InputError(f"{name}: its records hold {min(lengths)} and {max(lengths)} steps; give all the same length")
     assigned = assign(name, found.spikes, network)
@@ -101,6 +103,8 @@ def read_golden(path: Any, network: Network, inputs: Any) -> Golden:
             f"verify: the golden file {name} holds spikes of {held}, but none of the input "
             f"{missing[0]!r}; give the inputs of the run"
         )
+    if not any(p.name in {**spikes, **potentials} for p in network.neurons):
+        raise InputError(f"verify: the golden file {name} holds nothing but inputs; record a layer or an output too")
     names = {population: record for record, population in assigned.items() if record != population}
     return Golden(spikes, potentials, names, found.sha256, dict(found.about))
 

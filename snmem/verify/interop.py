@@ -40,6 +40,8 @@ READINGS: tuple[dict[str, Any], ...] = (
     {"spike": "decayed", "discretization": "exp", "reset": "subtract", "threshold": ">="},
     {"spike": "pulse", "discretization": "exp", "reset": "subtract", "threshold": ">="},
 )
+#: Our graphs mean what their numbers say, whatever framework they look like.
+_OURS = {"origin": "none"}
 _R = "its importer ignores r of LIF, as it warns"
 _LEFT_OUT = "its importer leaves out nodes of a type that it does not know"
 _BATCH = "its importer flattens the batch axis too"
@@ -126,11 +128,11 @@ def _rows(name: str, about: Mapping[str, Any], files: Path, ours: Path) -> Itera
                 yield row | {"status": "read", "why": answer["note"]}
             elif direction == "theirs":
                 arrays = dict(np.load(files / f"theirs_{case}.npz"))
-                yield _named(name, row | _compared(files / f"theirs_{case}.nir", arrays.pop("x"), arrays))
+                yield _named(name, row | _compared(files / f"theirs_{case}.nir", arrays.pop("x"), arrays, {}))
             else:
                 x = np.load(ours / f"{case}.npz")["x"]
                 out = np.load(files / f"ours_{case}.npz")["out"]
-                yield _named(name, row | _compared(ours / f"{case}.nir", x.reshape(len(x), -1), {"out": out}))
+                yield _named(name, row | _compared(ours / f"{case}.nir", x.reshape(len(x), -1), {"out": out}, _OURS))
 
 
 def _named(framework: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -140,19 +142,21 @@ def _named(framework: str, row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _compared(file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """How the spikes of a file, read without options, compare with those recorded."""
+def _compared(
+    file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How the spikes of a file, read with these options, compare with those recorded."""
     try:
-        differing, entries = _differing(file, x, arrays, {})
+        differing, entries = _differing(file, x, arrays, options)
     except SnmemError as error:
         return {"status": "refused", "why": str(error)}
     found = {"differing": differing, "entries": entries}
     if not differing:
         return {"status": "spike-exact", "why": "", **found}
-    return {"status": "differs", "why": _cause(file, x, arrays), **found}
+    return {"status": "differs", "why": _cause(file, x, arrays, options), **found}
 
 
-def _cause(file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+def _cause(file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any]) -> str:
     """The reading that gives the recorded spikes, or what else they show."""
     if any((values != np.round(values)).any() for name, values in arrays.items() if name.startswith("layer")):
         return "it sends numbers, not spikes"
@@ -160,12 +164,12 @@ def _cause(file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> s
         return "several spikes in one step"
     for reading in READINGS:
         try:
-            if not _differing(file, x, arrays, reading)[0]:
+            if not _differing(file, x, arrays, {**options, **reading})[0]:
                 return "equal with " + ", ".join(f"{name}={value}" for name, value in reading.items())
         except SnmemError:
             continue
     for nudge in (NUDGE, -NUDGE):
-        if not _differing(file, x, arrays, {}, nudge)[0]:
+        if not _differing(file, x, arrays, options, nudge)[0]:
             return "v meets the threshold, and float32 rounds it to the other side"
     return ""
 

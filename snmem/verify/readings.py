@@ -24,6 +24,7 @@ def best_reading(
     stored: Golden,
     inputs: Mapping[str, Spikes],
     now: int,
+    outputs: Sequence[str],
 ) -> Reading | None:
     """The reading with the fewest differing entries, half of ``now`` at most, of all that change one or two choices.
 
@@ -41,11 +42,13 @@ def best_reading(
         Input name -> Spikes.
     now : int
         Entries that differ as the file is read.
+    outputs : sequence of str
+        The populations that are outputs.
     """
     from ..nir_io import read_nir
 
     best: Reading | None = None
-    for options in _alternatives(given, choices):
+    for options in _alternatives(given, choices, outputs):
         try:
             network = read_nir(source, **{**given, **options})
             found = _differing(network, stored, inputs)
@@ -56,6 +59,13 @@ def best_reading(
         if best and best["differing"] == 0:
             break
     return best
+
+
+def lost_by(origin: str | None) -> list[str]:
+    """What a framework does not write into its files, which may be why spikes differ."""
+    from ..nir_io.origins.base import find_origin
+
+    return [] if origin is None else list(find_origin(origin)[1].lost)
 
 
 def _differing(network: Network, stored: Golden, inputs: Mapping[str, Spikes]) -> int | None:
@@ -71,7 +81,7 @@ def _differing(network: Network, stored: Golden, inputs: Mapping[str, Spikes]) -
     return sum(d["differing"] for d in result["populations"].values())
 
 
-def _alternatives(given: Mapping[str, Any], choices: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def _alternatives(given: Mapping[str, Any], choices: Sequence[Any], outputs: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Options to try: one choice changed, then two, as many as :data:`_MOST`."""
     from ..nir_io.choices import OPTIONS
 
@@ -84,3 +94,8 @@ def _alternatives(given: Mapping[str, Any], choices: Sequence[Any]) -> Iterator[
                 if tried < _MOST:
                     tried += 1
                     yield dict(zip(names, values, strict=True))
+        if count == 1:  # a last layer that is read out by its potential
+            last = [
+                node for c in choices if c.name == "reset" and "reset" in used for node in c.nodes if node in outputs
+            ]
+            yield from ({"reset": {node: "none"}} for node in last)

@@ -60,6 +60,7 @@ class GoldenResult(TypedDict):
     agree: bool
     populations: dict[str, PopulationResult]
     reading: NotRequired[Reading | None]  # another reading of the file that comes closer
+    lost: NotRequired[list[str]]  # what the origin of the file does not write, where no reading gives the spikes
     records: dict[str, str]  # population -> the record compared with it, where that has another name
 
 
@@ -111,12 +112,22 @@ def verify_tables(result: Verdict) -> list[Any]:
 def _golden_lines(golden: GoldenResult) -> Iterator[str]:
     """Whose spikes were taken for whose, and the reading that comes closer."""
     for population, record in golden["records"].items():
-        yield f"{shown(record)} of the file is taken for {shown(population)}"
+        what = f"{shown(record)} of the file" if record else "the raster of the file"
+        yield f"{what} is taken for {shown(population)}"
     reading = golden.get("reading")
     if reading:
-        options = " ".join(f"--set {name}={value}" for name, value in reading["options"].items())
+        options = " ".join(f"--set {name}={value}" for name, value in _settings(reading["options"]))
         total = sum(d["cells"] for d in golden["populations"].values())
         yield f"Read with {options}, {reading['differing']} of {total} entries differ."
+    for what in golden.get("lost", []):
+        yield f"Not in the file, and may be why: {what}."
+
+
+def _settings(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Options as the command line takes them."""
+    for name, value in options.items():
+        each = value if isinstance(value, Mapping) else {"": value}
+        yield from ((name, f"{one}@{node}" if node else str(one)) for node, one in each.items())
 
 
 def _verdict(result: Verdict) -> list[Any]:

@@ -26,7 +26,7 @@ from ..spikes import Recording, Spikes
 from ..stimuli import poisson
 from .evidence import STEPS, Evidence, driving_input, is_readout, silent, unable_to_spike, why_no_verdict
 from .golden import Golden, against_golden, read_golden
-from .readings import best_reading
+from .readings import best_reading, lost_by
 from .report import BackendResult, PopulationResult, QuantizedResult, Verdict
 
 __all__ = ["BASELINE", "verify"]
@@ -150,8 +150,9 @@ def verify(
         if not result["golden"]["agree"] and choices:
             report("other readings of the file")
             differing = sum(d["differing"] for d in result["golden"]["populations"].values())
-            reading = best_reading(source, options, choices, stored, run.inputs, differing)
+            reading = best_reading(source, options, choices, stored, run.inputs, differing, network.outputs)
             result["golden"]["reading"] = reading
+            result["golden"]["lost"] = lost_by(origin) if reading is None or reading["differing"] else []
     if quantize:
         _add_quantized(result, run, wanted, later, report)
     result["verdict"] = "differ" if not result["agree"] else "no evidence" if result["evidence"]["reason"] else "agree"

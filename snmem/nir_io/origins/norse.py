@@ -1,7 +1,7 @@
 """Norse: forward Euler with dt = 1e-3 s, r = 1; LIFCell is a CubaLIF whose spikes add W to the current.
 
 Norse 1.1 writes time constants times dt (tau of 10 ms as 1e-5), later versions write seconds: which of the two, the
-size of the time constants says. Norse 1.1 does not write the reset potential.
+size of the time constants says. v starts at v_leak. Norse 1.1 does not write the reset potential.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Norse(Origin):
     """LIFCell, LIFBoxCell, LIBoxCell and IAFCell."""
 
     versions = "Norse 1.1.0, nirtorch 2.6"
-    options = {"spike": "current"}  # noqa: RUF012
+    options = {"spike": "current", "start": "v_leak"}  # noqa: RUF012
     lost = ("v_reset: neurons are read with 0, the default of Norse",)
 
     def signs(self, traits: Traits) -> Iterable[Sign]:

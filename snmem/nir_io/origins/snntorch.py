@@ -33,7 +33,7 @@ class SnnTorch(Origin):
     versions = "snnTorch 1.0.0, nirtorch 2.6"
     lost = (
         'the reset of a layer: it is read as "zero", as by snnTorch\'s importer; the default of snn.Leaky is '
-        "reset=subtract_late, and reset_mechanism='none' has no spikes in NIR",
+        "reset=subtract_late; reset_mechanism='none' is reset=none",
         "reset_delay=True of Synaptic layers that reset to zero: v then loses the input of the step after a spike",
     )
 

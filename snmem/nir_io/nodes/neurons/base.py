@@ -19,7 +19,7 @@ g = r dt/tau, the IF alpha = 0, beta = 1. With "exp", decays are exponentials an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,7 +41,10 @@ _FLOAT32 = 2.0**-21
 
 @dataclass(frozen=True)
 class Reading:
-    """A NIR neuron read with a time step: LIF parameters as vectors, the gain on weights and the gain on biases."""
+    """A NIR neuron read with a time step.
+
+    LIF parameters as vectors, the gain on weights and the gain on biases, and v before the first step.
+    """
 
     alpha: Array
     beta: Array
@@ -50,10 +53,12 @@ class Reading:
     v_reset: Array
     gain: Array
     bias_gain: Array
+    v_init: Array = field(default_factory=lambda: np.zeros(1))
 
     def neuron(self, bias: Array, reset: str) -> Neuron:
         """The neurons, with the constant that reaches them added to their bias."""
-        return LIF(self.alpha, self.beta, self.theta, bias, self.v_reset, reset)
+        start: Any = self.v_init if self.v_init.any() else 0.0
+        return LIF(self.alpha, self.beta, self.theta, bias, self.v_reset, reset, v_init=start)
 
 
 class NeuronNode(NodeType):
@@ -183,6 +188,14 @@ def from_rest(node: Node, reading: Reading) -> Reading:
         return reading
     shift, bias = np.where(below, rest, 0.0), np.where(below, 0.0, reading.bias)
     return replace(reading, theta=reading.theta - shift, v_reset=reading.v_reset - shift, bias=bias)
+
+
+def starting_at(node: Node, reading: Reading, use: Use) -> Reading:
+    """``reading`` with v at v_leak before the first step, where v_leak is not 0 and the option ``start`` says so."""
+    if "v_leak" not in node.kind.parameters:
+        return reading
+    rest = parameters(node)["v_leak"]
+    return replace(reading, v_init=rest) if rest.any() and use("start") == "v_leak" else reading
 
 
 def decay(node: Node, key: str, tau: Array, dt: float, scheme: str) -> tuple[Array, Array]:
