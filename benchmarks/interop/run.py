@@ -1,7 +1,8 @@
 """Ask frameworks anew: `python benchmarks/interop/run.py [NAME ...]`, an environment for each, answers kept.
 
 Each framework gets a virtual environment in ``~/.cache/snmem-interop`` with what stands in ``REQUIREMENTS``; the
-answers are packed into ``records/NAME.zip``. ``snmem interop`` compares them with what snmem reads and runs today.
+answers are packed into ``records/NAME.zip``. ``snmem interop`` compares them with what snmem reads and runs today;
+``differs.zip`` gets the smallest file of each difference, docs/interop.md the tables.
 """
 
 from __future__ import annotations
@@ -54,7 +55,21 @@ def pack(name: str, folder: Path) -> None:
     about = json.loads((folder / "about.json").read_text()) | {"date": date.today().isoformat()}
     (folder / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
     (HERE / "records").mkdir(exist_ok=True)
-    with zipfile.ZipFile(HERE / "records" / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as out:
+    _zip(HERE / "records" / f"{name}.zip", folder)
+
+
+def differences() -> None:
+    """Write the smallest file of each difference into ``differs.zip``, and the page of the docs."""
+    from snmem.verify.interop import PAGE, interop, markdown, write_smallest
+
+    with tempfile.TemporaryDirectory() as place:
+        write_smallest(Path(place))
+        _zip(HERE / "differs.zip", Path(place))
+    (HERE.parent.parent / "docs" / "interop.md").write_text(PAGE + markdown(interop()), encoding="utf-8")
+
+
+def _zip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
         for path in sorted(folder.iterdir()):
             out.write(path, path.name)
 
@@ -65,9 +80,7 @@ def main(names: list[str]) -> None:
         ours = Path(place) / "graphs"
         ours.mkdir()
         graphs(ours)
-        with zipfile.ZipFile(HERE / "graphs.zip", "w", zipfile.ZIP_DEFLATED) as out:
-            for path in sorted(ours.iterdir()):
-                out.write(path, path.name)
+        _zip(HERE / "graphs.zip", ours)
         for name in names or REQUIREMENTS:
             folder = Path(place) / name
             folder.mkdir()
@@ -75,6 +88,7 @@ def main(names: list[str]) -> None:
             subprocess.run([str(environment(name)), str(script), str(folder), str(ours)], check=True)
             pack(name, folder)
             print(name, "done", flush=True)
+    differences()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..errors import SnmemError
 from ..installation.content import content_dir
 from ..network import Network
 from ..simulation import simulate
+from .smallest import Example, smallest
 
 #: Readings that are tried where spikes differ, to name the cause.
 READINGS: tuple[dict[str, Any], ...] = (
@@ -41,7 +43,7 @@ READINGS: tuple[dict[str, Any], ...] = (
     {"spike": "pulse", "discretization": "exp", "reset": "subtract", "threshold": ">="},
 )
 #: Our graphs mean what their numbers say, whatever framework they look like.
-_OURS = {"origin": "none"}
+PLAIN = {"origin": "none"}
 _R = "its importer ignores r of LIF, as it warns"
 _LEFT_OUT = "its importer leaves out nodes of a type that it does not know"
 _BATCH = "its importer flattens the batch axis too"
@@ -73,6 +75,7 @@ PAGE = """# Which frameworks give the same spikes?
 
 * *spike-exact*: no (step, neuron) entry differs; potentials of readouts agree to 1e-4.
 * *differs*: with the reading that gives the framework's spikes, or the cause.
+  The smallest file of each, with the shortest input, is in `benchmarks/interop/differs.zip`.
 * *refused*: snmem refuses the file in one line. *crashes*: the framework's exporter or importer raises.
 * *not exported*: the framework has no such layer, or does not export it.
 * *read*: imported, but not run or not comparable.
@@ -92,23 +95,43 @@ def interop() -> dict[str, Any]:
         ``frameworks``: name -> ``versions``, ``date``, ``licence``; ``rows``: one for each framework, primitive and
         direction ("theirs": their file here; "ours": our graph there), with ``status`` ("spike-exact", "differs",
         "refused", "crashes", "read" or "not exported"), ``why`` in words, and ``differing`` and ``entries`` where
-        spikes were compared.
+        spikes were compared; of one that differs ``smallest``, its file in ``benchmarks/interop/differs.zip``.
 
     Raises
     ------
     FileError
         If the records are not part of the installation.
     """
-    folder = content_dir("benchmarks") / "interop"
     frameworks, rows = {}, []
     with tempfile.TemporaryDirectory() as place:
-        ours = _unpacked(folder / "graphs.zip", Path(place) / "graphs")
-        for record in sorted((folder / "records").glob("*.zip")):
-            files = _unpacked(record, Path(place) / record.stem)
-            about = json.loads((files / "about.json").read_text())
-            frameworks[record.stem] = {key: about[key] for key in ("versions", "date", "licence")}
-            rows += [{"framework": record.stem, **row} for row in _rows(record.stem, about, files, ours)]
+        ours, records = _records(Path(place))
+        for name, about, files in records:
+            frameworks[name] = {key: about[key] for key in ("versions", "date", "licence")}
+            rows += [{"framework": name, **row} for row in _rows(name, about, files, ours)]
+    with zipfile.ZipFile(content_dir("benchmarks") / "interop" / "differs.zip") as packed:
+        written = set(packed.namelist())
+    for row in rows:
+        if row["status"] == "differs":
+            row["smallest"] = name if (name := f"{_title(row)}.nir") in written else None
+    rows.sort(key=lambda row: (row["framework"], row["direction"] == "ours", row["primitive"]))
     return {"frameworks": frameworks, "rows": rows}
+
+
+def _records(place: Path) -> tuple[Path, Iterator[tuple[str, dict[str, Any], Path]]]:
+    """Our graphs, and of each framework its name, what it says of itself and its files, unpacked below ``place``."""
+    folder = content_dir("benchmarks") / "interop"
+
+    def records() -> Iterator[tuple[str, dict[str, Any], Path]]:
+        for record in sorted((folder / "records").glob("*.zip")):
+            files = _unpacked(record, place / record.stem)
+            yield record.stem, json.loads((files / "about.json").read_text()), files
+
+    return _unpacked(folder / "graphs.zip", place / "graphs"), records()
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    """What the files of a row are called."""
+    return f"{row['framework']} {row['direction']} {row['primitive']}"
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
@@ -126,13 +149,26 @@ def _rows(name: str, about: Mapping[str, Any], files: Path, ours: Path) -> Itera
                 yield row | {"status": "not exported" if plain else "crashes", "why": answer["error"]}
             elif "note" in answer:
                 yield row | {"status": "read", "why": answer["note"]}
-            elif direction == "theirs":
+    for row, example, options in _examples(about, files, ours):
+        yield _named(name, row | _compared(example.file, example.x, example.arrays, options))
+
+
+def _examples(
+    about: Mapping[str, Any], files: Path, ours: Path
+) -> Iterator[tuple[dict[str, Any], Example, Mapping[str, Any]]]:
+    """What a framework ran: direction and primitive, the file with what was recorded, and the options to read it."""
+    for direction in ("theirs", "ours"):
+        for case, answer in sorted(about[direction].items()):
+            row = {"direction": direction, "primitive": case}
+            if "error" in answer or "note" in answer:
+                continue
+            if direction == "theirs":
                 arrays = dict(np.load(files / f"theirs_{case}.npz"))
-                yield _named(name, row | _compared(files / f"theirs_{case}.nir", arrays.pop("x"), arrays, {}))
+                yield row, Example(files / f"theirs_{case}.nir", arrays.pop("x"), arrays), {}
             else:
                 x = np.load(ours / f"{case}.npz")["x"]
                 out = np.load(files / f"ours_{case}.npz")["out"]
-                yield _named(name, row | _compared(ours / f"{case}.nir", x.reshape(len(x), -1), {"out": out}, _OURS))
+                yield row, Example(ours / f"{case}.nir", x.reshape(len(x), -1), {"out": out}), PLAIN
 
 
 def _named(framework: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +210,38 @@ def _cause(file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]], opti
     return ""
 
 
+def write_smallest(folder: Path) -> list[str]:
+    """Write a smallest file of each difference into a folder: ``NAME.nir``, and ``NAME.npz`` with what was recorded.
+
+    Returns their names, "framework direction primitive".
+    """
+    written = []
+    with tempfile.TemporaryDirectory() as place:
+        ours, records = _records(Path(place))
+        for framework, about, files in records:
+            for row, example, options in _examples(about, files, ours):
+                if _compared(example.file, example.x, example.arrays, options)["status"] == "differs":
+                    name = _title({"framework": framework, **row})
+                    found = smallest(example, partial(first_difference, options), folder / f"{name}.nir")
+                    np.savez_compressed(folder / f"{name}.npz", x=found.x, **found.arrays)  # type: ignore[arg-type]
+                    written.append(name)
+    return written
+
+
+def first_difference(options: Mapping[str, Any], example: Example) -> dict[str, tuple[int, int]]:
+    """(step, neuron) of the first entry that differs, by array; (0, 0) where the shapes do."""
+    found = {}
+    for name, ours, theirs in _side_by_side(example.file, example.x, example.arrays, options):
+        wrong = np.argwhere(_apart(ours, theirs)) if ours is not None else np.zeros((1, 2), int)
+        if len(wrong):
+            found[name] = (int(wrong[0, 0]), int(wrong[0, 1]))
+    return found
+
+
+def _apart(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.abs(ours - theirs) > TOLERANCE
+
+
 def _differing(
     file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], nudge: float = 0.0
 ) -> tuple[int, int]:
@@ -181,6 +249,19 @@ def _differing(
 
     Thresholds are multiplied by 1 + ``nudge``.
     """
+    differing = entries = 0
+    for _, ours, theirs in _side_by_side(file, x, arrays, options, nudge):
+        if ours is None:
+            return theirs.size, theirs.size
+        differing += int(_apart(ours, theirs).sum())
+        entries += theirs.size
+    return differing, entries
+
+
+def _side_by_side(
+    file: Path, x: NDArray[Any], arrays: Mapping[str, NDArray[Any]], options: Mapping[str, Any], nudge: float = 0.0
+) -> Iterator[tuple[str, NDArray[Any] | None, NDArray[Any]]]:
+    """Name, ours and theirs of each recorded array; None where ours has another shape."""
     from ..nir_io import read_nir
 
     network = read_nir(file, **options)
@@ -191,14 +272,9 @@ def _differing(
     inputs = {network.inputs[0].name: x.astype(bool)}
     run = simulate(network, inputs, len(x), "reference", record=[f"{name}.v" for name in graded], progress=False)
     spiking = [p.name for p in network.neurons if not p.neuron.never_spikes and p.name != "bias"]
-    differing = entries = 0
     for name, theirs in arrays.items():
         ours = _values(network, run, spiking, graded, name)
-        if ours is None or ours.shape != theirs.shape:
-            return theirs.size, theirs.size
-        differing += int((np.abs(ours - theirs) > TOLERANCE).sum())
-        entries += theirs.size
-    return differing, entries
+        yield name, ours if ours is not None and ours.shape == theirs.shape else None, theirs
 
 
 def _nudged(p: Any, nudge: float) -> Any:
