@@ -112,6 +112,7 @@ WRITTEN = {
     ("sweep", "folder"),
     ("cost", "html"),
     ("view", "html"),
+    ("view", "perfetto"),
     ("verify", "save_golden"),
 }
 _MEMORY = KWinnerConfig(visible=20, hidden=24, fan_in=6, winners=3, active=4, rate=0.5)

@@ -6,6 +6,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from snmem import LIF, Input, Network, Population, Projection, Record, Spikes, cost, open_recording, simulate
 from snmem.cli import main
@@ -20,10 +22,11 @@ from snmem.cost import load_chip, place_in_order
 from snmem.errors import FileError, InputError
 from snmem.installation.content import load_script
 from snmem.nir_io import write_nir
-from snmem.view import View, blobs, view
+from snmem.view import View, blobs, perfetto, view
 from snmem.view._view import view_report
 from snmem.view.blobs import Blobs
 from snmem.view.chip import add_loads, chip_map
+from snmem.view.perfetto import write_trace
 from snmem.view.raster import add_raster
 
 PAIRS = {b"}": b"=", b"@": b"\0", b"M": b"\r", b"|": b"<"}
@@ -238,8 +241,11 @@ def test_the_verb_runs_a_network_prices_and_compares_it(
     options = ["--steps", "30", "--rate", "1", "--chip", "loihi1-nahuku", "--chip", "loihi2", "--verify"]
     page = tmp_path / "page.html"
     command = ["view", str(folder / "net.nir"), *options, "--backends", "event", "--html", str(page)]
-    assert main([*command, "--json", "--no-open"]) == 0
-    assert json.loads(capsys.readouterr().out)["sections"] == ["run", "network", "chip", "bill", "conformance"]
+    assert main([*command, "--perfetto", str(tmp_path / "trace.json"), "--json", "--no-open"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["sections"] == ["run", "network", "chip", "bill", "conformance"]
+    trace = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert told["perfetto"]["packets"] == sum(event.get("name") == "read" for event in trace) > 0
     data = page_data(page.read_bytes())
     assert data["conformance"]["verdict"] == "agree"
     assert list(data["bill"]["chips"]) == ["loihi1-nahuku", "loihi2"]
@@ -303,3 +309,46 @@ def test_the_benchmark_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) ->
     assert rows["size of the page"] < 0.2
     assert rows["bits of a spike"] > rows["entropy of a spike"]
     assert json.dumps(found)
+
+
+def test_the_trace_of_cores_takes_the_times_of_the_bill(folder: Path, tmp_path: Path) -> None:
+    """Steps as long as the bill says, every packet sent, carried and read once, in this order, and no core does two."""
+    rng = np.random.default_rng(0)
+    weights = sparse.random_array((3000, 3000), density=1e-3, rng=rng)
+    net = Network(
+        (Input("x", 6), Population("h", 3000, LIF(beta=0.5))),
+        (Projection("x", "h", rng.random((3000, 6))), Projection("h", "h", weights)),
+    )
+    x = {"x": rng.random((6, 6)) < 0.5}
+    told = write_trace(tmp_path / "trace.json", net, x, 6, "loihi1-nahuku")
+    charged = cost.bill(net, simulate(net, x), "loihi1-nahuku", per_step=True)
+    assert charged.by_step is not None
+    trace = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    steps = [e["dur"] / 1e6 for e in trace if e.get("name", "").startswith("step ")]
+    assert steps == pytest.approx(charged.by_step["seconds"], rel=1e-9)
+    packets = charged.counters["packets"] + charged.counters["input_packets"]
+    of = {name: [e for e in trace if e.get("name") == name] for name in ("send", "read", "packet")}
+    assert len(of["send"]) == len(of["read"]) == told["packets"] == packets
+    ends = {kind: {e["id"]: e["ts"] for e in of["packet"] if e["ph"] == kind} for kind in "sf"}
+    assert ends["s"].keys() == ends["f"].keys()
+    assert all(ends["s"][i] <= ends["f"][i] + 1e-6 for i in ends["s"])
+    assert all(e["args"]["queued_us"] > -1e-6 for e in of["read"])
+    for name in ("send", "read"):
+        spans: dict[int, list[tuple[float, float]]] = {}
+        for e in of[name]:
+            spans.setdefault(e["tid"], []).append((e["ts"], e["ts"] + e["dur"]))
+        for times in spans.values():
+            times.sort()
+            assert all(a[1] <= b[0] + 1e-6 for a, b in pairwise(times))
+    depths = [e["args"]["packets"] for e in trace if e["ph"] == "C"]
+    assert min(depths) == 0
+    assert max(depths) > 1
+
+
+def test_a_trace_is_refused_where_there_are_no_times_or_too_many_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = network(), {"x": np.ones((9, 10), bool)}
+    with pytest.raises(InputError, match="spinnaker2 has no times of single packets"):
+        perfetto.timeline(net, x, 9, "spinnaker2")
+    monkeypatch.setattr(perfetto, "MOST", 15)
+    with pytest.raises(InputError, match=r"trace has 90 packets, the limit is 15; take 1 steps \(--steps\)"):
+        perfetto.timeline(net, x, 9, "loihi1-nahuku")

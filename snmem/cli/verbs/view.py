@@ -33,6 +33,10 @@ def view(
         bool, Option("--verify", help="FILE.nir: compare the spikes on every installed runtime.")
     ] = False,
     backends: Annotated[str | None, Option(metavar="A,B", help="Runtimes to compare; with --verify.")] = None,
+    perfetto: Annotated[
+        Path | None,
+        Option(metavar="FILE.json", help="Also write the timeline of the first --chip's cores, for ui.perfetto.dev."),
+    ] = None,
     steps: Steps = None,
     inputs: InputFile = None,
     rate: Rate = 0.1,
@@ -64,11 +68,27 @@ def view(
         page = view_report(found.verb, found.report, source.name)
     else:
         page = view(recording, neurons=neurons, chips=chip or (), verdict=verdict, title=source.name)
-    size = page.save(html)
+    data: dict[str, Any] = {"source": str(source), "page": str(html), **_about(page.data)}
+    if perfetto is not None:
+        data["perfetto"] = {"file": str(perfetto), **_timeline(perfetto, recording, chip)}
+    data["bytes"] = size = page.save(html)
     if open_ or (open_ is None and sys.stdout.isatty()):
         webbrowser.open(html.absolute().as_uri())
-    data = {"source": str(source), "page": str(html), "bytes": size, **_about(page.data)}
     return Report(data, [f"{html}: {size / 1e6:.3g} MB, {page.about}"])
+
+
+def _timeline(path: Path, recording: Any, chip: list[str] | None) -> dict[str, Any]:
+    """Write the timeline of the cores; needs the network and a chip."""
+    from ...errors import InputError
+    from ...network import Network
+    from ...view.perfetto import write_trace
+
+    network = getattr(recording, "network", None)
+    if not chip or not isinstance(network, Network):
+        lacks = "a network: give FILE.nir or the folder of its simulation" if chip else "a --chip"
+        raise InputError(f"view: --perfetto needs {lacks}")
+    inputs = {p.name: recording.spikes[p.name] for p in network.fed}
+    return write_trace(path, network, inputs, recording.steps, chip[0])
 
 
 def _about(data: Any) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def make_packets(senders: int, room: int) -> Packets:
 
 
 @kernel
-def _lay_out(routes, packets, costs, spikes, fired, busy, active, share, updated):
+def lay_out(routes, packets, costs, spikes, fired, busy, active, share, updated):
     """Fill ``packets`` with those of a step.
 
     fired, busy : scratch by neuron and by core;  active or share : who is updated;  updated : how many by core.
@@ -147,7 +147,7 @@ def time_steps(mesh, work, routes, packets, costs, step_start, source, active, s
         else:
             table[slot] = t
             counts = updated[t] if updated.shape[0] > 1 else updated[0]
-            _lay_out(routes, packets, costs, spikes, fired, busy, row, share, counts)
+            lay_out(routes, packets, costs, spikes, fired, busy, row, share, counts)
             seconds[t], core[t], stage[t], waits[t] = run_step(
                 mesh, work, packets.start, packets.target, packets.gap, packets.service, packets.tail, costs.packet
             )

@@ -65,7 +65,9 @@ class Work(NamedTuple):
     position: Any  # by sender: its next packet, and when its latest left
     sent: Any
     following: Any  # by packet: the one behind it in the queue
-    read: Any  # by packet: when its core has read it
+    read: Any  # by packet: when its core has read it, when it left its sender, when it came to its core
+    departed: Any
+    arrived: Any
     when: Any  # binary heap of (time, mover): senders and links that are ready, cores that have read
     what: Any
     ew_when: Any  # lines in order of time by themselves, since each adds one constant to now; rings of a power of two:
@@ -93,7 +95,8 @@ def make_work(mesh: Mesh, packets: int) -> Work:
     return Work(
         none(places), none(places), np.zeros(places, np.int64), none(places), none(places), none(places + senders),
         np.zeros(places), np.zeros(mesh.cores, np.bool_), none(senders), np.zeros(senders),
-        none(packets, np.int32), np.zeros(packets), np.zeros(room), none(room), *lines,
+        none(packets, np.int32), np.zeros(packets), np.zeros(packets), np.zeros(packets), np.zeros(room), none(room),
+        *lines,
     )  # fmt: skip
 
 
@@ -152,7 +155,8 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
     at, out, links, cores, hop_ew, hop_ns, occupancy, capacity, core_capacity = mesh
     (
         head, last, count, waiting, waiting_last, waits_behind, free, called, position, sent, following, read,
-        when, what, ew_when, ew_what, ns_when, ns_what, ready_when, ready_what, burst_when, burst_what,
+        departed, arrived, when, what, ew_when, ew_what, ns_when, ns_what, ready_when, ready_what, burst_when,
+        burst_what,
     ) = work  # fmt: skip
     places = links + cores
     senders = at.size - places
@@ -224,6 +228,7 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
                         m = q
                 last[q] = p
                 if q >= links:
+                    arrived[p] = now
                     free[q] = max(free[q], now) + service[p]
                     read[p] = free[q]
                     if waiting[q] >= 0 and not called[q - links]:
@@ -266,7 +271,7 @@ def run_step(mesh, work, start, target, gap, service, tail, burst):
             count[q] += 1
             if m >= places:
                 p, s = first, m - places
-                sent[s] = last_sent = now
+                sent[s] = last_sent = departed[p] = now
                 position[s] = p + 1
                 if p + 1 < start[s + 1]:
                     if gap[p + 1] != burst:

@@ -50,8 +50,9 @@ class Painter {
   paintSpikes(pixels, width, part, tiles, view) {
     const { lane, y1, perNeuron } = part, height = pixels.length / width;
     const perStep = width / (view.to - view.from), first = Math.floor(view.from), last = Math.ceil(view.to);
-    const wide = Math.max(1, perStep > 3 ? Math.floor(perStep) - 1 : Math.round(perStep));
-    const tall = Math.max(1, perNeuron > 3 ? Math.floor(perNeuron) - 1 : Math.round(perNeuron));
+    const least = part.spikes * 40 < (part.y1 - part.y0) * width ? 2 : 1; // few spikes are drawn larger
+    const wide = Math.max(least, perStep > 3 ? Math.floor(perStep) - 1 : Math.round(perStep));
+    const tall = Math.max(2 * least - 1, perNeuron > 3 ? Math.floor(perNeuron) - 1 : Math.round(perNeuron));
     const box = (ink, x, y) => {
       for (let r = Math.max(y, 0); r < Math.min(y + tall, height); r++) {
         pixels.fill(ink, r * width + Math.max(x, 0), r * width + Math.min(Math.max(x + wide, 0), width));
