@@ -1,7 +1,7 @@
 # make demo    the main job end to end, on this machine: sets up .venv, then runs `snmem demo`
 # make test    lint, types, documentation and all tests: sets up .venv with everything they need
 # make fuzz    a million damaged files (about 2 hours); what fails is kept in tests/fuzz/failures
-# make docs    the documentation as HTML in site/
+# make docs    the documentation as HTML in site/; runs the models whose file has changed, for their figures
 # make wheel   build the wheel, and run the demo from it in a clean environment
 # make clean   remove .venv and everything that was built
 #
@@ -33,6 +33,7 @@ fuzz:
 
 docs:
 	@.ci/setup dev
+	$(BIN)/python docs/_gallery.py
 	$(BIN)/mkdocs build --strict
 
 wheel:

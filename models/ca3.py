@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from snmem import LIF, Input, Network, Population, Projection, Recording, simulate
 from snmem.plasticity import PairSTDP
 from snmem.protocols.rows import expected, result, row
+from snmem.protocols.spike_trains import draw_raster
 
 DT, TAU_SYN, REST, REFRACTORY, TAU_STDP, MOST = 1e-3, 0.3e-3, -60.0, 1e-3, 3e-3, 6.0
 SLOW, FAST, OUTPUT = (3e-3, 0.27, -57.0), (0.5e-3, 0.14, -57.0), (3e-3, 0.27, -57.5)  # tau_m, C_m in nF, threshold
@@ -147,13 +148,15 @@ def reproduce(
 ) -> dict[str, Any]:
     """The authors' schedules, judged step by step; ``quick`` and ``seed`` change nothing."""
     began, rows = time.perf_counter(), list[dict[str, Any]]()
-    events = dict[str, int]()
+    events, files = dict[str, int](), list[str]()
     for name, operations in (("functional", FUNCTIONAL), ("highest rate", FASTEST), ("stress", stress())):
         report(f"{name}: {len(operations)} operations")
         recording = record(operations)
         right = judge(operations, recording)
+        if out is not None and name == "stress":
+            files.append(draw_raster(recording, out / "stress.png"))
         rows.append(row(f"{name}: operations that are right", sum(right), len(operations), 0))
         events[name] = sum(recording.counters.synaptic_events.values())
     again = sum(len(record(FUNCTIONAL).spikes[name].between(68, 69)) for name in ("OutCue", "OutCont"))
     rows.append(expected("functional: old bits that the rewrite emits once more", again, 2, 0))
-    return result(rows, {"synaptic events": events}, [], seed, began)
+    return result(rows, {"synaptic events": events}, files, seed, began)

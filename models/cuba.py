@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from snmem import LIF, Network, Population, Projection, Recording, simulate
 from snmem.neurons import synaptic_gain
 from snmem.protocols.rows import expected, result, target
+from snmem.protocols.spike_trains import draw_raster
 
 NEURONS, EXCITATORY, DT = 4000, 3200, 1e-4
 TAU_MEM, TAU_E, TAU_I, REFRACTORY = 20e-3, 5e-3, 10e-3, 5e-3
@@ -100,7 +101,8 @@ def reproduce(
     """A second of both simulators; ``quick``: a tenth of it."""
     began, seconds = time.perf_counter(), 0.1 if quick else 1.0
     report(f"{seconds:g} s on backend event")
-    spikes = record(seconds, seed=seed).spikes["neurons"]
+    recording = record(seconds, seed=seed)
+    spikes = recording.spikes["neurons"]
     report(f"{seconds:g} s on Brian2")
     theirs = brian2_spikes(draw(seed), seconds)
     ours = set(zip(spikes.step.tolist(), spikes.neuron.tolist(), strict=True))
@@ -109,4 +111,5 @@ def reproduce(
         target("rate of a neuron", len(ours) / NEURONS / seconds, 1.0, "spikes/s"),
     ]
     raw = {"spikes": len(ours), "brian2": len(theirs), "first": min(ours ^ theirs, default=None), "seconds": seconds}
-    return result(rows, raw, [], seed, began)
+    files = [] if out is None else [draw_raster(recording, out / "cuba.png")]
+    return result(rows, raw, files, seed, began)

@@ -22,6 +22,7 @@ from snmem import LIF, Network, Population, Projection, simulate
 from snmem.cost import Placement, measure
 from snmem.errors import MissingDependencyError
 from snmem.protocols.rows import result, row
+from snmem.protocols.spike_trains import draw_raster
 
 STEPS, FIRED = 1000, 365_277
 #: Cores of each layer in the tutorial.
@@ -100,4 +101,5 @@ def reproduce(
             "packets": bill.counters["packets"],
             "violations": bill.mapping["violations"],
         }
-    return result(rows, raw, [], seed, began)
+    files = [] if out is None else [draw_raster(recording, out / "dvs-gesture.png")]
+    return result(rows, raw, files, seed, began)

@@ -22,6 +22,7 @@ from snmem import LIF, Network, Population, Projection, Recording, simulate
 from snmem.errors import FileError, MissingDependencyError
 from snmem.neurons import synaptic_gain
 from snmem.protocols.rows import expected, near, result
+from snmem.protocols.spike_trains import draw_raster
 from snmem.sources import Poisson
 
 NEURONS, CONNECTIONS, DT = 138_639, 15_090_000, 1e-4
@@ -183,4 +184,5 @@ def reproduce(
             near("active neurons", found["active neurons"], 420, 100),
         ]
     raw = {**found, "connections": len(brain.pre), "brian2": len(theirs), "first": min(ours ^ theirs, default=None)}
-    return result(rows, raw, [], seed, began)
+    files = [] if out is None else [draw_raster(recording, out / "fly-brain.png", ["brain"])]
+    return result(rows, raw, files, seed, began)

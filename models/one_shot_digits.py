@@ -6,12 +6,13 @@ of this is published as a table.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from snmem.plots.style import PALETTE, paper_axes
 from snmem.protocols.rows import result, target
 from snmem.tasks.one_shot import OneShotDigits
 
@@ -78,4 +79,17 @@ def reproduce(
         target("spiking attention against softmax, mean", mean["spiking"] - mean["softmax"], -0.05, "share"),
     ]
     raw = {"iterations": ITERATIONS, "batch": BATCH, "rate": RATE, "keys": KEYS, "mean": mean, "runs": found}
-    return result(rows, raw, [], seed, began)
+    files = [] if out is None else [draw(found, out / "one-shot.png")]
+    return result(rows, raw, files, seed, began)
+
+
+def draw(found: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> str:
+    """A point for each seed of both modules; returns the path."""
+    figure, axes = paper_axes(1.8)
+    for n, runs in enumerate(found.values()):
+        axes.plot([run["votes"] for run in runs], [n] * len(runs), "o", color=PALETTE[n], markerfacecolor="white")
+    axes.axvline(0.2, color="0.6", lw=0.8, ls="--")
+    axes.set(xlim=(0, 1.02), ylim=(-0.6, 1.6), xlabel="share right on new images (dashed: chance)")
+    axes.set_yticks(range(len(found)), list(found))
+    figure.savefig(path, dpi=150)
+    return str(path)

@@ -8,7 +8,7 @@ import pytest
 from snmem.errors import InputError
 from snmem.memory import KWinnerConfig
 from snmem.protocols import recipe_names, reproduce
-from snmem.protocols.curves import band_mean, bootstrap_error, crossing_age, judged, longest_stretch, smooth
+from snmem.protocols.curves import band_mean, binned, bootstrap_error, crossing_age, judged, longest_stretch, smooth
 from snmem.protocols.retention import Protocol, Retention, retention, tree, unstructured
 from snmem.protocols.rows import expected, result, row
 
@@ -108,3 +108,18 @@ def test_bootstrap_error_is_that_of_a_mean():
     found = retention(SMALL, [0.5], protocol, 5)[0.5]
     error = bootstrap_error(lambda ours, theirs: ours.accuracy()[3], found, found, draws=400)
     assert error == pytest.approx(found.spread()[3] / np.sqrt(20), rel=0.2)
+
+
+def test_bins_of_age_are_even_on_a_logarithmic_axis_and_leave_no_age_out() -> None:
+    ages = np.arange(1, 1001)
+    middles, means, errors = binned(np.tile(1.0 / ages, (5, 1)))
+    assert means[:3].tolist() == [1.0, 0.5, 1 / 3]  # the first ages each have a bin
+    assert (errors < 1e-12).all()  # the samples are alike, however a bin's ages differ
+    assert np.diff(np.log10(middles)).max() < 0.31
+    noisy = np.random.default_rng(0).normal(2.0, 1.0, (40, 1000))
+    _, means, errors = binned(noisy)
+    assert (abs(means - 2.0) < 4.5 * errors).all()
+    assert errors[-1] < 0.1 * errors[0]
+    gaps = np.full((2, 10), np.inf)
+    gaps[:, 4] = [1.0, 3.0]
+    assert [x.tolist() for x in binned(gaps)][1] == [2.0]

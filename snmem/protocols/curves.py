@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..plots.style import COLUMN, PALETTE, bare, new_figure
 from .retention import Retention
 from .rows import row
 
@@ -144,6 +146,37 @@ def summary(result: Retention, bands: Sequence[tuple[int, int]], kind: str = "sa
     }
 
 
+def binned(curves: ArrayLike, per_decade: int = 8) -> tuple[NDArray[np.float64], ...]:
+    """Mean and standard error of curves in bins of age that are equally long on a logarithmic axis.
+
+    Parameters
+    ----------
+    curves : array (samples, ages)
+        Values by age, from age 1 on; those that are not finite are left out.
+    per_decade : int
+        Bins from one age to ten times this age; a bin holds at least one age.
+
+    Returns
+    -------
+    tuple of three arrays
+        Ages in the (geometric) middle of the bins, means, and standard errors: of the samples' means in a bin, or of
+        the ages in it where there is one sample.
+    """
+    values = np.where(np.isfinite(curves), np.asarray(curves, float), np.nan)
+    last = values.shape[1]
+    edges = np.unique(np.round(10 ** np.arange(0, math.log10(last) + 2 / per_decade, 1 / per_decade)).astype(int))
+    edges = np.append(edges[(edges < last * 10 ** (-0.5 / per_decade)) | (edges == 1)], last + 1)  # no short last bin
+    rows: list[tuple[float, float, float]] = []
+    for low, high in itertools.pairwise(edges):
+        part = values[:, low - 1 : high - 1]
+        each = [float(np.nanmean(one)) for one in part if np.isfinite(one).any()]
+        each = each if len(values) > 1 else [float(x) for x in part[0] if np.isfinite(x)]
+        if each:
+            rows.append((math.sqrt(low * (high - 1)), float(np.mean(each)), float(np.std(each)) / math.sqrt(len(each))))
+    ages, means, errors = np.array(rows).reshape(-1, 3).T
+    return ages, means, errors
+
+
 def draw_curves(
     curves: Mapping[str, Mapping[str, NDArray[Any]]],
     path: Path,
@@ -151,25 +184,27 @@ def draw_curves(
     dots: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]] | None = None,
     limits: tuple[float, float] | None = None,
 ) -> str:
-    """Draw one panel for each group of curves (samples, ages): mean, standard error as band, published values as dots.
+    """Draw one panel for each group of curves (samples, ages), by age in bins of :func:`binned`.
 
+    Means as lines, their standard errors as bands, published values as circles. A panel is as wide as a paper's column.
     Returns the path, for a result's ``files``.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.2 * len(curves), 3.8), layout="constrained")
+    figure = new_figure(COLUMN * len(curves), 2.6)
     for ax, (title, group) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
-        for number, (name, given) in enumerate(group.items()):
-            samples = np.where(np.isfinite(given), given, np.nan)  # a d' without spread is infinite: a gap
-            mean, ages = samples.mean(axis=0), np.arange(1, samples.shape[1] + 1)
-            error = samples.std(axis=0) / math.sqrt(len(samples))
-            ax.plot(ages, mean, color=f"C{number}", linewidth=1, label=name)
-            ax.fill_between(ages, mean - error, mean + error, color=f"C{number}", alpha=0.3, linewidth=0)
+        top = max((samples.shape[1] for samples in group.values()), default=1)
+        for number, (name, samples) in enumerate(group.items()):
+            colour = PALETTE[number % len(PALETTE)]
+            ages, mean, error = binned(samples)
+            ax.plot(ages, mean, color=colour, linewidth=1.2, label=name)
+            ax.fill_between(ages, mean - error, mean + error, color=colour, alpha=0.25, linewidth=0)
             if dots and name in dots.get(title, {}):
-                ax.plot(*dots[title][name], "o", color=f"C{number}", markersize=4, markerfacecolor="none")
-        ax.set(title=title, xlabel="age", ylabel=label, xscale="log")
+                ax.plot(*dots[title][name], "o", color=colour, markersize=3.5, markerfacecolor="white")
+                top = max(top, *dots[title][name][0])
+        ax.set(xlabel="age (patterns stored since)", ylabel=label, xscale="log", xlim=(0.9, 1.1 * top))
+        ax.set_title(title, fontsize=9)
         if limits:
             ax.set_ylim(*limits)
-        ax.legend(frameon=False)
+        bare(ax)
+        ax.legend(frameon=False, fontsize=7)
     figure.savefig(path, dpi=150)
     return str(path)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spikes import Spikes
+from ..plots import raster
+from ..spikes import Recording, Spikes
 
 #: Intervals that a neuron needs for a coefficient of variation.
 LEAST = 3
@@ -45,3 +49,9 @@ def correlations(spikes: Spikes, width: int, neurons: int = 200) -> NDArray[np.f
     if len(counts) < 2:
         return np.zeros(0)
     return np.asarray(np.corrcoef(counts)[np.triu_indices(len(counts), 1)], np.float64)
+
+
+def draw_raster(recording: Recording, path: Path, populations: Sequence[str] | None = None) -> str:
+    """Write a raster of a run; returns its path, for a result's ``files``."""
+    raster(recording, populations).savefig(path, dpi=150)
+    return str(path)
