@@ -56,13 +56,13 @@ def _learning_seconds(order: Order, meter: Meter, totals: Totals) -> float:
 
 def pace_of(times: StepTimes, meter: Meter) -> dict[str, Any]:
     """Spread of the step times, who was last in most steps, and how unevenly the cores are loaded."""
-    pairs, often = np.unique(np.stack([times.core, times.stage], 1), axis=0, return_counts=True)
-    core, stage = pairs[often.argmax()]
+    pairs, often = np.unique(times.core * len(STAGES) + times.stage, return_counts=True)
+    core, stage = divmod(int(pairs[often.argmax()]), len(STAGES))
     p50, p99 = np.percentile(times.seconds, [50, 99])
     events = meter.by_core[:-1, 1]
     return {
-        "critical_core": meter.cores_of(np.array([int(core)]))[0],
-        "critical_stage": STAGES[int(stage)],
+        "critical_core": meter.cores_of(np.array([core]))[0],
+        "critical_stage": STAGES[stage],
         "critical_share": float(often.max() / often.sum()),
         "stages": {name: float((times.stage == i).mean()) for i, name in enumerate(STAGES)},
         "step_p50": float(p50),

@@ -41,9 +41,12 @@ def rise_gain(alpha: Any, beta: Any) -> Any:
 
 
 def _rise_bounds(neuron: Any, size: int) -> tuple[Any, Any]:
-    """Factors of an upper bound on later v without input: v <= max(v, 0) + gain * max(u, 0) + drive."""
+    """Factors of an upper bound on later v without input: v <= max(v, 0) + gain * max(u, 0) + drive.
+
+    One number where it is that of all neurons.
+    """
     if type(neuron) is LIF:
-        alpha, beta, bias = (neuron.vector(n, size) for n in ("alpha", "beta", "bias"))
+        alpha, beta, bias = (np.atleast_1d(getattr(neuron, n)) for n in ("alpha", "beta", "bias"))
     else:
         alpha = (4095 - neuron.vector("du", size)) / 4096
         beta = (4096 - neuron.vector("dv", size)) / 4096
@@ -74,7 +77,7 @@ def _rows(p: Population) -> Any:
             np.zeros(n),
         ]
     rows[:GAIN, :n] = values
-    rows[GAIN:, :n] = _rise_bounds(neuron, n)
+    rows[GAIN, :n], rows[DRIVE, :n] = _rise_bounds(neuron, n)
     first = rows[:, :1]
     if first[BIAS] == 0 and first[THETA] >= 0 and (rows[:, :n] == first).all():
         rows[:, n:] = first
