@@ -1,5 +1,6 @@
 """Settings of all tests: no windows, and the same examples in every run. And the command line as a fixture."""
 
+import gc
 import json
 import os
 import sys
@@ -53,6 +54,13 @@ def snmem(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, *capfd.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lasting_objects_are_left_alone() -> None:
+    """The millions of objects of imported libraries are not searched for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
