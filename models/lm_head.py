@@ -18,7 +18,7 @@ from snmem.cost import bill, load_chip
 from snmem.cost.dense import dense_job
 from snmem.cost.memory_rows import memory_rows
 from snmem.io.files import replace_file
-from snmem.language.head import Grades, HeadOnText, attend, code_head, grades_of, output_error, watch_head
+from snmem.language.head import Grades, HeadOnText, attend, code_head, grades_of, output_error, watch_heads
 from snmem.language.spiking_head import SpikingHead
 from snmem.language.texts import survey_of, window
 from snmem.network import Network
@@ -72,8 +72,7 @@ def all_heads(model: Any, survey: Any, tokens: list[int], layers: tuple[int, ...
     """Output error against softmax of the coded algorithm, of all heads of some layers, by bits; quantiles."""
     found: dict[str, list[float]] = {f"{bits} bits": [] for bits in CODES}
     zero = []
-    for layer in layers:
-        watched = watch_head(model, tokens, layer)
+    for layer, watched in watch_heads(model, tokens, layers).items():
         for head in range(model.shape.heads):
             coded_heads = [code_head(watched, survey, layer, head, 32, bits) for bits in CODES]
             for bits, made in zip(CODES, coded_heads, strict=True):
@@ -187,8 +186,8 @@ def coded(tokens: int, layer: int, head: int, bits: int, queries: int) -> HeadOn
     from snmem.language import read_language_model
 
     model = read_language_model()
-    watched = watch_head(model, window(model, TEXT, tokens), layer)
-    return code_head(watched, survey_of(model, OTHER, SURVEYED), layer, head, queries, bits)
+    watched = watch_heads(model, window(model, TEXT, tokens), [layer])
+    return code_head(watched[layer], survey_of(model, OTHER, SURVEYED), layer, head, queries, bits)
 
 
 def network(tokens: int = 64, layer: int = LAYER, head: int = HEAD, bits: int = BITS) -> Network:
@@ -226,7 +225,7 @@ def reproduce(
     survey = survey_of(model, OTHER, compared)
     report(f"{lengths[-1]} tokens")
     tokens = window(model, TEXT, lengths[-1])
-    watched = watch_head(model, tokens, LAYER)
+    watched = watch_heads(model, tokens, [LAYER])[LAYER]
     head = code_head(first(watched, compared), survey, LAYER, HEAD, QUERIES, BITS)
     rows, raw = same_on_all(head, grades, report)
     report("all heads")

@@ -11,7 +11,7 @@ from small_models import small_head, small_language_model
 from snmem import read_nir, write_nir
 from snmem.errors import InputError
 from snmem.language import Grades, HeadCodes, SpikingHead
-from snmem.language.head import attend, attention_weights, code_head, grades_of, output_error, watch_head
+from snmem.language.head import attend, attention_weights, code_head, grades_of, output_error, watch_heads
 from snmem.language.rules import Survey
 from snmem.protocols import reproduce
 
@@ -73,7 +73,7 @@ def test_a_query_sees_no_later_key():
 def test_heads_of_a_model_are_coded():
     model, survey = small_language_model(), Survey(most=16)
     model.forward(TOKENS, survey)
-    watched = watch_head(model, TOKENS, 1)
+    watched = watch_heads(model, TOKENS, [1])[1]
     errors = {}
     for bits in (3, 8):
         made = code_head(watched, survey, 1, 3, queries=5, bits=bits)
@@ -84,7 +84,7 @@ def test_heads_of_a_model_are_coded():
     assert errors[8] < 0.05
     assert errors[8] < errors[3] / 2, errors
     for call, words in (
-        (lambda: watch_head(model, TOKENS, 2), "layer 2: the model has layers 0 to 1"),
+        (lambda: watch_heads(model, TOKENS, [0, 2]), "layer 2: the model has layers 0 to 1"),
         (lambda: code_head(watched, survey, 1, 4), "head 4: the layer has heads 0 to 3"),
         (lambda: code_head(watched, survey, 1, 0, queries=41), r"queries: 41 of 40 tokens; must lie in 1\.\.40"),
     ):

@@ -16,6 +16,7 @@ that its votes fall with its score as those of the softmax, in S grades.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -192,21 +193,24 @@ class HeadOnText:
     output: NDArray[np.float64]
 
 
-def watch_head(model: LanguageModel, tokens: Any, layer: int) -> tuple[Any, Any, Any]:
-    """Queries, keys and values of all heads of a layer on a text, (heads, n, size) each.
+def watch_heads(model: LanguageModel, tokens: Any, layers: Sequence[int]) -> dict[int, tuple[Any, Any, Any]]:
+    """Queries, keys and values of all heads of some layers on a text, (heads, n, size) each.
 
     Raises
     ------
     InputError
         For a layer that the model does not have.
     """
-    if not is_whole(layer) or not 0 <= layer < model.shape.layers:
-        raise InputError(f"layer {layer!r}: the model has layers 0 to {model.shape.layers - 1}")
-    watched: dict[int, Any] = {int(layer): None}
+    for layer in layers:
+        if not is_whole(layer) or not 0 <= layer < model.shape.layers:
+            raise InputError(f"layer {layer!r}: the model has layers 0 to {model.shape.layers - 1}")
+    watched: dict[int, Any] = {int(layer): None for layer in layers}
     model.forward(tokens, None, watched)
-    q, k, v = watched[int(layer)]
     shared = model.shape.heads // model.shape.key_heads
-    return q, k.repeat_interleave(shared, 0), v.repeat_interleave(shared, 0)
+    return {
+        layer: (q, k.repeat_interleave(shared, 0), v.repeat_interleave(shared, 0))
+        for layer, (q, k, v) in watched.items()
+    }
 
 
 def code_head(watched: Any, survey: Survey, layer: int, head: int, queries: int = 8, bits: int = 6) -> HeadOnText:
@@ -215,7 +219,7 @@ def code_head(watched: Any, survey: Survey, layer: int, head: int, queries: int 
     Parameters
     ----------
     watched : (queries, keys, values)
-        Of :func:`watch_head`.
+        Of a layer, from :func:`watch_heads`.
     survey : Survey
         Of other text, for the scales.
     layer, head : int
