@@ -45,9 +45,9 @@ def test_grades_approach_the_softmax_of_the_scores(seed, share, steps):
     codes, grades = small_head(seed, bits=6), Grades(share, steps)
     weights, z = attention_weights(codes, grades), codes.unit * codes.scores
     z = np.where(codes.visible, z - np.where(codes.visible, z, -np.inf).max(1, keepdims=True), -np.inf)
-    margin = grades.width(codes.unit) * codes.unit
-    assert (weights[z > np.log(share) + margin] > 0).all()
-    assert (weights[z < np.log(share) - 2 * margin] == 0).all()
+    reach = grades.lift(codes.unit) * codes.unit
+    assert np.array_equal(weights > 0, z > -reach - codes.unit / 2)
+    assert abs(reach + np.log(share)) <= steps * codes.unit - np.log(share) / 64  # of whole numbers, of 8 bits
     assert np.allclose(weights.sum(1), 1)
     for row, logits in zip(weights, z, strict=True):
         assert (np.diff(row[np.argsort(-logits, kind="stable")]) <= 1e-12).all()
