@@ -66,6 +66,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "synapse_bits",
             "synapse_list_bits",
             "synapse_word_bits",
+            "kernel_weight_bits",
         ),
     ),
     "accuracy": ("count", ("energy", "time")),
@@ -75,6 +76,8 @@ _HEADER = ("title", "family", "vendor", "node", "voltage", "summary", "routing",
 CHOICES = {"routing": ("unicast", "multicast"), "phases": ("overlapping", "sequential")}
 _FIELDS = ("value", "unit", "kind", "source", "note", "low", "high", "within", "lookup")
 LOOKUPS = ("step", "linear")
+#: Limits and sizes that may be 0.
+_MAY_BE_ZERO = ("delay", "synapse_bits", "synapse_list_bits", "synapse_word_bits", "kernel_weight_bits")
 #: Bytes of a profile, figures of a constant, whole numbers of a limit, cores of a chip, and tiles in a table.
 _BYTES, _MOST, _COUNT, _CORES, _ROWS = 2**18, 1e30, 10**15, 2**20, 1000
 
@@ -311,7 +314,7 @@ def _constants(where: str, table: str, data: Mapping[str, Any], sources: Mapping
         out[key] = parse_constant(owner, key, row, quantity, names, sources)
         if out[key].table and (table, key) != ("time", "barrier"):
             raise FileError(f"{owner}: value is a table by tiles, which only time.barrier may be; give one number")
-        least = 0 if key in ("delay", "synapse_bits", "synapse_list_bits", "synapse_word_bits") else 1
+        least = 0 if key in _MAY_BE_ZERO else 1
         value = out[key].value
         if table in ("limits", "geometry") and value is not None and not least <= value <= _COUNT:
             raise FileError(f"{owner}: must lie in {least}..{_COUNT}, got {value:g}")

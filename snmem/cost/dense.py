@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..installation.content import content_dir
+from .._weights import values_of
 from ..network import Network
 from .bill import Bill
 from .chip import Constant, parse_constant
@@ -60,7 +61,8 @@ def dense_twin(
     number
         "fp32", "fp16" or "int8"; the size of a weight and of an activation (the cards compute in 16 bits).
     parameters
-        Stored weights, if they are shared (convolutions); default: one per synapse.
+        Stored weights, if others are shared than those of convolutions; default: one for each synapse, and those of the
+        kernel of a convolution.
 
     Returns
     -------
@@ -77,7 +79,8 @@ def dense_twin(
     if evaluations < 1:
         raise InputError(f"dense_twin: evaluations must be at least 1, got {evaluations}")
     synapses = sum(q.synapses for q in network.projections)
-    weights = synapses if parameters is None else parameters
+    kept = sum(values_of(q.weights).size for q in network.projections)
+    weights = kept if parameters is None else parameters
     activations = sum(p.size for p in network.populations)
     spikes = bill.counters["spikes"] + bill.counters["input_spikes"]
     tables, sources = dense_constants()

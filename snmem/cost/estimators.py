@@ -27,6 +27,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..description import whole
+from .._weights import values_of
 from ..network import Network
 from .bill import Bill
 from .chip import Constant
@@ -195,7 +196,8 @@ def quantized_twin(
     potential_bits : int
         Bits of a potential and of a partial sum, 1 to 64.
     stored_weights : int, optional
-        Weights that are stored, where they are shared (convolutions); default: one for each synapse.
+        Weights that are stored, where others are shared than those of convolutions; default: one for each synapse, and
+        those of the kernel of a convolution.
 
     Raises
     ------
@@ -206,7 +208,8 @@ def quantized_twin(
     p = whole("quantized_twin: potential_bits", potential_bits, 1, 64)
     c, counts, items = dense_constants()[0]["cmos45"], bill.counters, bill.items
     synapses, steps = counts["synapses"], max(1, bill.steps // items)
-    stored = synapses if stored_weights is None else whole("quantized_twin: stored_weights", stored_weights, 0)
+    kept = sum(values_of(q.weights).size for q in network.projections)
+    stored = kept if stored_weights is None else whole("quantized_twin: stored_weights", stored_weights, 0)
     cells = sum(x.size for x in network.populations)
     b = math.ceil(math.log2(steps + 1))
     memory = {"weights": _memory(c, stored * w / 8), "potentials": _memory(c, cells * p / 8)}

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ...convolution import Convolution
 from ...lowering import split_delays
 from ...network import Network, Population
 from ...neurons import LIF
@@ -72,11 +73,12 @@ class Activity:
         sizes = [p.size for p in network.neurons]
         self.first = dict(zip([p.name for p in network.neurons], np.cumsum([0, *sizes]).tolist(), strict=False))
         self.pending = np.zeros((network.max_delay, sum(sizes)), np.uint8)
-        self.ways = [_Ways(q.weights) for q in network.projections]
+        self.ways = [_ways(q.weights) for q in network.projections]
 
     def chunk(self, spikes: Mapping[str, Spikes], traces: Mapping[str, Array], steps: int) -> Active:
         """The next ``steps`` steps, from their spikes and traces."""
         from .kernels import mark_arrivals, mark_late, mark_states
+        from .windows import Windows, mark_windows
 
         late = len(self.pending)
         rows = np.zeros((steps + late, self.pending.shape[1]), np.uint8)
@@ -96,6 +98,9 @@ class Activity:
             )  # fmt: skip
         for q, ways in zip(self.network.projections, self.ways, strict=True):
             s, first = spikes[q.pre], self.first[q.post]
+            if isinstance(ways, Windows):
+                mark_windows(ways.size, ways.taps, s.step, s.neuron, first, q.delay, rows)
+                continue
             step_start = np.searchsorted(s.step, np.arange(steps + 1))
             mark_arrivals(step_start, s.neuron, *ways.out, *ways.into, first, q.delay, rows[:steps])
             mark_late(s.step, s.neuron, step_start[max(steps - q.delay, 0)], *ways.out, first, q.delay, rows)
@@ -124,6 +129,13 @@ def _driven(p: Population) -> Array:
     """Which neurons have a bias or noise, so that they are updated in every step."""
     noise = p.neuron.vector("noise_sd", p.size) != 0 if isinstance(p.neuron, LIF) else False
     return (p.neuron.vector("bias", p.size) != 0) | noise
+
+
+def _ways(weights: Any) -> Any:
+    """The synapses of a projection, as far as arrivals need them."""
+    from .windows import Windows
+
+    return Windows(weights) if isinstance(weights, Convolution) else _Ways(weights)
 
 
 class _Ways:

@@ -68,17 +68,18 @@ def count_by_group(start, source, order, bound, keep, sources):
 
 
 @kernel
-def count_loads(core, synapses, bits, out):
+def count_loads(core, synapses, own, bits, out):
     """Add the lists of synapses on each core to ``out`` (cores, 3): lists, synapses, bits of memory.
 
-    core, synapses : of each list.    bits : of a synapse, of the header of a list, of the words that a list fills.
+    core, synapses : of each list;  own : how many take memory of their own.
+    bits : of a synapse, of the header of a list, of the words that a list fills.
     """
     synapse_bits, list_bits, word_bits = bits
     for r in range(core.size):
         row = out[core[r]]
         row[0] += 1
         row[1] += synapses[r]
-        row[2] += -(-(synapses[r] * synapse_bits + list_bits) // word_bits) * word_bits
+        row[2] += -(-(own[r] * synapse_bits + list_bits) // word_bits) * word_bits
 
 
 @kernel

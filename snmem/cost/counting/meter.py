@@ -15,7 +15,7 @@ from ..chip import Chip
 from ..events import SYNAPSES
 from ..mapping.placement import Placement, chips_used, tile_position
 from ..timing.model import DetailedTimer, StepTimes, join, simple_times
-from .wiring import sources, wire
+from .wiring import nonzero_fan_out, sources, wire
 
 Array = NDArray[Any]
 #: Cells (steps x cores) counted at once.
@@ -100,7 +100,7 @@ class Meter:
             each = np.zeros((routes.shape[0], 3), np.int64)
             homes = self.wiring.core[self.wiring.offset[q.pre] :]  # -1, the entry, for inputs
             count_ways(routes.indptr, routes.indices, homes, self.x, self.y, each)
-            out[q.name] = each, _nonzero_fan_out(q)
+            out[q.name] = each, nonzero_fan_out(q)
         return out
 
     def add(
@@ -248,9 +248,3 @@ class Meter:
     def injected(self) -> int:
         """Packets of the input lines."""
         return int(self._counts @ np.where(self.wiring.core < 0, self._packets, 0))
-
-
-def _nonzero_fan_out(q: Any) -> Array:
-    """Synapses of weight other than 0 of each presynaptic neuron."""
-    w = q.weights
-    return np.bincount(w.indices[w.data != 0], minlength=w.shape[1]) if (w.data == 0).any() else q.fan_out

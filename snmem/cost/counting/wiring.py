@@ -10,7 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ...network import Input, Network, Population
+from ..._weights import values_of
+from ...convolution import Convolution
+from ...lowering import written_out
+from ...network import Input, Network, Population, Projection
 
 Array = NDArray[Any]
 #: A scipy sparse array; its type stubs are too narrow to be of use.
@@ -57,6 +60,7 @@ def fan_out_to(network: Network, group: Array, groups: int, nonzero: bool = Fals
     other than 0; a group that has none keeps its place.
     """
     from .kernels import count_by_group
+    from .windows import Windows
 
     first = offsets(network)
     tables: list[Sparse] = []
@@ -65,6 +69,10 @@ def fan_out_to(network: Network, group: Array, groups: int, nonzero: bool = Fals
         mine = group[first[q.post] : first[q.post] + targets]
         order = np.argsort(mine, kind="stable")
         bound = np.searchsorted(mine[order], np.arange(groups + 1))
+        if isinstance(q.weights, Convolution):
+            keep = (q.weights.kernel != 0).reshape(-1) if nonzero else None
+            tables.append(Windows(q.weights).by_group(order, bound, keep))
+            continue
         keep = q.weights.data != 0 if nonzero else np.zeros(0, bool)
         start, found, synapses = count_by_group(*rows_of(q.weights), order, bound, keep, sources)
         tables.append(sp.csr_array((synapses, found, start), shape=(sources, groups)))
@@ -80,7 +88,14 @@ def rows_of(matrix: Sparse) -> tuple[Array, Array]:
 
 
 def synapses_by_target(network: Network) -> Sparse:
-    """Number of synapses of all projections as one CSR matrix (neurons, sources)."""
+    """Number of synapses of all projections as one CSR matrix (neurons, sources).
+
+    Raises
+    ------
+    BackendError
+        For convolutions of more synapses than are written out.
+    """
+    network = written_out(network, "placement by traffic (placement in order takes kernels as they are)")
     rows: list[Sparse] = []
     for p in network.neurons:
         parts: dict[str, Sparse] = {}
@@ -94,6 +109,14 @@ def synapses_by_target(network: Network) -> Sparse:
     return sp.csr_array(sp.vstack(rows, format="csr")) if len(rows) > 1 else rows[0]
 
 
+def nonzero_fan_out(q: Projection) -> Array:
+    """Synapses of weight other than 0 of each presynaptic neuron."""
+    w = q.weights
+    if isinstance(w, Convolution):
+        return w.sums_by_pre(w.taps & (w.kernel != 0))
+    return np.bincount(w.indices[w.data != 0], minlength=w.shape[1]) if (w.data == 0).any() else q.fan_out
+
+
 def wire(
     network: Network, core: Mapping[str, Array], cores: int, synapse_seconds: Mapping[str, float | None]
 ) -> Wiring:
@@ -103,7 +126,7 @@ def wire(
     ).astype(np.int32)
     first = offsets(network)
     tables = fan_out_to(network, place, cores)
-    zeros = any((q.weights.data == 0).any() for q in network.projections)
+    zeros = any((values_of(q.weights) == 0).any() for q in network.projections)
     total = _sum(network, tables, cores)
     seconds = [synapse_seconds[q.name] or 0.0 for q in network.projections]
     if len(set(seconds)) > 1:
@@ -126,14 +149,17 @@ def wire(
 
 def _sum(network: Network, tables: list[Sparse], cores: int) -> Sparse:
     """Tables (pre, cores) of the projections as one (sources, cores); a place that any of them has stays, even at 0."""
-    first, count = offsets(network), sum(p.size for p in network.populations)
-    if len(tables) == 1 and tables[0].shape == (count, cores):
-        return tables[0]
-    rows, columns, data = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-    for q, table in zip(network.projections, tables, strict=True):
-        sources = np.arange(first[q.pre], first[q.pre] + table.shape[0], dtype=np.int32)
-        rows.append(np.repeat(sources, np.diff(table.indptr)))
-        columns.append(table.indices)
-        data.append(table.data)
-    where = (np.concatenate(rows), np.concatenate(columns))
-    return sp.csr_array(sp.coo_array((np.concatenate(data), where), shape=(count, cores)))
+    parts: list[Sparse] = []
+    for p in sources(network):
+        mine = [table for q, table in zip(network.projections, tables, strict=True) if q.pre == p.name]
+        if len(mine) > 1:
+            rows = np.concatenate([np.repeat(np.arange(p.size, dtype=np.int32), np.diff(t.indptr)) for t in mine])
+            columns, data = (np.concatenate([getattr(t, x) for t in mine]) for x in ("indices", "data"))
+            mine = [sp.csr_array(sp.coo_array((data, (rows, columns)), shape=(p.size, cores)))]
+        parts += mine or [sp.csr_array((p.size, cores), dtype=np.int32)]
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([0, *(t.nnz for t in parts)])
+    start = np.concatenate([t.indptr[:-1] + end for t, end in zip(parts, ends[:-1], strict=True)] + [ends[-1:]])
+    data, indices = (np.concatenate([getattr(t, x) for t in parts]) for x in ("data", "indices"))
+    return sp.csr_array((data, indices, start), shape=(len(start) - 1, cores))

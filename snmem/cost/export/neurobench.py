@@ -27,6 +27,7 @@ from ...network import Network, Population
 from ...neurons import LIF
 from ...spikes import Recording
 from ..counting.activity import keeps_current
+from ..counting.wiring import nonzero_fan_out
 
 
 def neurobench_traces(network: Network) -> list[str]:
@@ -65,9 +66,8 @@ def neurobench(
     weights = {
         q.name: q.synapses if kinds.get(q.name) == "conv" else prod(q.weights.shape) for q in network.projections
     }
-    nonzero = {q.name: int((q.weights.data != 0).sum()) for q in network.projections}
-    active = {q.name: q.weights.indices[q.weights.data != 0] for q in network.projections}
-    fan_out = {q.name: np.bincount(active[q.name], minlength=q.weights.shape[1]) for q in network.projections}
+    fan_out = {q.name: nonzero_fan_out(q) for q in network.projections}
+    nonzero = {name: int(counts.sum()) for name, counts in fan_out.items()}
     both = [(r.spikes[q.pre], fan_out[q.name]) for r in recordings for q in network.projections]
     plain, valued = (sum(int(fan @ s.counts()) for s, fan in both if (s.value is not None) is v) for v in (False, True))
     cells = {p.name: sum(p.size * r.steps for r in recordings) for p in network.neurons}

@@ -8,54 +8,61 @@ from ..._jit import kernel
 
 
 @kernel
-def fill_cores(start, source, sources, work, most_work, limits, bits, core):
-    """Core of every neuron when cores are filled in order, each as far as its limits allow.
+def fill_cores(
+    start, source, own, kernels, words, work, most_work, limits, bits, count, owner, holder, used, busy, core
+):
+    """Core of every neuron when cores are filled in order, each as far as its limits allow; goes on where it stopped.
 
     start, source : presynaptic sources of neuron j are source[start[j] : start[j + 1]], repeats adjacent or not.
+    own : of each of them, whether the synapse takes memory of its own.
+    kernels, words : (neurons, kernels each) kernels that a neuron reads, held once by a core; words of each kernel.
     work : (neurons, 2) time each neuron takes its core to send and to receive, of each a core takes ``most_work``.
     limits : what a core takes of neurons, axons in, synapses, bits of synapse memory.
     bits : bits of a synapse, of the header of a list of synapses, and of the words that a list fills.
+    count, owner, holder : of each source, its own synapses in the core that last had some, and that core; core that
+    last held each kernel.    used : the core, and its neurons, axons, synapses and words;  busy : its work.
     """
     per_core, axons, synapses, memory = limits
     synapse_bits, list_bits, word_bits = bits
-    count, owner = np.zeros(sources, np.int64), np.full(sources, -1, np.int64)
-    here = neurons = used_axons = used_synapses = used_bits = 0
-    used_work = np.zeros(2)
     j = 0
     while j < core.size:
-        more_axons = more_bits = 0
+        here = used[0]
+        more_axons = more_words = 0
         more = start[j + 1] - start[j]
         for k in range(start[j], start[j + 1]):
             s = source[k]
+            before = 0
             if owner[s] != here:
                 owner[s], count[s] = here, 0
-            before = count[s] * synapse_bits + list_bits
-            if count[s] == 0:
                 more_axons += 1
-                before = 0
-            count[s] += 1
+            else:
+                before = count[s] * synapse_bits + list_bits
+            count[s] += own[k]
             after = count[s] * synapse_bits + list_bits
-            more_bits += -(-after // word_bits) - (-(-before // word_bits))
+            more_words += -(-after // word_bits) - (-(-before // word_bits))
+        for k in kernels[j]:
+            if holder[k] != here:
+                holder[k] = here
+                more_words += words[k]
         fits = (
-            neurons < per_core
-            and used_axons + more_axons <= axons
-            and used_synapses + more <= synapses
-            and (used_bits + more_bits) * word_bits <= memory
-            and (used_work + work[j] <= most_work).all()
+            used[1] < per_core
+            and used[2] + more_axons <= axons
+            and used[3] + more <= synapses
+            and (used[4] + more_words) * word_bits <= memory
+            and (busy + work[j] <= most_work).all()
         )
-        if not fits and neurons > 0:
-            here += 1
-            neurons = used_axons = used_synapses = used_bits = 0
-            used_work[:] = 0.0
+        if not fits and used[1] > 0:
+            used[0] += 1
+            used[1:] = 0
+            busy[:] = 0.0
             continue
         core[j] = here
-        neurons += 1
-        used_axons += more_axons
-        used_synapses += more
-        used_bits += more_bits
-        used_work += work[j]
+        used[1] += 1
+        used[2] += more_axons
+        used[3] += more
+        used[4] += more_words
+        busy += work[j]
         j += 1
-    return here + 1
 
 
 @kernel

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..._weights import values_of
+from ...convolution import Convolution
 from ...errors import InputError
-from ...network import Network
+from ...network import Network, Projection
 from ..chip import Chip
-from ..counting.wiring import fan_out_to, offsets, rows_of, sources, synapses_by_target
+from ..counting.wiring import fan_out_to, offsets, sources
+from .filling import Kernels, fill_in_order
 
 Array = NDArray[Any]
 
@@ -66,21 +70,7 @@ def fill(
 
     ``work``: (neurons, 2) loads of each neuron, of each of which a core takes at most ``most_work``.
     """
-    from .kernels import fill_cores
-
-    into = synapses_by_target(network)
-    start, source = rows_of(into)
-    if (into.data > 1).any():
-        start = np.concatenate([[0], np.cumsum(into.data)])[start]
-        source = np.repeat(source, into.data)
-        source.setflags(write=False)
-    core = np.zeros(into.shape[0], np.int64)
-    names = ("axons_in_per_core", "synapses_per_core", "synapse_memory_per_core")
-    limits = (per_core, *(chip.limit(name) or 2**62 for name in names))
-    bits = (chip.geometry("synapse_bits", 0), chip.geometry("synapse_list_bits", 0), chip.geometry("synapse_word_bits"))
-    load = np.zeros((len(core), 2)) if work is None else work
-    fill_cores(start, source, into.shape[1], load, most_work, limits, bits, core)
-    return split(network, core, "in_order")
+    return split(network, fill_in_order(network, chip, per_core, work, most_work), "in_order")
 
 
 def split(network: Network, core: Array, strategy: str) -> Placement:
@@ -108,16 +98,14 @@ def place_in_order(network: Network, chip: Chip, neurons_per_core: int | None = 
                 f"placement: neurons_per_core must lie in 1..{limit} on {chip.name}, got {neurons_per_core}"
             )
         return fill(network, chip, int(neurons_per_core))
-    per_core = limit or 2**31
+    per_core, most = limit or 2**31, chip.cores * (chip.limit("chips") or 1)
     first = placement = fill(network, chip, per_core)
-    while fit(network, placement, chip).violations:
+    while len(placement.cores) <= most and fit(network, placement, chip).violations:
         per_core = min(per_core, int(np.bincount(np.concatenate(list(placement.core.values()))).max())) // 2
         if not per_core:
             return first
         placement = fill(network, chip, per_core)
-        if len(placement.cores) > chip.cores * (chip.limit("chips") or 1):
-            return first
-    return placement
+    return placement if len(placement.cores) <= most else first
 
 
 @dataclass(frozen=True)
@@ -156,10 +144,22 @@ def fit(network: Network, placement: Placement, chip: Chip, *, shared: bool = Fa
         broken.append(f"delay is {delay} steps, projection {late.name!r} has {late.delays[-1]}")
     bits = chip.limit("weight_bits")
     for q in network.projections if bits and network.arithmetic == "loihi" else ():
-        needed = 1 + int(np.abs(q.weights.data + (q.weights.data < 0)).max(initial=0)).bit_length()
+        values = values_of(q.weights)
+        needed = 1 + int(np.abs(values + (values < 0)).max(initial=0)).bit_length()
         if bits and needed > bits:
             broken.append(f"weight_bits is {bits}, projection {q.name!r} needs {needed}")
+    if broken and not chip.geometry("kernel_weight_bits", 0) and (q := _largest_kernel(network)):
+        broken[-1] += (
+            f" ({chip.name} states no kernel_weight_bits, so it holds the {q.synapses:,} synapses of the convolution "
+            f"{q.name!r} one by one)"
+        )
     return Fit(use, tuple(broken))
+
+
+def _largest_kernel(network: Network) -> Projection | None:
+    """The convolution of the most synapses, if there is one."""
+    shared = [q for q in network.projections if isinstance(q.weights, Convolution)]
+    return max(shared, key=lambda q: q.synapses, default=None)
 
 
 def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, Array]:
@@ -175,20 +175,41 @@ def core_loads(network: Network, placement: Placement, chip: Chip) -> dict[str, 
     loads = {name: np.zeros(n, np.int64) for name in ("neurons", "axons_out")}
     for core in compact.values():
         loads["neurons"] += np.bincount(core, minlength=n)
-    tables: dict[str, Any] = {}
+    kernels, tables = Kernels(network, chip), dict[str, list[Any]]()
     for q, table in zip(network.projections, fan_out_to(network, place, n), strict=True):
-        tables[q.pre] = tables[q.pre] + table if q.pre in tables else table
+        own = np.zeros_like(table.data) if q.name in kernels.shared else table.data
+        tables.setdefault(q.pre, []).append((table, own))
     into = np.zeros((n, 3), np.int64)
-    for name, table in tables.items():
-        count_loads(table.indices, table.data, bits, into)
+    for name, parts in tables.items():
+        indptr, core, synapses, own = _lists(parts)
+        count_loads(core, synapses, own, bits, into)
         if name in compact:
-            source = place[first[name] : first[name] + table.shape[0]]
-            loads["axons_out"] += np.bincount(source, np.diff(table.indptr), minlength=n).astype(np.int64)
+            source = place[first[name] : first[name] + len(indptr) - 1]
+            loads["axons_out"] += np.bincount(source, np.diff(indptr), minlength=n).astype(np.int64)
+    into[:, 2] += kernels.words_by_core(network, compact, n) * bits[2]
     loads |= dict(zip(("axons_in", "synapses", "memory"), into.T, strict=True))
     keys = {"memory": "synapse_memory_per_core"}
     if not chip.geometry("synapse_bits", 0):
         del loads["memory"]
     return {keys.get(name, f"{name}_per_core"): load for name, load in loads.items()}
+
+
+def _lists(parts: list[Any]) -> tuple[Array, Array, Array, Array]:
+    """Tables (pre, cores) of one source, each with its synapses that take memory of their own, added up.
+
+    Where the lists of each presynaptic neuron begin; their cores, synapses, and synapses of their own.
+    """
+    if len(parts) > 1:
+        rows, columns, data, own = (
+            np.concatenate(x)
+            for x in zip(*((t.tocoo().row, t.indices, t.data, part) for t, part in parts), strict=True)
+        )
+        table, part = (
+            sp.csr_array(sp.coo_array((x, (rows, columns)), shape=parts[0][0].shape)) for x in (data, own)
+        )  # a place stays, also at 0
+        return table.indptr, table.indices, table.data, part.data
+    table, part = parts[0]
+    return table.indptr, table.indices, table.data, part
 
 
 def check_fit(fitted: Fit, placement: Placement, chip: Chip) -> None:
