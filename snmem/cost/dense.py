@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._weights import values_of
 from ..errors import InputError
 from ..installation.content import content_dir
-from .._weights import values_of
 from ..network import Network
 from .bill import Bill
 from .chip import Constant, parse_constant

@@ -26,8 +26,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..description import whole
 from .._weights import values_of
+from ..description import whole
 from ..network import Network
 from .bill import Bill
 from .chip import Constant
