@@ -6,6 +6,7 @@ from typing import Any
 
 import scipy.sparse as sp
 
+from ._text import shown
 from .convolution import Convolution
 from .description import same_pattern
 from .errors import NetworkError
@@ -18,7 +19,7 @@ LOIHI_WEIGHT, LOIHI_EXPONENT = (-256, 255), (-8, 7)
 def check_rule(owner: str, rule: Any, weights: Any) -> None:
     """NetworkError for what is no learning rule, and for one of synapses that share their weights."""
     if not isinstance(rule, LearningRule | None):
-        raise NetworkError(f"{owner}: plasticity must be a rule such as Instar(0.5), got {rule!r}")
+        raise NetworkError(f"{owner}: plasticity must be a rule such as Instar(0.5), got {shown(rule)}")
     if rule is not None and isinstance(weights, Convolution):
         raise NetworkError(f"{owner}: synapses that share their weights do not learn; give it weights.tocsr()")
 

@@ -38,11 +38,11 @@ def with_delay(owner: str, weights: Any, delay: Any) -> tuple[Weights | Convolut
     if isinstance(weights, Convolution):
         if not _is_number(delay):
             raise NetworkError(f"{owner}: a convolution has one delay; give a whole number, or weights.tocsr()")
-        return weights, whole(f"{owner}: delay", delay, 0)
+        return weights, whole(f"{owner}: delay", delay, 0, LONGEST)
     if _is_number(delay):
         if isinstance(weights, Weights) and not weights.has_canonical_format:
             weights = sp.csr_array(weights)  # synapses that differed in their delay alone become one
-        return weight_matrix(owner, weights), whole(f"{owner}: delay", delay, 0)
+        return weight_matrix(owner, weights), whole(f"{owner}: delay", delay, 0, LONGEST)
     if isinstance(weights, Weights) and weights.locked and _kept(delay, weights.nnz):
         return weights, delay
     matrix = _as_sparse(owner, weights)

@@ -10,21 +10,27 @@ from numpy.typing import NDArray
 from ._text import one_line, shown
 from .errors import InputError
 
+#: The longest record, in steps.
+LONGEST = 2**62
 #: How to give numbers on purpose.
 NUMBERS = "declare the input with Input(..., values=True) to give numbers"
 
 
-def count(what: str, value: Any, low: int = 0) -> int:
-    """``value`` as an int; InputError unless it is a whole number >= ``low``."""
+def count(what: str, value: Any, low: int = 0, high: int | None = None) -> int:
+    """``value`` as an int; InputError unless it is a whole number >= ``low``, and at most ``high``."""
     whole = not isinstance(value, (bool, np.bool_)) and isinstance(value, (int, np.integer))
     number = int(cast(int, value)) if whole else low - 1
     if number < low:
         raise InputError(f"{what} must be a whole number >= {low}, got {shown(cast(object, value))}")
+    if high is not None and number > high:
+        raise InputError(f"{what} must be at most {high:,}, got {shown(number)}")
     return number
 
 
 def array_of(values: Any, what: str) -> NDArray[Any]:
     """``values`` as an array; InputError for ragged lists and the like."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{what}: is a masked array; fill it first (numpy.ma.filled)")
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that carry a gradient

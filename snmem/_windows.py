@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._text import shown
-from .description import WEIGHT_TYPES, frozen, is_whole, real_array, whole
+from .description import WEIGHT_TYPES, entries, frozen, is_whole, real_array, whole
 from .errors import NetworkError
 
 
@@ -75,7 +75,7 @@ class Axis(NamedTuple):
 
 def pairs_of(name: str, value: Any, rank: int) -> tuple[int, ...]:
     """A number, or one for each axis, as a tuple of whole numbers >= 1; NetworkError for anything else."""
-    given = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else (value,) * rank
+    given = entries(value, rank)
     if len(given) != rank:
         raise NetworkError(f"convolution: {name} must be a number or {rank} of them, got {shown(value)}")
     return tuple(whole(f"convolution: {name}", n, 1, 2**31 - 1) for n in given)
@@ -110,12 +110,12 @@ def _pairs(padding: Any, spans: list[int], stride: tuple[int, ...]) -> list[tupl
         if padding == "same" and max(stride) > 1:
             raise NetworkError(f"convolution: padding 'same' needs stride 1, got {stride}")
         return [((s - 1) // 2, s - 1 - (s - 1) // 2) if padding == "same" else (0, 0) for s in spans]
-    given = tuple(padding) if isinstance(padding, (tuple, list, np.ndarray)) else (padding,) * rank
+    given = entries(padding, rank)
     if len(given) != rank:
         raise NetworkError(
             f"convolution: padding must be a number or one for each of {rank} axes, got {shown(padding)}"
         )
-    pairs = [(p, p) if is_whole(p) else tuple(p) if isinstance(p, (tuple, list, np.ndarray)) else () for p in given]
+    pairs = [(p, p) if is_whole(p) else entries(p) for p in given]
     if any(len(p) != 2 for p in pairs):
         raise NetworkError(
             f"convolution: padding of an axis must be a whole number or a pair (before, after), got {shown(padding)}"
@@ -150,8 +150,8 @@ def taps_of(taps: Any, kernel: NDArray[Any]) -> NDArray[Any]:
     """Which places of a kernel are synapses, as a frozen array of its shape."""
     if taps is None:
         return frozen(kernel != 0, own=True)
-    given = np.asarray(taps)
-    if given.dtype != bool or given.shape != kernel.shape:
+    given = real_array(taps)
+    if given is None or given.dtype != bool or given.shape != kernel.shape:
         raise NetworkError(
             f"convolution: taps must be an array of bool of the kernel's shape {kernel.shape}, got {shown(taps)}"
         )

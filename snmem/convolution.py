@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._windows import Axis, kernel_of, padding_of, pairs_of, taps_of
-from .description import Description, Weights, frozen, shape_of, whole
+from .description import Description, Weights, flag, frozen, shape_of, whole
 from .errors import NetworkError
 
 Array = NDArray[Any]
@@ -89,7 +89,7 @@ class Convolution(Description):
                 f"convolution: input_shape must be (channels, {rank} spatial axes) for a kernel of shape "
                 f"{kernel.shape}, got {shape}"
             )
-        groups = whole("convolution: groups", self.groups, 1)
+        groups = whole("convolution: groups", self.groups, 1, 2**31 - 1)
         if kernel.shape[0] % groups or kernel.shape[1] * groups != shape[0]:
             raise NetworkError(
                 f"convolution: a kernel of shape {kernel.shape} in {groups} groups takes {kernel.shape[1] * groups} "
@@ -123,7 +123,7 @@ class Convolution(Description):
         mean : bool
             Whether to take the mean.
         """
-        shape = shape_of("pool: input_shape", input_shape)
+        shape, mean = shape_of("pool: input_shape", input_shape), flag("pool: mean", mean)
         size = pairs_of("pool: size", size, len(shape) - 1)
         kernel = np.broadcast_to(np.float64(1 / prod(size) if mean else 1.0), (shape[0], 1, *size))
         return cls(kernel, shape, size if stride is None else stride, padding, groups=shape[0])

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ._text import one_line, shortened, shown, visible
-from .errors import NetworkError
+from .errors import NetworkError, SnmemError
 
 #: Weight types that are kept; whole numbers of other types become float64, float16 becomes float32.
 WEIGHT_TYPES = tuple(map(np.dtype, ("float64", "float32", "int8", "int16", "int32")))
@@ -217,9 +217,15 @@ def whole(what: str, value: Any, low: int, high: int | None = None) -> int:
     return number
 
 
+def entries(value: Any, times: int = 1) -> tuple[Any, ...]:
+    """What a tuple, list or vector holds, or so many times the value alone."""
+    many = isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    return tuple(value) if many else (value,) * times
+
+
 def shape_of(owner: str, shape: Any) -> tuple[int, ...]:
     """A size or shape as a tuple of ints; NetworkError unless they are positive whole numbers."""
-    given: tuple[Any, ...] = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
+    given = entries(shape)
     if not given or any(not is_whole(n) or n < 1 for n in given):
         raise NetworkError(f"{owner}: size must be a positive whole number or a tuple of them, got {shown(shape)}")
     if prod(map(int, given)) >= _MOST_NEURONS:
@@ -239,6 +245,20 @@ def check_whole(owner: str, weights: Any, low: int, high: int) -> None:
         raise NetworkError(
             f"{owner}: Loihi weights are whole numbers in {low}..{high}, got {weights[bad][0]:g}; use snmem.quantize"
         )
+
+
+def flag(what: str, value: Any, error: type[SnmemError] = NetworkError) -> bool:
+    """``value`` as a bool; ``error`` says that ``what`` must be True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise error(f"{what} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def option(what: str, value: Any, known: Collection[str], error: type[SnmemError] = NetworkError) -> str:
+    """``value``; ``error`` unless it is one of the ``known`` texts."""
+    if not isinstance(value, str) or value not in known:
+        raise error(f"{what} must be one of {', '.join(known)}, got {shown(value)}")
+    return value
 
 
 def number(owner: str, value: Any) -> float:

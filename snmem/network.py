@@ -18,7 +18,7 @@ from ._digest import digest, summary
 from ._features import used_features
 from ._text import LONGEST_NAME, listed, shortened, shown
 from ._weights import fan_out_of, values_of
-from .description import Description, Summary, check_whole, name_of, number, same_matrix, shape_of, whole
+from .description import Description, Summary, check_whole, name_of, number, option, same_matrix, shape_of, whole
 from .errors import NetworkError, UnknownNameError
 from .neurons import Neuron
 from .plasticity import LearningRule
@@ -130,7 +130,9 @@ class Projection(Description):
                     f"projection: {end} must be a population or its name, got a {type(getattr(self, end)).__name__}"
                 )
             object.__setattr__(self, end, str.__str__(getattr(self, end)))  # as in checked_name
-        name = self.name or shortened(f"{self.pre}->{self.post}", LONGEST_NAME)
+        given: Any = self.name
+        none = given is None or (isinstance(given, str) and not given)
+        name = shortened(f"{self.pre}->{self.post}", LONGEST_NAME) if none else given
         object.__setattr__(self, "name", checked_name("projection", name))
         owner = f"projection {self.name!r}"
         weights, delay = with_delay(owner, self.weights, self.delay)
@@ -139,8 +141,7 @@ class Projection(Description):
         object.__setattr__(self, "exponent", whole(f"{owner}: exponent", self.exponent, *LOIHI_EXPONENT))
         if not isinstance(cast(object, self.receptor), str):
             raise NetworkError(f"{owner}: receptor must be a text, got {shown(self.receptor)}")
-        if self.signal not in ("spikes", "v"):
-            raise NetworkError(f'{owner}: signal must be "spikes" or "v", got {shown(self.signal)}')
+        option(f"{owner}: signal", self.signal, ("spikes", "v"))
         check_rule(owner, self.plasticity, weights)
 
     @property

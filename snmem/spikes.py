@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
 
 from ._axes import Axes
-from ._events import add_up, array_of, check_bits, compact, count, events_of, values_of
+from ._events import LONGEST, add_up, array_of, check_bits, compact, count, events_of, values_of
 from ._text import shown
 from .description import Summary, same_matrix
 from .errors import InputError, UnknownNameError
@@ -48,7 +48,7 @@ class Spikes:
 
     def __post_init__(self) -> None:
         for name in ("steps", "size"):
-            object.__setattr__(self, name, count(f"spikes: {name}", getattr(self, name)))
+            object.__setattr__(self, name, count(f"spikes: {name}", getattr(self, name), high=LONGEST))
         step, neuron = events_of(self.step, self.neuron, self.steps, self.size, "spikes")
         if (np.diff(step) < 0).any() or ((np.diff(step) == 0) & (np.diff(neuron) <= 0)).any():
             raise InputError(
@@ -84,7 +84,7 @@ class Spikes:
 
         With ``value``, one number per event, those of one neuron in one step add up, and sums of 0 are left out.
         """
-        steps, size = count(f"{name}: steps", steps), count(f"{name}: size", size)
+        steps, size = (count(f"{name}: {what}", n, high=LONGEST) for what, n in (("steps", steps), ("size", size)))
         step, neuron = events_of(step, neuron, steps, size, name)
         if value is not None:
             return cls.trusted(*add_up(step, neuron, values_of(value, step, neuron, name), steps, size))

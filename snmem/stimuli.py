@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._draws import draw_rates
-from ._text import one_line, shown
+from ._events import LONGEST, array_of
+from ._text import shown
+from .description import flag, real_array
 from .errors import InputError
 from .network import Input, Network
 from .spikes import Spikes, count
@@ -46,7 +48,9 @@ def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, S
         For steps or a seed that are no whole numbers >= 0, a rate that is no number >= 0, and more numbers than are
         drawn.
     """
-    steps, seed = count("poisson: steps", steps), count("poisson: seed", seed)
+    steps, seed = count("poisson: steps", steps, high=LONGEST), count("poisson: seed", seed)
+    if not isinstance(cast(object, network), Network):
+        raise InputError(f"poisson: network must be a Network, got {shown(network)}")
     p = _probability(rate)
     for source in network.fed:
         cells = steps * source.size
@@ -61,7 +65,7 @@ def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, S
 
 def _probability(rate: object) -> float:
     """Of at least one spike in a step."""
-    if not (isinstance(rate, Real) and float(rate) >= 0):
+    if not (isinstance(rate, Real) and 0 <= cast(float, rate) and (rate == np.inf or cast(float, rate) < 2**1000)):
         raise InputError(f"poisson: rate must be a number of spikes per line and step >= 0, got {shown(rate)}")
     return float(-np.expm1(-float(rate)))
 
@@ -105,7 +109,7 @@ def rate(data: ArrayLike, steps: int | None = None, *, seed: int, gain: float = 
     values = _numbers(data, "rate", steps is None)
     p = np.clip(_number(gain, "rate: gain") * values + _number(offset, "rate: offset"), 0, 1)
     p = p.reshape(len(p), -1) if steps is None else p.reshape(1, -1)
-    length, size = len(p) if steps is None else count("rate: steps", steps), p.shape[1]
+    length, size = len(p) if steps is None else count("rate: steps", steps, high=LONGEST), p.shape[1]
     key = np.uint64(count("rate: seed", seed) % 2**64)
     if length * size > DRAWS or length * float(p.mean() if p.size else 0) * size > _SPIKES:
         raise InputError(
@@ -165,7 +169,9 @@ def latency(
     InputError
         For x outside of 0 .. 1, and spikes after the last step (longer run, smaller tau, or ``normalize``).
     """
-    x, steps = _numbers(data, "latency").reshape(-1), count("latency: steps", steps, 1)
+    x, steps = _numbers(data, "latency").reshape(-1), count("latency: steps", steps, 1, LONGEST)
+    for name, value in (("normalize", normalize), ("linear", linear), ("clip", clip)):
+        flag(f"latency: {name}", value, InputError)
     first = count("latency: first_spike_time", first_spike_time)
     threshold, tau = _number(threshold, "latency: threshold"), _number(tau, "latency: tau")
     if x.size and not (x.min() >= 0 and x.max() <= 1):
@@ -214,6 +220,8 @@ def delta(data: ArrayLike, threshold: float = 0.1, *, padding: bool = False, off
     InputError
         For data that are no finite numbers, and a threshold that is not positive.
     """
+    for name, value in (("padding", padding), ("off_spike", off_spike)):
+        flag(f"delta: {name}", value, InputError)
     x = _numbers(data, "delta", True)
     threshold = _number(threshold, "delta: threshold")
     if threshold <= 0:
@@ -252,6 +260,8 @@ def at_times(
     dt, start = _number(dt, f"{name}: dt"), _number(start, f"{name}: start")
     if not dt > 0:
         raise InputError(f"{name}: dt must be > 0 seconds, got {dt:g}")
+    if not isinstance(cast(object, times), Iterable) or (isinstance(times, np.ndarray) and times.ndim == 0):
+        raise InputError(f"{name}: times must hold an array of times for each line, got {shown(times)}")
     trains = [_numbers(train, f"{name}: times of line {i}").reshape(-1) for i, train in enumerate(times)]
     line = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
     exact = (np.concatenate([np.zeros(0), *trains]) - start) / dt
@@ -261,16 +271,18 @@ def at_times(
             f"{exact.min() * dt + start:g} to {exact.max() * dt + start:g}"
         )
     step = np.maximum(np.floor(exact + 1e-6), 0).astype(np.int64)
-    length = int(step.max(initial=-1)) + 1 if steps is None else count(f"{name}: steps", steps)
+    length = int(step.max(initial=-1)) + 1 if steps is None else count(f"{name}: steps", steps, high=LONGEST)
     return Spikes.from_events(step, line, length, len(trains), name)
 
 
 def _numbers(data: Any, owner: str, by_step: bool = False) -> NDArray[np.float64]:
     """Finite float64 numbers; ``by_step``: with an axis of steps and one of lines."""
-    try:
-        array = np.asarray(data, np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{owner}: data are no array of numbers ({one_line(error)})") from None
+    given = real_array(data)
+    if given is None and np.shape(array_of(data, f"{owner}: data")) == (0,):
+        given = np.zeros(0)
+    if given is None:
+        raise InputError(f"{owner}: data must be an array of real numbers, got {shown(data)}")
+    array = given.astype(np.float64)
     if not np.isfinite(array).all():
         raise InputError(f"{owner}: data must be finite numbers, got {shown(float(array[~np.isfinite(array)][0]))}")
     if by_step and array.ndim < 2:
@@ -279,7 +291,10 @@ def _numbers(data: Any, owner: str, by_step: bool = False) -> NDArray[np.float64
 
 
 def _number(value: Any, owner: str) -> float:
-    number = np.nan if value is True or value is False or not isinstance(value, Real) else float(value)
+    try:
+        number = np.nan if value is True or value is False or not isinstance(value, Real) else float(value)
+    except OverflowError:
+        number = np.nan
     if not np.isfinite(number):
         raise InputError(f"{owner} must be a finite number, got {shown(value)}")
     return number

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._events import array_of
 from .._text import listed, one_line, shown
+from ..description import option
 from ..errors import InputError, SnmemWarning
 from ..spikes import Spikes, count
 
@@ -68,7 +71,7 @@ def from_events(
     InputError
         For fields that are missing or no numbers, events outside of the sensor, and unknown options.
     """
-    _one_of(f"{name}: polarity", polarity, POLARITIES)
+    option(f"{name}: polarity", polarity, POLARITIES, InputError)
     width, height = _sizes(sensor_size, name)
     needed = {"x", "t"} | ({"y"} if height > 1 else set()) | ({"p"} if polarity != "merge" else set())
     fields = _fields(events, needed, name)
@@ -77,7 +80,7 @@ def from_events(
     step = _steps(fields["t"], start, dt, time_unit, name)
     there = step >= 0
     if steps is not None:
-        there &= step < count(f"{name}: steps", steps)
+        there &= step < count(f"{name}: steps", steps, high=_STEPS)
     channel = np.zeros(length, np.int64)
     if polarity != "merge":
         on = fields["p"] > 0
@@ -136,7 +139,7 @@ def merged(
 ) -> Spikes:
     """Spikes of events, of which several may be of one line and step."""
     if merge is not None:
-        _one_of(f"{name}: merge", merge, MERGES)
+        option(f"{name}: merge", merge, MERGES, InputError)
     cells, inverse = np.unique(np.asarray(step, np.int64) * max(size, 1) + line, return_inverse=True)
     number = np.bincount(inverse, counts, len(cells))
     more = int(number.sum()) - len(cells)
@@ -155,11 +158,6 @@ def merged(
             stacklevel=3,
         )
     return Spikes.from_events(at, of, steps, size, name, number if more and merge == "add" else None)
-
-
-def _one_of(owner: str, value: Any, known: Sequence[str]) -> None:
-    if value not in known:
-        raise InputError(f"{owner} must be one of {', '.join(known)}, got {shown(value)}")
 
 
 def _sizes(sensor_size: Any, name: str) -> tuple[int, int]:
@@ -184,10 +182,7 @@ def _fields(events: Any, needed: set[str], name: str) -> dict[str, NDArray[Any]]
         field = next((other for other in _FIELDS[key] if other in known), None)
         if field is None:
             raise InputError(f"{name}: have no field {key!r}; they have {listed(known)}")
-        try:
-            array = np.asarray(events[field])
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"{name}: {key} is no array of numbers ({one_line(error)})") from None
+        array = array_of(events[field], f"{name}: {key}")
         if array.ndim != 1 or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
             raise InputError(f"{name}: {key} must be a vector of finite numbers, got {array.dtype}, {array.shape}")
         found[key] = array
@@ -205,17 +200,24 @@ def _places(values: NDArray[Any] | None, length: int, size: int, what: str, name
     return values.astype(np.int64)
 
 
+def _seconds(value: Any) -> float:
+    """``value`` as a float; NaN for what is no real number, or too large a one."""
+    try:
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    except OverflowError:
+        return np.nan
+
+
 def _steps(t: NDArray[Any], start: Any, dt: Any, time_unit: Any, name: str) -> NDArray[np.int64]:
     """Steps of times; below 0 before the start."""
     for what, value in (("dt", dt), ("time_unit", time_unit)):
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not (number and 0 < float(value) < np.inf):
+        if not 0 < _seconds(value) < np.inf:
             raise InputError(f"{name}: {what} must be > 0 seconds, got {shown(value)}")
     if not len(t):
         return np.zeros(0, np.int64)
     if start is None:
         start = t.min()
-    elif not isinstance(start, (int, float, np.number)) or not np.isfinite(float(start)):
+    elif not np.isfinite(_seconds(start)):
         raise InputError(f"{name}: start must be a finite number, got {shown(start)}")
     ratio = float(dt) / float(time_unit)
     whole = round(ratio) if 1 <= ratio < 2**53 else 0

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from .._events import NUMBERS, array_of, whole_numbers
-from .._text import listed
+from .._text import listed, shown
 from ..errors import BackendError, InputError
 from ..network import Input
 from ..spikes import Spikes
@@ -70,6 +70,8 @@ def _from_events(p: Input, events: tuple[Any, ...], steps: int | None, owner: st
 def _frames(p: Input, value: Any, steps: int | None, owner: str) -> Any:
     """``value`` itself, or a constant as an array (steps, lines)."""
     array = array_of(value, owner)
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{owner}: must be spikes, or numbers of shape (steps, {p.size}), got {shown(value)}")
     lines = array.size in (1, p.size) and array.shape in ((), (p.size,), p.shape)
     if not lines or (array.ndim == 2 and array.shape[1] == p.size):
         return array

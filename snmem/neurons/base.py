@@ -112,8 +112,11 @@ class Neuron(Description):
             if isinstance(f.default, (str, bool)) or (f.default is None and getattr(self, f.name) is None):
                 continue
             integer = self.arithmetic == "loihi" or f.name in self.integers
-            value = parameter(owner, f.name, getattr(self, f.name), integer=integer)
+            given = getattr(self, f.name)
+            value = parameter(owner, f.name, given, integer=integer)
             object.__setattr__(self, f.name, value)
+            if type(value) in (float, int) and np.size(given) > 1:  # a vector of one value, whose length counts still
+                self.__dict__.setdefault("_lengths", {})[f.name] = np.size(given)
             if f.name in self.limits:
                 check_range(owner, f.name, value, *self.limits[f.name])
 
@@ -188,11 +191,11 @@ class Neuron(Description):
 
     def check_size(self, owner: str, size: int) -> None:
         """Raise NetworkError where a per-neuron vector does not have ``size`` values."""
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray) and value.size != size:
+        vectors = {f.name: np.size(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+        for name, length in (vectors | self.__dict__.get("_lengths", {})).items():
+            if length not in (1, size):
                 raise NetworkError(
-                    f"{owner}: {field.name} holds {value.size} values but the population has {size} neurons; "
+                    f"{owner}: {name} holds {length} values but the population has {size} neurons; "
                     f"give one number or {size}"
                 )
 

@@ -50,7 +50,7 @@ from typing import Any
 import numpy as np
 
 from .._text import shown
-from ..description import real_array
+from ..description import option, real_array
 from ..errors import NetworkError
 
 INTEGRATIONS = ("exact", "euler")
@@ -73,8 +73,7 @@ def decay(name: str, tau: Any, dt: Any, integration: str) -> Any:
     NetworkError
         For what is no time, an unknown integration, and a time constant below the step in Euler's.
     """
-    if integration not in INTEGRATIONS:
-        raise NetworkError(f'LIF.from_tau: integration must be "exact" or "euler", got {shown(integration)}')
+    option("LIF.from_tau: integration", integration, INTEGRATIONS)
     tau, dt = _positive(name, tau, zero=True), _positive("dt", dt)
     with np.errstate(divide="ignore"):
         if integration == "exact":
@@ -136,23 +135,21 @@ def step_parameters(
     integration: str = "exact",
 ) -> dict[str, Any]:
     """Parameters of :class:`snmem.LIF` by name; see :meth:`snmem.LIF.from_tau`."""
+    if np.ndim(_positive("dt", dt)):
+        raise NetworkError(f"LIF.from_tau: dt must be one number of seconds, got {shown(dt)}")
     beta = decay("tau_mem", _positive("tau_mem", tau_mem), dt, integration)
-    for name, value in (
-        ("theta", theta),
-        ("v_rest", v_rest),
-        ("v_reset", v_reset),
-        ("v_init", v_init),
-        ("drive", drive),
-    ):
-        if value is not None and real_array(value) is None:
+    potentials = {"theta": theta, "v_rest": v_rest, "v_reset": v_reset, "v_init": v_init, "drive": drive}
+    for name, value in potentials.items():
+        none = value is None and name in ("v_reset", "v_init")
+        if not none and real_array(value) is None:
             raise NetworkError(f"LIF.from_tau: {name} must be a number or a vector of numbers, got {shown(value)}")
 
     def above_rest(value: Any) -> Any:
-        return 0.0 if value is None else np.asarray(value, np.float64) - v_rest
+        return 0.0 if value is None else np.asarray(value, np.float64) - np.asarray(v_rest, np.float64)
 
     values: dict[str, Any] = {"alpha": decay("tau_syn", tau_syn, dt, integration), "beta": beta}
     if tau_syn2 is not None:
         values["alpha2"] = decay("tau_syn2", tau_syn2, dt, integration)
     values |= {"theta": above_rest(theta), "v_reset": above_rest(v_reset), "v_init": above_rest(v_init)}
-    values |= {"bias": (1 - beta) * drive, "refractory": steps_of("refractory", refractory, dt)}
+    values |= {"bias": (1 - beta) * np.asarray(drive, np.float64), "refractory": steps_of("refractory", refractory, dt)}
     return values | {"rho": decay("tau_threshold", tau_threshold, dt, integration)}

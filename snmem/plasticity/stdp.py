@@ -29,8 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._text import shown
-from ..description import number, whole
+from ..description import number, option, whole
 from ..errors import NetworkError
 from .base import RULES, LearningRule, RuleSpikes, interval
 from .decay import Traces, check_decay, decay_of
@@ -45,8 +44,7 @@ LONGEST = 1 << 16
 def options(owner: str, **given: tuple[Any, tuple[str, ...]]) -> None:
     """Raise NetworkError for an option, given as (value, allowed values) by name, that is none of those allowed."""
     for name, (value, allowed) in given.items():
-        if value not in allowed:
-            raise NetworkError(f"{owner}.{name}: must be {' or '.join(map(repr, allowed))}, got {shown(value)}")
+        option(f"{owner}.{name}", value, allowed)
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def _choice(what: str, value: Any, sizes: Mapping[str, int]) -> dict[str, Which]
 def _names(what: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    if not isinstance(value, Iterable):
+    if not _several(value):
         raise InputError(
             f"simulate: cannot record {what} {shown(value)}; write True, False, names, or a dict of name -> numbers"
         )
@@ -187,6 +187,11 @@ def _names(what: str, value: Any) -> tuple[str, ...]:
         if not isinstance(item, str):
             raise InputError(f"simulate: cannot record {what} {shown(item)}; names are texts")
     return items
+
+
+def _several(value: Any) -> bool:
+    """Whether a value can be gone through, which an array of one number alone cannot."""
+    return isinstance(value, Iterable) and not (isinstance(value, np.ndarray) and value.ndim == 0)
 
 
 def _which(name: str, which: Any, size: int, what: str = "neuron") -> Which:
@@ -250,7 +255,7 @@ def _traces(network: Network, known: Mapping[str, Any], value: Any) -> Iterator[
 def _names_of_traces(value: Any) -> tuple[Any, ...]:
     if value is None or value is False:
         return ()
-    items = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(cast(Any, value))
+    items = (value,) if isinstance(value, str) or not _several(value) else tuple(cast(Any, value))
     if not all(isinstance(name, str) for name in items):
         raise InputError(f'simulate: record must hold names such as "a.v", got {shown(items)}')
     return tuple(dict.fromkeys(items))
@@ -262,7 +267,8 @@ def _weights(network: Network, value: Any) -> Iterator[tuple[str, Samples]]:
     if isinstance(value, Mapping):
         given: dict[Any, Any] = dict(cast(Mapping[Any, Any], value))
     else:
-        given = dict.fromkeys(known if value is True else _names("weights of", value or ()), True)
+        none = value is None or value is False
+        given = dict.fromkeys(known if value is True else () if none else _names("weights of", value), True)
     for name, which in given.items():
         if not isinstance(name, str) or name not in known:
             raise InputError(

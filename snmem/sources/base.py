@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._text import CONTROL, LONGEST_NAME, shown
-from ..description import Description, frozen, real_array, shape_of
+from ..description import Description, flag, frozen, option, real_array, shape_of
 from ..errors import NetworkError
 from ..registry import Registry
 
@@ -59,9 +59,7 @@ class Input(Description):
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name("input", self.name))
         object.__setattr__(self, "shape", shape_of(f"input {self.name!r}", self.shape))
-        if not isinstance(cast(object, self.values), (bool, np.bool_)):
-            raise NetworkError(f"input {self.name!r}: values must be True or False, got {shown(self.values)}")
-        object.__setattr__(self, "values", bool(self.values))
+        object.__setattr__(self, "values", flag(f"input {self.name!r}: values", self.values))
 
     @cached_property
     def size(self) -> int:
@@ -120,9 +118,7 @@ class Source(Input):
 
     def choose(self, name: str, known: tuple[str, ...]) -> None:
         """Raise NetworkError unless field ``name`` is one of the known texts."""
-        if getattr(self, name) not in known:
-            wanted = " or ".join(map(repr, known))
-            raise NetworkError(f"source {self.name!r}: {name} must be {wanted}, got {shown(getattr(self, name))}")
+        option(f"source {self.name!r}: {name}", getattr(self, name), known)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

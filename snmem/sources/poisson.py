@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .._events import count
+from ..description import flag
 from ..errors import InputError, NetworkError
 from .base import SOURCES, Source
 from .draw import Table, draw_events, groups_of, key_of, table_of
@@ -74,7 +75,7 @@ class Poisson(Source):
             object.__setattr__(self, "seed", count(f"source {self.name!r}: seed", self.seed))
         except InputError as error:
             raise NetworkError(str(error)) from None
-        object.__setattr__(self, "several", bool(self.several))
+        object.__setattr__(self, "several", flag(f"source {self.name!r}: several", self.several))
         object.__setattr__(self, "values", self.several)
 
     def _mean(self, dt: float) -> Any:

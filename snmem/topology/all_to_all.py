@@ -50,7 +50,7 @@ def all_to_all(
         For more synapses than a projection holds, and distributions that do not fit.
     """
     ends = Ends.of(pre, post, seed, name)
-    size, own = ends.sources(autapses), not autapses and ends.same
+    size, own = ends.sources(autapses), ends.leaves_out(autapses)
 
     def fill(indices: Any, low: int, high: int) -> None:
         rows = indices[low * size : high * size].reshape(high - low, size)

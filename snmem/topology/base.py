@@ -14,7 +14,7 @@ import numpy as np
 from .._hash import mix
 from .._jit import kernel
 from .._text import shown
-from ..description import Weights, frozen, whole
+from ..description import Weights, flag, frozen, real_array, whole
 from ..errors import NetworkError
 from ..network import Input, Population, Projection
 from ..registry import Registry
@@ -99,7 +99,11 @@ class Ends:
 
     def sources(self, autapses: bool) -> int:
         """Sources that each target may choose from."""
-        return self.pre.size - (not autapses and self.same)
+        return self.pre.size - self.leaves_out(autapses)
+
+    def leaves_out(self, autapses: bool) -> bool:
+        """Whether the synapse of a neuron with itself is left out."""
+        return not flag(f"{self.owner}: autapses", autapses) and self.same
 
     @property
     def same(self) -> bool:
@@ -119,10 +123,10 @@ def pointers(owner: str, counts: Any) -> Any:
 
 def degree(ends: Ends, what: str, value: Any, size: int, most: int, multapses: bool) -> Any:
     """A number of synapses for each of ``size`` neurons; NetworkError unless whole, >= 0 and possible."""
-    limit = None if multapses and most else most
-    if np.ndim(value) == 0:
-        return np.full(size, whole(f"{ends.owner}: {what}", value, 0, limit), np.int64)
-    given = np.asarray(value)
+    limit = None if flag(f"{ends.owner}: multapses", multapses) and most else most
+    given = real_array(value)
+    if given is None or given.ndim == 0:
+        return np.full(size, whole(f"{ends.owner}: {what}", value, 0, limit or MOST), np.int64)
     if given.shape != (size,) or given.dtype.kind not in "iu":
         raise NetworkError(f"{ends.owner}: {what} must be a whole number or {size} of them, got shape {given.shape}")
     for extreme in (given.min(), given.max()):
@@ -175,9 +179,12 @@ def projection(
     options
         Of :class:`snmem.Projection`.
     """
-    kind = np.dtype(dtype)
-    if kind.name not in _TYPES:
-        raise NetworkError(f"{ends.owner}: dtype must be one of {', '.join(_TYPES)}, got {kind.name}")
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        kind = None
+    if kind is None or kind.name not in _TYPES:
+        raise NetworkError(f"{ends.owner}: dtype must be one of {', '.join(_TYPES)}, got {shown(dtype)}")
     threads = whole("topology: threads", threads, 1, 256)
     weight, delay = _weight(ends.owner, weights, kind), _delay(ends.owner, delays)
     rows, size = len(pairs.indptr) - 1, int(pairs.indptr[-1])
@@ -223,7 +230,7 @@ def _weight(owner: str, weights: Any, kind: Any) -> Any:
 def _delay(owner: str, delays: Any) -> tuple[Any, float] | None:
     """The vector of a distribution of whole steps and its largest value; None where there is one delay."""
     if not isinstance(delays, Distribution):
-        whole(f"{owner}: delays", delays, 0)
+        whole(f"{owner}: delays", delays, 0, MOST)
         return None
     (low, high), vector = delays.limits(), delays.vector()
     if np.rint(low) < 0 or np.rint(high) > MOST:

@@ -8,7 +8,8 @@ import numpy as np
 
 from .._hash import mix
 from .._jit import kernel
-from ..description import number, real_array
+from .._text import shown
+from ..description import number, option, real_array
 from ..errors import NetworkError
 from ..network import Projection
 from .base import RULES, Ends, counted, projection
@@ -85,15 +86,15 @@ def distance_dependent(
     """
     ends = Ends.of(pre, post, seed, name)
     sources, targets = _positions(ends, positions)
-    if profile not in PROFILES:
-        raise NetworkError(f"{ends.owner}: profile {profile!r} is unknown; use one of {', '.join(PROFILES)}")
+    option(f"{ends.owner}: profile", profile, PROFILES)
     form = (PROFILES.index(profile), number(f"{ends.owner}: scale", scale), number(f"{ends.owner}: p", p))
     if not (form[1] > 0 and 0 <= form[2] <= 1):
         raise NetworkError(f"{ends.owner}: scale must be above 0 and p in 0..1, got {form[1]:g} and {form[2]:g}")
-    period = np.broadcast_to(np.inf if extent is None else np.asarray(extent, float), sources.shape[1:]).copy()
-    if not (period > 0).all():
-        raise NetworkError(f"{ends.owner}: extent must be above 0 in every dimension, got {extent}")
-    own, key = not autapses and ends.same, ends.stream(0)
+    period, space = real_array(np.inf if extent is None else extent), sources.shape[1:]
+    if period is None or period.shape not in ((), space) or not (period > 0).all():
+        raise NetworkError(f"{ends.owner}: extent must be above 0, one number or {space[0]}, got {shown(extent)}")
+    period = np.broadcast_to(period.astype(float), space).copy()
+    own, key = ends.leaves_out(autapses), ends.stream(0)
 
     def write(counts: Any, indices: Any, indptr: Any, low: int, high: int) -> None:
         _rows(counts, indices, indptr, key, low, high, sources, targets, period, form, own)

@@ -48,7 +48,10 @@ class Distribution:
             value = getattr(self, f.name)
             if value is not None:
                 what = f"{owner}: {f.name}"
-                object.__setattr__(self, f.name, whole(what, value, 0) if f.name == "levels" else number(what, value))
+                given = whole(what, value, 0, 2**31 - 1) if f.name == "levels" else number(what, value)
+                if not np.isfinite(given):
+                    raise NetworkError(f"{what} must be finite, got {given:g}")
+                object.__setattr__(self, f.name, given)
         low, high = self.limits()
         if not (np.isfinite(low) and np.isfinite(high) and low <= high):
             raise NetworkError(f"{owner}: values must lie in a finite range, got low {low:g} and high {high:g}")

@@ -59,7 +59,7 @@ def fixed_out_degree(
         For a number that is not whole or that there are not enough targets for, and distributions that do not fit.
     """
     ends = Ends.of(pre, post, seed, name)
-    own, key, size = not autapses and ends.same, ends.stream(0), ends.post.size
+    own, key, size = ends.leaves_out(autapses), ends.stream(0), ends.post.size
     each = degree(ends, "out_degree", out_degree, ends.pre.size, size - own, multapses)
     pointers(ends.owner, each)
     counts, nothing = np.zeros(size, np.int64), np.zeros(0, np.int32)

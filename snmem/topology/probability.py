@@ -61,7 +61,7 @@ def fixed_probability(
     chance = number(f"{ends.owner}: p", p)
     if not 0 <= chance <= 1:
         raise NetworkError(f"{ends.owner}: p must be a probability in 0..1, got {chance:g}")
-    size, own, key = ends.sources(autapses), not autapses and ends.same, ends.stream(0)
+    size, own, key = ends.sources(autapses), ends.leaves_out(autapses), ends.stream(0)
 
     def write(counts: Any, indices: Any, indptr: Any, low: int, high: int) -> None:
         if chance > 0:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..description import whole
+from ..description import flag, whole
 from ..network import Projection
 from .base import MOST, RULES, Ends, projection
 from .choose import chosen_sources
@@ -59,7 +59,7 @@ def fixed_total_number(
     """
     ends = Ends.of(pre, post, seed, name)
     size, sources = ends.post.size, ends.sources(autapses)
-    most = MOST if multapses and sources else min(MOST, size * sources)
+    most = MOST if flag(f"{ends.owner}: multapses", multapses) and sources else min(MOST, size * sources)
     total = whole(f"{ends.owner}: number", number, 0, most)
     rng = np.random.default_rng(int(ends.key))
     if multapses:
