@@ -257,7 +257,8 @@ def flag(what: str, value: Any, error: type[SnmemError] = NetworkError) -> bool:
 def option(what: str, value: Any, known: Collection[str], error: type[SnmemError] = NetworkError) -> str:
     """``value``; ``error`` unless it is one of the ``known`` texts."""
     if not isinstance(value, str) or value not in known:
-        raise error(f"{what} must be one of {', '.join(known)}, got {shown(value)}")
+        names = " or ".join(map(repr, known)) if len(known) == 2 else f"one of {', '.join(known)}"
+        raise error(f"{what} must be {names}, got {shown(value)}")
     return value
 
 

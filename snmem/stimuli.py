@@ -65,7 +65,7 @@ def poisson(network: Network, steps: int, seed: int, rate: float) -> dict[str, S
 
 def _probability(rate: object) -> float:
     """Of at least one spike in a step."""
-    if not (isinstance(rate, Real) and 0 <= cast(float, rate) and (rate == np.inf or cast(float, rate) < 2**1000)):
+    if not (isinstance(rate, Real) and cast(float, rate) >= 0 and (rate == np.inf or cast(float, rate) < 2**1000)):
         raise InputError(f"poisson: rate must be a number of spikes per line and step >= 0, got {shown(rate)}")
     return float(-np.expm1(-float(rate)))
 
@@ -281,7 +281,7 @@ def _numbers(data: Any, owner: str, by_step: bool = False) -> NDArray[np.float64
     if given is None and np.shape(array_of(data, f"{owner}: data")) == (0,):
         given = np.zeros(0)
     if given is None:
-        raise InputError(f"{owner}: data must be an array of real numbers, got {shown(data)}")
+        raise InputError(f"{owner}: data are no array of numbers, got {shown(data)}")
     array = given.astype(np.float64)
     if not np.isfinite(array).all():
         raise InputError(f"{owner}: data must be finite numbers, got {shown(float(array[~np.isfinite(array)][0]))}")

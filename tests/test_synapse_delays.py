@@ -115,7 +115,7 @@ def test_synapses_of_two_neurons_stay_apart_unless_they_share_the_delay():
 @pytest.mark.parametrize(
     ("delay", "says"),
     [
-        (-1, "whole number >= 0, got -1"),
+        (-1, "whole number in 0..2147483647, got -1"),
         (1.5, "whole number"),
         (D - 2, "in 0..2147483647, got -1"),
         (D + 0.5, "whole steps, got 3.5"),

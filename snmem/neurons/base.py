@@ -190,7 +190,10 @@ class Neuron(Description):
         return np.full(size, value) if np.isscalar(value) else np.asarray(value)
 
     def check_size(self, owner: str, size: int) -> None:
-        """Raise NetworkError where a per-neuron vector does not have ``size`` values."""
+        """Raise NetworkError where a per-neuron vector does not have ``size`` values.
+
+        A vector of equal values, which is kept as a number, is looked at once: it fits then, and is a number from there on.
+        """
         vectors = {f.name: np.size(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
         for name, length in (vectors | self.__dict__.get("_lengths", {})).items():
             if length not in (1, size):
@@ -198,6 +201,7 @@ class Neuron(Description):
                     f"{owner}: {name} holds {length} values but the population has {size} neurons; "
                     f"give one number or {size}"
                 )
+        self.__dict__.pop("_lengths", None)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
