@@ -192,7 +192,7 @@ class Neuron(Description):
     def check_size(self, owner: str, size: int) -> None:
         """Raise NetworkError where a per-neuron vector does not have ``size`` values.
 
-        A vector of equal values, which is kept as a number, is looked at once: it fits then, and is a number from there on.
+        A vector of equal values, which is kept as a number, is looked at once and is a number from there on.
         """
         vectors = {f.name: np.size(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
         for name, length in (vectors | self.__dict__.get("_lengths", {})).items():
