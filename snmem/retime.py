@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .errors import NetworkError
-from .network import Input, Network, Population
+from .network import Input, Network, Population, Projection
 
 #: ``clear_every`` of a timed clear that happens once: no run has that many steps.
 ONCE = 2**62
@@ -75,9 +75,15 @@ def retime(network: Network, start: Mapping[str, Any] | None = None) -> Retimed:
         moved[name] = _started_later(network, network[name], late[name], (start or {}).get(name, 0.0), disturbed)
     populations = tuple(p if isinstance(p, Input) else moved[p.name][0] for p in network.populations)
     order = sorted(network.projections, key=lambda q: q.delays == (0,))  # same-step projections are summed last
-    projections = tuple(replace(q, delay=_later(q.delay, late[q.post] - late[q.pre])) for q in order)
+    projections = tuple(_moved(q, late) for q in order)
     early = tuple(name for name, (_, spikes) in moved.items() if spikes)
     return Retimed(replace(network, populations=populations, projections=projections), late, early)
+
+
+def _moved(q: Projection, late: Mapping[str, int]) -> Projection:
+    """The projection between populations that run late, and its rule as late as they are."""
+    rule = q.plasticity and q.plasticity.later(f"retime: projection {q.name!r}", late[q.post])
+    return replace(q, delay=_later(q.delay, late[q.post] - late[q.pre]), plasticity=rule)
 
 
 def _later(delay: Any, steps: int) -> Any:

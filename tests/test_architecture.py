@@ -62,7 +62,7 @@ LAYERS = (
     "loihi neurons plasticity",
     "_delays _digest _axes _features network spikes sources _checks lowering",
     "io event_data recording backends.base backends.features installation.content metrics",
-    "circuits retime plots",
+    "circuits folding retime plots",
     "backends simulation",
     "nir_io stimuli topology",
     "quantization",

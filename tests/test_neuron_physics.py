@@ -140,7 +140,7 @@ def test_cuba_has_the_spikes_of_brian2():
             {"tau_mem": 0.02, "refractory": 2.5e-4, "dt": 1e-4},
             "refractory must be a multiple of dt = 0.0001 s, got 0.00025",
         ),
-        ({"tau_mem": 0.02, "integration": "rk4"}, 'integration must be "exact" or "euler"'),
+        ({"tau_mem": 0.02, "integration": "rk4"}, "integration must be 'exact' or 'euler'"),
         ({"tau_mem": 1e-4, "integration": "euler"}, "tau_mem is below dt"),
         ({"tau_mem": 0.02, "tau": 1}, "there is no option 'tau'; use "),
         ({"tau_mem": 0.02, "theta": "high"}, "theta must be a number or a vector of numbers"),

@@ -146,5 +146,5 @@ def test_who_does_not_run_them_says_so():
         simulate(late, None, 3, "brian2")
     with pytest.raises(NetworkError, match="signal='v' delivers potentials, an input has none"):
         Network(net.populations, (Projection("x", "a", [[1.0]], signal="v"),))
-    with pytest.raises(NetworkError, match='signal must be "spikes" or "v", got \'u\''):
+    with pytest.raises(NetworkError, match="signal must be 'spikes' or 'v', got 'u'"):
         Projection("a", "b", [[1.0]], signal="u")

@@ -14,6 +14,7 @@ from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
 from snmem.conformance.strategies import Case, cases
 from snmem.errors import NetworkError
 from snmem.nir_io import read_nir, write_nir
+from snmem.plasticity import RewardSTDP, SumOfProducts
 from snmem.retime import Retimed, retime, when_cleared
 
 
@@ -57,6 +58,28 @@ def test_a_chain_is_late_by_its_depth() -> None:
     assert found.late == {"in": 0, "p0": 1, "p1": 2, "p2": 1, "p3": 2}
     assert [q.delay for q in found.network.projections] == [1, 1, 1, 1]
     assert retime(found.network) == Retimed(found.network, dict.fromkeys(found.late, 0))
+
+
+def test_rewards_of_a_series_are_as_late_as_what_they_reward() -> None:
+    rule = RewardSTDP(0.1, 0.1, 0.9, 0.9, bounds=(0, 2), decay=0.9, series=((3, 0.5), (7, -0.25)))
+    populations = Input("in", 3), *(Population(n, 3, LIF(theta=0.5)) for n in "ab")
+    ways = Projection("in", "a", np.eye(3), 0), Projection("a", "b", np.ones((3, 3)), 1, rule)
+    network = Network(populations, ways)
+    x = np.tile(np.eye(3), (4, 1))
+    found = check(network, {"in": x}, 12)
+    assert found.network["a->b"].plasticity.series == ((4, 0.5), (8, -0.25))
+    before = simulate(network, {"in": x}, 12, "reference").weights["a->b"].data
+    after = simulate(found.network, {"in": x}, 13, "reference").weights["a->b"].data
+    assert np.array_equal(before, after)
+    assert (before != 1).any()
+
+
+def test_a_rule_that_acts_in_every_second_step_is_refused_where_it_would_act_in_others() -> None:
+    rule = SumOfProducts("2^-2*x1*y0-2^-3*u1*w", x1=(1, 2))
+    populations = Input("in", 3), *(Population(n, 3, LIF(theta=0.5)) for n in "ab")
+    ways = Projection("in", "a", np.eye(3), 0), Projection("a", "b", np.ones((3, 3)), 1, rule)
+    with pytest.raises(NetworkError, match="'a->b' runs 1 steps late, and u1 of its rule acts once in 2 steps"):
+        retime(Network(populations, ways))
 
 
 def test_a_biased_population_starts_late_too() -> None:

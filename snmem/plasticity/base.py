@@ -116,6 +116,10 @@ class LearningRule(Description):
     def check_third(self, owner: str, size: int, posts: int) -> None:
         """Raise NetworkError, for ``owner``, unless ``size`` neurons are right for a projection onto ``posts``."""
 
+    def later(self, owner: str, steps: int) -> LearningRule:
+        """The rule of a projection that runs ``steps`` steps late; NetworkError, for ``owner``, where there is none."""
+        return self
+
     def delays(self, q: Projection) -> tuple[int, int]:
         """Steps after which the rule of ``q`` sees pre- and postsynaptic spikes; gate, signal and third at once."""
         return 0, 0

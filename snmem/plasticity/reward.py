@@ -16,7 +16,7 @@ Sources: Izhikevich 2007, doi 10.1093/cercor/bhl152; Fremaux & Gerstner 2016, do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,10 @@ class RewardSTDP(Pairs):
         steps = np.flatnonzero(rng.random(60) < 0.2)
         series = tuple((int(t), float(rng.normal())) for t in (*steps, 60))
         return cls(**random_pairs(rng), bounds=(-1.0, 1.0), decay=float(rng.uniform(0, 1)), series=series)
+
+    def later(self, owner: str, steps: int) -> RewardSTDP:
+        """Rewards of the series are given as many steps later."""
+        return replace(self, series=tuple((step + steps, value) for step, value in self.series))
 
     def third_of(self, q: Projection) -> str | None:
         """The reward population."""

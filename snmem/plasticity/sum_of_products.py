@@ -128,6 +128,17 @@ class SumOfProducts(LearningRule):
         texts = {key: getattr(self, key) for key in ("dw", "dd", "dt") if getattr(self, key)}
         return replace(self, **{key: plain_text(text, key) for key, text in texts.items()})
 
+    def later(self, owner: str, steps: int) -> SumOfProducts:
+        """The rule itself; a factor u<k> belongs to the steps that are multiples of 2^k, and these must stay so."""
+        texts = [(text, name) for name in ("dw", "dd", "dt") if (text := getattr(self, name))]
+        for product in (product for pair in texts for product in parse(*pair)):
+            if product.dependency == "u" and steps % (1 << product.every):
+                raise NetworkError(
+                    f"{owner} runs {steps} steps late, and u{product.every} of its rule acts once in "
+                    f"{1 << product.every} steps; delay what reaches it instead"
+                )
+        return self
+
     def trace_updates(self, q: Projection, spikes: Mapping[str, int]) -> int:
         """Spikes of both sides, once for every trace that has an impulse."""
         traces = {name: getattr(self, name)[0] != 0 for name in TRACES}
