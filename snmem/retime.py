@@ -82,7 +82,7 @@ def retime(network: Network, start: Mapping[str, Any] | None = None) -> Retimed:
 
 def _moved(q: Projection, late: Mapping[str, int]) -> Projection:
     """The projection between populations that run late, and its rule as late as they are."""
-    rule = q.plasticity and q.plasticity.later(f"retime: projection {q.name!r}", late[q.post])
+    rule = q.plasticity and q.plasticity.started_later(f"retime: projection {q.name!r}", late[q.post])
     return replace(q, delay=_later(q.delay, late[q.post] - late[q.pre]), plasticity=rule)
 
 

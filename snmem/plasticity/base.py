@@ -116,7 +116,7 @@ class LearningRule(Description):
     def check_third(self, owner: str, size: int, posts: int) -> None:
         """Raise NetworkError, for ``owner``, unless ``size`` neurons are right for a projection onto ``posts``."""
 
-    def later(self, owner: str, steps: int) -> LearningRule:
+    def started_later(self, owner: str, steps: int) -> LearningRule:
         """The rule of a projection that runs ``steps`` steps late; NetworkError, for ``owner``, where there is none."""
         return self
 

@@ -112,7 +112,7 @@ class RewardSTDP(Pairs):
         series = tuple((int(t), float(rng.normal())) for t in (*steps, 60))
         return cls(**random_pairs(rng), bounds=(-1.0, 1.0), decay=float(rng.uniform(0, 1)), series=series)
 
-    def later(self, owner: str, steps: int) -> RewardSTDP:
+    def started_later(self, owner: str, steps: int) -> RewardSTDP:
         """Rewards of the series are given as many steps later."""
         return replace(self, series=tuple((step + steps, value) for step, value in self.series))
 

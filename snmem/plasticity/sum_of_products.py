@@ -128,7 +128,7 @@ class SumOfProducts(LearningRule):
         texts = {key: getattr(self, key) for key in ("dw", "dd", "dt") if getattr(self, key)}
         return replace(self, **{key: plain_text(text, key) for key, text in texts.items()})
 
-    def later(self, owner: str, steps: int) -> SumOfProducts:
+    def started_later(self, owner: str, steps: int) -> SumOfProducts:
         """The rule itself; a factor u<k> belongs to the steps that are multiples of 2^k, and these must stay so."""
         texts = [(text, name) for name in ("dw", "dd", "dt") if (text := getattr(self, name))]
         for product in (product for pair in texts for product in parse(*pair)):
