@@ -21,7 +21,7 @@ import nir
 import numpy as np
 from nir_graphs import GraphMaker
 
-from snmem import LIF, Input, Instar, Network, Population, Projection, Record, Spikes, simulate
+from snmem import LIF, Convolution, Input, Instar, Network, Population, Projection, Record, Spikes, simulate
 from snmem.io.spikes import write_spikes
 from snmem.nir_io import write_nir
 from snmem.quantization.grid import quantize
@@ -111,6 +111,18 @@ def _network(seed: int, delay: int = 2, **options: Any) -> Network:
     return Network(populations, projections, ("b",))
 
 
+def _kernels() -> Network:
+    """A convolution in two dimensions, a pool, and one in one dimension from there on."""
+    weights = np.random.default_rng(4).normal(size=(4, 1, 3, 2))
+    first = Convolution(weights, (2, 4, 4), (2, 1), (1, 0), groups=2)
+    pool = Convolution.pool(first.output_shape, (2, 1))
+    line = Convolution(np.ones((2, 1, 2)), (1, pool.shape[0]))
+    ways = (("in", "a", first), ("a", "b", pool), ("b", "c", line))
+    shapes = {"a": first.output_shape, "b": pool.output_shape, "c": line.output_shape}
+    populations = Input("in", (2, 4, 4)), *(Population(n, shape, LIF(0.5, 0.5)) for n, shape in shapes.items())
+    return Network(populations, tuple(Projection(*way) for way in ways), ("c",))
+
+
 def _spikes(seed: int) -> dict[str, Spikes]:
     rng = np.random.default_rng(seed)
     return {name: Spikes.from_raster(rng.random((20, n)) < 0.3) for name, n in (("in", 6), ("a", 4), ("b", 3))}
@@ -180,6 +192,7 @@ def bases() -> dict[str, bytes]:
             ("sparse", _network(1), 0),
             ("plastic", _network(2, 1, plasticity=Instar(0.5)), 1000),
             ("loihi", quantize(_network(3)).network, 1000),
+            ("kernels", _kernels(), 1000),
             ("silent", Network((Population("p", 2, LIF(0, 0.5)),), (Projection("p", "p", np.eye(2)),)), 1000),
         ):
             write_nir(network, path, dense)

@@ -37,7 +37,7 @@ from snmem.io.spikes import read_spikes
 from snmem.lava.compiler.module import MODULE, write_module
 from snmem.lava.compiler.preparation import prepare
 from snmem.memory import KWinnerConfig, KWinnerMemory, SpikingKWinnerMemory
-from snmem.nir_io import inspect_nir, read_nir, write_nir
+from snmem.nir_io import inspect_nir, plain, read_nir, write_nir
 from snmem.protocols.demo import prepare as prepare_demo
 from snmem.stimuli import poisson
 from snmem.sweep import Sweep
@@ -141,6 +141,10 @@ def run_for_ever(path: Path, rng: random.Random) -> bool:
         pass
 
 
+#: Synapses up to which a convolution is read as a matrix.
+_MATRIX_TO = plain.MATRIX_TO
+
+
 def use_nir(path: Path, rng: random.Random) -> bool:
     """A NIR file: read, inspected, simulated, written again."""
     if often(rng, 0.1):
@@ -148,6 +152,7 @@ def use_nir(path: Path, rng: random.Random) -> bool:
             to_json(inspect_nir(path))
     if often(rng, 0.01):
         command_line("inspect", path, *(["--json"] if often(rng, 0.5) else []))
+    plain.MATRIX_TO = -1 if rng.random() < 0.5 else _MATRIX_TO  # small convolutions stay kernels, or become matrices
     net = read_nir(path, metadata=rng.random() < 0.8)
     if often(rng, 0.2):
         compare(net, poisson(net, 12, 1, 0.5) if sum(p.size for p in net.populations) <= _SMALL[0] else {}, 12)
