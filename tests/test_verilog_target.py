@@ -116,11 +116,17 @@ def test_memories_hold_weights_and_parameters():
 
 def test_the_verb_reports_clocks_or_why_there_are_none(tmp_path, capsys, monkeypatch):
     file = braille_net(tmp_path / "braille.nir")
-    monkeypatch.setattr("snmem.verilog_target.compile.verilator", lambda: None)
+    found: dict[str, str] = {}
+    monkeypatch.setattr(simulation.shutil, "which", lambda name, path=None: found.get(name))
+    monkeypatch.setattr(simulation, "find_spec", lambda name: None)
     command = ["compile", str(file), "--to", "verilog", "--out"]
     assert main([*command, str(tmp_path / "a"), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["agreement"]["verilog"] == {"ran": False, "why": "Verilator is not installed"}
+    for name, lacking in (("verilator", "make, which"), ("make", "a C++ compiler, which"), ("c++", "")):
+        found[name] = f"/usr/bin/{name}"
+        assert simulation.missing().startswith(lacking)
+    assert simulation.missing() == ""
     assert data["memory"]["constant"] > sum(part["bytes"] for row in data["projections"] for part in row["parts"]) > 0
     assert {"network.v", "network_sizes.vh", "synapses.hex"} <= {p.name for p in (tmp_path / "a").iterdir()}
     assert main([*command, str(tmp_path / "b"), "--arithmetic", "float"]) == 1

