@@ -161,7 +161,8 @@ def _started_later(network: Network, p: Population, late: int, start: Any, distu
         return moved, spikes
     if np.any(start) or "initial_state" in p.neuron.features:
         raise NetworkError(
-            f"{owner}, is not at rest until then, and begins at another v than 0; let it begin at its reset value (compile: --start reset)"
+            f"{owner}, is not at rest until then, and begins at another v than 0; "
+            "let it begin at its reset value (compile: --start reset)"
         )
     if every is None:
         return replace(p, clear_every=ONCE, clear_offset=late), spikes
