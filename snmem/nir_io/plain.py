@@ -100,8 +100,10 @@ def _hint(graph: Graph, dt: float) -> str:
         if isinstance(node.kind, NeuronNode) and key in node.members and "r" in node.members:
             tau, r = node.numbers(key), node.numbers("r")
             shortest = min(shortest, tau.min(initial=np.inf))
+            if tau.size != r.size and 1 not in (tau.size, r.size):
+                continue  # refused where the neurons are read
             with np.errstate(all="ignore"):
-                implied |= {f"{x:.3e}" for x in np.unique(tau / r)[:2]}
+                implied |= {f"{x:.3e}" for x in np.unique(tau.ravel() / r.ravel())[:2]}
     # exporters that set r = tau/dt leave their dt behind: a round number, shorter than every time constant
     if len(implied) == 1 and (text := implied.pop())[1:5] == ".000" and dt != float(text) < shortest:
         return f"; tau/r is {float(text):g} in every neuron, which exporters that set r = tau/dt would make dt"

@@ -53,7 +53,7 @@ class Reading:
     v_reset: Array
     gain: Array
     bias_gain: Array
-    v_init: Array = field(default_factory=lambda: np.zeros(1))
+    v_init: Array = field(default_factory=lambda: np.zeros(1), kw_only=True)  # readings of one's own have more
 
     def neuron(self, bias: Array, reset: str) -> Neuron:
         """The neurons, with the constant that reaches them added to their bias."""
