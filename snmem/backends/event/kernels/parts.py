@@ -14,7 +14,7 @@ from numba._dispatcher import compute_fingerprint
 
 from ...._jit import config, inner, kernel
 from ..arrays import Buffer, Here, Turn
-from ..columns import DELAY, GATE, GATED, KIND, LATE, PAIRS, PRE, PRE_OF, REWARD, SELECTIVE, SUBTRACT, SUMS
+from ..columns import DELAY, FIRST_ROW, GATE, GATED, KIND, LATE, PAIRS, PRE, PRE_OF, REWARD, SELECTIVE, SUBTRACT, SUMS
 from ..llvm.calls import NUMBERS
 from .cells import step_cells
 from .delivery.arrivals import arrivals_of
@@ -196,7 +196,7 @@ def delivering(net: Any, q: int) -> Any:
         return late
     if net.shared.row[q] >= 0:
         return shared
-    return planes if net.planes.dense[q, 0] >= 0 else None
+    return planes if net.planes.dense[q, FIRST_ROW] >= 0 else None
 
 
 def learning(net: Any, r: int) -> Any:

@@ -111,8 +111,9 @@ def records_of(
         pre, post, rows, codes = index[q.pre], index[q.post], q.weights, known[i]
         mean, delay = -(-q.synapses // rows.shape[1]), q.delay if len(q.delays) == 1 else LATE
         mark_all = q.synapses >= 2 * (blocks[post + 1] - blocks[post]) * rows.shape[1]
+        ends = pre, post, delay, min(q.exponent, 0)
         if apart[i]:
-            links[i, :DELIVERS] = pre, post, delay, min(q.exponent, 0), 0, mark_all, 0, 1, 1, mean, 0, aside[i]
+            links[i, :DELIVERS] = *ends, 0, mark_all, 0, 1, 1, mean, 0, aside[i]
             continue
         ranges = _ranges(q)
         offsets = _offsets(rows.indptr, rows.indices, rows.shape[1], ranges)
@@ -128,20 +129,7 @@ def records_of(
             shift[i], at_code = at_code - at, at_code + q.synapses
         ahead = min(16, max(1, CELLS_AHEAD // max(mean, 1)))
         single, coded = q.synapses == rows.shape[1] and (np.diff(offsets) == 1).all(), codes is not None
-        links[i, :DELIVERS] = (
-            pre,
-            post,
-            delay,
-            min(q.exponent, 0),
-            row,
-            mark_all,
-            coded,
-            ranges,
-            ahead,
-            mean,
-            single,
-            aside[i],
-        )
+        links[i, :DELIVERS] = *ends, row, mark_all, coded, ranges, ahead, mean, single, aside[i]
         pointers.append(offsets + at)
         at, row = at + q.synapses, row + len(offsets)
     return Records(links, shift, copied(np.concatenate(pointers)), target, code, palette, weight)
