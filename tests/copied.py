@@ -210,6 +210,7 @@ CASES: dict[type, Case] = {
     SpikingKWinnerMemory: Case(lambda: stored(SpikingKWinnerMemory(CONFIG)), remember),
     memory.OnChipMemory: Case(lambda: stored(memory.OnChipMemory(SpikingKWinnerMemory(CONFIG))), remember),
     memory.ModernHopfieldMemory: Case(lambda: stored(memory.ModernHopfieldMemory(60, 8)), remember),
+    memory.Stored: Case(lambda: memory.Stored("b", (None, "visible", ...))),
     memory.StackedKWinnerMemory: Case(
         lambda: stored(
             memory.StackedKWinnerMemory(KWinnerConfig(visible=80, hidden=60, fan_in=20, winners=5, active=6), CONFIG)
@@ -306,13 +307,17 @@ MORE: dict[str, Case] = {
 }
 
 
+#: What others are derived from; there are no objects of these.
+BASES = (snmem.neurons.Neuron, plasticity.LearningRule, Source, memory.PatternMemory)
+
+
 def public_classes() -> Iterator[type]:
     """Every class in ``__all__`` of the package and its subpackages that one can make an object of."""
     packages = [p.name for p in pkgutil.walk_packages(snmem.__path__, "snmem.") if p.ispkg]
     for module in map(importlib.import_module, ("snmem", *packages)):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
-            if not inspect.isclass(value) or value in (snmem.neurons.Neuron, plasticity.LearningRule, Source):
+            if not inspect.isclass(value) or value in BASES:
                 continue
             if not (inspect.isabstract(value) or is_typeddict(value) or Protocol in value.__bases__):
                 yield value

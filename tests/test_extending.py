@@ -277,7 +277,7 @@ def suite(module, *options):
         (
             "test_memory",
             ("--snmem-memory=correlation", "--snmem-memory=kwinner", "--snmem-memory=hopfield-softmax"),
-            15,
+            36,
         ),
     ],
 )

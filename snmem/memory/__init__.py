@@ -11,12 +11,15 @@ __all__ = [
     "Memory",
     "ModernHopfieldMemory",
     "OnChipMemory",
+    "PatternMemory",
     "SpikingKWinnerMemory",
+    "SpikingMemory",
     "StackedKWinnerMemory",
+    "Stored",
 ]
 
 _HOME = {
-    ".base": ("MEMORIES", "Memory"),
+    ".base": ("MEMORIES", "Memory", "PatternMemory", "SpikingMemory", "Stored"),
     ".config": ("KWinnerConfig",),
     ".hopfield": ("ModernHopfieldMemory",),
     ".kwinner": ("KWinnerMemory",),
@@ -26,7 +29,7 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
-    from .base import MEMORIES, Memory
+    from .base import MEMORIES, Memory, PatternMemory, SpikingMemory, Stored
     from .config import KWinnerConfig
     from .hopfield import ModernHopfieldMemory
     from .kwinner import KWinnerMemory

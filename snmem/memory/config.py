@@ -111,11 +111,13 @@ class KWinnerConfig:
 
     # Of the parameters of ``Memory.for_patterns`` those that proportions follow from.
     @classmethod
-    def for_patterns(cls, visible: int, active: int) -> KWinnerConfig:
+    def for_patterns(
+        cls, visible: int, active: int, *, bits: int | None = None, precision: int | None = None
+    ) -> KWinnerConfig:
         """Return the proportions of :meth:`main` for patterns of another size.
 
-        Two hidden units for each visible one, 50 winners, and a fan-in by which a pattern drives a unit through 5
-        synapses on average.
+        Two hidden units for each visible one, or as many as ``bits`` hold; 50 winners, and a fan-in by which a pattern
+        drives a unit through 5 synapses on average.
 
         Parameters
         ----------
@@ -123,10 +125,24 @@ class KWinnerConfig:
             Size of a pattern.
         active : int
             Ones in a pattern.
+        bits : int or None
+            Most bits that forward and return weights take together.
+        precision : int or None
+            Bits of a weight; None: float64.
+
+        Raises
+        ------
+        InputError
+            If not even one hidden unit fits into ``bits``.
         """
-        hidden = 2 * visible
         fan_in = min(visible, -(-5 * visible // max(active, 1)))
-        return cls(visible=visible, hidden=hidden, fan_in=fan_in, winners=min(50, hidden), active=active)
+        hidden, unit = 2 * visible, 2 * fan_in * (precision or 64)
+        if bits is not None:
+            hidden = bits // unit
+            if hidden < 1:
+                raise InputError(f"for_patterns: bits = {bits}, one hidden unit takes {unit}; allow as many")
+        winners = min(50, hidden)
+        return cls(visible=visible, hidden=hidden, fan_in=fan_in, winners=winners, active=active, bits=precision)
 
     @property
     def levels(self) -> int:

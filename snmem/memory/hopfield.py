@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..description import Summary
 from ..errors import InputError
-from .base import MEMORIES
+from .base import MEMORIES, PatternMemory, Stored, largest
 from .patterns import Patterns, active_units
 
 #: Elements of the matrix of attention weights that a recall holds at a time.
@@ -15,7 +16,7 @@ _BLOCK = 1 << 24
 
 
 @MEMORIES.register("hopfield-softmax")
-class ModernHopfieldMemory(Summary):
+class ModernHopfieldMemory(PatternMemory):
     r"""Memory that keeps every pattern as a row of X and recalls by softmax attention, one step.
 
     .. math::
@@ -40,6 +41,8 @@ class ModernHopfieldMemory(Summary):
         For sizes that are not positive, or a beta that is not.
     """
 
+    arrays: ClassVar[dict[str, Stored]] = {"patterns": Stored("f", (None, "visible"))}
+
     def __init__(self, visible: int = 1000, active: int = 100, beta: float = 1.0, slots: int | None = None) -> None:
         for name, value in (("visible", visible), ("active", active), ("slots", 1 if slots is None else slots)):
             if value < 1:
@@ -56,9 +59,27 @@ class ModernHopfieldMemory(Summary):
         return f"ModernHopfieldMemory: {len(self.patterns):,} patterns stored", rows
 
     @classmethod
-    def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> ModernHopfieldMemory:
-        """With beta = 1 and no limit of rows; see :meth:`snmem.memory.base.Memory.for_patterns`."""
-        return cls(visible, active)
+    def for_patterns(cls, visible: int, active: int, *, bits: int | None = None, seed: int = 0) -> ModernHopfieldMemory:
+        """With beta = 1 and as many rows as ``bits`` hold; see :meth:`snmem.memory.base.Memory.for_patterns`."""
+        slots = None if bits is None else largest(bits, lambda n: n * visible, "ModernHopfieldMemory")
+        return cls(visible, active, slots=slots)
+
+    @property
+    def bits(self) -> int:
+        """One for each bit of a row: the rows there are, or the slots there may be."""
+        return (len(self.patterns) if self.slots is None else self.slots) * self.visible
+
+    def familiarity(self, cues: Patterns) -> Any:
+        """How much of each cue comes back; nothing from an empty memory."""
+        if not len(self.patterns):
+            given = active_units(cues, self.visible, "cues")
+            return 0.0 if given.single else np.zeros(len(given))
+        return super().familiarity(cues)
+
+    def _restored(self) -> None:
+        if self.slots is not None and len(self.patterns) > self.slots:
+            raise InputError(f"array 'patterns' has {len(self.patterns)} rows, slots are {self.slots}")
+        active_units(self.patterns, self.visible, "array 'patterns'")
 
     def store(self, patterns: Patterns) -> None:
         """Append patterns, (n, visible) or (visible,) of 0 and 1; InputError for other shapes and values."""

@@ -20,7 +20,7 @@ from ..description import LearnsInPlace, Summary
 from ..errors import InputError
 from ..io.files import replace_file
 from . import kwinner_kernels as kernels
-from .base import MEMORIES
+from .base import MEMORIES, ConfiguredMemory
 from .config import KWinnerConfig, checked_config, generator
 from .patterns import ActiveUnits, Patterns, active_units
 from .saved import open_saved
@@ -30,7 +30,7 @@ _CHUNK = 1 << 20
 
 
 @MEMORIES.register("kwinner")
-class KWinnerMemory(Summary, LearnsInPlace):
+class KWinnerMemory(ConfiguredMemory, Summary, LearnsInPlace):
     r"""Memory that stores binary patterns one-shot and recalls them from damaged cues.
 
     With forward weights W (hidden, visible), return weights R (visible, hidden), both on the same random synapses,
@@ -70,9 +70,13 @@ class KWinnerMemory(Summary, LearnsInPlace):
         return f"KWinnerMemory: {self._clock:,} patterns stored", self.config.rows()
 
     @classmethod
-    def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> KWinnerMemory:
-        """Proportions of :meth:`KWinnerConfig.for_patterns`; see :meth:`snmem.memory.base.Memory.for_patterns`."""
-        return cls(KWinnerConfig.for_patterns(visible, active), seed)
+    def for_patterns(cls, visible: int, active: int, *, bits: int | None = None, seed: int = 0) -> KWinnerMemory:
+        """Proportions of :meth:`KWinnerConfig.for_patterns`; see :meth:`snmem.memory.base.Memory.for_patterns`.
+
+        Where bits are counted, weights have 4, which recall as well as float64 does.
+        """
+        config = KWinnerConfig.for_patterns(visible, active, bits=bits, precision=None if bits is None else 4)
+        return cls(config, seed)
 
     def _set(
         self, inputs: NDArray[Any], forward: NDArray[Any], back: NDArray[Any], tie_seed: np.uint64, clock: int = 0

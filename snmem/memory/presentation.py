@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..backends.base import Job, make_recording
 from ..network import Network
 from ..spikes import Recording, Spikes
+
+#: Bits behind the point of frozen weights: sums of them are exact in float64 and float32.
+_GRID_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,12 @@ def drive_span(active: float) -> float:
     Mean plus four standard deviations of a sum of uniformly distributed weights (virgin synapses, the strongest case).
     """
     return 2.0 ** math.ceil(math.log2(active / 2 + 4 * math.sqrt(active / 3)))
+
+
+def on_grid(weights: sp.csr_array) -> sp.csr_array:
+    """Weights rounded to multiples of 2**-16, on the same synapses."""
+    data = np.round(weights.data * 2.0**_GRID_BITS) / 2.0**_GRID_BITS
+    return sp.csr_array((data, weights.indices.copy(), weights.indptr.copy()), shape=weights.shape)
 
 
 def volley(patterns: NDArray[Any], period: int, at: int) -> tuple[NDArray[Any], NDArray[Any]]:

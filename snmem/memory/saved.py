@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -24,13 +25,7 @@ WEIGHT = 2.0**20
 
 
 class SavedMemory:
-    """The open file of a saved memory.
-
-    Attributes
-    ----------
-    config : KWinnerConfig
-        Its sizes; those of the arrays are compared with them when they are read.
-    """
+    """The open file of a saved memory."""
 
     def __init__(self, file: ArrayFile, form: str) -> None:
         self._file = file
@@ -40,7 +35,6 @@ class SavedMemory:
             self._header = cast("dict[str, Any]", header)
         if (found := self._header.get("format")) != form:
             raise self.error(f"holds {shown(found)}, this version reads {form!r}")
-        self.config = self._config()
 
     def error(self, what: str) -> FileError:
         """Return a FileError that names the file and says what to give instead."""
@@ -54,7 +48,9 @@ class SavedMemory:
             raise self.error(f"header: {name} is {shown(value)}, expected {kind.__name__}{limits}")
         return value
 
-    def _config(self) -> KWinnerConfig:
+    @cached_property
+    def config(self) -> KWinnerConfig:
+        """The sizes of a K-winner memory; those of the arrays are compared with them when they are read."""
         given = self.value("config", dict)
         try:
             config = KWinnerConfig(**given)
@@ -64,6 +60,17 @@ class SavedMemory:
         if config.visible > limit:
             raise self.error(f"header: config: visible = {config.visible}, the limit for its synapses is {limit}")
         return config
+
+    def limit_sizes(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse whole numbers that no memory of this file's size has, before any memory is taken for them."""
+        limit = max(_VISIBLE, _VISIBLE_PER_SYNAPSE * sum(h.count for h in self._file.headers.values()))
+        for name, value in parameters.items():
+            if isinstance(value, int) and abs(value) > limit:
+                raise self.error(f"header: parameters: {shown(name)} = {value}, the limit for its arrays is {limit}")
+
+    def require(self, name: str, kinds: str, shape: tuple[int | None, ...]) -> None:
+        """Compare what an array declares with what it must be; see :meth:`snmem.io.arrays.ArrayFile.require`."""
+        self._file.require(name, kinds, shape)
 
     def numbers(self, name: str, kinds: str, shape: tuple[int | None, ...], low: float, high: float) -> NDArray[Any]:
         """Return an array of the given kinds and shape whose values lie in [low, high] (so that none is NaN)."""
@@ -112,6 +119,12 @@ def open_saved(path: str | os.PathLike[str], form: str, owner: str) -> Generator
     """
     with open_arrays(path, f"give a file written by {owner}.save") as file:
         yield SavedMemory(file, form)
+
+
+def same_synapses(forward: sp.csr_array, back: sp.csr_array) -> bool:
+    """Whether two CSR matrices, (a, b) and (b, a), connect the same pairs of units."""
+    turned: Any = back.T.tocsr().sorted_indices()
+    return np.array_equal(forward.indptr, turned.indptr) and np.array_equal(forward.indices, turned.indices)
 
 
 def check_weights(matrix: Any, shape: tuple[int, int], name: str) -> sp.csr_array:

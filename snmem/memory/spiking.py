@@ -39,18 +39,18 @@ from ..plasticity import Instar, Outstar
 from ..recording.checks import check_populations
 from ..simulation import simulate
 from ..spikes import Recording
-from .base import MEMORIES
+from .base import MEMORIES, ConfiguredMemory
 from .config import KWinnerConfig, checked_config, generator
 from .kwinner import KWinnerMemory
 from .patterns import ActiveUnits, Patterns, active_units
-from .presentation import Presentation, drive_span, no_presentations, volley
-from .saved import check_weights, open_saved
+from .presentation import Presentation, drive_span, no_presentations, on_grid, volley
+from .saved import check_weights, open_saved, same_synapses
 
 START = Line("start", 1, 0)
 
 
 @MEMORIES.register("kwinner-spiking")
-class SpikingKWinnerMemory(Summary):
+class SpikingKWinnerMemory(ConfiguredMemory, Summary):
     """K-winner memory of LIF neurons with the verbs of :class:`snmem.memory.kwinner.KWinnerMemory`.
 
     Source: Bhandarkar & McClelland 2025, arXiv 2511.04593, section 2; circuits: :mod:`snmem.circuits.kwta`.
@@ -94,9 +94,9 @@ class SpikingKWinnerMemory(Summary):
         return f"SpikingKWinnerMemory: {self._forward.nnz:,} synapses each way", rows
 
     @classmethod
-    def for_patterns(cls, visible: int, active: int, *, seed: int = 0) -> SpikingKWinnerMemory:
+    def for_patterns(cls, visible: int, active: int, *, bits: int | None = None, seed: int = 0) -> SpikingKWinnerMemory:
         """Proportions of :meth:`KWinnerConfig.for_patterns`; see :meth:`snmem.memory.base.Memory.for_patterns`."""
-        return cls(KWinnerConfig.for_patterns(visible, active), seed)
+        return cls(KWinnerConfig.for_patterns(visible, active, bits=bits), seed)
 
     def with_kwta(self, kwta: Strategy) -> SpikingKWinnerMemory:
         """A memory of its own with the same weights and another k-WTA strategy for the hidden units."""
@@ -182,7 +182,7 @@ class SpikingKWinnerMemory(Summary):
         hidden = self._hidden(period, self.kwta.latency)
         span = drive_span(c.winners * c.fan_in / c.visible)
         visible = self.readout.build("visible", c.visible, c.active, hidden.finish, span, period, 0)
-        forward, back = (_on_grid(w) for w in (self._forward, self._back))
+        forward, back = (on_grid(w) for w in (self._forward, self._back))
         return Network(
             (Input("cue", c.visible), Input(START.population, 1), *hidden.populations, *visible.populations),
             (
@@ -193,6 +193,10 @@ class SpikingKWinnerMemory(Summary):
             ),
             outputs=(visible.winners,),
         )
+
+    def network(self) -> Network:
+        """The recall network, as every spiking memory gives it."""
+        return self.recall_network
 
     def store(self, patterns: Patterns, targets: Patterns | None = None, **options: Any) -> Recording:
         """Present patterns one after another to the learning network, once each.
@@ -368,7 +372,7 @@ class SpikingKWinnerMemory(Summary):
             c = saved.config
             forward = saved.matrix("forward", (c.hidden, c.visible))
             back = saved.matrix("back", (c.visible, c.hidden))
-            if forward.nnz == back.nnz == c.synapses and not _same_synapses(forward, back):
+            if forward.nnz == back.nnz == c.synapses and not same_synapses(forward, back):
                 raise saved.error("arrays 'forward' and 'back': must connect the same pairs of units")
             strategies: list[Any] = []
             for role in ("kwta", "readout"):
@@ -386,15 +390,3 @@ class SpikingKWinnerMemory(Summary):
 
 
 _FORMAT = "snmem spiking K-winner memory 1"
-#: Bits behind the point of the frozen weights: sums of them are exact in float64 and float32.
-_GRID_BITS = 16
-
-
-def _on_grid(weights: sp.csr_array) -> sp.csr_array:
-    data = np.round(weights.data * 2.0**_GRID_BITS) / 2.0**_GRID_BITS
-    return sp.csr_array((data, weights.indices.copy(), weights.indptr.copy()), shape=weights.shape)
-
-
-def _same_synapses(forward: sp.csr_array, back: sp.csr_array) -> bool:
-    turned: Any = back.T.tocsr().sorted_indices()
-    return np.array_equal(forward.indptr, turned.indptr) and np.array_equal(forward.indices, turned.indices)
