@@ -271,9 +271,9 @@ class PatternMemory(Recognition, Summary, LearnsInPlace):
 
 
 def _plain(value: Any) -> Any:
+    number: Any = getattr(value, "item", None)
     if isinstance(value, np.generic):
-        number: Any = value.item()
-        return number
+        return number()
     raise InputError(f"save: a parameter is {shown(value)}; only memories made from numbers and texts can be saved")
 
 
