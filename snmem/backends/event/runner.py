@@ -287,7 +287,7 @@ def _traces(job: Job, out: Any) -> dict[str, Any]:
     kind = np.float64 if job.network.arithmetic == "float" else np.int64
     columns = np.cumsum([job.network[pop].size for pop, _ in job.traces()])[:-1]
     traces = zip(job.record, np.split(out, columns, axis=1), strict=True)
-    return {name: trace.astype(kind) for name, trace in traces}
+    return {name: np.ascontiguousarray(trace, kind) for name, trace in traces}  # one alone in float64 is not copied
 
 
 def _recording(job: Job, layout: Layout, final: EventState, state: State, found: Any, traces: Any) -> Recording:

@@ -219,13 +219,14 @@ def mark_states(v, u, before_v, before_u, has_u, driven, every, offset, step, fi
         if every > 0 and (step + t) % every == offset:
             before_v[:] = 0.0
             before_u[:] = 0.0
-        row = active[t]
-        for i in range(size):
-            row[first + i] |= before_v[i] != 0.0 or driven[i] or (has_u[i] and before_u[i] != 0.0)
-            other = v[t, i] != before_v[i]
-            changes[t, first + i] = other
-            changed += other
-            before_v[i] = v[t, i]
+        row, other, after = active[t, first : first + size], changes[t, first : first + size], v[t]
+        count = np.int64(0)
+        for i in range(size):  # without a branch, so that the compiler takes several neurons at once
+            row[i] |= (before_v[i] != 0.0) | driven[i] | (has_u[i] & (before_u[i] != 0.0))
+            other[i] = after[i] != before_v[i]
+            count += other[i]
+            before_v[i] = after[i]
+        changed += count
         if u.shape[0] > 0:
             before_u[:] = u[t]
     return changed

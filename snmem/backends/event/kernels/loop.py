@@ -145,10 +145,13 @@ def _record(net, state, out, row, thread):
             copy_range(state.custom, begin, high - low, out[row], trace[COLUMN])
             continue
         first, aside = neurons.first[p], trace[ASIDE]
-        column = trace[COLUMN] - first - low
-        end = min(cut[p, thread + 1] * BLOCK, first + high)
-        for i in range(max(cut[p, thread] * BLOCK, first + low), end):
-            out[row, column + i] = v[i + aside] if trace[VARIABLE] else u[i + aside]
+        begin = max(cut[p, thread] * BLOCK, first + low)
+        many = min(cut[p, thread + 1] * BLOCK, first + high) - begin
+        column = trace[COLUMN] + begin - first - low
+        if many > 0 and trace[VARIABLE]:
+            copy_range(v, begin + aside, many, out[row], column)
+        elif many > 0:
+            copy_range(u, begin + aside, many, out[row], column)
 
 
 @inner
