@@ -123,6 +123,10 @@ def fast_weights() -> Any:
     return layer
 
 
+def product_keys() -> Any:
+    return attention.ProductKeys(np.eye(2), 2 * np.eye(2))
+
+
 def attend(layer: Any) -> Any:
     before = layer.read(np.eye(8, dtype=bool)[:2])
     layer.write(np.eye(8, dtype=bool)[2:4], np.eye(4, dtype=bool)[2:4])
@@ -224,6 +228,10 @@ CASES: dict[type, Case] = {
     ),
     attention.SlowWeights: Case(lambda: attention.SlowWeights(np.eye(3), np.eye(3), np.eye(3)), fields_of),
     attention.FastWeightAttention: Case(fast_weights, attend),
+    attention.ProductKeys: Case(product_keys, lambda p: (p.rows, p.k, p.winners(np.eye(4)))),
+    attention.ProductKeyNetwork: Case(
+        lambda: attention.ProductKeyNetwork(product_keys()), lambda p: (p.network.digest(), p.run(np.eye(4))[0])
+    ),
     attention.SoftmaxAttention: Case(lambda: attention.SoftmaxAttention(6, 12, 4), attended),
     attention.SpikingAttention: Case(lambda: attention.SpikingAttention(6, 12, 4, 8, k=2), answer),
     language.Grades: Case(lambda: language.Grades(0.02, 4), lambda grades: (grades.width(0.1), grades.decay(0.1))),

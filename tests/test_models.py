@@ -139,6 +139,7 @@ def test_a_backend_of_choice_reaches_the_model(snmem: Callable[..., Any]) -> Non
         "cuba",
         "fly-brain",
         "microcircuit",
+        "product-keys",
     ]
     arguments = ("case-sequence-spiking", "--backend", "loihi", "--set", "sequences=2", "--json")
     assert snmem("run", *arguments).data["parameters"] == {"sequences": 2, "backend": "loihi"}

@@ -10,6 +10,8 @@ __all__ = [
     "AttentionNetwork",
     "CaseSequenceTask",
     "FastWeightAttention",
+    "ProductKeyNetwork",
+    "ProductKeys",
     "Sequences",
     "SlowWeights",
     "SoftmaxAttention",
@@ -36,6 +38,10 @@ _HOME = {
         "AttentionNetwork",
         "SlowWeights",
     ),
+    ".product_keys": (
+        "ProductKeyNetwork",
+        "ProductKeys",
+    ),
     ".transformer.models": (
         "MODELS",
         "Training",
@@ -54,6 +60,7 @@ if TYPE_CHECKING:
     from .fast_weights import FastWeightAttention
     from .module import SoftmaxAttention, SpikingAttention
     from .network import AttentionNetwork, SlowWeights
+    from .product_keys import ProductKeyNetwork, ProductKeys
     from .transformer.models import MODELS, Training, TransformerConfig, train
     from .transformer.spiking import SpikingTransformer, spiking_transformer
 
