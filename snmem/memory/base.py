@@ -37,6 +37,7 @@ MEMORIES: Registry[type[Memory]] = Registry(
         "snmem.memory.kwinner",
         "snmem.memory.hopfield",
         "snmem.memory.spiking",
+        "snmem.memory.systems.sdm",
     ),
 )
 

@@ -1,0 +1,90 @@
+"""Memories of the brain, each as an algorithm and in spikes, and the recipes that set them beside what is known."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from snmem import simulate
+from snmem.errors import InputError
+from snmem.lava import LavaSession
+from snmem.memory.systems.sdm import SparseDistributedMemory
+from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
+from snmem.protocols import reproduce
+from snmem.protocols.levels import with_errors
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lava():
+    """One Lava process, started when the first network runs on it."""
+    with LavaSession():
+        yield
+
+
+@pytest.mark.parametrize("name", ["sdm"])
+def test_recipe_meets_what_is_known(name, tmp_path):
+    found = reproduce(name, quick=True, out=tmp_path, report=lambda text: None)
+    assert [r for r in found["rows"] if not r["ok"]] == []
+    assert sorted(str(path) for path in tmp_path.iterdir()) == sorted(found["files"])
+    runtimes = [r["name"].split(", ")[-1].split(":")[0] for r in found["rows"] if "in spikes" in r["name"]]
+    assert {"event", "loihi", "lava_fixed"} <= set(runtimes)
+
+
+def test_intersections_of_circles_are_those_counted_one_by_one():
+    points = np.array(list(product((0, 1), repeat=7)))
+    for radius, distance in product(range(5), range(8)):
+        other = np.arange(7) < distance
+        near = (points.sum(1) <= radius) & ((points != other).sum(1) <= radius)
+        assert intersection(7, radius, distance) == near.sum()
+    assert circle(7, 9) == 2**7
+    with pytest.raises(InputError, match="larger radius"):
+        softmax_of(64, 3, 20)
+    assert best_radii(64, 2.0**40, 100).signal > best_radii(64, 2.0**64, 1024).signal
+
+
+@pytest.mark.parametrize("design", [{"radius": 26}, {"radius": 36, "active": 20, "design": "sparse"}])
+def test_sdm_stores_by_itself_what_the_algorithm_stores(design):
+    """On the engine and the reference, counters at their limit included; forgetting takes it back."""
+    rng = np.random.default_rng(0)
+    memory, other = (SparseDistributedMemory(64, 60, seed=1, **design) for _ in range(2))
+    patterns = rng.random((4, 64)).argsort(1) < memory.active
+    memory.counters[:] = other.counters[:] = rng.integers(-127, 128, (60, 64))
+    before = memory.counters.copy()
+    memory.store(patterns)
+    assert (memory.counters != before).any()
+    inputs, steps = other.storing_inputs(patterns)
+    for backend in ("event", "reference"):
+        learned = other.learned(simulate(other.learning_network(), inputs, steps, backend))
+        np.testing.assert_array_equal(learned, memory.counters)
+    fresh = SparseDistributedMemory(64, 60, seed=1, **design)
+    fresh.store(patterns)
+    fresh.forget(patterns)
+    assert not fresh.counters.any()
+
+
+def test_sdm_reads_again_what_it_read():
+    memory = SparseDistributedMemory(seed=3)
+    patterns = np.random.default_rng(4).random((60, 256)) < 0.5
+    memory.store(patterns)
+    cues = with_errors(patterns, 40, np.random.default_rng(5))
+    errors = [int((memory.recall(cues, n) != patterns).sum()) for n in (0, 1, 3)]
+    assert errors[0] == 40 * 60 > 4 * errors[1] > 8 * errors[2]
+    again = memory.recall(memory.recall(cues))
+    np.testing.assert_array_equal(memory.recall(cues, 2), again)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"locations": 0}, "locations: must be a whole number in 1"),
+        ({"locations": 1 << 20}, "268435456 counters, limit|256 x 1048576 counters, limit"),
+        ({"radius": 256}, "makes every location active"),
+        ({"design": "sparse", "radius": 256}, "makes every location active"),
+        ({"design": "wet"}, '"dense" or "sparse"'),
+        ({"passes": 1.5}, "passes"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_sdm_refuses(wrong, words):
+    with pytest.raises(InputError, match=words):
+        SparseDistributedMemory(**wrong)
