@@ -8,6 +8,7 @@ import pytest
 from snmem import simulate
 from snmem.errors import InputError
 from snmem.lava import LavaSession
+from snmem.memory.systems.cliques import CliqueMemory
 from snmem.memory.systems.sdm import SparseDistributedMemory
 from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
 from snmem.protocols import reproduce
@@ -21,7 +22,7 @@ def _lava():
         yield
 
 
-@pytest.mark.parametrize("name", ["sdm"])
+@pytest.mark.parametrize("name", ["sdm", "cliques"])
 def test_recipe_meets_what_is_known(name, tmp_path):
     found = reproduce(name, quick=True, out=tmp_path, report=lambda text: None)
     assert [r for r in found["rows"] if not r["ok"]] == []
@@ -88,3 +89,64 @@ def test_sdm_reads_again_what_it_read():
 def test_sdm_refuses(wrong, words):
     with pytest.raises(InputError, match=words):
         SparseDistributedMemory(**wrong)
+
+
+def messages(count, clusters, units, seed):
+    chosen = np.random.default_rng(seed).integers(units, size=(count, clusters))
+    return (np.arange(units) == chosen[:, :, None]).reshape(count, -1)
+
+
+def test_a_clique_comes_back_from_a_part_of_it_and_wrong_units_are_voted_out():
+    memory, stored = CliqueMemory(96, 6), messages(10, 6, 16, 0)
+    memory.store(stored)
+    for cue in (np.arange(96) < 32, np.arange(96) >= 48):
+        np.testing.assert_array_equal(memory.recall(stored & cue), stored)
+    wrong = stored.copy()
+    wrong[:, :16] = np.roll(stored[:, :16], 1, axis=1)
+    np.testing.assert_array_equal(memory.recall(wrong), stored)
+    np.testing.assert_array_equal(memory.recall(wrong | stored), stored)
+    assert memory.recall(np.zeros(96, bool)).sum() >= 6  # nothing known: all that is linked at all
+
+
+def test_cliques_store_by_themselves_what_the_algorithm_stores():
+    memory, stored = CliqueMemory(48, 4), messages(9, 4, 12, 1)
+    inputs, steps = memory.storing_inputs(stored)
+    runs = [simulate(memory.learning_network(), inputs, steps, backend) for backend in ("event", "reference")]
+    memory.store(stored)
+    for run in runs:
+        np.testing.assert_array_equal(memory.learned(run), memory.links)
+
+
+def test_links_grow_from_noise_up_to_the_cap():
+    memory, other, stored = CliqueMemory(128, 4), CliqueMemory(128, 4), messages(60, 4, 32, 2)
+    memory.store(stored)
+    exact = int(memory.links.sum())
+    other.grow(stored, rounds=12, links=exact)
+    assert other.links.sum() == exact
+    assert (other.links & memory.links).sum() >= 0.99 * exact
+    other.grow(stored, links=200)
+    assert other.links.sum() == 200
+    assert not other.links[:32, :32].any()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"clusters": 7}, "512 units do not make 7 clusters"),
+        ({"clusters": 1}, "clusters of equal size"),
+        ({"winners": "some"}, '"cluster" or "all"'),
+        ({"visible": 1 << 20}, "1..16384"),
+        ({"passes": 0}, "passes"),
+    ],
+)
+def test_cliques_refuse(wrong, words):
+    with pytest.raises(InputError, match=words):
+        CliqueMemory(**wrong)
+
+
+def test_messages_have_one_unit_in_each_cluster():
+    memory, stored = CliqueMemory(48, 4), messages(2, 4, 12, 1)
+    for wrong in (np.roll(stored, 6, axis=1)[:, ::-1] | stored, np.arange(48) < 4):
+        with pytest.raises(InputError, match="row 0 has not one unit in each of 4 clusters"):
+            memory.store(wrong)
+    assert not memory.links.any()

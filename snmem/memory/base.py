@@ -38,6 +38,7 @@ MEMORIES: Registry[type[Memory]] = Registry(
         "snmem.memory.hopfield",
         "snmem.memory.spiking",
         "snmem.memory.systems.sdm",
+        "snmem.memory.systems.cliques",
     ),
 )
 
