@@ -127,6 +127,10 @@ def product_keys() -> Any:
     return attention.ProductKeys(np.eye(2), 2 * np.eye(2))
 
 
+def induction_head() -> Any:
+    return attention.InductionHead(np.eye(3)[None], np.eye(3), 4)
+
+
 def attend(layer: Any) -> Any:
     before = layer.read(np.eye(8, dtype=bool)[:2])
     layer.write(np.eye(8, dtype=bool)[2:4], np.eye(4, dtype=bool)[2:4])
@@ -228,6 +232,11 @@ CASES: dict[type, Case] = {
     ),
     attention.SlowWeights: Case(lambda: attention.SlowWeights(np.eye(3), np.eye(3), np.eye(3)), fields_of),
     attention.FastWeightAttention: Case(fast_weights, attend),
+    attention.InductionHead: Case(induction_head, lambda h: (h.keys, h.config, h.answers([0, 1, 0, 1]))),
+    attention.InductionNetwork: Case(
+        lambda: attention.InductionNetwork(induction_head()),
+        lambda n: (n.form, n.network.digest(), n.run([[0, 1, 0]])[0]),
+    ),
     attention.ProductKeys: Case(product_keys, lambda p: (p.rows, p.k, p.winners(np.eye(4)))),
     attention.ProductKeyNetwork: Case(
         lambda: attention.ProductKeyNetwork(product_keys()), lambda p: (p.network.digest(), p.run(np.eye(4))[0])

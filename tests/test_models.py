@@ -138,6 +138,7 @@ def test_a_backend_of_choice_reaches_the_model(snmem: Callable[..., Any]) -> Non
         "case-sequence-spiking",
         "cuba",
         "fly-brain",
+        "induction",
         "microcircuit",
         "product-keys",
     ]

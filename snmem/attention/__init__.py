@@ -10,6 +10,8 @@ __all__ = [
     "AttentionNetwork",
     "CaseSequenceTask",
     "FastWeightAttention",
+    "InductionHead",
+    "InductionNetwork",
     "ProductKeyNetwork",
     "ProductKeys",
     "Sequences",
@@ -30,6 +32,10 @@ _HOME = {
     ),
     ".config": ("AttentionConfig",),
     ".fast_weights": ("FastWeightAttention",),
+    ".induction": (
+        "InductionHead",
+        "InductionNetwork",
+    ),
     ".module": (
         "SoftmaxAttention",
         "SpikingAttention",
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
     from ..tasks.case_sequence import CaseSequenceTask, Sequences
     from .config import AttentionConfig
     from .fast_weights import FastWeightAttention
+    from .induction import InductionHead, InductionNetwork
     from .module import SoftmaxAttention, SpikingAttention
     from .network import AttentionNetwork, SlowWeights
     from .product_keys import ProductKeyNetwork, ProductKeys
