@@ -8,11 +8,13 @@ import pytest
 from snmem import simulate
 from snmem.errors import InputError
 from snmem.lava import LavaSession
+from snmem.memory.systems.btsp import BTSPMemory
 from snmem.memory.systems.cliques import CliqueMemory
 from snmem.memory.systems.sdm import SparseDistributedMemory
 from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
 from snmem.protocols import reproduce
 from snmem.protocols.levels import with_errors
+from snmem.tasks.patterns import partial_cues, random_patterns
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,7 +24,7 @@ def _lava():
         yield
 
 
-@pytest.mark.parametrize("name", ["sdm", "cliques"])
+@pytest.mark.parametrize("name", ["sdm", "cliques", "btsp"])
 def test_recipe_meets_what_is_known(name, tmp_path):
     found = reproduce(name, quick=True, out=tmp_path, report=lambda text: None)
     assert [r for r in found["rows"] if not r["ok"]] == []
@@ -150,3 +152,49 @@ def test_messages_have_one_unit_in_each_cluster():
         with pytest.raises(InputError, match="row 0 has not one unit in each of 4 clusters"):
             memory.store(wrong)
     assert not memory.links.any()
+
+
+def test_btsp_stores_by_itself_what_the_algorithm_stores():
+    """Plateaus of further items follow from the seed and how many were stored; what is forgotten leaves no trace."""
+    memory, other = (BTSPMemory(90, 70, 12, 0.3, seed=3) for _ in range(2))
+    items = random_patterns(9, 90, 12, 0)
+    for part in (items[:4], items[4:]):
+        inputs, steps = other.storing_inputs(part)
+        runs = [simulate(other.learning_network(), inputs, steps, backend) for backend in ("event", "reference")]
+        memory.store(part)
+        for run in runs:
+            forward, back = other.learned(run)
+            np.testing.assert_array_equal(forward, memory.forward)
+            np.testing.assert_array_equal(back, memory.back)
+        other.store(part)
+    assert memory.trace(items[-1]).any()
+    memory.forget(items[-1])
+    assert not memory.trace(items[-1]).any()
+    assert not memory.recall(items[-1]).any()
+
+
+def test_btsp_synapses_are_where_connections_are_and_traces_survive_masks():
+    memory = BTSPMemory(800, 900, 40, 0.02, seed=1)
+    items = random_patterns(30, 800, 40, 1)
+    memory.store(items)
+    assert not (memory.forward & ~memory.connected).any()
+    assert not (memory.back & ~memory.connected_back).any()
+    assert memory.bits == memory.connected.sum() + memory.connected_back.sum()
+    whole, masked = memory.trace(items), memory.trace(partial_cues(items, 0.7, 2))
+    assert 5 < whole.sum(axis=1).mean() < 15
+    assert (whole ^ masked).sum() <= 0.05 * whole.sum()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"hidden": 1 << 20}, "pairs, limit"),
+        ({"plateau": 0.0}, "plateau: must lie in"),
+        ({"connection": 1.5}, "connection: must lie in"),
+        ({"active": 3000}, "active"),
+        ({"threshold_count": 0}, "threshold_count"),
+    ],
+)
+def test_btsp_refuses(wrong, words):
+    with pytest.raises(InputError, match=words):
+        BTSPMemory(**wrong)

@@ -39,6 +39,7 @@ MEMORIES: Registry[type[Memory]] = Registry(
         "snmem.memory.spiking",
         "snmem.memory.systems.sdm",
         "snmem.memory.systems.cliques",
+        "snmem.memory.systems.btsp",
     ),
 )
 
