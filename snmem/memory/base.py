@@ -40,6 +40,8 @@ MEMORIES: Registry[type[Memory]] = Registry(
         "snmem.memory.systems.sdm",
         "snmem.memory.systems.cliques",
         "snmem.memory.systems.btsp",
+        "snmem.memory.systems.willshaw",
+        "snmem.memory.systems.hopfield",
     ),
 )
 
@@ -134,7 +136,8 @@ class Recognition:
     """Familiarity as the share of a cue that comes back.
 
     With p = active / visible, the share that chance brings back, the familiarity of a cue c recalled as x is
-    :math:`\\max(0, (|c \\wedge x| / |c| - p) / (1 - p))`: 1 if the recalled pattern holds every one of the cue.
+    :math:`\\max(0, (|c \\wedge x| / |c| - p) / (1 - p))`: 1 if the recalled pattern holds every one of the cue. It is
+    less, by active / ones, where more units come back than a pattern has.
     """
 
     threshold: ClassVar[float] = 0.5
@@ -148,10 +151,11 @@ class Recognition:
         ones, found = np.diff(given.bounds), np.zeros(len(given))
         if (rows := np.flatnonzero(ones)).size:
             shown_cues = given.rows(bool)[rows]
-            recalled: Any = self.recall(shown_cues)
+            recalled: Any = np.asarray(self.recall(shown_cues), bool)
             chance = min(self.active / self.visible, 0.5)
-            share = (np.asarray(recalled, bool) & shown_cues).sum(axis=1) / ones[rows]
-            found[rows] = np.clip((share - chance) / (1 - chance), 0.0, 1.0)
+            share = (recalled & shown_cues).sum(axis=1) / ones[rows]
+            excess = np.minimum(1.0, self.active / np.maximum(recalled.sum(axis=1), 1))
+            found[rows] = excess * np.clip((share - chance) / (1 - chance), 0.0, 1.0)
         return float(found[0]) if given.single else found
 
 
