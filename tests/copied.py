@@ -127,6 +127,18 @@ def product_keys() -> Any:
     return attention.ProductKeys(np.eye(2), 2 * np.eye(2))
 
 
+def conditioned() -> Any:
+    weights = attention.ConditionedWeights(3, 2, "delta")
+    weights.write(np.eye(3)[:1], np.ones((1, 2)))
+    return weights
+
+
+def respond(weights: Any) -> Any:
+    before = weights.read(np.eye(3))
+    weights.write(np.eye(3)[1:2], np.ones((1, 2)))
+    return before, weights.read(np.eye(3))
+
+
 def induction_head() -> Any:
     return attention.InductionHead(np.eye(3)[None], np.eye(3), 4)
 
@@ -232,6 +244,7 @@ CASES: dict[type, Case] = {
     ),
     attention.SlowWeights: Case(lambda: attention.SlowWeights(np.eye(3), np.eye(3), np.eye(3)), fields_of),
     attention.FastWeightAttention: Case(fast_weights, attend),
+    attention.ConditionedWeights: Case(conditioned, respond),
     attention.InductionHead: Case(induction_head, lambda h: (h.keys, h.config, h.answers([0, 1, 0, 1]))),
     attention.InductionNetwork: Case(
         lambda: attention.InductionNetwork(induction_head()),

@@ -9,6 +9,7 @@ __all__ = [
     "AttentionConfig",
     "AttentionNetwork",
     "CaseSequenceTask",
+    "ConditionedWeights",
     "FastWeightAttention",
     "InductionHead",
     "InductionNetwork",
@@ -30,6 +31,7 @@ _HOME = {
         "CaseSequenceTask",
         "Sequences",
     ),
+    ".conditioning": ("ConditionedWeights",),
     ".config": ("AttentionConfig",),
     ".fast_weights": ("FastWeightAttention",),
     ".induction": (
@@ -62,6 +64,7 @@ _HOME = {
 
 if TYPE_CHECKING:
     from ..tasks.case_sequence import CaseSequenceTask, Sequences
+    from .conditioning import ConditionedWeights
     from .config import AttentionConfig
     from .fast_weights import FastWeightAttention
     from .induction import InductionHead, InductionNetwork

@@ -42,6 +42,7 @@ MEMORIES: Registry[type[Memory]] = Registry(
         "snmem.memory.systems.btsp",
         "snmem.memory.systems.willshaw",
         "snmem.memory.systems.hopfield",
+        "snmem.memory.systems.pavlovian",
     ),
 )
 
