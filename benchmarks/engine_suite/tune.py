@@ -38,7 +38,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("constant", help="name of the constant; with --trees, the first folder")
     parser.add_argument("values", nargs="+", help="values, as in Python")
     parser.add_argument("--trees", action="store_true", help="compare versions of the package, by their folders")
-    parser.add_argument("--case", default="balanced", help="case of the suite, or records")
+    parser.add_argument("--case", default="balanced", help="case of the suite, or records, or delays")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--closed", action="store_true", help="with exact=False")
     parser.add_argument("--quick", action="store_true", help="the small size of the case")
@@ -103,13 +103,26 @@ def records(quick: bool) -> Case:
     return Case(lambda: recurrent((weights, indices, indptr), neurons), inputs, steps)
 
 
+def delays(quick: bool) -> Case:
+    """A part of the cortical microcircuit, whose synapses have delays of their own."""
+    from models import microcircuit
+
+    from .cases import Case
+
+    return Case(lambda: microcircuit.network(0.1 if quick else 0.3, "poisson"), {}, 200 if quick else 2000)
+
+
+#: Cases that are not of the suite.
+_MORE = {"records": records, "delays": delays}
+
+
 def serve(case: str, quick: bool, threads: int, exact: bool) -> None:
     """Print the seconds of a run for every line that comes in: processor time, or wall time with several threads."""
     from snmem import simulate
 
     from .cases import build
 
-    built = records(quick) if case == "records" else build(case, quick)
+    built = _MORE[case](quick) if case in _MORE else build(case, quick)
     network, steps = built.make(), built.steps
     inputs = {name: s.between(0, steps) for name, s in built.inputs.items()}
     clock = time.process_time if threads == 1 else time.perf_counter

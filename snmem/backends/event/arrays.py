@@ -130,6 +130,21 @@ class Late(NamedTuple):
     begin: Any  # the first synapse of each group, from ``base`` on; one more at the end of each projection
 
 
+class Bundle(NamedTuple):
+    """Projections whose synapses have delays of their own, all in one (:mod:`.layout.bundle`)."""
+
+    row: Any  # (pops,) row in ``begin`` of the first neuron of each presynaptic population, else -1
+    target: (
+        Any  # (targets, 2) populations that it reaches, and blocks from those of the neurons to those of the receptor
+    )
+    used: Any  # the different delays, ascending
+    begin: Any  # (rows, delays * SHARES + 1) of each neuron, delay and share: first synapse, from ``base`` on
+    base: Any  # (rows + 1,) first synapse of each neuron
+    synapse: Any  # place of the target, and above it the weight in units
+    unit: float
+    bits: int  # of the place of the target
+
+
 class Custom(NamedTuple):
     """Populations of neurons of types from elsewhere (:mod:`.layout.custom`)."""
 
@@ -176,6 +191,7 @@ class Net(NamedTuple):
     extended: Extended
     potentials: Potentials
     late: Late
+    bundle: Bundle
     shared: Shared
     parts: Any  # (PARTS,) addresses of parts that some runs need, or 0, see TO_CELLS
 

@@ -21,6 +21,7 @@ from .arrays import BLOCK, WORD, Blocks, Buffer, Here, Inputs, Meeting, Net, Par
 from .columns import BEGIN, COUNT, DONE, END, LANES, SHIFT, SIDE, STEP
 from .kernels import entries
 from .kernels.meeting import COLUMNS, GIVE_UP, PATIENCE, SAID, STARTED
+from .layout.bundle import SHARES
 from .layout.network import EventState, Layout
 from .linking import link, link_cells
 from .modes import Modes
@@ -48,6 +49,8 @@ class Team:
         blocks = int(np.diff(layout.blocks).max())
         alone = net.rules.rule.size or net.custom.par.size or net.potentials.senders.size
         threads = 1 if alone else min(job.threads, blocks)
+        if net.bundle.used.size:  # divided into as many shares
+            threads = 1 << (min(threads, SHARES).bit_length() - 1)
         self.nets = [with_cut(net, layout.cut(n)) for n in (1, threads)]
         self.inputs = inputs
         self.states = [start.arrays, *(self._own(start.arrays) for _ in range(1, threads))]

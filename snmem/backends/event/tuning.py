@@ -49,6 +49,9 @@ FLOAT32_FROM = 1 << 20
 #: either it is written out, into no more memory than this or than the neurons take.
 #: ``python -m engine_suite.tune SHARED_FROM 0 1048576 --case convolutional`` (and SHARED_ROW 0 32 256)
 SHARED_FROM, SHARED_ROW = 1 << 20, 32
+#: Bytes of tables that a synapse of the bundle may take, on average; groups of its synapses that are prefetched ahead.
+#: ``python -m engine_suite.tune BUNDLE_BYTES 0 8 --case delays`` (and BUNDLE_AHEAD 1 4 16)
+BUNDLE_BYTES, BUNDLE_AHEAD = 8, 4
 #: Bytes of arrays from which on large pages are asked for.
 #: ``python -m engine_suite.tune LARGE 4194304 1099511627776 --case million``
 LARGE = 1 << 22

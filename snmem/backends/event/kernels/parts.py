@@ -18,6 +18,7 @@ from ..columns import DELAY, FIRST_ROW, GATE, GATED, KIND, LATE, PAIRS, PRE, PRE
 from ..llvm.calls import NUMBERS
 from .cells import step_cells
 from .delivery.arrivals import arrivals_of
+from .delivery.bundle import deliver_bundle
 from .delivery.cells import deliver_cells
 from .delivery.late import deliver_late
 from .delivery.planes import deliver_planes
@@ -113,6 +114,15 @@ def late(here, q, thread, then, same, _):
 
 
 @part
+def bundle(here, q, thread, then, same, _):
+    """All synapses with delays of their own that stand together."""
+    h = here[0]
+    net, state = h.net, h.state
+    deliver_bundle(net.bundle, net.neurons, state.blocks, h.work, state.ring, h.spikes.neuron, thread, then - 1)
+    return 0
+
+
+@part
 def potentials(here, q, thread, then, slot, _):
     """Membrane potentials."""
     h = here[0]
@@ -193,7 +203,7 @@ def delivering(net: Any, q: int) -> Any:
     if net.potentials.row[q] >= 0:
         return potentials
     if net.synapses.links[q, DELAY] == LATE:
-        return late
+        return bundle if net.late.used_first[q] == net.late.used_first[q + 1] else late
     if net.shared.row[q] >= 0:
         return shared
     return planes if net.planes.dense[q, FIRST_ROW] >= 0 else None

@@ -6,7 +6,7 @@ there are, so that memory goes with synapses and not with neurons times delays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,22 @@ from ..columns import CODED, FIRST_PTR
 from .synapses import Records
 
 
-def queue_of(network: Network, index: dict[str, int], order: Sequence[int]) -> tuple[Any, Any]:
-    """Return ``Synapses.queue`` and ``Synapses.turns``; what has delay 0 and longer ones stands in both parts."""
-    pairs = list(enumerate(network.projections))
+def queue_of(
+    network: Network, index: dict[str, int], order: Sequence[int], bundled: Collection[int]
+) -> tuple[Any, Any]:
+    """Return ``Synapses.queue`` and ``Synapses.turns``; what has delay 0 and longer ones stands in both parts.
+
+    The first of the projections in the bundle delivers for all of them.
+    """
+    pairs = [(i, q) for i, q in enumerate(network.projections) if i not in bundled or i == min(bundled)]
     parts = [[i for i, q in pairs if q.delays[0] == 0 and index[q.post] == p] for p in order]
     parts.append([i for i, q in pairs if q.delays[-1] > 0])
     return np.array([i for part in parts for i in part], np.int64), np.cumsum([0, *map(len, parts)])
 
 
-def late_of(network: Network, records: Records) -> Late:
-    """Sort the synapses of such projections by delay, in place, and return the groups."""
-    pairs = [(i, q) for i, q in enumerate(network.projections) if len(q.delays) > 1]
+def late_of(network: Network, records: Records, bundled: Collection[int]) -> Late:
+    """Sort the synapses of such projections, but for those in the bundle, by delay, in place; returns the groups."""
+    pairs = [(i, q) for i, q in enumerate(network.projections) if len(q.delays) > 1 and i not in bundled]
     base, first_row = np.zeros(len(network.projections), np.int64), np.zeros(len(network.projections), np.int64)
     used_first, used = np.zeros(len(network.projections) + 1, np.int64), [np.zeros(0, np.int64)]
     rows, steps, begins = [np.zeros(0, np.int64)], [], []

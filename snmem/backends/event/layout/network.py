@@ -35,6 +35,7 @@ from ..arrays import (
 )
 from ..columns import FIRST_ROW, PARTS, ZEROS
 from . import bitplanes
+from .bundle import SHARES, bundle_of, members_of
 from .custom import custom_of, initial, is_custom
 from .extended import Lanes, begin, extended_of
 from .late import late_of, queue_of
@@ -101,9 +102,12 @@ class Layout:
         planes = self._planes(plans, values, known)
         aside = [self.lanes.offset(q, self.blocks, self.index) for q in network.projections]
         most = max(int(self.first[-1]), self.lanes.total * BLOCK)
+        bundled, unit = members_of(network, known, graded, most)
+        bundle = bundle_of(network, bundled, unit, values, self.index, self.first, self.cut(SHARES), aside, most)
         apart = [p is not None or is_shared(q) for q, p in zip(network.projections, plans, strict=True)]
+        apart = [there or i in bundled for i, there in enumerate(apart)]
         records = records_of(network, self.index, self.first, self.blocks, apart, values, known, aside, most)
-        late, shared = late_of(network, records), shared_of(network, values)
+        late, shared = late_of(network, records, bundled), shared_of(network, values)
         del values  # some are as large as the weights
         self.weight = records.weight
         order = [self.index[name] for name in network.update_order]
@@ -117,7 +121,7 @@ class Layout:
                 par, tile, self.blocks, self.first, self.sizes, self.cut(1), flags_of(network, len(pops)),
                 np.array(order), np.arange(len(network.neurons), len(pops)),
             ),
-            Synapses(*records[:2], *queue_of(network, self.index, order), *records[2:6]),
+            Synapses(*records[:2], *queue_of(network, self.index, order, bundled), *records[2:6]),
             planes,
             rules.rules(records.weight.size),
             custom,
@@ -125,6 +129,7 @@ class Layout:
             extended_of(network, self.lanes, self.index, self.blocks),
             potentials,
             late,
+            bundle,
             shared,
             np.zeros(PARTS, np.int64),
         )  # fmt: skip
@@ -184,7 +189,10 @@ class Layout:
     def work(self, threads: int) -> list[Work]:
         """Return room for the sums of each thread."""
         blocks = self.lanes.total
-        scratch, lists = zeros(blocks * BLOCK), self.net.planes.bits.size or self.net.late.used.size
+        scratch, lists = (
+            zeros(blocks * BLOCK),
+            (self.net.planes.bits.size or self.net.late.used.size or self.net.bundle.used.size),
+        )
         return [
             Work(
                 scratch,
@@ -288,25 +296,26 @@ def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
     network : Network
         What to lay out.
     graded : set of str
-        Inputs whose spikes carry values. Where these reach populations that receive bit planes, the network is laid out
-        a second time without these planes.
+        Inputs whose spikes carry values. Where these reach populations that receive bit planes, or synapses of the
+        bundle, the network is laid out a second time without them.
     """
     kept = network.__dict__.setdefault("_event_layout", _Kept())
     if kept.layout is None:
         kept.layout = _built(network, frozenset())
-    if not graded or not _planes_reached(kept.layout, graded):
+    if not graded or not _sums_reached(kept.layout, graded):
         return kept.layout
     if kept.graded is None or kept.graded.graded != graded:
         kept.graded = _built(network, graded)
     return kept.graded
 
 
-def _planes_reached(layout: Layout, graded: frozenset[str]) -> bool:
-    """Whether a population that receives spikes of these inputs also receives bit planes."""
+def _sums_reached(layout: Layout, graded: frozenset[str]) -> bool:
+    """Whether a population that these inputs reach takes sums in any order: of bit planes, or of the bundle."""
     queue = layout.network.projections
     reached = {q.post for q in queue if q.pre in graded}
     planes = layout.net.planes.dense[:, FIRST_ROW] >= 0
-    return any(q.post in reached for q, there in zip(queue, planes, strict=True) if there)
+    bundled = {layout.index[name] for name in reached} & set(layout.net.bundle.target[:, 0].tolist())
+    return bool(bundled) or any(q.post in reached for q, there in zip(queue, planes, strict=True) if there)
 
 
 def _built(network: Network, graded: frozenset[str]) -> Layout:
