@@ -12,6 +12,7 @@ from snmem.memory.systems.btsp import BTSPMemory
 from snmem.memory.systems.cliques import CliqueMemory
 from snmem.memory.systems.sdm import SparseDistributedMemory
 from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
+from snmem.memory.systems.sparsey import SparseyMemory
 from snmem.protocols import reproduce
 from snmem.protocols.levels import with_errors
 from snmem.tasks.patterns import partial_cues, random_patterns
@@ -24,7 +25,7 @@ def _lava():
         yield
 
 
-@pytest.mark.parametrize("name", ["sdm", "cliques", "btsp"])
+@pytest.mark.parametrize("name", ["sdm", "cliques", "btsp", "sparsey"])
 def test_recipe_meets_what_is_known(name, tmp_path):
     found = reproduce(name, quick=True, out=tmp_path, report=lambda text: None)
     assert [r for r in found["rows"] if not r["ok"]] == []
@@ -198,3 +199,51 @@ def test_btsp_synapses_are_where_connections_are_and_traces_survive_masks():
 def test_btsp_refuses(wrong, words):
     with pytest.raises(InputError, match=words):
         BTSPMemory(**wrong)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_sparsey_learns_by_itself_with_noise_that_falls_as_inputs_are_familiar(seed):
+    """Inputs that come twice and new ones, in two parts: weights of both directions equal the algorithm's."""
+    memory, other = (SparseyMemory(60, 6, 5, 8, "levels", seed) for _ in range(2))
+    inputs = np.repeat(random_patterns(5, 60, 8, seed), 2, axis=0)
+    for part in (inputs[:3], inputs[3:]):
+        events, steps = other.storing_inputs(part)
+        runs = [simulate(other.learning_network(), events, steps, backend) for backend in ("event", "reference")]
+        memory.store(part)
+        for weights in (w for run in runs for w in other.learned(run)):
+            np.testing.assert_array_equal(weights, memory.weights)
+        other.store(part)
+    again = memory.codes(inputs[:1], 77)
+    np.testing.assert_array_equal(again, memory.codes(inputs[:1], 78))
+    assert memory.familiarity(inputs).min() == 1.0
+
+
+@pytest.mark.parametrize("noise", ["sigmoid", "levels"])
+def test_similar_inputs_get_similar_codes(noise):
+    memory, inputs = SparseyMemory(noise=noise, seed=2), random_patterns(9, 512, 51, 3)
+    code = memory.codes(inputs[:1])[0]
+    memory.store(inputs[0])
+    like = inputs[1:5].copy()
+    ones = np.flatnonzero(inputs[0])
+    for row in like:  # 41 of 51 in common
+        row[:] = False
+        row[ones[:41]] = row[np.setdiff1d(np.arange(512), ones)[:10]] = True
+    near, far = (memory.codes(x, 50)[:, code].sum(axis=1).mean() for x in (like, inputs[5:]))
+    assert near > 2 * far
+    assert code.sum() >= memory.modules
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"units": 1}, "units: must be a whole number in 2"),
+        ({"modules": 1 << 20}, "weights, limit"),
+        ({"noise": "white"}, '"sigmoid" or "levels"'),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_sparsey_refuses(wrong, words):
+    with pytest.raises(InputError, match=words):
+        SparseyMemory(**wrong)
+    with pytest.raises(InputError, match="no form in spikes"):
+        SparseyMemory().learning_network()

@@ -43,6 +43,7 @@ MEMORIES: Registry[type[Memory]] = Registry(
         "snmem.memory.systems.willshaw",
         "snmem.memory.systems.hopfield",
         "snmem.memory.systems.pavlovian",
+        "snmem.memory.systems.sparsey",
     ),
 )
 

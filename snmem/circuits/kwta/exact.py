@@ -91,6 +91,33 @@ def exact_kwta(
     )
 
 
+def undo_weights(circuit: Circuit, most: int, groups: int = 1) -> tuple[NDArray[np.float64], float]:
+    """How to read the largest drives off the undo neurons of a circuit with one winner a group.
+
+    The spikes of a group's undo neurons, each with its weight, sum to span - max(largest drive of the group, 1).
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of :func:`exact_kwta`.
+    most : int
+        Its largest drive.
+    groups : int
+        Its groups.
+
+    Returns
+    -------
+    weights : float64 (control neurons,)
+        Of the neurons of ``<name>.control``.
+    span : float
+        See above.
+    """
+    bits, span = _bits(most), 2.0 ** _bits(most)
+    weights = np.zeros(circuit.finish.size)
+    weights[circuit.latency :] = np.tile(span / 2.0 ** np.arange(1, bits + 1), groups)
+    return weights, span
+
+
 def _bits(most: Any) -> int:
     if not 0 <= most <= LIMIT:
         raise InputError(f"exact_kwta: drives of up to {most}, limit {LIMIT}; store less, or use smaller weights")
