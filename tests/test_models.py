@@ -137,6 +137,7 @@ def test_a_backend_of_choice_reaches_the_model(snmem: Callable[..., Any]) -> Non
         "ca3",
         "case-sequence-spiking",
         "cuba",
+        "delay-motifs",
         "fly-brain",
         "induction",
         "microcircuit",
