@@ -1,15 +1,22 @@
 """Memories of the brain, each as an algorithm and in spikes, and the recipes that set them beside what is known."""
 
-from itertools import product
+from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from snmem import simulate
+from snmem import LIF, Input, Network, Population, Projection, simulate
+from snmem.circuits.dendrites import dendrites
+from snmem.circuits.kwta.base import Line
+from snmem.circuits.kwta.exact import exact_kwta, exact_steps, exact_winners
 from snmem.errors import InputError
 from snmem.lava import LavaSession
 from snmem.memory.systems.btsp import BTSPMemory
 from snmem.memory.systems.cliques import CliqueMemory
+from snmem.memory.systems.dendrites import DendriticMemory, false_match, missed
 from snmem.memory.systems.sdm import SparseDistributedMemory
 from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
 from snmem.memory.systems.sparsey import SparseyMemory
@@ -25,7 +32,7 @@ def _lava():
         yield
 
 
-@pytest.mark.parametrize("name", ["sdm", "cliques", "btsp", "sparsey"])
+@pytest.mark.parametrize("name", ["sdm", "cliques", "btsp", "sparsey", "dendrites"])
 def test_recipe_meets_what_is_known(name, tmp_path):
     found = reproduce(name, quick=True, out=tmp_path, report=lambda text: None)
     assert [r for r in found["rows"] if not r["ok"]] == []
@@ -247,3 +254,87 @@ def test_sparsey_refuses(wrong, words):
         SparseyMemory(**wrong)
     with pytest.raises(InputError, match="no form in spikes"):
         SparseyMemory().learning_network()
+
+
+def test_dendrites_store_by_themselves_what_the_algorithm_stores():
+    """Until segments are used again, in two parts."""
+    memory, other = (DendriticMemory(70, 9, 2, 10, 4, seed=1) for _ in range(2))
+    patterns = random_patterns(9, 70, 10, 0)
+    for part in (patterns[:4], patterns[4:]):
+        inputs, steps = other.storing_inputs(part)
+        runs = [simulate(other.learning_network(), inputs, steps, backend) for backend in ("event", "reference")]
+        memory.store(part)
+        for run in runs:
+            synapses, back = other.learned(run)
+            np.testing.assert_array_equal(synapses, memory.synapses)
+            np.testing.assert_array_equal(back, memory.back)
+        other.store(part)
+    assert memory.used.max() > 2
+    assert not (memory.synapses & ~memory.possible).any()
+
+
+def test_false_matches_are_those_counted_one_by_one():
+    own = set(range(5))
+    for active, theta in product((3, 6), (0, 1, 2, 4, 5)):
+        patterns = list(combinations(range(9), active))
+        matches = sum(len(own & set(p)) >= theta for p in patterns)
+        assert false_match(9, active, 5, theta) == pytest.approx(matches / len(patterns), abs=1e-15)
+    assert missed(5, 3, 0.0) == 0
+    assert missed(5, 6, 0.2) == pytest.approx(1.0)
+    assert missed(2, 2, 0.5) == pytest.approx(0.75)
+
+
+def test_segments_bias_cells_of_the_caller():
+    """A bias of 1/2 lets a drive of 1/2 pass a threshold of 3/4 where a segment is active, two steps before."""
+    part = dendrites("cells", "x", np.eye(3, 4), [0, 1, 1], 1, bias=0.5)
+    cells = Population("cells", 2, LIF(alpha=0, beta=0, theta=0.4))
+    network = Network((Input("x", 4), *part.populations, cells), part.projections)
+    spikes = simulate(network, {"x": np.array([[0, 0, 1, 0], [1, 1, 1, 1], [0, 0, 0, 1]])}, 5).spikes["cells"]
+    assert list(zip(spikes.step.tolist(), spikes.neuron.tolist(), strict=True)) == [(2, 1), (3, 0), (3, 1)]
+    for wrong in ({"cell": [0, 1]}, {"cell": [0, -1, 1]}, {"cell": [0.5, 1, 1]}, {"theta": 0}):
+        arguments: Any = {"cell": [0, 1, 1], "theta": 1} | wrong
+        with pytest.raises(InputError, match=r"cell must name|theta must be"):
+            dendrites("cells", "x", np.eye(3, 4), **arguments)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 7), st.integers(1, 9), st.data())
+def test_exact_winners_are_those_of_the_circuit(groups, units, most, data):
+    """All that tie with the k-th, nobody with a drive below 1; several presentations in a row."""
+    k = data.draw(st.integers(1, units))
+    drives = np.array(
+        data.draw(
+            st.lists(
+                st.lists(st.integers(-2, most), min_size=groups * units, max_size=groups * units),
+                min_size=2,
+                max_size=3,
+            )
+        )
+    )
+    latency = exact_steps(most)
+    circuit = exact_kwta("u", groups * units, k, Line("x", len(drives) + 1, 0), most, latency + 1, latency, groups)
+    weights = np.hstack([np.zeros((groups * units, 1)), drives.T])
+    drive = Projection("x", "u", weights, name="drive")
+    network = Network((Input("x", len(drives) + 1), *circuit.populations), (drive, *circuit.projections))
+    starts = np.arange(len(drives)) * (latency + 1)
+    events = (np.repeat(starts, 2), np.array([(0, n + 1) for n in range(len(drives))]).ravel())
+    spikes = simulate(network, {"x": events}, len(drives) * (latency + 1)).spikes[circuit.winners]
+    wanted = exact_winners(drives.reshape(len(drives), groups, units), k).reshape(len(drives), -1)
+    row, unit = np.nonzero(wanted)
+    assert spikes.step.tolist() == (row * (latency + 1) + latency).tolist()
+    assert spikes.neuron.tolist() == unit.tolist()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"winners": 600}, "winners"),
+        ({"segments": 1 << 20}, "pairs, limit"),
+        ({"potential": 0}, "potential: must lie in"),
+        ({"theta": 0}, "theta"),
+        ({"seed": 0.5}, "seed"),
+    ],
+)
+def test_dendrites_refuse(wrong, words):
+    with pytest.raises(InputError, match=words):
+        DendriticMemory(**wrong)

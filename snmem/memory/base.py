@@ -44,6 +44,7 @@ MEMORIES: Registry[type[Memory]] = Registry(
         "snmem.memory.systems.hopfield",
         "snmem.memory.systems.pavlovian",
         "snmem.memory.systems.sparsey",
+        "snmem.memory.systems.dendrites",
     ),
 )
 
