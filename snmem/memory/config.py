@@ -116,8 +116,8 @@ class KWinnerConfig:
     ) -> KWinnerConfig:
         """Return the proportions of :meth:`main` for patterns of another size.
 
-        Two hidden units for each visible one, or as many as ``bits`` hold; 50 winners, and a fan-in by which a pattern
-        drives a unit through 5 synapses on average.
+        Two hidden units for each visible one and 50 winners, or as many units as ``bits`` hold and half as many winners
+        as a pattern has ones; and a fan-in by which a pattern drives a unit through 5 synapses on average.
 
         Parameters
         ----------
@@ -142,6 +142,8 @@ class KWinnerConfig:
             if hidden < 1:
                 raise InputError(f"for_patterns: bits = {bits}, one hidden unit takes {unit}; allow as many")
         winners = min(50, hidden)
+        if bits is not None:  # each visible unit is reached by 2.5 winners on average, as in the main configuration
+            winners = min(-(-active // 2), hidden)
         return cls(visible=visible, hidden=hidden, fan_in=fan_in, winners=winners, active=active, bits=precision)
 
     @property

@@ -16,6 +16,15 @@ def bench(
     suite: Annotated[
         bool, Option("--suite", help="engine: all cases and peers, growth and the limit of this machine.")
     ] = False,
+    runs: Annotated[
+        Path | None, Option("--runs", metavar="DIR", help="memories: keeps finished runs, to go on after a kill.")
+    ] = None,
+    load: Annotated[
+        list[Path] | None, Option("--load", metavar="FILE", help="memories: a file that registers one more.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, Option("--only", metavar="NAME", help="memories: this memory; may be repeated.")
+    ] = None,
     *,
     out: Path | None,
 ) -> Report:
@@ -26,8 +35,12 @@ def bench(
     script = load_script("benchmarks", name)
     if suite and not hasattr(script, f"bench_{name}_suite"):
         raise InputError(f"bench {name}: has no suite; leave --suite out")
+    if name != "memories" and (runs or load or only):
+        raise InputError(f"bench {name}: takes no --runs, --load and --only; leave them out")
     with stages() as say:
-        if suite:
+        if name == "memories":
+            data = script.bench_memories(quick, say, out, runs, [str(path) for path in load or ()], only or ())
+        elif suite:
             data = getattr(script, f"bench_{name}_suite")(quick=quick, report=say, out=out)
         else:
             data = getattr(script, f"bench_{name}")(quick=quick, report=say)
