@@ -23,7 +23,8 @@ def changed(memory: Any, change: Change) -> Any:
     memory : Memory
         Stays as it is.
     change : function
-        From an array to an array of the same shape; numbers of its own kind and limits are made of what it returns.
+        From an array to an array of the same shape; what it returns is brought back to the kind and the range of the
+        array. A memory without synapses of units with themselves stays one.
 
     Raises
     ------
@@ -48,14 +49,22 @@ def changed(memory: Any, change: Change) -> Any:
         data = value.data if stored.kinds == "csr" else value
         if np.ndim(value) < 1 or not np.size(data):
             continue
-        new = np.clip(np.asarray(change(data), float), stored.low, stored.high)
-        new = new > 0.5 if data.dtype == bool else (np.rint(new) if is_binary(data) or data.dtype.kind in "iu" else new)
         if stored.kinds == "csr":
-            value.data = new.astype(data.dtype)
+            value.data = _within(change(data), data)
         else:
-            setattr(other, name, new.astype(data.dtype))
+            setattr(other, name, _within(change(data), data))
     other._restored()
     return other
+
+
+def _within(new: NDArray[Any], old: NDArray[Any]) -> NDArray[Any]:
+    """``new`` in the type and the range of ``old``; a matrix without synapses of units with themselves stays one."""
+    out = np.clip(np.asarray(new, float), float(old.min()), float(old.max()))
+    if old.dtype.kind in "biu" or is_binary(old):
+        out = np.floor(out + 0.5)
+    if old.ndim == 2 and old.shape[0] == old.shape[1] and not old.diagonal().any():
+        np.fill_diagonal(out, 0)
+    return out.astype(old.dtype)
 
 
 def is_binary(array: NDArray[Any]) -> bool:
