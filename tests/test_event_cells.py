@@ -202,7 +202,53 @@ def _one_population_equals_reference(net, inputs, run):
     ],
 )
 def test_which_populations_may_run_by_cells(population, may):
-    assert eligible(population) is may
+    assert eligible(Network((population,), ()), population, True) is may
+
+
+#: Neurons that stand still while refractory: some, all, with the time of each, and with a reset value.
+STILL = [
+    {"refractory": 7, "reset_current": True},
+    {"refractory": 0, "reset_current": True},
+    {"refractory": 22, "reset_current": True, "v_reset": -0.5},
+    {"refractory": np.arange(400) % 30, "reset_current": True},
+]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("case", range(len(STILL)))
+def test_neurons_that_stand_still_while_refractory_run_by_cells(case, threads, by_cells):
+    """Kicks to v, one of them worth two, and dense input while the neurons wait, in one piece and in two."""
+    rng = np.random.default_rng(case)
+    n, steps = 400, 600
+    weights = sp.random_array((n, n), density=0.05, rng=rng, data_sampler=lambda size: rng.normal(0.2, 0.4, size=size))
+    lif = LIF(0.8, 0.95, 1.0, refractory_mode="freeze", **STILL[case])
+    kick = sp.csr_array((np.full(40, 1.2), (np.arange(0, n, 10), np.arange(40))), shape=(n, 40))
+    net = Network(
+        (Input("x", n), Input("kicks", 40, values=True), Population("h", n, lif)),
+        (
+            Projection("x", "h", 0.6 * sp.eye_array(n, format="csr")),
+            Projection("kicks", "h", kick, 1, receptor="v"),
+            Projection("h", "h", weights.tocsr(), 3),
+        ),
+    )
+    step, line = np.nonzero(rng.random((steps, 40)) < 0.02)
+    inputs = {"x": _input(case, n, steps, 4.0), "kicks": (step, line, rng.integers(1, 3, len(step)).astype(float))}
+    right = simulate(net, inputs, steps, "reference")
+    run = simulate(net, inputs, steps, threads=threads)
+    assert by_cells
+    assert len(right.spikes["h"]) > 200
+    assert run.spikes["h"].differing(right.spikes["h"]) == (0, None)
+    first = simulate(net, {name: s.between(0, 250) for name, s in run.spikes.items() if name != "h"}, 250)
+    late = {name: s.between(250, steps) for name, s in run.spikes.items() if name != "h"}
+    rest = simulate(net, late, steps - 250, state=first.state, threads=threads)
+    assert rest.spikes["h"].differing(right.spikes["h"].between(250, steps)) == (0, None)
+
+
+@pytest.mark.parametrize("more", [{"bias": 0.1}, {"reset": "subtract"}, {"v_reset": 2.0}, {"refractory_mode": "hold"}])
+def test_refractory_neurons_that_may_spike_by_themselves_stay_in_blocks(more):
+    neuron = {"refractory": 5, "reset_current": True, "refractory_mode": "freeze"} | more
+    population = Population("h", 8192, LIF(0.5, 0.5, 1.0, **neuron))
+    assert not eligible(Network((population,), ()), population, True)
 
 
 def test_threads_that_fall_silent_agree_about_it():

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...network import Population
+from ...network import Network, Population
 from ...neurons import LIF
 from .arrays import AGES, BATCH, BLOCK, LANES, Cells, Net, State, Work, copied, zeros
 from .columns import (
@@ -42,10 +42,20 @@ from .tuning import CELL_LIMITS, CELLS_FROM
 LONG = 1 << 29
 
 
-def eligible(p: Population) -> bool:
-    """Whether the neurons of ``p`` can run one by one: many float LIF neurons, all alike, never cleared."""
+def eligible(network: Network, p: Population, exact: bool) -> bool:
+    """Whether the neurons of ``p`` can run one by one: many float LIF neurons, all alike, never cleared.
+
+    Those that are refractory must stand still meanwhile, and not spike afterwards without input; what arrives at v is
+    then all that they may know besides the synaptic current.
+    """
     if p.size < CELLS_FROM or p.clear_every or type(p.neuron) is not LIF:
         return False
+    receptors = {network.receptor_of(q) for q in network.projections if q.post == p.name}
+    if p.neuron.features or receptors - {0}:
+        quiet = np.all(p.neuron.bias == 0) and p.neuron.reset == "zero" and np.all(p.neuron.v_reset <= p.neuron.theta)
+        more = p.neuron.features - {"initial_state"}
+        if not (exact and quiet and more <= {"freeze", "reset_current"} and ("freeze" not in more or len(more) == 2)):
+            return False
     return all(np.ptp(getattr(p.neuron, name)) == 0 for name in ("alpha", "beta", "bias", "theta", "v_reset"))
 
 
@@ -111,12 +121,12 @@ class Modes:
     ) -> None:
         self.net, self.states, self.work = net, states, work
         dense = net.synapses.links[net.planes.dense[:, FIRST_ROW] >= 0, POST].tolist()  # planes reach all neurons
-        apart = {q.post for q in layout.network.projections if q.pre in graded or q.signal == "v"}
+        network = layout.network
+        apart = {q.post for q in network.projections if (q.pre in graded and q.receptor != "v") or q.signal == "v"}
         apart |= {q.pre for q in layout.network.projections if q.signal == "v"}
         links = net.synapses.links
         dense += links[(links[:, DELAY] == LATE) | (net.shared.row >= 0), POST].tolist()
-        names = (p for p in layout.network.neurons if layout.index[p.name] not in dense and eligible(p))
-        names = (p for p in names if p.name not in layout.lanes.first)
+        names = (p for p in network.neurons if layout.index[p.name] not in dense and eligible(network, p, exact))
         self.candidates = [] if fixed else [layout.index[p.name] for p in names if p.name not in apart]
         self.cells = _cells(layout, net, len(states), self.candidates, exact)
         self.pause = dict.fromkeys(self.candidates, 0)  # looks to let pass before the next try

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._jit import inner, kernel
-from ..arrays import AGES, BLOCK, LANES, CellRows
+from ..arrays import AGES, BLOCK, LANES, WORD, CellRows
 from ..columns import (
     AGE,
     ALPHA,
@@ -22,6 +22,8 @@ from ..columns import (
     BEFORE_V,
     BETA,
     BIAS,
+    CLEARS,
+    DIRECT,
     DRIVE,
     FIELDS,
     GAIN,
@@ -30,14 +32,19 @@ from ..columns import (
     LANE_U,
     LANE_V,
     MARGIN,
+    PERIOD,
     RESET,
+    SHIFT,
+    SIDE,
     STEPPED,
     STEPS,
     THETA,
+    WAITS,
 )
 from ..llvm.lif import advance_silent
 from ..llvm.memory import prefetch
 from ..tuning import STRETCH
+from .extended.state import array_of
 from .neuron import NOTHING, lif_step, may_spike, reach, reset
 from .ranges import copy_range, differing
 
@@ -108,10 +115,14 @@ def _sort(array):
 
 
 @inner(inline="always")
-def _fire(cell, own, par, ordered, low, count, subtract, spikes, at, again, p, t):
-    """Let those of a group of cells spike that are over threshold; keep those on the list that may spike again."""
+def _fire(cell, own, par, extended, ordered, low, count, subtract, spikes, at, again, p, t):
+    """Let those of a group of cells spike that are over threshold; keep those on the list that may spike again.
+
+    A refractory cell stands still: it is as far ahead of the others as it waits.
+    """
     cells, ages, due = own
     theta, gain, drive = par[THETA, 0], par[GAIN, 0], par[DRIVE, 0]
+    clears, waits = extended.flags[p, CLEARS] != 0, extended.flags[p, WAITS] != 0
     v, u = cell.lanes[LANE_V], cell.lanes[LANE_U]
     for j in range(np.uint64(0), count):
         if not may_spike(u[j], v[j], gain, drive, theta):
@@ -125,6 +136,12 @@ def _fire(cell, own, par, ordered, low, count, subtract, spikes, at, again, p, t
             spikes.neuron[at] = i
             spikes.step[at] = t
             at += 1
+            if clears:
+                u[j] = 0.0
+                cells[c] = 0.0
+            if waits:
+                period = np.int64(extended.par[extended.tile[i // BLOCK], PERIOD, i % BLOCK])
+                ages[c + _AGE] += period << 1
             if not may_spike(u[j], v[j], gain, drive, theta):
                 continue
         ages[c + _AGE] |= 1
@@ -133,10 +150,22 @@ def _fire(cell, own, par, ordered, low, count, subtract, spikes, at, again, p, t
     return at, again
 
 
+@inner(inline="always")
+def aside_of(flags, p, what):
+    """Places from the neurons of population p to a variable or input in a lane, by its column; 0 if there is none."""
+    at = flags[p, what]
+    lane = (at - 1) // 2 if what == WAITS else at
+    return (flags[p, SHIFT] + (lane - 1) * flags[p, SIDE]) * BLOCK if at else 0
+
+
 @inner
-def step_cells(cell, subtract, spikes, at, thread, turn):
-    """A population's step for the due cells of this thread; returns the new number of spikes."""
+def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
+    """A population's step for the due cells of this thread; returns the new number of spikes.
+
+    direct: ``Blocks.input``, where what arrives at v itself stands in a lane.
+    """
     p, t = turn.population, turn.step
+    aside = aside_of(extended.flags, p, DIRECT)
     n = cell.waiting[thread, p]
     if n == 0:
         return at
@@ -177,6 +206,12 @@ def step_cells(cell, subtract, spikes, at, thread, turn):
         some = 0
         for j in range(np.uint64(0), group):
             u[j], v[j] = lif_step(u[j], v[j], given[j], alpha, beta, bias)
+        if aside:
+            for j in range(np.uint64(0), count):
+                place = (ordered[low + j] & NEURON) + aside
+                v[j] += direct[place]
+                direct[place] = 0.0
+        for j in range(np.uint64(0), group):
             some += not (reach(u[j], v[j], gain, drive) <= 0.999 * theta - 1e-300)
         for j in range(np.uint64(0), count):
             c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
@@ -184,7 +219,7 @@ def step_cells(cell, subtract, spikes, at, thread, turn):
             ages[c + _AGE] = (t + 1) << 1
         if some > 0:
             at, again = _fire(
-                cell, CellRows(cells, ages, due), par, ordered, low, count, subtract, spikes, at, again, p, t,
+                cell, CellRows(cells, ages, due), par, extended, ordered, low, count, subtract, spikes, at, again, p, t,
             )  # fmt: skip
     if at - begin > 1:
         _sort(spikes.neuron[begin:at])
@@ -203,16 +238,24 @@ def powers(alpha: float, beta: float, bias: float) -> NDArray[Any]:
 
 
 @inner
-def to_cells(cell, p, thread, begin, end, blocks, t):
+def to_cells(cell, extended, p, thread, begin, end, blocks, held, t):
     """Make cells of the neurons begin .. end-1 of population p, which are at the start of step t."""
     u, v, given = blocks.u, blocks.v, blocks.input
     cells, ages, par, due, n = cell.cells, cell.ages, cell.par[p], due_of(cell, p, thread, begin // BLOCK), 0
+    wait, direct = aside_of(extended.flags, p, WAITS), aside_of(extended.flags, p, DIRECT)
+    waits = array_of(u, v, extended.flags[p, WAITS])
     for i in range(begin, end):
-        c = np.uint64(i) * _FIELDS
-        cells[c], cells[c + _V], cells[c + _INPUT] = u[i], v[i], given[i]
+        c, ahead = np.uint64(i) * _FIELDS, 0
+        if wait:
+            ahead, waits[i + wait] = np.int64(waits[i + wait]), 0.0
+            held[i // WORD] &= ~(np.uint64(1) << np.uint64(i % WORD))
+        cells[c], cells[c + _V], cells[c + _INPUT] = u[i], v[i], given[i] if ahead == 0 else 0.0
         wake = given[i] != 0.0 or may_spike(u[i], v[i], par[GAIN, 0], par[DRIVE, 0], par[THETA, 0])
-        ages[c + _AGE] = t << 1 | wake
+        wake = (wake or (direct != 0 and given[i + direct] != 0.0)) and ahead == 0
+        ages[c + _AGE] = (t + ahead) << 1 | wake
         given[i] = 0.0
+        if direct and ahead > 0:
+            given[i + direct] = 0.0
         if wake:
             due[n] = i
             n += 1
@@ -220,7 +263,7 @@ def to_cells(cell, p, thread, begin, end, blocks, t):
 
 
 @inner
-def from_cells(cell, p, thread, begin, end, blocks, t):
+def from_cells(cell, extended, p, thread, begin, end, blocks, held, t):
     """u, v and input, at the start of step t, of the cells begin .. end-1 of population p."""
     cell.waiting[thread, p] = 0
     if cell.table.shape[1] > 0:
@@ -229,10 +272,15 @@ def from_cells(cell, p, thread, begin, end, blocks, t):
     u, v, given = blocks.u, blocks.v, blocks.input
     cells, par, lanes, lane_age, ordered = cell.cells, cell.par[p], cell.lanes, cell.lane_age, cell.ordered
     due, count = due_of(cell, p, thread, begin // BLOCK), end - begin
+    wait, waits = aside_of(extended.flags, p, WAITS), array_of(u, v, extended.flags[p, WAITS])
     for i in range(begin, end):
         c = np.uint64(i) * _FIELDS
         given[i] = cells[c + _INPUT]
-        due[i - begin] = i | (t - (cell.ages[c + _AGE] >> 1)) << 32
+        behind = t - (cell.ages[c + _AGE] >> 1)
+        if behind < 0:  # refractory
+            waits[i + wait], behind = -behind, 0
+            held[i // WORD] |= np.uint64(1) << np.uint64(i % WORD)
+        due[i - begin] = i | behind << 32
     _by_age(due, count, ordered, cell.first)
     for low in range(0, count, LANES):
         group = ordered[low : min(low + LANES, count)]

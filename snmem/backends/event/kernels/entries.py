@@ -9,6 +9,7 @@ from ..llvm.calls import CATCH_UP
 from .blocks import catch_up
 from .cells import from_cells, to_cells
 from .extended.call import call_step
+from .extended.state import lane_of
 from .loop import run_steps
 
 
@@ -16,6 +17,12 @@ from .loop import run_steps
 def run(net, state, cell, work, inputs, spikes, part, meeting, at):
     """:func:`.loop.run_steps`, for callers in Python."""
     run_steps(net, state, cell, work, inputs, spikes, part, meeting, at)
+
+
+@inner
+def _settle_extended(net, state, work, p, begin, end, t, counting):
+    nowhere = Buffer(state.blocks.upto, state.blocks.upto)  # as nothing spikes
+    call_step(net, state, state.counts, work, nowhere, 0, Turn(p, t, begin, end, False, counting), CATCH_UP)
 
 
 @inner
@@ -28,9 +35,7 @@ def _settle(net, state, work, t, counting):
             if not extended and state.blocks.upto[b] < t:
                 catch_up(kinds, state.blocks, work, state.counts, p, b, t, counting)
         if extended:
-            nowhere = Buffer(state.blocks.upto, state.blocks.upto)  # as nothing spikes
-            here = Turn(p, t, neurons.blocks[p], neurons.blocks[p + 1], False, counting)
-            call_step(net, state, state.counts, work, nowhere, 0, here, CATCH_UP)
+            _settle_extended(net, state, work, p, neurons.blocks[p], neurons.blocks[p + 1], t, counting)
 
 
 @kernel
@@ -44,10 +49,16 @@ def _enter(net, state, work, cell, p, thread, t):
     neurons, blocks = net.neurons, state.blocks
     kinds = Kinds(neurons.par, neurons.tile, neurons.flags)
     begin, end = neurons.cut[p, thread], neurons.cut[p, thread + 1]
+    if net.extended.flags[p, LANES] > 0:
+        _settle_extended(net, state, work, p, begin, end, t, False)
     for b in range(begin, end):
-        catch_up(kinds, blocks, work, state.counts, p, b, t, False)
+        if net.extended.flags[p, LANES] == 0:
+            catch_up(kinds, blocks, work, state.counts, p, b, t, False)
         blocks.pending[b], blocks.awake[b] = 0, 0
-    to_cells(cell, p, thread, begin * BLOCK, min(end * BLOCK, neurons.first[p] + neurons.size[p]), blocks, t)
+        for k in range(1, net.extended.flags[p, LANES]):
+            blocks.pending[lane_of(net.extended.flags, p, b, k)] = 0
+    last = min(end * BLOCK, neurons.first[p] + neurons.size[p])
+    to_cells(cell, net.extended, p, thread, begin * BLOCK, last, blocks, state.held, t)
     cell.on[p] = 1
 
 
@@ -61,7 +72,8 @@ def enter(net, state, work, cell, p, thread, t):
 def _leave(net, state, cell, p, thread, t):
     neurons, blocks = net.neurons, state.blocks
     begin, end = neurons.cut[p, thread], neurons.cut[p, thread + 1]
-    from_cells(cell, p, thread, begin * BLOCK, min(end * BLOCK, neurons.first[p] + neurons.size[p]), blocks, t)
+    last = min(end * BLOCK, neurons.first[p] + neurons.size[p])
+    from_cells(cell, net.extended, p, thread, begin * BLOCK, last, blocks, state.held, t)
     blocks.pending[begin:end], blocks.awake[begin:end], blocks.upto[begin:end] = 1, 1, t
     cell.on[p] = 0
 

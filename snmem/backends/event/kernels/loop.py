@@ -105,10 +105,10 @@ def _deliver(net, state, cell, work, spikes, inputs, here, thread, turn, t):
             continue
         post = links[q, POST]
         cell.load[post, EVENTS] += (hi - lo) * links[q, ROW_LENGTH]
-        if part == 0 and pre >= own and inputs.graded[pre - own] != 0:
-            part = net.parts[VALUED]
-        elif cell.on[post]:
+        if cell.on[post]:
             part = net.parts[TO_CELLS]
+        elif part == 0 and pre >= own and inputs.graded[pre - own] != 0:
+            part = net.parts[VALUED]
         if part != 0:
             call_part(part, here, (q, thread, then, slot, 0))
         else:

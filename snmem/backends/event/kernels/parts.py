@@ -14,12 +14,29 @@ from numba._dispatcher import compute_fingerprint
 
 from ...._jit import config, inner, kernel
 from ..arrays import Buffer, Here, Turn
-from ..columns import DELAY, FIRST_ROW, GATE, GATED, KIND, LATE, PAIRS, PRE, PRE_OF, REWARD, SELECTIVE, SUBTRACT, SUMS
+from ..columns import (
+    DELAY,
+    FIRST_ROW,
+    FREEZES,
+    GATE,
+    GATED,
+    KIND,
+    LATE,
+    PAIRS,
+    POST,
+    PRE,
+    PRE_OF,
+    RECEPTOR,
+    REWARD,
+    SELECTIVE,
+    SUBTRACT,
+    SUMS,
+)
 from ..llvm.calls import NUMBERS
 from .cells import step_cells
 from .delivery.arrivals import arrivals_of
 from .delivery.bundle import deliver_bundle
-from .delivery.cells import deliver_cells
+from .delivery.cells import deliver_cells, deliver_direct
 from .delivery.late import deliver_late
 from .delivery.planes import deliver_planes
 from .delivery.shared import deliver_shared
@@ -142,10 +159,16 @@ def keeping(here, t, _, __, ___, ____):
 def cells(here, q, thread, then, slot, _):
     """Rows of synapses, to cells."""
     h = here[0]
-    net = h.net
-    come = _come(net, h.spikes, h.inputs, net.synapses.links[q, PRE])
-    reached = arrivals_of(net, h.state.ring, q, slot, thread)
-    deliver_cells(net.synapses, h.state.weight, h.cell, come, reached, thread, then)
+    net, links = h.net, h.net.synapses.links
+    pre, aside = links[q, PRE], links[q, RECEPTOR]
+    come, carried = _come(net, h.spikes, h.inputs, pre), _carried(net, h.inputs, pre)
+    reached, weight = arrivals_of(net, h.state.ring, q, slot, thread), h.state.weight
+    if aside:
+        given = h.state.blocks.input
+        deliver_direct(net.synapses, weight, h.cell, given, come, carried, reached, aside, thread, then)
+    else:
+        freezes = net.extended.flags[links[q, POST], FREEZES] != 0
+        deliver_cells(net.synapses, weight, h.cell, come, reached, thread, then, freezes)
     return 0
 
 
@@ -157,7 +180,8 @@ def due(here, p, t, thread, side, at):
     cut, meeting = h.net.neurons.cut, h.meeting
     turn = Turn(p, t, cut[p, thread], cut[p, thread + 1], False, False)
     spikes = h.spikes if side < 0 else Buffer(meeting.spiking[side, thread], meeting.ignored)
-    return step_cells(h.cell, h.net.neurons.flags[p, SUBTRACT] != 0, spikes, at, thread, turn)
+    subtract, given = h.net.neurons.flags[p, SUBTRACT] != 0, h.state.blocks.input
+    return step_cells(h.cell, h.net.extended, subtract, given, spikes, at, thread, turn)
 
 
 @part

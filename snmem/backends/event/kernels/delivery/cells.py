@@ -33,13 +33,18 @@ _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), n
 
 
 @inner(inline="always")
-def _add_exactly(own, n, rows, low, high, t):
-    """Add the weights of the synapses low .. high-1 to their cells; those that get their first join the due ones."""
+def _add_exactly(own, n, rows, low, high, t, freezes):
+    """Add the weights of the synapses low .. high-1 to their cells; those that get their first join the due ones.
+
+    freezes: whether cells that are refractory stand still, a while ahead of the others, and take no input.
+    """
     cells, ages, due = own
     for k in range(low, high):
         i = np.uint64(rows.target[k])
         w = weight_of(rows, k)
         age = ages[i * _FIELDS + _AGE]
+        if freezes and age >> 1 > t:
+            continue
         cells[i * _FIELDS + _INPUT] += w
         due[n] = np.int64(i) | (t - (age >> 1)) << 32
         n += 1 - (age & 1)
@@ -89,7 +94,33 @@ def _join(own, n, target, low, reaching, form, theta):
 
 
 @inner
-def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t):
+def deliver_direct(synapses, weight, cell, given, spikes, values, arrivals, aside, thread, t):
+    """Add the weights of spikes, times what they carry, to what reaches v of their target cells itself, in step t.
+
+    given: ``Blocks.input``, in which it stands ``aside`` blocks from the neurons.
+    """
+    q, lo, hi, begin, end, first, _, _ = arrivals
+    links, ptr, rows = synapses.links, synapses.ptr, rows_of(synapses, weight, q)
+    p, ranges, start, stop = links[q, POST], links[q, RANGES], begin * BLOCK, end * BLOCK
+    due, ages, n = due_of(cell, p, thread, begin - aside), cell.ages, cell.waiting[thread, p]
+    for j in range(lo, hi):
+        row = spikes[j] * ranges + links[q, FIRST_PTR] - first * ranges
+        for k in range(ptr[row], ptr[row + ranges]):
+            place = np.int64(rows.target[k])
+            i = place - aside * BLOCK
+            age = ages[i * FIELDS + AGE]
+            if place < start or place >= stop or age >> 1 > t:
+                continue
+            given[place] += weight_of(rows, np.uint64(k)) * (values[j] if values.size else 1.0)
+            if age & 1 == 0:
+                due[n] = i | (t - (age >> 1)) << 32
+                ages[i * FIELDS + AGE] = age | 1
+                n += 1
+    cell.waiting[thread, p] = n
+
+
+@inner
+def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t, freezes):
     """Add the weights of spikes to the input of their target cells in some blocks, in step t.
 
     Those that get their first join the due ones. With a ``table`` of closed forms a cell is brought to step t at
@@ -134,7 +165,7 @@ def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t):
                 prefetch(cells, np.uint64(target[k]) * _FIELDS)
             soon += np.uint64(0) if within else batch
             if exact:
-                n = _add_exactly(own, n, rows, low, some, t)
+                n = _add_exactly(own, n, rows, low, some, t, freezes)
                 low = some
                 continue
             reaching = -1
