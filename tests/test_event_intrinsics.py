@@ -8,7 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem._jit import kernel
-from snmem.backends.event.arrays import BATCH, BLOCK, GROUP_SIZE, LANES, LEVELS, TILE, WIDE, WORD, copied, zeros
+from snmem.backends.event.arrays import (
+    AGE_CLASSES,
+    BATCH,
+    BLOCK,
+    GROUP_SIZE,
+    LANES,
+    LEVELS,
+    TILE,
+    WIDE,
+    WORD,
+    copied,
+    zeros,
+)
 from snmem.backends.event.columns import AGE, ALIKE, FIELDS
 from snmem.backends.event.llvm import closed_form, lif, memory, popcount, system
 
@@ -80,6 +92,16 @@ def call_lowest_bit(word):
 @kernel(keep=False)
 def call_advance_silent(u, v, alpha, beta, bias, steps):
     lif.advance_silent(u, v, alpha, beta, bias, steps)
+
+
+@kernel(keep=False)
+def call_advance_older(u, v, age, low, since, until, alpha, beta, bias):
+    lif.advance_older(u, v, age, low, since, until, alpha, beta, bias)
+
+
+@kernel(keep=False)
+def call_class_of(age):
+    return lif.class_of(age)
 
 
 @kernel(keep=False)
@@ -173,12 +195,25 @@ def test_memory(seed, index):
 
 @few
 @given(seeds, st.integers(0, 40))
-def test_cells_without_input(seed, steps):
+def test_cells_without_input(seed, most):
     rng = np.random.default_rng(seed)
     alpha, beta = rng.choice([0.0, 0.5, 1.0, rng.random()], 2)
     bias = float(rng.choice([0.0, -0.0, *rng.normal(0, 1, 2)]))
     u, v = reals(rng, LANES), reals(rng, LANES)
+    steps = rng.integers(0, most + 1, LANES // WIDE)
     check(call_advance_silent, lif.advance_silent.twin, u, v, alpha, beta, bias, steps)
+    age, low, since = rng.integers(0, most + 1, LANES), int(rng.integers(0, LANES // WIDE)) * WIDE, most // 2
+    check(call_advance_older, lif.advance_older.twin, u, v, age, low, since, most, alpha, beta, bias)
+
+
+def test_classes_of_ages():
+    """Ages are told apart up to 31, then in sixteenths of a power of two, in as many classes as there is room for."""
+    ages = np.unique(np.concatenate([np.arange(4096), np.arange(1 << 12, 1 << 31, 12345)]))
+    classes = np.array([call_class_of(int(age)) for age in ages])
+    assert [lif.class_of.twin(int(age)) for age in ages[:5000]] == classes[:5000].tolist()
+    assert (np.diff(classes) >= 0).all()
+    assert len(set(classes[1:32].tolist())) == 31
+    assert classes[-1] < AGE_CLASSES
 
 
 @few

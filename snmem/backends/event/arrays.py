@@ -18,8 +18,8 @@ BLOCK = 256
 WORD, WIDE = 64, 8
 #: Cells that the closed form takes together; cells that are stepped together.
 BATCH, LANES = 8, 64
-#: Ages told apart when cells are ordered by age; rows of the closed form's table.
-AGES = 1024
+#: Rows of the closed form's table; classes of ages when cells are ordered by age.
+AGES, AGE_CLASSES = 1024, 512
 #: Rows of a block that extended populations keep.
 ROOM = 13
 #: Most words of a tile of bit planes.
@@ -253,9 +253,10 @@ class Cells(NamedTuple):
     margin: Any  # (pops, 1 + BATCH), see MARGIN
     load: Any  # (pops, 3), see STEPPED
     ordered: Any  # room for a list
-    first: Any  # (AGES,) where each age begins in it
+    first: Any  # (AGE_CLASSES,) where each class of ages begins in it; zeros between
     lanes: Any  # (5, LANES), see LANE_U
     lane_age: Any  # (LANES,)
+    stages: Any  # (LANES / WIDE,) steps of each vector of lanes before the next one joins it
 
 
 class Inputs(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...network import Network, Population
 from ...neurons import LIF
-from .arrays import AGES, BATCH, BLOCK, LANES, Cells, Net, State, Work, copied, zeros
+from .arrays import AGE_CLASSES, AGES, BATCH, BLOCK, LANES, WIDE, Cells, Net, State, Work, copied, zeros
 from .columns import (
     ALPHA,
     BETA,
@@ -81,11 +81,12 @@ def _cells(layout: Layout, net: Net, threads: int, candidates: list[int], exact:
         margin=np.tile([np.inf, *[0.0] * BATCH], (pops, 1)),
         load=np.zeros((pops, STEPS + 1), np.int64),
         ordered=zeros(neurons, dtype=np.int64),
-        first=np.zeros(AGES, np.int64),
+        first=np.zeros(AGE_CLASSES, np.int64),
         lanes=np.zeros((5, LANES)),
         lane_age=np.zeros(LANES, np.int64),
+        stages=np.zeros(LANES // WIDE, np.int64),
     )
-    own = ("margin", "load", "ordered", "first", "lanes", "lane_age") if candidates else ("load",)
+    own = ("margin", "load", "ordered", "first", "lanes", "lane_age", "stages") if candidates else ("load",)
     more = [shared._replace(**{name: copied(getattr(shared, name)) for name in own}) for _ in range(1, threads)]
     return [shared, *more]
 

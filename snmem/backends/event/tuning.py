@@ -34,6 +34,9 @@ PLANES_FROM, PLANE_BYTES = 512, 6
 #: Steps without input between two tests whether anything still moves in the cells that are stepped together.
 #: ``python -m engine_suite.tune STRETCH 64 256 1024 --case million``
 STRETCH = 256
+#: Steps without input from which on such tests are made.
+#: ``python -m engine_suite.tune FAR 1024 8192 65536 --case million``
+FAR = 8192
 #: Neurons of a population from which on it may run by cells; below, its state stays in a near cache anyway.
 #: ``python -m engine_suite.tune CELLS_FROM 1 8192 1000000 --case million``
 CELLS_FROM = 8192

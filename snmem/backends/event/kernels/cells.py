@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._jit import inner, kernel
-from ..arrays import AGES, BLOCK, LANES, WORD, CellRows
+from ..arrays import AGES, BLOCK, LANES, WIDE, WORD, CellRows
 from ..columns import (
     AGE,
     ALPHA,
@@ -41,11 +41,11 @@ from ..columns import (
     THETA,
     WAITS,
 )
-from ..llvm.lif import advance_silent
+from ..llvm.lif import advance_older, advance_silent, class_of
 from ..llvm.memory import prefetch
-from ..tuning import STRETCH
+from ..tuning import FAR, STRETCH
 from .extended.state import array_of
-from .neuron import NOTHING, lif_step, may_spike, reach, reset
+from .neuron import lif_step, may_spike, reach, reset
 from .ranges import copy_range, differing
 
 #: Fields of a cell, as unsigned numbers.
@@ -62,34 +62,58 @@ def due_of(cell, p, thread, begin):
 
 @inner
 def _by_age(due, n, out, first):
-    """out: due[:n] in ascending order of age (ages from AGES - 1 on as they come)."""
-    first[:] = 0
+    """out: due[:n] in ascending order of age, as :func:`..llvm.lif.class_of` tells ages apart."""
+    last = 0
     for k in range(n):
-        first[min(due[k] >> 32, AGES - 1)] += 1
+        number = class_of(due[k] >> 32)
+        first[number] += 1
+        last = max(last, number)
     total = 0
-    for age in range(AGES):
-        first[age], total = total, total + first[age]
+    for number in range(last + 1):
+        first[number], total = total, total + first[number]
     for k in range(n):
-        age = min(due[k] >> 32, AGES - 1)
-        out[first[age]] = due[k]
-        first[age] += 1
+        number = class_of(due[k] >> 32)
+        out[first[number]] = due[k]
+        first[number] += 1
+    first[: last + 1] = 0
 
 
 @inner
-def _advance(u, v, age, since, alpha, beta, bias, steps, together):
+def _advance_by_age(lanes, age, steps, alpha, beta, bias):
+    """Lane j, age[j] steps further without input, where later vectors of lanes are older."""
+    u, v, vectors = lanes[LANE_U], lanes[LANE_V], LANES // WIDE
+    for k in range(vectors):
+        least = age[k * WIDE]
+        for j in range(k * WIDE, (k + 1) * WIDE):
+            least = min(least, age[j])
+        steps[k] = least
+    for k in range(vectors - 2, -1, -1):
+        steps[k] = min(steps[k], steps[k + 1])
+    for k in range(vectors):
+        most, since = age[k * WIDE], steps[k]
+        for j in range(k * WIDE, (k + 1) * WIDE):
+            most = max(most, age[j])
+        if most > since:
+            advance_older(u, v, age, k * WIDE, since, most, alpha, beta, bias)
+    for k in range(vectors - 1, 0, -1):
+        steps[k] -= steps[k - 1]
+    advance_silent(u, v, alpha, beta, bias, steps)
+
+
+@inner
+def _advance(u, v, age, since, alpha, beta, bias, steps, stages, together):
     """``steps`` steps of all lanes, or of those that are older than ``since`` in the first of them, and so on."""
     if together:
-        advance_silent(u, v, alpha, beta, bias, np.int64(steps))
+        stages[:] = 0
+        stages[0] = steps
+        advance_silent(u, v, alpha, beta, bias, stages)
         return
-    for s in range(since, since + steps):
-        for j in range(LANES):
-            un, vn = lif_step(u[j], v[j], NOTHING, alpha, beta, bias)
-            u[j] = un if age[j] > s else u[j]
-            v[j] = vn if age[j] > s else v[j]
+    for low in range(0, LANES, WIDE):
+        advance_older(u, v, age, low, since, since + steps, alpha, beta, bias)
 
 
 @inner
-def _advance_lanes(lanes, age, alpha, beta, bias):
+def _advance_lanes(lanes, age, stages, alpha, beta, bias):
     """Lane j, age[j] steps further without input; stops where nothing moves any longer."""
     u, v, before_u, before_v = lanes[LANE_U], lanes[LANE_V], lanes[BEFORE_U], lanes[BEFORE_V]
     least, most, done = age[0], age[0], 0
@@ -99,11 +123,11 @@ def _advance_lanes(lanes, age, alpha, beta, bias):
         together = done < least
         steps = min((least if together else most) - done, STRETCH)
         look = steps == STRETCH
-        _advance(u, v, age, done, alpha, beta, bias, steps - look, together)
+        _advance(u, v, age, done, alpha, beta, bias, steps - look, stages, together)
         if look:
             copy_range(u, 0, LANES, before_u, 0)
             copy_range(v, 0, LANES, before_v, 0)
-            _advance(u, v, age, done + steps - 1, alpha, beta, bias, 1, together)
+            _advance(u, v, age, done + steps - 1, alpha, beta, bias, 1, stages, together)
             if differing(before_u, u, 0, LANES) == 0 and differing(before_v, v, 0, LANES) == 0:
                 return
         done += steps
@@ -176,7 +200,7 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
     alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
     gain, drive = par[GAIN, 0], par[DRIVE, 0]
     u, v, given = lanes[LANE_U], lanes[LANE_V], lanes[LANE_INPUT]
-    if n > 2 * LANES and cell.table.shape[1] == 0:  # by the closed form, all are of age 0
+    if n > 2 * WIDE and cell.table.shape[1] == 0:  # by the closed form, all are of age 0
         _by_age(due, n, ordered, cell.first)
     else:
         copy_range(due, 0, n, ordered, 0)
@@ -184,25 +208,20 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
     group, total = np.uint64(LANES), np.uint64(n)
     for low in range(np.uint64(0), total, group):
         count = min(group, total - low)
-        least, most = ordered[low] >> 32, ordered[low] >> 32
+        most = ordered[low] >> 32
         for j in range(np.uint64(0), count):
             if low + group + j < total:
                 prefetch(cells, np.uint64(ordered[low + group + j] & NEURON) * _FIELDS)
             c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
             u[j], v[j], given[j] = cells[c], cells[c + _V], cells[c + _INPUT]
             lane_age[j] = ordered[low + j] >> 32
-            least, most = min(least, lane_age[j]), max(most, lane_age[j])
+            most = max(most, lane_age[j])
         for j in range(count, group):
-            u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, least
-        if most < AGES:  # not so long that something may have come to rest
-            advance_silent(u, v, alpha, beta, bias, least)
-            for s in range(least, most):
-                for j in range(np.uint64(0), group):
-                    un, vn = lif_step(u[j], v[j], NOTHING, alpha, beta, bias)
-                    u[j] = un if lane_age[j] > s else u[j]
-                    v[j] = vn if lane_age[j] > s else v[j]
+            u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, most
+        if most < FAR:  # not so long that something may have come to rest
+            _advance_by_age(lanes, lane_age, cell.stages, alpha, beta, bias)
         else:
-            _advance_lanes(lanes, lane_age, alpha, beta, bias)
+            _advance_lanes(lanes, lane_age, cell.stages, alpha, beta, bias)
         some = 0
         for j in range(np.uint64(0), group):
             u[j], v[j] = lif_step(u[j], v[j], given[j], alpha, beta, bias)
@@ -288,7 +307,7 @@ def from_cells(cell, extended, p, thread, begin, end, blocks, held, t):
             c = np.uint64(group[j] & NEURON) * _FIELDS
             lanes[LANE_U, j], lanes[LANE_V, j], lane_age[j] = cells[c], cells[c + _V], group[j] >> 32
         lane_age[group.size :] = lane_age[0]
-        _advance_lanes(lanes, lane_age, par[ALPHA, 0], par[BETA, 0], par[BIAS, 0])
+        _advance_lanes(lanes, lane_age, cell.stages, par[ALPHA, 0], par[BETA, 0], par[BIAS, 0])
         for j in range(group.size):
             u[group[j] & NEURON], v[group[j] & NEURON] = lanes[LANE_U, j], lanes[LANE_V, j]
 

@@ -22,19 +22,25 @@ def lif(builder: Any, u: Any, v: Any, given: Any, alpha: Any, beta: Any, bias: A
 
 
 def _advance_silent(u: Any, v: Any, alpha: Any, beta: Any, bias: Any, steps: Any) -> None:
-    for j in range(LANES):
-        for _ in range(steps):
-            u[j], v[j] = lif_step(u[j], v[j], NOTHING, alpha, beta, bias if bias != 0.0 else NOTHING)
+    total = 0
+    for k in range(LANES // WIDE):
+        total += steps[k]
+        for j in range(k * WIDE, (k + 1) * WIDE):
+            for _ in range(total):
+                u[j], v[j] = lif_step(u[j], v[j], NOTHING, alpha, beta, bias if bias != 0.0 else NOTHING)
 
 
 @llvm(_advance_silent)
 def advance_silent(typing, u, v, alpha, beta, bias, steps):
-    """``steps`` steps of LANES neurons without input, in registers. A bias of 0 is not added."""
+    """Steps of LANES neurons without input, in registers. A bias of 0 is not added.
+
+    Of the vectors of WIDE neurons, number k makes ``steps[0] + .. + steps[k]`` steps: the last ones begin.
+    """
 
     def generate(context, builder, signature, arguments):
         alpha, beta, bias = (everywhere(builder, x, DOUBLES) for x in arguments[2:5])
         nothing = constant(DOUBLES, NOTHING)
-        arrays = data_of(context, builder, signature, arguments, (0, 1))
+        *arrays, stages = data_of(context, builder, signature, arguments, (0, 1, 5))
         places = [[vector_at(builder, data, I64(i), DOUBLES) for i in range(0, LANES, WIDE)] for data in arrays]
         registers = [[cgutils.alloca_once(builder, DOUBLES) for _ in row] for row in places]
         pairs = [pair for rows in zip(places, registers, strict=True) for pair in zip(*rows, strict=True)]
@@ -43,16 +49,75 @@ def advance_silent(typing, u, v, alpha, beta, bias, steps):
         biased = builder.fcmp_unordered("!=", arguments[4], DOUBLE(0.0))
         with builder.if_else(biased) as branches:
             for branch, added in zip(branches, (bias, nothing), strict=True):
-                with branch, cgutils.for_range(builder, arguments[5]):
-                    for u, v in zip(*registers, strict=True):
-                        un, vn = lif(builder, builder.load(u), builder.load(v), nothing, alpha, beta, added)
-                        builder.store(un, u)
-                        builder.store(vn, v)
+                with branch:
+                    for first in reversed(range(LANES // WIDE)):
+                        steps = builder.load(builder.gep(stages, [I64(first)]))
+                        with cgutils.for_range(builder, steps):
+                            for u, v in list(zip(*registers, strict=True))[first:]:
+                                un, vn = lif(builder, builder.load(u), builder.load(v), nothing, alpha, beta, added)
+                                builder.store(un, u)
+                                builder.store(vn, v)
         for place, register in pairs:
             builder.store(builder.load(register), place, align=8)
         return context.get_dummy_value()
 
     return types.void(u, v, alpha, beta, bias, steps), generate
+
+
+def _advance_older(
+    u: Any, v: Any, age: Any, low: Any, since: Any, until: Any, alpha: Any, beta: Any, bias: Any
+) -> None:
+    for j in range(low, low + WIDE):
+        for _ in range(since, min(until, age[j])):
+            u[j], v[j] = lif_step(u[j], v[j], NOTHING, alpha, beta, bias if bias != 0.0 else NOTHING)
+
+
+@llvm(_advance_older)
+def advance_older(typing, u, v, age, low, since, until, alpha, beta, bias):
+    """Of the WIDE neurons from ``low`` on, those whose age is above s make a step, for s from ``since`` to ``until``.
+
+    Without input; a bias of 0 is not added.
+    """
+
+    def generate(context, builder, signature, arguments):
+        u, v, age = data_of(context, builder, signature, arguments, (0, 1, 2))
+        low, since, until = whole(context, builder, signature, arguments, (3, 4, 5))
+        biased = builder.fcmp_unordered("!=", arguments[8], DOUBLE(0.0))
+        added = everywhere(builder, builder.select(biased, arguments[8], DOUBLE(NOTHING)), DOUBLES)
+        alpha, beta = (everywhere(builder, x, DOUBLES) for x in arguments[6:8])
+        numbers = ir.VectorType(I64, WIDE)
+        ages = builder.load(vector_at(builder, age, low, numbers), align=8)
+        places = [vector_at(builder, data, low, DOUBLES) for data in (u, v)]
+        registers = [cgutils.alloca_once_value(builder, builder.load(place, align=8)) for place in places]
+        with cgutils.for_range(builder, builder.sub(until, since)) as loop:
+            older = builder.icmp_signed(">", ages, everywhere(builder, builder.add(since, loop.index), numbers))
+            before = [builder.load(register) for register in registers]
+            for new, old, register in zip(
+                lif(builder, *before, constant(DOUBLES, NOTHING), alpha, beta, added), before, registers, strict=True
+            ):
+                builder.store(builder.select(older, new, old), register)
+        for place, register in zip(places, registers, strict=True):
+            builder.store(builder.load(register), place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(u, v, age, low, since, until, alpha, beta, bias), generate
+
+
+def _class_of(age: Any) -> Any:
+    return max(0, (np.float64(age).view(np.int64) >> 48) - (1023 << 4))
+
+
+@llvm(_class_of)
+def class_of(typing, age):
+    """A whole number that grows with an age, of at most 16 for each power of two; for ages below 32 a different one."""
+
+    def generate(context, builder, signature, arguments):
+        (age,) = whole(context, builder, signature, arguments, (0,))
+        bits = builder.bitcast(builder.sitofp(age, DOUBLE), I64)
+        number = builder.sub(builder.lshr(bits, I64(48)), I64(1023 << 4))
+        return builder.select(builder.icmp_signed("<", number, I64(0)), I64(0), number)
+
+    return types.int64(age), generate
 
 
 def _over(values: Any, i: Any, limits: Any, j: Any) -> Any:
