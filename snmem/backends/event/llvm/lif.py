@@ -92,9 +92,8 @@ def advance_older(typing, u, v, age, low, since, until, alpha, beta, bias):
         with cgutils.for_range(builder, builder.sub(until, since)) as loop:
             older = builder.icmp_signed(">", ages, everywhere(builder, builder.add(since, loop.index), numbers))
             before = [builder.load(register) for register in registers]
-            for new, old, register in zip(
-                lif(builder, *before, constant(DOUBLES, NOTHING), alpha, beta, added), before, registers, strict=True
-            ):
+            after = lif(builder, before[0], before[1], constant(DOUBLES, NOTHING), alpha, beta, added)
+            for new, old, register in zip(after, before, registers, strict=True):
                 builder.store(builder.select(older, new, old), register)
         for place, register in zip(places, registers, strict=True):
             builder.store(builder.load(register), place, align=8)
