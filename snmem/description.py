@@ -55,9 +55,12 @@ class Weights(sp.csr_array):
     """A CSR matrix that refuses every change once it belongs to a projection; results of arithmetic are free again.
 
     Several entries of one place are synapses with different delays: they stay apart where scipy would add them up.
+
+    rows : first and end of those that are here (:func:`snmem.topology.own_rows`); None: all.
     """
 
     _locked = False
+    rows: tuple[int, int] | None = None
 
     def _refuse(self) -> NoReturn:
         raise NetworkError("weights of a projection cannot be changed; change a copy and use Network.with_weights")

@@ -64,7 +64,7 @@ LAYERS = (
     "io event_data recording backends.base backends.features installation.content metrics",
     "circuits folding retime plots",
     "backends simulation",
-    "nir_io stimuli topology",
+    "nir_io stimuli topology distributed",
     "quantization",
     "memory encode tasks cost",
     "attention conformance sweep",

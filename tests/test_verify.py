@@ -67,6 +67,7 @@ def test_all_installed_backends_agree_on_a_file(tmp_path):
         "brian2_cython",
         "brian2_cpp",
         "snntorch_float32",
+        "mpi",
     }
     assert json.loads(to_json(result))["agree"] is True
 

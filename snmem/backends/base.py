@@ -43,6 +43,7 @@ _MODULES = {
     "brian2_cpp": "brian2",
     "snntorch": "snntorch",
     "snntorch_float32": "snntorch",
+    "mpi": ".distributed",
 }
 #: Names of the backends that ship with snmem.
 BUILT_IN = tuple(_MODULES)
@@ -166,6 +167,8 @@ class Backend:
     native : iterable of str
         What it takes as it is, where others get a network in plainer terms (:mod:`snmem.lowering`): "synapse_delays",
         "shared_weights".
+    divides : bool
+        Whether it runs networks of which a process holds a part (:func:`snmem.topology.own_rows`).
     """
 
     name: str
@@ -180,6 +183,7 @@ class Backend:
     weight_traces: bool = False
     values: bool = False
     native: Any = ()
+    divides: bool = False
     implementations: dict[type, Any] = field(default_factory=dict[type, Any], repr=False)
 
     def __post_init__(self) -> None:
@@ -219,6 +223,12 @@ class Backend:
                 raise self._without_step(f"projection {q.name!r} learns by the rule", rule)
             if q.plasticity is not None and self.rules is not None and type(q.plasticity) not in self.rules:
                 raise BackendError(f"backend {self.name!r}: {self._refused_rule(q.name, q.plasticity)}")
+        for q in network.projections:
+            if not self.divides and getattr(q.weights, "rows", None):
+                raise BackendError(
+                    f"backend {self.name!r}: projection {q.name!r} holds the synapses of one rank only, as own_rows "
+                    "drew them; use backend 'mpi', or draw it outside of own_rows"
+                )
         refused = refused_feature(network, self.without) if self.without else None
         refused = refused or undeclared_feature(network, self.features)
         if refused:

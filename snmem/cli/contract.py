@@ -41,11 +41,13 @@ class Report:
     data : the JSON object.
     tables : what a terminal shows: texts of one line each, as they are, and objects of rich.
     ok : False ends in exit code 1.
+    silent : nothing is printed, as another process of the same run prints it.
     """
 
     data: Mapping[str, Any]
     tables: Sequence[Any]
     ok: bool = True
+    silent: bool = False
 
 
 _Json = Annotated[bool, Option("--json", help="Print one JSON object and nothing else.", rich_help_panel="Output")]
@@ -91,7 +93,7 @@ def _run(name: str, function: Callable[..., Report], values: dict[str, Any]) -> 
         with results_only_on_stdout(as_json), _warnings_told():
             report = _work(name, function, values)
         check()
-        return _print(report, as_json) or (0 if report.ok else 1)
+        return (not report.silent and _print(report, as_json)) or (0 if report.ok else 1)
     except (KeyboardInterrupt, Exception) as error:
         if isinstance(error, KeyboardInterrupt) or untold():  # a library may have made another error of it
             end_children(everything=alone())

@@ -102,6 +102,14 @@ class Source(Input):
         """
         raise NotImplementedError(f"{type(self).__name__} draws no events")
 
+    def draw_part(
+        self, start: int, stop: int, dt: float, low: int, high: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:
+        """Events of the lines low .. high-1 alone, which count as 0, 1, ..."""
+        step, line, value = self.draw(start, stop, dt)
+        mine = (line >= low) & (line < high)
+        return step[mine], line[mine] - low, None if value is None else value[mine]
+
     def per_line(self, name: str, low: float, strict: bool = False) -> None:
         """Make field ``name`` a number, or a read-only vector of one for each line; NetworkError unless >= ``low``."""
         owner, array = f"source {self.name!r}", real_array(getattr(self, name))

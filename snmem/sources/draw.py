@@ -115,7 +115,7 @@ def table_of(groups: list[Group]) -> Table:
 
 
 def draw_events(
-    table: Table, key: np.uint64, size: int, start: int, stop: int, several: bool, expected: float
+    table: Table, key: np.uint64, lines: tuple[int, int], start: int, stop: int, several: bool, expected: float
 ) -> tuple[Array, Array, Array | None]:
     """Events of the steps start .. stop-1 by step, then line, those of a line in a step added up to its value.
 
@@ -125,8 +125,8 @@ def draw_events(
         Of the lines.
     key : uint64
         Of the source.
-    size : int
-        Number of lines.
+    lines : pair of int
+        The first line, which counts as number 0, and the one behind the last.
     start, stop : int
         Numbers of steps.
     several : bool
@@ -136,6 +136,7 @@ def draw_events(
     """
     from .kernels import draw_steps  # numba is imported when somebody draws
 
+    size = lines[1] - lines[0]
     counts, words = np.zeros(size, np.uint32), np.zeros(-(-size // 64), np.uint64)
     taken = np.zeros(max(1, len(table.thresholds)), np.int64)
     parts: list[list[Array]] = []
@@ -145,7 +146,7 @@ def draw_events(
         return nothing, nothing, None
     while t < stop:
         out = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
-        n, t = draw_steps(table, np.uint64(key), t, stop, several, counts, words, taken, *out)
+        n, t = draw_steps(table, np.uint64(key), t, stop, lines, several, counts, words, taken, *out)
         parts.append([array[:n] for array in out])
     step, line, value = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
     return step, line, None if (value == 1).all() else value

@@ -18,25 +18,33 @@ def _count(h, thresholds, low, high, guide):
 
 
 @inner
-def _draw_lines(table, g, key, t, step, line, value, n):
+def _places(table, g, own):
+    """Of the places of a group, the first whose line is not before ``own``, and the first whose line is behind it."""
+    lines = table.lines[table.first[g] : table.first[g + 1]]
+    return np.searchsorted(lines, own[0]), np.searchsorted(lines, own[1])
+
+
+@inner
+def _draw_lines(table, g, key, t, own, step, line, value, n):
     """Blocks of one line each, all of them kept: events straight into the arrays; returns their new number."""
     first, count = table.first[g], table.first[g + 1] - table.first[g]
+    begin, end = _places(table, g, own)
     low, high, guide, base = table.at[g], table.at[g + 1], table.guide[g], np.uint64(t) * np.uint64(count)
-    for k in range(count):
+    for k in range(begin, end):
         many = _count(mix(key, base + np.uint64(k)), table.thresholds, low, high, guide)
-        step[n], line[n], value[n] = t, table.lines[first + k], many
+        step[n], line[n], value[n] = t, table.lines[first + k] - own[0], many
         n += many > 0
     return n
 
 
 @inner
-def _draw_group(table, g, key, t, several, counts, words, taken):
-    """Add the events of a group in step t to the counts of its lines."""
+def _draw_group(table, g, key, t, own, several, counts, words, taken):
+    """Add the events of a group in step t to the counts of those of its lines that are asked for."""
     first, count, bits = table.first[g], table.first[g + 1] - table.first[g], table.bits[g]
     low, high, guide = table.at[g], table.at[g + 1], table.guide[g]
-    blocks = (count + (1 << bits) - 1) >> bits
+    blocks, (begin, end) = (count + (1 << bits) - 1) >> bits, _places(table, g, own)
     marks, base = mix(key, np.uint64(0xFFFFFFFFFFFFFFFF)), np.uint64(t) * np.uint64(blocks)
-    for b in range(blocks):
+    for b in range(begin >> bits, (end + (1 << bits) - 1) >> bits):
         many = _count(mix(key, base + np.uint64(b)), table.thresholds, low, high, guide)
         if many == 0:
             continue
@@ -53,9 +61,9 @@ def _draw_group(table, g, key, t, several, counts, words, taken):
                 continue
             found += 1
             at = (b << bits) + slot
-            if at >= count or mix(place, 2 * k - 1) > table.keep[first + at]:
+            if at < begin or at >= end or mix(place, 2 * k - 1) > table.keep[first + at]:
                 continue
-            i = table.lines[first + at]
+            i = table.lines[first + at] - own[0]
             counts[i] += np.uint32(1)
             words[i >> 6] |= np.uint64(1) << np.uint64(i & 63)
 
@@ -76,24 +84,26 @@ def _collect(counts, words, t, step, line, value, n):
 
 
 @inner
-def _steps(table, key, start, stop, several, counts, words, taken, step, line, value):
+def _steps(table, key, start, stop, own, several, counts, words, taken, step, line, value):
     n, t, groups = 0, start, table.bits.size
     direct = groups == 1 and table.bits[0] == 0 and table.keep[0] == np.uint64(0xFFFFFFFFFFFFFFFF)
     while t < stop and n + counts.size < step.size:
         if direct:
-            n = _draw_lines(table, 0, mix(key, 0), t, step, line, value, n)
+            n = _draw_lines(table, 0, mix(key, 0), t, own, step, line, value, n)
         else:
             for g in range(groups):
-                _draw_group(table, g, mix(key, g), t, several, counts, words, taken)
+                _draw_group(table, g, mix(key, g), t, own, several, counts, words, taken)
             n = _collect(counts, words, t, step, line, value, n)
         t += 1
     return n, t
 
 
 @kernel
-def draw_steps(table, key, start, stop, several, counts, words, taken, step, line, value):
+def draw_steps(table, key, start, stop, own, several, counts, words, taken, step, line, value):
     """Draw the events of the steps from ``start`` on into the arrays, as long as these have room.
+
+    own: the first line, which is number 0 in ``line``, and the one behind the last.
 
     Returns the number of events, and the step before which it stopped.
     """
-    return _steps(table, key, start, stop, several, counts, words, taken, step, line, value)
+    return _steps(table, key, start, stop, own, several, counts, words, taken, step, line, value)

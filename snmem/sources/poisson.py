@@ -103,8 +103,12 @@ class Poisson(Source):
 
     def draw(self, start: int, stop: int, dt: float) -> Any:
         """Events as the module says."""
+        return self.draw_part(start, stop, dt, 0, self.size)
+
+    def draw_part(self, start: int, stop: int, dt: float, low: int, high: int) -> Any:
+        """Events of some lines, in a time that goes with their number."""
         if dt not in self._tables:
             means = np.broadcast_to(np.asarray(self._mean(dt), np.float64), self.size)
             self._tables[dt] = table_of(groups_of(means, self.several))
-        key, expected = key_of(self.name, self.seed), self.expected(dt)
-        return draw_events(self._tables[dt], key, self.size, start, stop, self.several, expected)
+        key, expected = key_of(self.name, self.seed), self.expected(dt) * (high - low) / self.size
+        return draw_events(self._tables[dt], key, (low, high), start, stop, self.several, expected)

@@ -231,14 +231,17 @@ def as_variables(found: Any, target: str) -> dict[str, Any]:
     """Return results as float64 arrays with named dimensions.
 
     Accepts what a recipe returns (its ``rows`` become numbers), or a mapping from names to numbers, arrays, or pairs
-    of (names of dimensions, array). A name that is its own only dimension holds the coordinates of this dimension.
+    of (names of dimensions, array); numbers of a mapping within it are called "name: key". A name that is its own only
+    dimension holds the coordinates of this dimension.
     """
     if isinstance(found, Mapping) and isinstance(found.get("rows"), (list, tuple)):
         found = {row["name"]: row["value"] if not isinstance(row["value"], str) else row["ok"] for row in found["rows"]}
     if not isinstance(found, Mapping):
         raise InputError(f"{target}: returned a {type(found).__name__}; a sweep needs a mapping from names to numbers")
+    nested = ((n, v.items() if isinstance(v, Mapping) else [(None, v)]) for n, v in found.items())
+    flat = {name if key is None else f"{name}: {key}": v for name, items in nested for key, v in items}
     out = {}
-    for name, value in found.items():
+    for name, value in flat.items():
         safe = str(name).replace("/", " per ").strip()
         dims, values = value if isinstance(value, tuple) else (None, value)
         try:

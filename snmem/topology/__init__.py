@@ -16,6 +16,7 @@ from .distributions import Constant, Lognormal, Normal, Uniform
 from .in_degree import fixed_in_degree
 from .one_to_one import one_to_one
 from .out_degree import fixed_out_degree
+from .own import own_rows
 from .probability import fixed_probability
 from .total_number import fixed_total_number
 
@@ -32,4 +33,5 @@ __all__ = [
     "fixed_probability",
     "fixed_total_number",
     "one_to_one",
+    "own_rows",
 ]

@@ -53,7 +53,7 @@ def all_to_all(
     size, own = ends.sources(autapses), ends.leaves_out(autapses)
 
     def fill(indices: Any, low: int, high: int) -> None:
-        rows = indices[low * size : high * size].reshape(high - low, size)
+        rows = indices.reshape(high - low, size)
         rows[:] = np.arange(size, dtype=np.int32)
         if own:
             for row in range(low, high):

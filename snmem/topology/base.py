@@ -19,6 +19,7 @@ from ..errors import NetworkError
 from ..network import Input, Population, Projection
 from ..registry import Registry
 from .distributions import TRIES, UNIT, Distribution, as_distribution, draw
+from .own import own_share
 
 #: Synapses of one projection, at most; draws of a delay that another synapse of the two neurons has not.
 MOST, AGAIN = 2**31 - 1, 64
@@ -42,7 +43,8 @@ class Pairs:
     indptr : array of int64, shape (post + 1,)
         Where the synapses of each target begin.
     fill : callable
-        ``fill(indices, low, high)`` writes the sources of the targets low .. high - 1, ascending for each.
+        ``fill(indices, low, high)`` writes the sources of the targets low .. high - 1, ascending for each, into an
+        array that has room for just these.
     multapses : bool
         Whether a pair may come several times.
     divisible : bool
@@ -138,7 +140,7 @@ def counted(ends: Ends, write: Callable[[Any, Any, Any, int, int], None]) -> Pai
     """Pairs of which a rule draws each by itself, twice: first to count them, then to write them down.
 
     ``write(counts, indices, indptr, low, high)`` draws the sources of the targets low .. high - 1: where ``indices``
-    has no room it sets ``counts``, else it writes the sources of target i from ``indices[indptr[i]]`` on.
+    has no room it sets ``counts``, else it writes the sources of target i from ``indices[indptr[i] - indptr[low]]`` on.
     """
     counts = np.zeros(ends.post.size, np.int64)
     write(counts, np.zeros(0, np.int32), counts, 0, ends.post.size)
@@ -187,36 +189,52 @@ def projection(
         raise NetworkError(f"{ends.owner}: dtype must be one of {', '.join(_TYPES)}, got {shown(dtype)}")
     threads = whole("topology: threads", threads, 1, 256)
     weight, delay = _weight(ends.owner, weights, kind), _delay(ends.owner, delays)
-    rows, size = len(pairs.indptr) - 1, int(pairs.indptr[-1])
+    rows, (first, last) = len(pairs.indptr) - 1, own_share(len(pairs.indptr) - 1)
+    base, size = int(pairs.indptr[first]), int(pairs.indptr[last] - pairs.indptr[first])
     indices, data = np.empty(size, np.int32), np.empty(size, kind)
     steps = np.empty(size if delay is not None else 0, np.min_scalar_type(int(np.rint(delay[1])) if delay else 0))
     clash = np.zeros(1, np.int64)
 
     def part(low: int, high: int) -> None:
+        begin, end = (int(pairs.indptr[row]) - base for row in (low, high))
         if pairs.divisible:
-            pairs.fill(indices, low, high)
-        begin, end = int(pairs.indptr[low]), int(pairs.indptr[high])
-        _draw_weights(data[begin:end], weight, ends.stream(1), begin)
-        if delay is not None and _draw_delays(pairs.indptr, indices, steps, delay[0], ends.stream(2), low, high):
-            clash[0] = 1
+            pairs.fill(indices[begin:end], low, high)
+        _draw_weights(data[begin:end], weight, ends.stream(1), base + begin)
+        if delay is not None:
+            clash[0] |= _draw_delays(pairs.indptr, base, indices, steps, delay[0], ends.stream(2), low, high)
 
     if not pairs.divisible:
-        pairs.fill(indices, 0, rows)
-    bounds = np.searchsorted(pairs.indptr, np.linspace(0, size, 4 * threads + 1)[1:-1])
-    bounds = np.unique([0, *bounds.tolist(), rows]).tolist()
+        indices = _undivided(pairs, base, size)
+    bounds = np.searchsorted(pairs.indptr, base + np.linspace(0, size, 4 * threads + 1)[1:-1])
+    bounds = np.unique([first, *bounds.clip(first, last).tolist(), last]).tolist()
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda ends: part(*ends), pairwise(bounds)))
-    indptr = pairs.indptr.astype(np.int32)
+    indptr = (pairs.indptr.clip(base, base + size) - base).astype(np.int32)
     matrix = Weights((data, indices, indptr), shape=(rows, ends.pre.size))
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr  # not views of them, which would be copied
+    if (first, last) != (0, rows):
+        matrix.rows = first, last
     if clash[0]:
-        return Projection(ends.pre, ends.post, matrix, steps, name=ends.name, **options)
+        return _marked(Projection(ends.pre, ends.post, matrix, steps, name=ends.name, **options), matrix.rows)
     if pairs.multapses and (delay is None or steps.min(initial=0) == steps.max(initial=0)):
         matrix.sum_duplicates()
     when: Any = int(np.rint(as_distribution("delays", delays).limits()[0]))
     if delay is not None and size:
         when = int(steps[0]) if steps.min() == steps.max() else frozen(steps, own=True)
     return Projection(ends.pre, ends.post, matrix.lock(), when, name=ends.name, **options)
+
+
+def _undivided(pairs: Pairs, base: int, size: int) -> Any:
+    """The sources of some targets, of a rule that draws those of all at once."""
+    indices = np.empty(int(pairs.indptr[-1]), np.int32)
+    pairs.fill(indices, 0, len(pairs.indptr) - 1)
+    return indices if size == len(indices) else indices[base : base + size].copy()
+
+
+def _marked(projection: Projection, rows: tuple[int, int] | None) -> Projection:
+    """The projection, of which only these rows were drawn (None: all)."""
+    projection.weights.rows = rows
+    return projection
 
 
 def _weight(owner: str, weights: Any, kind: Any) -> Any:
@@ -249,15 +267,18 @@ def _draw_weights(out, numbers, key, first):
 
 
 @kernel
-def _draw_delays(indptr, indices, out, numbers, key, low, high):
-    """Delays of the synapses of some targets; those of one pair differ and ascend. True if they could not."""
+def _draw_delays(indptr, base, indices, out, numbers, key, low, high):
+    """Delays of the synapses of some targets; those of one pair differ and ascend. True if they could not.
+
+    base: number of the first synapse in ``indices`` and ``out``.
+    """
     clash = False
     for row in range(low, high):
-        begin = indptr[row]
-        for k in range(indptr[row], indptr[row + 1]):
+        begin = indptr[row] - base
+        for k in range(begin, indptr[row + 1] - base):
             if k > begin and indices[k] != indices[k - 1]:
                 begin = k
-            own, at, d = mix(key, k), k, np.int64(0)
+            own, at, d = mix(key, base + k), k, np.int64(0)
             for again in range(AGAIN):
                 d = np.int64(np.rint(draw(numbers, own, again * TRIES)))
                 at = k

@@ -60,10 +60,10 @@ def choose(out, size, key, marked, multapses):
 
 @kernel
 def choose_rows(indptr, indices, key, low, high, size, own, multapses):
-    """The sources of the targets low .. high - 1; ``own``: leave out number i for target i."""
+    """The sources of the targets low .. high - 1, and no others; ``own``: leave out number i for target i."""
     marked = np.zeros(1 if multapses else size, np.uint8)
     for row in range(low, high):
-        begin, end = indptr[row], indptr[row + 1]
+        begin, end = indptr[row] - indptr[low], indptr[row + 1] - indptr[low]
         if begin == end:
             continue
         choose(indices[begin:end], size, mix(key, row), marked, multapses)

@@ -144,7 +144,7 @@ def _rows(counts, indices, indptr, key, low, high, sources, targets, period, for
                 square += d * d
             if uniform(mine, j) < _probability(np.sqrt(square), form) and not (own and j == row):
                 if indices.size:
-                    indices[indptr[row] + n] = j
+                    indices[indptr[row] - indptr[low] + n] = j
                 n += 1
         if indices.size == 0:
             counts[row] = n

@@ -46,6 +46,6 @@ def one_to_one(
         raise NetworkError(f"{ends.owner}: one to one joins populations of one size, got {ends.pre.size} and {size}")
 
     def fill(indices: Any, low: int, high: int) -> None:
-        indices[low:high] = np.arange(low, high)
+        indices[:] = np.arange(low, high)
 
     return projection(ends, Pairs(np.arange(size + 1), fill), weights, delays, **options)

@@ -85,7 +85,7 @@ def _rows(counts, indices, indptr, key, low, high, size, chance, own):
                 break
             if indices.size:
                 j = np.int64(source)
-                indices[indptr[row] + n] = j + (own and j >= row)
+                indices[indptr[row] - indptr[low] + n] = j + (own and j >= row)
             n += 1
         if indices.size == 0:
             counts[row] = n

@@ -65,10 +65,10 @@ def _check(job: Job, start: int) -> None:
         check_counters(job.network)
 
 
-def run(job: Job) -> Recording:
+def run(job: Job, begin: Callable[[Layout, Team], None] | None = None) -> Recording:
     """Run ``job`` on the event engine (both arithmetics, plasticity, continuing from a state).
 
-    Ctrl-C raises Interrupted, which carries what was recorded so far.
+    Ctrl-C raises Interrupted, which carries what was recorded so far. ``begin`` is called before the first step.
     """
     _check(job, 0)
     layout = layout_of(job.network, graded_of(job))
@@ -78,6 +78,8 @@ def run(job: Job) -> Recording:
     with CtrlC() as ctrl_c:
         this = _Run(job, layout, start)
         try:
+            if begin is not None:
+                begin(layout, this.team)
             for _ in this.steps():
                 ctrl_c.check()
         except KeyboardInterrupt:

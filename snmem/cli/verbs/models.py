@@ -50,18 +50,39 @@ def run(
 ) -> Report:
     """Run a model once and print its results."""
     from ..._rich import Table
-    from ..._text import one_line
-    from ...errors import InputError, SnmemError
-    from ...sweep.points import Sweep, execute
+    from ...sweep.points import Sweep
     from .sweep import single_values
 
     fixed = single_values(settings)
     if backend is not None:
         fixed |= _backend(model, backend, fixed)
     (point,) = Sweep(model, {}, fixed, (seed,)).points()
+    rank = 0
+    if fixed.get("backend") == "mpi":
+        from ...distributed.world import session
+
+        with session() as rank:
+            results = _results(model, point)
+    else:
+        results = _results(model, point)
+    found = {name: values.tolist() for name, (_, values) in results.items()}
+    table = Table("result", "value", title=f"run {model}")
+    for name, value in found.items():
+        text = f"{value:.5g}" if isinstance(value, float) else f"{len(value)} values, in --json"
+        table.add_row(name, text)
+    data = {"ok": True, "model": model, "parameters": fixed, "seed": seed, "results": found}
+    return Report(data, [table], silent=rank > 0)
+
+
+def _results(model: str, point: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a run of a model returns, by name; InputError for what it raises itself."""
+    from ..._text import one_line
+    from ...errors import InputError, SnmemError
+    from ...sweep.points import execute
+
     try:
         with stages() as say:
-            results = execute(model, point, say)
+            return execute(model, point, say)
     except SnmemError:
         raise
     except Exception as error:  # of the model, for values that it does not expect
@@ -70,12 +91,6 @@ def run(
             f"model {model!r} with {given}: {type(error).__name__}: {one_line(error)}; give other values "
             "(--debug shows where)"
         ) from error
-    found = {name: values.tolist() for name, (_, values) in results.items()}
-    table = Table("result", "value", title=f"run {model}")
-    for name, value in found.items():
-        text = f"{value:.5g}" if isinstance(value, float) else f"{len(value)} values, in --json"
-        table.add_row(name, text)
-    return Report({"ok": True, "model": model, "parameters": fixed, "seed": seed, "results": found}, [table])
 
 
 def _backend(model: str, backend: str, fixed: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,10 @@ class CompiledNeuron:
     step: Callable[..., tuple[Any, ...]]
     parameters: tuple[str, ...] = ()
 
+    def function(self, neuron: Neuron) -> Any:
+        """A step of all neurons of a population: a function of the C calling convention (``STEPS``) by its address."""
+        return compiled_steps(self, type(neuron))
+
 
 def is_custom(p: Any) -> bool:
     """Return whether ``p`` is a population of neurons that the loops do not step themselves."""
@@ -129,7 +133,7 @@ def custom_of(network: Network, populations: int) -> tuple[Custom, list[Any]]:
         first[i + 1], row[i + 1] = first[i], row[i]
         if is_custom(p):
             found = _implementation(p)
-            functions.append(compiled_steps(found, type(p.neuron)))
+            functions.append(found.function(p.neuron))
             steps[i] = functions[-1].address
             names = [p.neuron.vector(name, p.size) for name in found.parameters]
             bias = np.broadcast_to(np.asarray(getattr(p.neuron, "bias", 0.0), np.float64), p.size)

@@ -1,0 +1,118 @@
+"""Backend "mpi": the bits of one process on any number of ranks, and how ranks end."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import on_ranks
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
+from snmem.errors import BackendError, NetworkError
+from snmem.plasticity import SetClear
+from snmem.sources import Poisson
+from snmem.topology import RULES, Normal, Uniform, fixed_in_degree, own_rows
+from snmem.topology.own import share
+
+MPIEXEC = Path(sys.executable).with_name("mpiexec")
+
+
+def mpiexec(ranks, *arguments, **options):
+    command = [MPIEXEC, "-n", str(ranks), sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return {name: json.loads(json.dumps(on_ranks.results(name, "event"))) for name in on_ranks.NETWORKS}
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_any_number_of_ranks_gives_the_bits_of_one_process(alone, ranks):
+    run = mpiexec(ranks, on_ranks.__file__)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    for name, expected in alone.items():
+        assert sum(expected["counters"][0].values()) > 100
+        assert found[name] == expected, name
+    assert found["plastic, built whole"] == alone["plastic"]
+
+
+@pytest.mark.parametrize(("weights", "delays"), [(Normal(1, 0.3), Uniform(0.6, 9.4)), (1.0, 2)])
+@pytest.mark.parametrize("name", list(RULES))
+def test_rules_draw_the_rows_of_a_rank_as_those_of_the_whole(name, weights, delays):
+    pre, post = Population("pre", 30, LIF()), Population("post", 30, LIF())
+    places = np.random.default_rng(0).random((30, 2))
+    own = {
+        "fixed_probability": {"p": 0.3},
+        "fixed_in_degree": {"in_degree": 7},
+        "fixed_out_degree": {"out_degree": 7},
+        "fixed_total_number": {"number": 200},
+        "distance_dependent": {"positions": (places, places), "scale": 0.3},
+    }.get(name, {})
+
+    def build():
+        return RULES[name](pre, post, **own, weights=weights, delays=delays, seed=3)
+
+    whole, ranks = build(), 4
+    for rank in range(ranks):
+        with own_rows(rank, ranks):
+            part = build()
+        low, high = share(30, rank, ranks)
+        begin, end = whole.weights.indptr[[low, high]]
+        assert part.weights.rows == (low, high)
+        assert part.weights.shape == (30, 30)
+        assert part.weights.indptr.tolist() == (whole.weights.indptr.clip(begin, end) - begin).tolist()
+        assert part.weights.indices.tolist() == whole.weights.indices[begin:end].tolist()
+        assert part.weights.data.tolist() == whole.weights.data[begin:end].tolist()
+        assert np.all(part.delay == (whole.delay if isinstance(whole.delay, int) else whole.delay[begin:end]))
+
+
+@given(st.integers(0, 40), st.integers(1, 40), st.data())
+def test_a_source_draws_some_lines_as_it_draws_all(low, size, data):
+    high = data.draw(st.integers(low, low + size))
+    rates = data.draw(st.sampled_from([3.0, 0.2, "two", "many"]))
+    rate = {"two": np.arange(80) % 2 * 0.3, "many": np.linspace(0, 0.9, 80)}.get(rates, rates)
+    source = Poisson("lines", 80, rate=rate, unit="step", several=data.draw(st.booleans()) or rates == 3.0)
+    step, line, value = source.draw(5, 15, 1e-3)
+    mine = (line >= low) & (line < high)
+    own = source.draw_part(5, 15, 1e-3, low, high)
+    assert own[0].tolist() == step[mine].tolist()
+    assert own[1].tolist() == (line[mine] - low).tolist()
+    values = np.ones(len(line)) if value is None else value
+    assert (np.ones(len(own[1])) if own[2] is None else own[2]).tolist() == values[mine].tolist()
+
+
+def test_a_part_of_a_network_is_taken_for_the_whole_by_nobody():
+    cells = Population("cells", 8, LIF())
+    with own_rows(1, 2):
+        part = Network((cells,), (fixed_in_degree(cells, cells, 3),))
+    for backend in ("event", "reference"):
+        with pytest.raises(BackendError, match="projection 'cells->cells' holds the synapses of one rank only"):
+            simulate(part, {}, 3, backend)
+    with pytest.raises(BackendError, match=r"onto neurons 4..7, this rank has 0..7; draw it within"):
+        simulate(part, {}, 3, "mpi")
+    for rank, ranks in ((2, 2), (-1, 2), (0, 0)):
+        with pytest.raises(NetworkError, match="own_rows: rank"), own_rows(rank, ranks):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("projection", "words"),
+    [
+        ({"delay": 0, "pre": "in"}, "projection 'in->a' has delay 0"),
+        ({"pre": "a", "signal": "v"}, "delivers potentials"),
+        ({"pre": "a", "plasticity": Instar(0.5, gate="in")}, "learns from .* an input in place of its neurons"),
+        ({"pre": "a", "plasticity": SetClear(clear="a")}, "learns by the rule SetClear"),
+    ],
+)
+def test_what_cannot_be_divided_is_refused_by_name(projection, words):
+    network = Network(
+        (Input("in", 4), Population("a", 4, LIF())), (Projection(**projection, post="a", weights=np.eye(4)),)
+    )
+    with pytest.raises(BackendError, match=words):
+        simulate(network, {}, 3, "mpi")
