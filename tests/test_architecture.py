@@ -66,7 +66,7 @@ LAYERS = (
     "backends simulation",
     "nir_io stimuli topology distributed",
     "quantization",
-    "memory encode tasks cost",
+    "memory encode tasks cost learning",
     "attention conformance sweep",
     "hdc verify lava language",
     "installation protocols c_target view",

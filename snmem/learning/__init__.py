@@ -1,0 +1,1 @@
+"""Networks that learn a task by local rules: heads that go on learning, and liquids."""
