@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Memories of the brain
 #
-# Five models of how neurons keep patterns, each as an algorithm on vectors and as LIF neurons that recall the same bits.
-# All have the same verbs: `store`, `recall`, `familiarity`, `bits`, `network`.
+# Five models of how neurons keep patterns, each as an algorithm on vectors and as LIF neurons that recall the same
+# bits. All have the same verbs: `store`, `recall`, `familiarity`, `bits`, `network`.
 
 # %%
 # %matplotlib inline
