@@ -17,6 +17,8 @@ from snmem.errors import BackendError, InputError
 from snmem.plots import rates as plot_rates
 from snmem.plots import traces as plot_traces
 from snmem.recording.recorder import Memory
+from snmem.sources import Poisson
+from snmem.sources.drawn import Drawn
 
 STEPS, SIZES = 40, {"x": 6, "h": 300, "o": 3}
 X = np.random.default_rng(1).random((STEPS, 6)) < 0.3
@@ -263,3 +265,21 @@ def test_the_machine_code_of_traces_is_shared() -> None:
     for record in (Record(), Record(traces="h.v"), Record(traces={"h.v": [2]})):
         simulate(network(False), X, record=record)
     assert len(entries.run.signatures) - before <= 1
+
+
+def test_events_of_a_source_that_nobody_wants_are_drawn_once(monkeypatch) -> None:
+    """They are counted while the engine takes them; the counters are those of a run that keeps them, in pieces too."""
+    net = Network(
+        (Poisson("outside", 30, rate=300.0), Population("h", 30, LIF())),
+        (Projection("outside", "h", 0.9 * np.eye(30)), Projection("h", "h", np.full((30, 30), 0.01), 2)),
+    )
+    whole = simulate(net, {}, 500).counters
+    drawn, chunk = [], Drawn.chunk
+    monkeypatch.setattr(Drawn, "chunk", lambda self, low, high: drawn.append(high - low) or chunk(self, low, high))
+    first = simulate(net, {}, 200, record=Record(spikes=False))
+    rest = simulate(net, {}, 300, record=Record(spikes="h"), state=first.state)
+    assert sum(drawn) == 500
+    for name in whole.spikes:
+        assert first.counters.spikes[name] + rest.counters.spikes[name] == whole.spikes[name] > 0
+    for name, events in whole.synaptic_events.items():
+        assert first.counters.synaptic_events[name] + rest.counters.synaptic_events[name] == events

@@ -105,10 +105,11 @@ def records(quick: bool) -> Case:
 
 def delays(quick: bool) -> Case:
     """A part of the cortical microcircuit, whose synapses have delays of their own."""
-    from models import microcircuit
+    from snmem.installation.content import load_script
 
     from .cases import Case
 
+    microcircuit = load_script("models", "microcircuit")
     return Case(lambda: microcircuit.network(0.1 if quick else 0.3, "poisson"), {}, 200 if quick else 2000)
 
 

@@ -131,17 +131,29 @@ class Recorder:
     def reach(self, steps: int) -> None:
         """Take note that all of the first ``steps`` steps has been taken, but for the inputs, which are taken here."""
         for name, s in self.inputs.items():
-            part = s.between(self.steps, steps)  # a source draws this part alone
-            self.spikes(name, part.step + self.steps, part.neuron, part.value)
+            if not self._only_counted(name, s):
+                part = s.between(self.steps, steps)  # a source draws this part alone
+                self.spikes(name, part.step + self.steps, part.neuron, part.value)
         for q in self._dense:
             self.synaptic_events[q.name] += q.synapses * (steps - self.steps)
         self.steps = steps
         self._bins.reach(steps, self.store)
         self.store.reach(steps)
 
+    def _only_counted(self, name: str, spikes: Spikes) -> bool:
+        """Whether the events of a source are counted, and not looked at one by one once more."""
+        which = self.plan.spikes.get(name, ())
+        return isinstance(spikes, Drawn) and which is not None and not len(which) and name not in self._bins.found
+
     def finish(self, steps: int) -> None:
         """The run has ended after ``steps`` steps."""
         self.reach(steps)
+        for name, s in self.inputs.items():
+            if self._only_counted(name, s):
+                whole = s if steps == s.steps else s.between(0, steps)
+                self.spiked[name] = len(whole)
+                for q in self._leaving[name]:
+                    self.synaptic_events[q.name] = synaptic_events_of(whole, q)
         self._bins.finish(steps, self.store)
         self.store.reach(steps)
 

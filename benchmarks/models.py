@@ -1,0 +1,136 @@
+"""The field's standard models at full size on snmem, NEST and Brian2 C++ side by side, by the published recipe.
+
+Each simulator runs each model in a process of its own: the first part is discarded, then the clock runs while nothing
+is recorded (Brian2 monitors its spikes all the time). Spikes are compared first where the random numbers are the same,
+else the rates of each population. The real-time factor is wall time over biological time; published ones are shown
+beside those measured. Constants and sources stand in the models themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snmem.errors import InputError
+from snmem.installation.content import load_script
+
+if (_FOLDER := str(Path(__file__).resolve().parent)) not in sys.path:
+    sys.path.append(_FOLDER)
+from models_suite.plan import FULL, MEMORY_GB, PATIENCE_S, PUBLISHED, QUICK, RATES, SETUP_S, Plan
+
+Say = Callable[[str], None]
+
+
+def child(job: dict[str, Any], report: Say) -> dict[str, Any]:
+    """Run one simulator; spikes come back as "spikes", and what went wrong as "absent"."""
+    report(f"{job['model']}: {job['simulator']}")
+    with tempfile.TemporaryDirectory(prefix="snmem-models-") as folder:
+        path = os.pathsep.join(filter(None, (_FOLDER, *sys.path[:1], os.environ.get("PYTHONPATH"))))
+        command = [sys.executable, "-m", "models_suite.child", json.dumps({**job, "folder": folder})]
+        process = subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            errors = process.communicate(timeout=PATIENCE_S)[1]
+        except subprocess.TimeoutExpired:
+            return {"absent": f"not done after {PATIENCE_S} s"}
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        result, spikes = Path(folder) / "result.json", Path(folder) / "spikes.npy"
+        if not result.exists():
+            last = (errors.strip().splitlines() or ["no message"])[-1]
+            return {"absent": f"failed (exit code {process.returncode}): {last}"}
+        found = json.loads(result.read_text(encoding="utf-8"))
+        return found | ({"spikes": np.load(spikes)} if spikes.exists() else {})
+
+
+def bench_model(name: str, plan: Plan, report: Say) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows and raw figures of a model."""
+    job = {"model": name, "scale": plan.scale, "threads": plan.threads, "discard": plan.discard}
+    job |= {"compared": plan.compared, "compare_s": min(plan.peers.get("brian2", 0.0), 1.0)}
+    runs = {"snmem": child({**job, "simulator": "snmem", "seconds": plan.seconds}, report)}
+    for peer, seconds in plan.peers.items():
+        runs[peer] = child({**job, "simulator": peer, "seconds": seconds}, report)
+    rows = [r for peer in plan.peers for r in compared(name, plan, runs["snmem"], runs[peer], peer)]
+    rows += speeds(name, plan, runs)
+    raw = {k: {x: v for x, v in run.items() if x != "spikes"} for k, run in runs.items()}
+    return rows, raw
+
+
+def compared(name: str, plan: Plan, ours: dict[str, Any], theirs: dict[str, Any], peer: str) -> list[dict[str, Any]]:
+    """How spikes, or rates, of snmem and another simulator agree."""
+    if "absent" in ours or "absent" in theirs:
+        return [row(f"{name}: {peer}", None, "runs", "", False, why=theirs.get("absent", ours.get("absent")))]
+    if plan.compared == "spikes" and peer == "brian2":
+        mine, other = (set(map(tuple, run["spikes"].T.tolist())) for run in (ours, theirs))
+        until = 1 + max((step for step, _ in mine), default=0)
+        other = {pair for pair in other if pair[0] < until}
+        first = min(mine ^ other, default=None)
+        return [row(f"{name}: spikes that only one of snmem and Brian2 has", len(mine ^ other), 0, "", mine == other,
+                    spikes=len(mine), first=first)]  # fmt: skip
+    furthest = max(abs(theirs["rates"][n] - r) / max(r, 0.5) for n, r in ours["rates"].items())
+    judged = not plan.times or furthest <= RATES
+    rates = {"snmem": ours["rates"], peer: theirs["rates"]}
+    return [row(f"{name}: largest difference of a population's rate from {peer}'s", furthest, RATES, "share", judged,
+                rates=rates)]  # fmt: skip
+
+
+def speeds(name: str, plan: Plan, runs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Real-time factors, how many times faster, memory and set-up."""
+    factors = {k: r["run_s"] / r["seconds"] for k, r in runs.items() if "run_s" in r}
+    rows = []
+    for who, factor in factors.items():
+        asked = plan.most if who == "snmem" else None
+        rows.append(row(f"{name}: real-time factor, {who}", factor, asked or "shown", "", not asked or factor <= asked))
+    for peer, factor in factors.items():
+        if peer != "snmem" and "snmem" in factors:
+            times, least = factor / factors["snmem"], plan.times.get(peer)
+            rows.append(
+                row(f"{name}: times faster than {peer}", times, least or "shown", "", not least or times >= least)
+            )
+    ours, judged = runs["snmem"], name == "microcircuit" and bool(plan.times)
+    if "run_s" in ours:
+        gb = ours["peak_mb"] / 1024
+        rows.append(row(f"{name}: memory of snmem", gb, MEMORY_GB if judged else "shown", "GB",
+                        not judged or gb <= MEMORY_GB))  # fmt: skip
+        rows.append(row(f"{name}: set-up of snmem", ours["setup_s"], SETUP_S if judged else "shown", "s",
+                        not judged or ours["setup_s"] <= SETUP_S))  # fmt: skip
+        events = ours["synaptic_events"] / ours["run_s"]
+        rows.append(row(f"{name}: synaptic events a second", events, "shown", "1/s", True))
+    return rows
+
+
+def row(name: str, value: Any, target: Any, unit: str, ok: bool, **raw: Any) -> dict[str, Any]:
+    """A row of the table."""
+    return {"name": name, "value": value, "target": target, "unit": unit, "ok": bool(ok)} | (
+        {"raw": raw} if raw else {}
+    )
+
+
+def bench_models(
+    quick: bool = False, report: Say = lambda message: None, models: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """All models, or those named; ``quick`` takes parts of them, and asks for no speed."""
+    plans, rows, raw = QUICK if quick else FULL, [], {}
+    chosen = list(models or plans)
+    for name in chosen:
+        if name not in plans:
+            raise InputError(f"bench models: model {name!r} is unknown; use {', '.join(plans)}")
+    for name in chosen:
+        found, raw[name] = bench_model(name, plans[name], report)
+        rows += found
+    machine = load_script("benchmarks", "engine").machine()
+    return {"rows": rows, "ok": all(r["ok"] for r in rows), "raw": raw, "published": PUBLISHED, "machine": machine}
