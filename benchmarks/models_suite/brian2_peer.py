@@ -20,6 +20,10 @@ cuba = load_script("models", "cuba")
 fly_brain = load_script("models", "fly_brain")
 
 
+#: Neurons outside of Brunel's network that reach each one inside.
+_OUTSIDE = 1000
+
+
 def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
     """Compile, build and run a model; its spikes are monitored, which snmem's are not while they are timed."""
     import brian2 as b2
@@ -70,7 +74,8 @@ def _brunel(job: dict[str, Any]) -> tuple[set[tuple[int, int]], dict[str, tuple[
         threshold=f"v > {brunel.THRESHOLD}*mV", reset=f"v = {brunel.RESET}*mV",
         refractory=brunel.REFRACTORY * b2.second, method="exact", clock=clock,
     )  # fmt: skip
-    drive = b2.PoissonInput(group, "v", 1, eta * brunel.THRESHOLD / (j * brunel.TAU) * b2.Hz, j * mv)
+    rate = eta * brunel.THRESHOLD / (j * brunel.TAU * _OUTSIDE)
+    drive = b2.PoissonInput(group, "v", _OUTSIDE, rate * b2.Hz, j * mv)
     first, objects, base = {}, [group, drive], 0
     for p in built.neurons:
         first[p.name], base = (base, base + p.size), base + p.size
