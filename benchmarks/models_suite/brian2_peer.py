@@ -35,7 +35,8 @@ def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
         began = time.perf_counter()
         b2.set_device("cpp_standalone", directory=folder, build_on_run=True)
         spikes, neurons = MODELS[model](job, **given)
-        took = float(b2.device._last_run_time)
+        device: Any = b2.device
+        took = float(device._last_run_time)
     pairs = np.array(sorted(spikes), np.int64).reshape(-1, 2).T
     found = {"setup_s": time.perf_counter() - began - took, "run_s": took, "seconds": job["seconds"], "spikes": pairs}
     late = pairs[0] >= round(min(job["discard"], job["seconds"] / 2) / DT)

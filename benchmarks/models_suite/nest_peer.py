@@ -19,7 +19,8 @@ microcircuit = load_script("models", "microcircuit")
 def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
     """Build, discard the first part, and time the rest without recording; then record for the rates."""
     with contextlib.redirect_stdout(io.StringIO()):
-        import nest
+        import nest as package
+    nest: Any = package
     nest.verbosity = nest.VerbosityLevel.ERROR
     nest.ResetKernel()
     nest.set(resolution=0.1, local_num_threads=job["threads"], rng_seed=1 + job.get("seed", 0))
