@@ -33,6 +33,8 @@ from snmem.tasks.patterns import random_patterns
 
 ONES, SIZES, QUICK = 4, (100, 250, 500, 1000, 2000, 4000), (100, 250, 500)
 RECALLED, POINTS = 500, 200
+#: Pairs that are drawn at a time.
+PART = 20_000
 #: Willshaw's own regime: random pairs of 20 of 1000 units load half of the synapses; of patterns with themselves, whose
 #: units differ, it takes more.
 UNITS, ACTIVE, HALF = 1000, 20, 1731
@@ -92,15 +94,16 @@ def run(size: int, seed: int) -> dict[str, Any]:
     """Store, recall in spikes, and count."""
     pairs = best_load(size)
     draw = np.random.default_rng(seed)
-    x, y = (random_patterns(pairs, size, ONES, draw) for _ in range(2))
     memory = WillshawMemory(size, ONES, volley=ONES)
-    memory.store(x, y)
-    some = draw.permutation(pairs)[:RECALLED]
-    recalled = spiked(memory, x[some], "event")
-    differing = int((recalled != memory.recall(x[some])).sum())
+    for first in range(0, pairs, PART):
+        x, y = (random_patterns(min(PART, pairs - first), size, ONES, draw) for _ in range(2))
+        memory.store(x, y)
+    x, y = x[:RECALLED], y[:RECALLED]  # of the newest, which are as good as any
+    recalled = spiked(memory, x, "event")
+    differing = int((recalled != memory.recall(x)).sum())
     if size == SIZES[0]:
-        differing += int((recalled != spiked(memory, x[some], "loihi")).sum())
-    extra, missing = (recalled & ~y[some]).sum(axis=1), (y[some] & ~recalled).sum(axis=1)
+        differing += int((recalled != spiked(memory, x, "loihi")).sum())
+    extra, missing = (recalled & ~y).sum(axis=1), (y & ~recalled).sum(axis=1)
     return {
         "pairs": pairs,
         "density": memory.density,

@@ -97,9 +97,14 @@ def test_damage_is_what_it_says():
     assert (damage.dead_synapses(memory, 0.25, 0).counts[there] == 0).mean() == pytest.approx(0.25, abs=0.05)
     rows = (damage.dead_neurons(memory, 0.5, 0).counts == 0).all(axis=1)
     assert 0.3 < rows.mean() < 0.7
+    spiking = MEMORIES["kwinner-spiking"].for_patterns(64, 4)
+    dead = (damage.dead_neurons(spiking, 0.5, 0).forward_weights.toarray() == 0).all(axis=1)
+    lost = (damage.dead_neurons(spiking, 0.5, 0).return_weights.toarray() == 0).all(axis=0)
+    assert 0.3 < dead.mean() < 0.7
+    np.testing.assert_array_equal(dead, lost)
     assert len(np.unique(damage.rounded(memory, 2).counts)) <= 4
     with pytest.raises(InputError, match="object: does not say what it stores; derive it from PatternMemory"):
-        damage.changed(object(), lambda array: array)
+        damage.changed(object(), lambda array, _: array)
 
 
 def test_capacity_is_the_last_load_at_a_level():

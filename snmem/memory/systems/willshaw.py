@@ -124,7 +124,7 @@ class WillshawMemory(LinearMemory):
             return super().network()
         units = Population("pass1.winners", self.visible, LIF(alpha=0, beta=0, theta=self.volley - 0.5))
         lines = (Input("cue", self.visible), Input("start", 1))
-        return Network((*lines, units), (Projection("cue", units.name, sp.csr_array(self.matrix()).astype(float)),))
+        return Network((*lines, units), (Projection("cue", units.name, sp.csr_array(self.weights).astype(float)),))
 
     def read(self, recording: Recording) -> NDArray[np.bool_]:
         """The recalled pattern of every presentation in a recording of the network, bool (n, visible)."""
