@@ -63,10 +63,10 @@ def _rows(matrix: Any) -> NDArray[np.int64]:
 
 
 def _within(new: NDArray[Any], old: NDArray[Any]) -> NDArray[Any]:
-    """``new`` in the type and the range of ``old``, with its empty diagonal if it has one."""
+    """``new`` in the type and the range of ``old`` (and 0), with its empty diagonal if it has one."""
     if not old.size:
         return old
-    out = np.clip(np.asarray(new, float), float(old.min()), float(old.max()))
+    out = np.clip(np.asarray(new, float), min(float(old.min()), 0.0), max(float(old.max()), 0.0))
     if old.dtype.kind in "biu" or is_binary(old):
         out = np.floor(out + 0.5)
     if old.ndim == 2 and old.shape[0] == old.shape[1] and not old.diagonal().any():
