@@ -32,18 +32,26 @@ SIZES = {"excitatory": 0.8, "inhibitory": 0.2}
 
 
 def network(state: str = "AI", seed: int = 0, neurons: int = NEURONS) -> Network:
-    """The network in a state; smaller ones have stronger synapses, so that their sum is the same."""
+    """The network in a state; smaller ones have stronger synapses, so that their sum is the same.
+
+    Potentials are in units of an excitatory weight, so that sums of weights are exact in any order.
+    """
     g, eta = STATES[state]
-    j = J * NEURONS / neurons
-    neuron = LIF.from_tau(TAU, dt=DT, theta=THRESHOLD, v_reset=RESET, refractory=REFRACTORY)
+    j = unit(neurons)
+    neuron = LIF.from_tau(TAU, dt=DT, theta=THRESHOLD / j, v_reset=RESET / j, refractory=REFRACTORY)
     groups = [Population(name, round(share * neurons), neuron) for name, share in SIZES.items()]
     outside = [Poisson(f"to {p.name}", p.size, rate=eta * THRESHOLD / (j * TAU), seed=seed) for p in groups]
-    projections = [one_to_one(o, p, j, receptor="v") for o, p in zip(outside, groups, strict=True)]
-    for pre, weight in zip(groups, (j, -g * j), strict=True):
+    projections = [one_to_one(o, p, 1.0, receptor="v") for o, p in zip(outside, groups, strict=True)]
+    for pre, weight in zip(groups, (1.0, -g), strict=True):
         for post in groups:
             few = {"multapses": False, "seed": seed, "receptor": "v"}
             projections.append(fixed_in_degree(pre, post, pre.size // 10, weight, DELAY, **few))
     return Network((*outside, *groups), tuple(projections), dt=DT)
+
+
+def unit(neurons: int) -> float:
+    """mV of an excitatory weight in a network of that size."""
+    return J * NEURONS / neurons
 
 
 def run(
@@ -195,7 +203,7 @@ def _arrays(recording: Recording, steps: int) -> dict[str, Any]:
         arrays[f"{p.name} ends"] = np.cumsum(np.bincount(line, minlength=p.size))
     for k, q in enumerate(network.projections):
         arrays[f"{k} indices"], arrays[f"{k} indptr"] = q.weights.indices, q.weights.indptr
-        arrays[f"{k} weight"] = q.weights.data[0]
+        arrays[f"{k} weight"] = q.weights.data[0] * unit(sum(p.size for p in network.neurons))
     return arrays
 
 

@@ -262,3 +262,46 @@ def test_a_source_is_not_fed():
         simulate(net, {"p": np.ones((3, 2))})
     with pytest.raises(InputError, match="steps is not given, and no input says how long it is"):
         simulate(net)
+
+
+def test_many_events_of_several_sources_are_merged_in_their_order(monkeypatch):
+    """By the loop that takes over where there are many events: the spikes of the reference, in pieces too."""
+    monkeypatch.setattr(feed, "MERGED_FROM", 1)
+    net = Network(
+        (
+            Poisson("a", 40, rate=900.0),
+            Poisson("b", 30, rate=20.0, several=False),
+            Population("h", 40, LIF(alpha=0.3, theta=3.0)),
+        ),
+        (
+            Projection("a", "h", 0.7 * np.eye(40), 3),
+            Projection("b", "h", np.full((40, 30), 0.31), 1),
+            Projection("h", "h", np.full((40, 40), -0.05), 2),
+        ),
+    )
+    right = simulate(net, {}, 300, "reference")
+    assert simulate(net, {}, 300).spikes["h"].differing(right.spikes["h"]) == (0, None)
+    first = simulate(net, {}, 130)
+    rest = simulate(net, {}, 170, state=first.state)
+    assert rest.spikes["h"].differing(right.spikes["h"].between(130, 300)) == (0, None)
+
+
+def test_counts_of_a_source_leave_a_grid_of_weights_exact():
+    """Bit planes stay where Poisson events come beside them; their spikes are the reference's."""
+    from snmem.backends.event.columns import FIRST_ROW
+    from snmem.backends.event.layout.network import layout_of
+
+    rng = np.random.default_rng(3)
+    weights = np.where(rng.random((600, 600)) < 0.3, rng.integers(-3, 4, (600, 600)), 0) * 0.25
+    net = Network(
+        (Poisson("out", 600, rate=2.0, unit="step"), Population("h", 600, LIF(beta=0.9, theta=30.0))),
+        (Projection("out", "h", np.eye(600), 1), Projection("h", "h", weights, 2)),
+    )
+    planes = layout_of(net).net.planes.dense[:, FIRST_ROW] >= 0
+    assert planes.tolist() == [False, True]
+    run, right = (simulate(net, {}, 60, backend) for backend in ("event", "reference"))
+    assert len(right.spikes["h"]) > 100
+    assert run.spikes["h"].differing(right.spikes["h"]) == (0, None)
+    values = net.inputs[0].largest
+    assert values == 2000
+    assert max(Poisson("p", 2000, rate=1000.0, unit="step").draw(0, 50, 1.0)[2]) < values

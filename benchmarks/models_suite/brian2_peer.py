@@ -69,7 +69,7 @@ def _brunel(job: dict[str, Any]) -> tuple[set[tuple[int, int]], dict[str, tuple[
     built = network("brunel", job["scale"])
     _, eta = brunel.STATES["AI"]
     neurons = round(brunel.NEURONS * job["scale"])
-    j, clock, mv = brunel.J * brunel.NEURONS / neurons, b2.Clock(dt=DT * b2.second), b2.mV
+    j, clock, mv = brunel.unit(neurons), b2.Clock(dt=DT * b2.second), b2.mV
     group = b2.NeuronGroup(
         neurons, f"dv/dt = -v / ({brunel.TAU}*second) : volt (unless refractory)",
         threshold=f"v > {brunel.THRESHOLD}*mV", reset=f"v = {brunel.RESET}*mV",
@@ -83,7 +83,11 @@ def _brunel(job: dict[str, Any]) -> tuple[set[tuple[int, int]], dict[str, tuple[
     for q in built.projections[len(built.inputs) :]:
         coo = q.weights.tocoo()
         synapses = b2.Synapses(
-            group, group, on_pre=f"v += {float(q.weights.data[0])}*mV", delay=brunel.DELAY * DT * b2.second, clock=clock
+            group,
+            group,
+            on_pre=f"v += {float(q.weights.data[0]) * j}*mV",
+            delay=brunel.DELAY * DT * b2.second,
+            clock=clock,
         )
         synapses.connect(i=coo.col + first[q.pre][0], j=coo.row + first[q.post][0])
         objects.append(synapses)

@@ -72,7 +72,7 @@ def _cuba(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
 def _brunel(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
     g, eta = brunel.STATES["AI"]
     neurons = round(brunel.NEURONS * job["scale"])
-    j = brunel.J * brunel.NEURONS / neurons
+    j = brunel.unit(neurons)
     parameters = {
         "tau_m": 1e3 * brunel.TAU, "t_ref": 1e3 * brunel.REFRACTORY, "E_L": 0.0, "V_m": 0.0, "V_th": brunel.THRESHOLD,
         "V_reset": brunel.RESET,

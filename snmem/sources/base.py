@@ -86,6 +86,11 @@ class Source(Input):
 
     values: bool = field(default=False, init=False)
 
+    @property
+    def largest(self) -> float:
+        """What no value exceeds where all are whole numbers from 1 on; infinite where they may be others."""
+        return np.inf if self.values else 1.0
+
     def expected(self, dt: float) -> float:
         """Events of all lines in a step of ``dt`` seconds, on average or at most."""
         raise NotImplementedError(f"{type(self).__name__} does not say how many events it draws")

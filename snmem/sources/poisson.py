@@ -78,6 +78,11 @@ class Poisson(Source):
         object.__setattr__(self, "several", flag(f"source {self.name!r}: several", self.several))
         object.__setattr__(self, "values", self.several)
 
+    @property
+    def largest(self) -> float:
+        """Twice the largest mean: a count above has a probability below 2**-64, and is not drawn."""
+        return 2.0 * MOST if self.several else 1.0
+
     def _mean(self, dt: float) -> Any:
         """Events per step: one number, or one for each line."""
         return self.rate * dt if self.unit == "Hz" else self.rate

@@ -13,6 +13,7 @@ as everything that was added before lies on a grid of powers of two too (:class:
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._jit import kernel
-from ....network import Projection
+from ....network import Network, Projection
+from ....sources.base import Source
 from ..arrays import BITS, BLOCK, WIDE, WORD
 from ..tuning import PLANE_BYTES, PLANES_FROM
 
@@ -53,6 +55,14 @@ def grid_of(known: NDArray[Any], pre: int) -> Grid:
         return EMPTY
     fine = min((n & -n).bit_length() - d.bit_length() for n, d in pairs)
     return Grid(fine, int(np.frexp(np.abs(known).max())[1]) + pre.bit_length())
+
+
+def largest_value(network: Network, name: str, graded: Collection[str]) -> int | None:
+    """The largest whole number that a spike of a population carries; None where it may be any number."""
+    p = network[name]
+    if name in graded or (isinstance(p, Source) and p.largest == math.inf):
+        return None
+    return int(p.largest) if isinstance(p, Source) else 1
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,12 @@ def members_of(
     """
     queue, sums = network.projections, dict[Any, bitplanes.Grid | None]()
     for q, d in zip(queue, known, strict=True):
-        to = q.post, network.receptor_of(q)
-        if d is None or q.pre in graded or q.signal == "v" or sums.get(to, bitplanes.EMPTY) is None:
+        to, most = (q.post, network.receptor_of(q)), bitplanes.largest_value(network, q.pre, graded)
+        if d is None or most is None or q.signal == "v" or sums.get(to, bitplanes.EMPTY) is None:
             sums[to] = None
         else:
             row = int(np.diff(q.weights.indptr).max(initial=0)) if len(q.delays) > 1 else q.weights.shape[1]
-            sums[to] = (sums.get(to) or bitplanes.EMPTY).join(bitplanes.grid_of(d, row))
+            sums[to] = (sums.get(to) or bitplanes.EMPTY).join(bitplanes.grid_of(d, row * most))
     chosen = []
     for i, q in enumerate(queue):
         grid, sender = sums[q.post, network.receptor_of(q)], network[q.pre]

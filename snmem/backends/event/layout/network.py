@@ -156,11 +156,12 @@ class Layout:
         for i in sorted(range(len(queue)), key=lambda i: queue[i].delays == (0,)):  # as they are delivered
             q, w, d, to = queue[i], values[i], known[i], (queue[i].post, self.network.receptor_of(queue[i]))
             grid = grids.get(to, bitplanes.EMPTY)
-            d = None if q.pre in self.graded or q.signal == "v" else d
-            if d is not None and grid is not None:
+            most = bitplanes.largest_value(self.network, q.pre, self.graded)
+            d = None if most is None or q.signal == "v" else d
+            if d is not None and most is not None and grid is not None:
                 row = q.weights.shape[1] if len(q.delays) == 1 else int(np.diff(q.weights.indptr).max())
-                grid = grid.join(bitplanes.grid_of(d, row))
-                if not is_shared(q):
+                grid = grid.join(bitplanes.grid_of(d, row * most))
+                if not is_shared(q) and most == 1:
                     plans[i] = bitplanes.plan_planes(q, w, d, grid, parts_of(q.weights.shape[0]))
             grids[to] = None if d is None else grid
         return plans
