@@ -294,7 +294,7 @@ def test_counts_of_a_source_leave_a_grid_of_weights_exact():
     rng = np.random.default_rng(3)
     weights = np.where(rng.random((600, 600)) < 0.3, rng.integers(-3, 4, (600, 600)), 0) * 0.25
     net = Network(
-        (Poisson("out", 600, rate=2.0, unit="step"), Population("h", 600, LIF(beta=0.9, theta=30.0))),
+        (Poisson("out", 600, rate=2.0, unit="step"), Population("h", 600, LIF(beta=0.9, theta=12.0))),
         (Projection("out", "h", np.eye(600), 1), Projection("h", "h", weights, 2)),
     )
     planes = layout_of(net).net.planes.dense[:, FIRST_ROW] >= 0
