@@ -14,7 +14,7 @@ import numpy as np
 
 from snmem import Network
 from snmem.memory.systems.cliques import CliqueMemory, clique_density, fluctuating_failure, one_pass_failure
-from snmem.protocols.levels import mean_and_sd, recall_cost, runtime_rows
+from snmem.protocols.levels import mean_and_sd, recall_cost, runtime_rows, storing_rows
 from snmem.protocols.lines import Panel, draw_lines
 from snmem.protocols.rows import expected, result, target
 
@@ -137,6 +137,7 @@ def reproduce(
     memory, stored = small(seed)
     cues = np.concatenate([with_noise(stored[i::3], kind, 1, seed, of=4) for i, kind in enumerate(NOISE)])
     rows += runtime_rows("recall in spikes", memory, cues, say=report)
+    rows += storing_rows("storing in spikes", CliqueMemory(64, 4), stored, [memory.links])
     raw = {"loads": loads, **found, "cost of a recall": recall_cost(*first_recalls(seed))}
     files = []
     if out:

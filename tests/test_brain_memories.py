@@ -1,18 +1,20 @@
 """Memories of the brain, each as an algorithm and in spikes, and the recipes that set them beside what is known."""
 
+from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snmem import LIF, Input, Network, Population, Projection, simulate
+from snmem import LIF, Input, Network, Population, Projection, quantize, simulate
 from snmem.circuits.dendrites import dendrites
 from snmem.circuits.kwta.base import Line
 from snmem.circuits.kwta.exact import exact_kwta, exact_steps, exact_winners
-from snmem.errors import InputError
+from snmem.errors import InputError, NetworkError
 from snmem.lava import LavaSession
 from snmem.memory.systems.btsp import BTSPMemory
 from snmem.memory.systems.cliques import CliqueMemory
@@ -20,6 +22,7 @@ from snmem.memory.systems.dendrites import DendriticMemory, false_match, missed
 from snmem.memory.systems.sdm import SparseDistributedMemory
 from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
 from snmem.memory.systems.sparsey import SparseyMemory
+from snmem.plasticity import SelectiveClear, SelectiveSet
 from snmem.protocols import reproduce
 from snmem.protocols.levels import with_errors
 from snmem.tasks.patterns import partial_cues, random_patterns
@@ -118,12 +121,40 @@ def test_a_clique_comes_back_from_a_part_of_it_and_wrong_units_are_voted_out():
 
 
 def test_cliques_store_by_themselves_what_the_algorithm_stores():
+    """In Loihi's integers too, where rules that set are converted; what a rule of two gates does is refused there."""
     memory, stored = CliqueMemory(48, 4), messages(9, 4, 12, 1)
-    inputs, steps = memory.storing_inputs(stored)
-    runs = [simulate(memory.learning_network(), inputs, steps, backend) for backend in ("event", "reference")]
+    network, (inputs, steps) = memory.learning_network(), memory.storing_inputs(stored)
+    runs = [simulate(network, inputs, steps, backend) for backend in ("event", "reference")]
+    runs.append(simulate(quantize(network).network, inputs, steps, "loihi"))
     memory.store(stored)
     for run in runs:
         np.testing.assert_array_equal(memory.learned(run), memory.links)
+    with pytest.raises(NetworkError, match="SelectiveSet"):
+        quantize(BTSPMemory(20, 10, 4, 0.5).learning_network())
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from((SelectiveSet, SelectiveClear)),
+    st.sampled_from((2.0, 16.0, 128.0, 256.0)),
+    st.integers(0, 2**32 - 1),
+)
+def test_rules_that_set_and_clear_learn_the_same_in_integers(kind, scale, seed):
+    """Weights of 0 and 1, random spikes, whatever integer stands for 1."""
+    rng = np.random.default_rng(seed)
+    weights = sp.csr_array(np.ones((4, 5)))
+    weights.data[:] = rng.random(20) < 0.5
+    cells = Population("b", 4, LIF(alpha=0, beta=0, theta=3.5))
+    rule = kind(gate="g")
+    network = Network((Input("a", 5), Input("g", 4), cells), (Projection("a", "b", weights, plasticity=rule),))
+    integer = quantize(network, {"b": scale}).network
+    inputs = {name: rng.random((12, size)) < 0.3 for name, size in (("a", 5), ("g", 4))}
+    runs = [simulate(network, inputs, 12), simulate(integer, inputs, 12, "loihi")]
+    float_weights, whole = (run.weights["a->b"].toarray() for run in runs)
+    np.testing.assert_array_equal(float_weights, whole / min(scale, 128))
+    assert runs[0].spikes["b"] == runs[1].spikes["b"]
+    with pytest.raises(NetworkError, match="rate 1"):
+        quantize(replace(network, projections=(replace(network.projections[0], plasticity=kind(0.5, gate="g")),)))
 
 
 def test_links_grow_from_noise_up_to_the_cap():
@@ -214,7 +245,9 @@ def test_sparsey_learns_by_itself_with_noise_that_falls_as_inputs_are_familiar(s
     inputs = np.repeat(random_patterns(5, 60, 8, seed), 2, axis=0)
     for part in (inputs[:3], inputs[3:]):
         events, steps = other.storing_inputs(part)
-        runs = [simulate(other.learning_network(), events, steps, backend) for backend in ("event", "reference")]
+        network = other.learning_network()
+        runs = [simulate(network, events, steps, backend) for backend in ("event", "reference")]
+        runs.append(simulate(quantize(network).network, events, steps, "loihi"))
         memory.store(part)
         for weights in (w for run in runs for w in other.learned(run)):
             np.testing.assert_array_equal(weights, memory.weights)

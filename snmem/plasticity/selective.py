@@ -14,6 +14,7 @@ doi 10.1038/s41467-024-55563-6 (set and clear by plateau potentials).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,27 +89,40 @@ class Selective(LearningRule):
     def as_products(self, q: Projection, impulse: float = 1.0, exact: bool = True) -> SumOfProducts:
         """The rule with constant rate and the inputs of the same step; see :meth:`LearningRule.as_products`.
 
-        In Loihi's integers w * x1 is shifted right by 5 bits, so that there the trace must be 32 where it is 1 here:
-        write ``SumOfProducts("2^2*y0*x1 - y0*x1*w", x1=(32, 0))`` for a set to 128, and the second product alone for a
-        clear.
+        In Loihi's integers w * x1 is shifted right by 5 bits, so that there the trace must be 32 where it is 1 here.
+        With ``exact=False`` the weights are those integers, of which ``impulse``, a power of two, stands for 1.
         """
         owner, name = f"projection {q.name!r}", type(self).__name__
-        if len(self.values()) > 1 or self.decay or self.signal not in (None, q.pre) or impulse != 1.0:
+        if len(self.values()) > 1 or self.decay or self.signal not in (None, q.pre):
             raise NetworkError(
                 f"{owner}: Loihi's learning engine expresses a {name} of one gate, the signal {q.pre!r} and decay 0 "
                 "only; write the SumOfProducts for it"
             )
+        if not exact:
+            return self._in_integers(owner, impulse)
         ((_, value),) = self.values()
         rates = (self.rate * value, self.rate)
         terms = [f"{rates[0]!r}*y0*x1"] if rates[0] > 0 else []
         text = "+".join(terms) + f"-{rates[1]!r}*y0*x1*w"
         rule = SumOfProducts(text, x1=(1, 0), gate=self.gate, bounds=None)
-        if value < 0 or (exact and rule.arithmetics == ("float",)):
+        if value < 0 or rule.arithmetics == ("float",):
             raise NetworkError(
                 f"{owner}: {name} has rate={self.rate!r} and value {value!r}; Loihi's engine takes whole numbers times "
                 "a power of 2 from 2^-7 that are not negative"
             )
         return rule.as_products(q)
+
+    def _in_integers(self, owner: str, unit: float) -> SumOfProducts:
+        """The rule of integer weights of which ``unit`` stands for 1."""
+        ((_, value),) = self.values()
+        power, remainder = math.frexp(unit)[1] - 1, math.frexp(unit)[0]
+        if self.rate != 1.0 or value not in (0.0, 1.0) or remainder != 0.5 or not 0 <= power <= 7:
+            raise NetworkError(
+                f"{owner}: {type(self).__name__} has rate={self.rate!r} and value {value!r}, {unit:g} stands for 1; "
+                "Loihi's integers take rate 1, the values 0 and 1, and a power of two up to 128"
+            )
+        term = f"2^{power - 5}*y0*x1" if value else ""
+        return SumOfProducts(f"{term}-y0*x1*w", x1=(32, 0), gate=self.gate)
 
 
 @RULES.register("selective_set")

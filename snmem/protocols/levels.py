@@ -49,6 +49,35 @@ def runtime_rows(
     return rows
 
 
+def storing_rows(
+    name: str, fresh: Any, patterns: NDArray[Any], wanted: Sequence[NDArray[Any]], runtimes: Sequence[str] = RUNTIMES
+) -> list[dict[str, Any]]:
+    """Rows with the weights that the learning network learns otherwise than the algorithm, for each runtime.
+
+    Parameters
+    ----------
+    name : str
+        Begins the names of the rows.
+    fresh : memory
+        With ``learning_network``, ``storing_inputs`` and ``learned``.
+    patterns : array (n, visible)
+        What it stores.
+    wanted : sequence of arrays
+        What ``learned`` should return.
+    runtimes : sequence of str
+        Backends.
+    """
+    network, (inputs, steps) = fresh.learning_network(), fresh.storing_inputs(patterns)
+    rows = []
+    for runtime in runtimes:
+        run = simulate(network if runtime == "event" else quantize(network).network, inputs, steps, runtime)
+        found = fresh.learned(run)
+        pairs = zip(found if isinstance(found, tuple) else (found,), wanted, strict=True)
+        wrong = sum(int((a != b).sum()) for a, b in pairs)
+        rows.append(expected(f"{name}, {runtime}: weights unlike the algorithm", wrong, 0, 0, "weights"))
+    return rows
+
+
 def recall_cost(memory: SpikingMemory, cues: NDArray[Any], chip: str = CHIP) -> dict[str, Any]:
     """Steps, spikes, synaptic events, seconds and joules of a recall, on average over ``cues``."""
     network, (inputs, steps) = memory.network(), memory.recall_inputs(cues)

@@ -33,13 +33,15 @@ from ..io.arguments import as_network
 from ..network import LOIHI_EXPONENT, Network, Population, Projection
 from ..neurons import LIF, LOIHI_SHIFT, LOIHI_STATE_LIMIT
 from ..neurons.base import require_neurons
-from ..plasticity import Instar, Outstar
+from ..plasticity import Instar, Outstar, SelectiveClear, SelectiveSet
 from .neurons import TAKEN, VTH_MAX, integer_neuron, scale_limits
 from .reach import LONGEST, reach
 
 #: Largest weight mantissa of one sign, and the share by which a weight may be clipped for one more bit.
 _MANTISSA, _CLIP = 255, 1 / 255
 _TRACE_MAX = 127
+#: Largest integer weight that stands for 1 where a rule sets it.
+_SET = 128
 
 
 @dataclass(frozen=True, repr=False)
@@ -244,12 +246,16 @@ def _parts(q: Projection, scale: float, split: bool) -> tuple[list[Projection], 
 def _plastic(q: Projection, scale: float) -> tuple[list[Projection], float, int]:
     """The integer projection that learns what ``q`` learns."""
     data = values(q)
-    if type(q.plasticity) not in (Instar, Outstar) or data.min(initial=0) < 0 or data.max(initial=0) > 1:
+    kinds = (Instar, Outstar, SelectiveSet, SelectiveClear)
+    if type(q.plasticity) not in kinds or data.min(initial=0) < 0 or data.max(initial=0) > 1:
         raise NetworkError(
-            f"quantize: projection {q.name!r} learns; it needs an Instar or Outstar rule and weights in [0, 1], or "
-            "to be frozen (Network.freeze)"
+            f"quantize: projection {q.name!r} learns; it needs the rule Instar, Outstar, SelectiveSet or "
+            "SelectiveClear and weights in [0, 1], or to be frozen (Network.freeze)"
         )
     unit, exponent = unit_of(scale)
+    if isinstance(q.plasticity, SelectiveSet):  # a power of two that its rule sets exactly
+        exponent = max(0, int(np.ceil(np.log2(scale / _SET))))
+        unit = scale / 2**exponent
     if exponent > LOIHI_EXPONENT[1]:
         raise NetworkError(f"quantize: projection {q.name!r} learns and needs the exponent {exponent}; lower its scale")
     weights: Any = q.weights.astype(np.float64)
