@@ -21,7 +21,7 @@ from snmem.backends.event.arrays import (
     copied,
     zeros,
 )
-from snmem.backends.event.columns import AGE, ALIKE, FIELDS
+from snmem.backends.event.columns import AGE, ALIKE, EXTENDED_ROWS, FIELDS
 from snmem.backends.event.llvm import closed_form, lif, memory, popcount, system
 
 few = settings(max_examples=25)
@@ -117,6 +117,11 @@ def call_step_word(u, v, given, i, par, j):
 @kernel(keep=False)
 def call_step_word_alike(u, v, given, i, par, j):
     return lif.step_word_alike(u, v, given, i, par, j)
+
+
+@kernel(keep=False)
+def call_step_word_more(u, v, given, i, par, j, more, m, second, lane, direct):
+    return lif.step_word_more(u, v, given, i, par, j, more, m, second, lane, direct)
 
 
 @kernel(keep=False)
@@ -226,6 +231,11 @@ def test_a_word_of_neurons(seed):
     check(call_step_word, lif.step_word.twin, u, v, given, i, par, tile + k)
     check(call_step_word_alike, lif.step_word_alike.twin, u, v, given, i, par, tile)
     check(call_over, lif.over.twin, v, i, par, tile + k)
+    u, v, given = (reals(rng, 6 * WORD) for _ in range(3))
+    more, m = reals(rng, 2, EXTENDED_ROWS, BLOCK), int(rng.integers(0, 2)) * EXTENDED_ROWS * BLOCK + k
+    for second, direct in ((3 * WORD, 5 * WORD), (3 * WORD, -1), (-1, 5 * WORD), (-1, -1)):
+        places = (second, 4 * WORD, direct)
+        check(call_step_word_more, lif.step_word_more.twin, u, v, given, i, par, tile + k, more, m, *places)
 
 
 @few

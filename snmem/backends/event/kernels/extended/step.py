@@ -47,7 +47,7 @@ from ...columns import (
     WAITS,
 )
 from ...llvm.calls import CATCH_UP
-from ...llvm.lif import over
+from ...llvm.lif import over, step_word_more
 from ...llvm.memory import lowest_bit
 from ...tuning import PATIENCE
 from ..blocks import advance, spike
@@ -183,8 +183,17 @@ def _advance(parts, where, loihi, first, t):
     second, adaptive, waits, direct = flags[p, CURRENT2], flags[p, ADAPTIVE], flags[p, WAITS], flags[p, DIRECT]
     at = place_of(flags, p, b, second) if second else b * BLOCK  # u2 is always in u
     some = waits != 0 and _keep(u, v, u, held, room, b, at)
+    rows = tile * par.shape[1] * BLOCK
     if second == 0 and direct == 0 and flags[p, NOISY] == 0:
         advance(u, v, given, par, tile, loihi, b, b + 1, bits)
+    elif flags[p, NOISY] == 0:
+        own, lane = at if second else -BLOCK, lane_of(flags, p, b, 1) * BLOCK
+        straight = lane_of(flags, p, b, direct) * BLOCK if direct else -BLOCK
+        for k in range(0, BLOCK, WORD):
+            bits[b, k // WORD] = step_word_more(
+                u, v, given, b * BLOCK + k, par, rows + k, more, x * more.shape[1] * BLOCK + k, own + k, lane + k,
+                straight + k,
+            )  # fmt: skip
     else:
         _currents(u, v, given, par, tile, b)
         if second:
@@ -192,10 +201,9 @@ def _advance(parts, where, loihi, first, t):
         _bias(v, par, tile, b)
         if direct:
             _direct(v, given, b, lane_of(flags, p, b, direct))
-        if flags[p, NOISY]:
-            _noise(v, more, x, b, first, flags[p, SEED], t)
+        _noise(v, more, x, b, first, flags[p, SEED], t)
         for k in range(0, BLOCK, WORD):
-            bits[b, k // WORD] = over(v, b * BLOCK + k, par, tile * par.shape[1] * BLOCK + THETA * BLOCK + k)
+            bits[b, k // WORD] = over(v, b * BLOCK + k, par, rows + THETA * BLOCK + k)
     if adaptive:
         _adapt(array_of(u, v, adaptive), place_of(flags, p, b, adaptive), more, par, x, tile, room[LIMIT])
         for k in range(0, BLOCK, WORD):
