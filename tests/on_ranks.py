@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -56,18 +57,18 @@ NETWORKS = {
 }
 
 
-def results(name, backend):
+def results(name, backend, **options):
     """Digests of what a run of a network yields, its counts, and sums of what it has learned."""
     build, steps, record = NETWORKS[name]
-    r = simulate(build(), {}, steps, backend, record=record, counters=True)
+    r = simulate(build(), {}, steps, backend, record=record, counters=True, **options)
     found = {"spikes": {p: [s.step, s.neuron] for p, s in r.spikes.items()}, "traces": dict(r.traces)}
     c = r.counters
     counts = [c.spikes, c.synaptic_events, c.accessed, c.changed, c.weight_updates]
-    text = {key: {k: _digest(v) for k, v in values.items()} for key, values in found.items()}
+    text = {key: {k: digest(v) for k, v in values.items()} for key, values in found.items()}
     return {**text, "counters": [dict(x) for x in counts], "weights": {k: _sums(w) for k, w in r.weights.items()}}
 
 
-def _digest(arrays):
+def digest(arrays):
     return hashlib.sha256(np.ascontiguousarray(arrays).tobytes()).hexdigest()
 
 
@@ -76,14 +77,38 @@ def _sums(weights):
     return np.asarray(weights.sum(axis=1)).tolist()
 
 
-if __name__ == "__main__":
+def on_ranks():
+    """Run all networks; what the first rank prints."""
     from snmem.distributed import rank_rows, world
     from snmem.distributed.world import total
 
+    comm = world()
     with rank_rows():
         found = {name: results(name, "mpi") for name in NETWORKS}
+        threads = results("bursts", "mpi", threads=2)
+        own = simulate(plastic(), {}, 300, "mpi", to=f"rank-{comm.rank}.h5")
     for values in found.values():
-        values["weights"] = {k: total(world(), np.array(w)).tolist() for k, w in values["weights"].items()}
+        values["weights"] = {k: total(comm, np.array(w)).tolist() for k, w in values["weights"].items()}
     found["plastic, built whole"] = results("plastic", "mpi")
-    if world().rank == 0:
-        print(json.dumps(found))
+    found["bursts, two threads"] = threads
+    found["spikes, by file"] = own.counters.spikes
+    return json.dumps({name: dict(values) for name, values in found.items()}) if comm.rank == 0 else ""
+
+
+def fails():
+    """Rank 1 fails alone, in the midst of a run, and the others are left waiting."""
+    from snmem.distributed import world
+    from snmem.distributed.exchange import Exchange
+
+    def step(exchange):
+        if exchange.t == 100 and world().rank == 1:
+            raise MemoryError("no room")
+        return found(exchange)
+
+    found, Exchange._step = Exchange._step, step
+    simulate(plastic(), {}, 10**6, "mpi")
+    return "not reached"
+
+
+if __name__ == "__main__":
+    print({"all": on_ranks, "fails": fails}[sys.argv[1]](), end="")

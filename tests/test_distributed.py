@@ -1,17 +1,22 @@
 """Backend "mpi": the bits of one process on any number of ranks, and how ranks end."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import on_ranks
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
+from snmem import LIF, Input, Instar, Network, Population, Projection, open_recording, simulate
 from snmem.errors import BackendError, NetworkError
 from snmem.plasticity import SetClear
 from snmem.sources import Poisson
@@ -32,14 +37,62 @@ def alone():
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
-def test_any_number_of_ranks_gives_the_bits_of_one_process(alone, ranks):
-    run = mpiexec(ranks, on_ranks.__file__)
+def test_any_number_of_ranks_gives_the_bits_of_one_process(alone, ranks, tmp_path):
+    run = mpiexec(ranks, on_ranks.__file__, "all", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
     for name, expected in alone.items():
         assert sum(expected["counters"][0].values()) > 100
         assert found[name] == expected, name
     assert found["plastic, built whole"] == alone["plastic"]
+    assert found["bursts, two threads"] == alone["bursts"]
+    assert found["spikes, by file"] == alone["plastic"]["counters"][0]
+    files = [open_recording(tmp_path / f"rank-{rank}.h5") for rank in range(ranks)]
+    for name in ("a", "b", "c"):
+        stored = [file.spikes[name].read() for file in files]
+        parts = [np.stack([s.step, s.neuron]) for s in stored]
+        for rank, (_, neuron) in enumerate(parts):
+            low, high = share(stored[0].size, rank, ranks)
+            assert not neuron.size or low <= neuron.min() <= neuron.max() < high
+        together = np.concatenate(parts, axis=1)
+        ordered = together[:, np.lexsort(together[::-1])]
+        assert on_ranks.digest(ordered) == alone["plastic"]["spikes"][name]
+
+
+def test_a_rank_that_fails_alone_ends_all_and_says_so():
+    run = mpiexec(2, on_ranks.__file__, "fails")
+    assert run.returncode
+    said = [line for line in run.stderr.splitlines() if line.startswith("snmem:")]
+    assert said == ["snmem: error: rank 1 of 2: no room"]
+    assert run.stdout == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="says who was killed on Linux only")
+def test_a_rank_that_is_killed_ends_all_and_is_named():
+    settings = ["--set", "neurons=1250", "--set", "seconds=1000"]
+    command = [MPIEXEC, "-n", "2", sys.executable, "-m", "snmem", "run", "brunel", "--backend", "mpi", *settings]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as launcher:
+        ranks = ranks_below(launcher.pid)
+        os.kill(ranks[1], signal.SIGKILL)
+        _, error = launcher.communicate(timeout=10)
+    said = [line for line in error.splitlines() if line.startswith("snmem: error")]
+    assert len(said) == 1, error
+    assert f"rank 1 (process {ranks[1]} on " in said[0]
+    assert said[0].endswith(" of 2 has ended while others need it; all ranks end")
+    assert launcher.returncode
+    assert not any(map(psutil.pid_exists, ranks.values()))
+
+
+def ranks_below(launcher):
+    """Processes by rank, once there is one that watches them."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        below = psutil.Process(launcher).children(recursive=True)
+        with suppress(psutil.Error):
+            if any("pidfd_open" in "".join(p.cmdline()) for p in below):
+                return {int(p.environ()["PMI_RANK"]): p.pid for p in below if p.cmdline()[1:3] == ["-m", "snmem"]}
+        time.sleep(0.2)
+    raise TimeoutError("the ranks did not begin")
 
 
 @pytest.mark.parametrize(("weights", "delays"), [(Normal(1, 0.3), Uniform(0.6, 9.4)), (1.0, 2)])

@@ -12,12 +12,12 @@ as much.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..backends.event.columns import BEGIN, END
+from .relay import ADD, BOUNDS, NEXT, NUMBERS, OFF, Relay
 from .world import all_or_none, gathered, wait
 
 #: Spikes of a message at first.
@@ -33,16 +33,15 @@ class OwnSpikes:
         Of the run.
     numbers : mapping
         Population -> number, in the exchange, of the first of its neurons here.
-    last : collection of str
-        Populations that are stepped behind these.
     """
 
-    def __init__(self, layout: Any, team: Any, numbers: Mapping[str, int], last: Any) -> None:
+    def __init__(self, layout: Any, team: Any, numbers: Mapping[str, int]) -> None:
         self.team, self.depth, self.first = team, layout.depth, layout.first
-        order = [name for name in layout.network.update_order if name not in last]
-        if list(layout.network.update_order[: len(order)]) != order:
+        network = layout.network
+        relays = [isinstance(network[name].neuron, Relay) for name in network.update_order]
+        if relays != sorted(relays):
             raise AssertionError("relays must be stepped last")
-        index = [layout.index[name] for name in order]
+        index = [layout.index[name] for name in network.update_order[: relays.count(False)]]
         self.ends = (index[0], index[-1]) if index else None
         self.sends, self.shift = np.zeros(len(layout.sizes), bool), np.zeros(len(layout.sizes), np.int64)
         for name, number in numbers.items():
@@ -50,13 +49,16 @@ class OwnSpikes:
             self.sends[p], self.shift[p] = True, number - layout.first[p]
 
     def of(self, t: int) -> Any:
-        """Numbers, in the exchange, of the neurons that spike in step t."""
+        """Numbers of the neurons that spike in step t, as the engine has them."""
         if self.ends is None:
             return self.shift[:0]
         slot, (first, last) = self.team.states[0].ring[t % self.depth], self.ends
-        ids = self.team.spikes.neuron[slot[first, BEGIN] : slot[last, END]]
+        return self.team.spikes.neuron[slot[first, BEGIN] : slot[last, END]].copy()
+
+    def numbers(self, ids: Any, more: Any) -> Any:
+        """The same as the exchange has them, plus ``more`` of each; without those that are not exchanged."""
         pops = np.searchsorted(self.first, ids, side="right") - 1
-        return (ids + self.shift[pops])[self.sends[pops]]
+        return (ids + self.shift[pops] + more)[self.sends[pops]]
 
 
 class Exchange:
@@ -81,43 +83,48 @@ class Exchange:
         self.names, self.kind = list(sizes), np.int32 if every * self.neurons < 2**31 else np.int64
         starts = np.arange(every)[:, None] * self.neurons + np.array(list(first.values()), np.int64)
         self.starts = np.append(starts.ravel(), every * self.neurons).astype(self.kind)
-        self.room, self.t = _ROOM, 0
+        self.room, self.t, self.kept = _ROOM, 0, list[Any]()
         self.own: OwnSpikes | None = None
-        self.into = dict[str, int]()  # population -> number, in the engine, of the first neuron of its relay
-        self.kept, self.out = list[Any](), [dict.fromkeys(sizes, np.zeros(0, np.int64))] * every
+        self.everybodys = np.zeros(1, np.int64)
+        self.tables = np.zeros((len(sizes), BOUNDS + 2 * every), np.int64)
+        self.tables[:, OFF] = self.neurons
+        self.tables[:, NUMBERS] = self.everybodys.ctypes.data
 
     def begin(self, relays: Mapping[str, str]) -> Callable[[Any, Any], None]:
         """What the engine calls before the first step; ``relays``: population -> the one that stands for all of it."""
 
         def join(layout: Any, team: Any) -> None:
-            self.own = OwnSpikes(layout, team, self.numbers, set(relays.values()))
-            self.into = {name: int(layout.first[layout.index[relay]]) for name, relay in relays.items()}
+            self.own = OwnSpikes(layout, team, self.numbers)
+            first = [layout.first[layout.index[relays[name]]] for name in self.names]
+            self.tables[:, ADD] = np.array(first, np.int64) - self.starts[: len(first)]
 
         return join
 
-    def spikes_of(self, name: str) -> Any:
-        """Numbers, as the engine has them, of the neurons of a population that come out in the step that is made."""
-        if name == self.names[0]:
-            with all_or_none(self.comm):  # no error finds its way through compiled code
-                self._step()
-            self.t += 1
-        return self.out[self.t % self.every][name]
+    def step(self) -> None:
+        """Keep the spikes of the step that is made; in the last of an interval, exchange them."""
+        with all_or_none(self.comm):  # no error finds its way through compiled code
+            self._step()
 
     def _step(self) -> None:
-        """Keep the spikes of the step; after the last one of an interval, exchange those of all."""
         assert self.own is not None
-        self.kept.append((self.own.of(self.t) + self.t % self.every * self.neurons).astype(self.kind))
-        if (self.t + 1) % self.every:
-            return
-        keys = self._everybodys(np.concatenate(self.kept))
-        keys.sort(kind="stable")
+        self.kept.append(self.own.of(self.t))
+        self.t += 1
+        if self.t % self.every == 0:
+            self._swap()
+
+    def _swap(self) -> None:
+        """Let the relays spike as all ranks have in the interval."""
+        assert self.own is not None
+        steps = np.arange(self.every) * self.neurons
+        ids = self.own.numbers(np.concatenate(self.kept), np.repeat(steps, [len(x) for x in self.kept]))
         self.kept.clear()
-        bounds, keys = np.searchsorted(keys, self.starts).tolist(), keys.astype(np.int64)
-        parts = [keys[a:b] for a, b in pairwise(bounds)]
-        shifts = [self.into[name] for name in self.names] * self.every
-        found = [x + (s - int(n)) for x, s, n in zip(parts, shifts, self.starts[:-1], strict=True)]
-        many = len(self.names)
-        self.out = [dict(zip(self.names, found[j * many : (j + 1) * many], strict=True)) for j in range(self.every)]
+        keys = self._everybodys(ids.astype(self.kind))
+        keys.sort()
+        bounds, many = np.searchsorted(keys, self.starts), (self.every, len(self.names))
+        self.everybodys = np.append(keys.astype(np.int64), 0)
+        self.tables[:, NEXT], self.tables[:, NUMBERS] = 0, self.everybodys.ctypes.data
+        self.tables[:, BOUNDS::2] = bounds[:-1].reshape(many).T
+        self.tables[:, BOUNDS + 1 :: 2] = bounds[1:].reshape(many).T
 
     def _everybodys(self, own: Any) -> Any:
         """The numbers of all ranks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -43,6 +43,11 @@ class SomeLines(Source):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "values", self.whole.values)
+
+    @property
+    def largest(self) -> float:
+        """As that of the source."""
+        return self.whole.largest
 
     def expected(self, dt: float) -> float:
         """Their share of the events."""
@@ -103,8 +108,10 @@ def rank_of(network: Network, comm: Any) -> Rank:
     taken = {p.name for p in network.populations} | {q.name for q in network.projections}
     relays = {name: _unused(f"{name} of all ranks", taken) for name in sizes}
     populations = [_part(p, own) for p in network.populations if not _empty(p, own)]
-    for name, size in sizes.items():
-        populations.append(Population(relays[name], size, Relay.of(_spikes_of(exchange, name))))
+    if sizes:
+        populations.append(Population(_unused("exchange", taken), 1, Relay.calling(exchange.step)))
+    for (name, size), table in zip(sizes.items(), exchange.tables, strict=True):
+        populations.append(Population(relays[name], size, Relay.of_table(table)))
     projections = [
         _projection(q, network, own, relays, every - 1) for q in network.projections if own[q.post][0] < own[q.post][1]
     ]
@@ -115,10 +122,6 @@ def _empty(p: Any, own: Mapping[str, tuple[int, int]]) -> bool:
     """Whether a rank has no neuron of it."""
     low, high = own.get(p.name, (0, 1))
     return low == high
-
-
-def _spikes_of(exchange: Exchange, name: str) -> Callable[[], Any]:
-    return lambda: exchange.spikes_of(name)
 
 
 def _unused(name: str, taken: set[str]) -> str:

@@ -25,18 +25,19 @@ _CODE = """
 import os, select, signal, sys, time
 told, grace, host, ranks = sys.argv[1], float(sys.argv[2]), sys.argv[3], sys.argv[4]
 watched = dict(zip(map(int, sys.argv[6::2]), map(int, sys.argv[5::2])))
-poll, fds = select.poll(), {}
+poll, fds, gone = select.poll(), {}, []
 for pid in watched:
     try:
         fds[os.pidfd_open(pid)] = pid
+    except ProcessLookupError:
+        gone.append(pid)
     except OSError:
         sys.exit()
 for fd in [0, *fds]:
     poll.register(fd, select.POLLIN)
-while True:
-    gone = [fds[fd] for fd, _ in poll.poll() if fd in fds]
-    if gone or not os.read(0, 1):
-        break
+os.write(1, b"-")
+gone = gone or [fds[fd] for fd, _ in poll.poll() if fd in fds]
+if not gone and os.read(0, 1):
     sys.exit()
 time.sleep(0.05)
 gone = gone or [fds[fd] for fd, _ in poll.poll(0) if fd in fds]
@@ -66,7 +67,8 @@ class Watch:
     """
 
     def __init__(self, comm: Any) -> None:
-        host, self.process = socket.gethostname(), None
+        host = socket.gethostname()
+        self.process: subprocess.Popen[bytes] | None = None
         here = [(r, pid) for r, (name, pid) in enumerate(comm.allgather((host, os.getpid()))) if name == host]
         first = here[0][0] == comm.rank and hasattr(os, "pidfd_open")
         folders = comm.allgather(tempfile.mkdtemp(prefix="snmem-ranks-") if first else "")
@@ -76,9 +78,7 @@ class Watch:
             command = [sys.executable, "-I", "-S", "-c", _CODE, self.told, str(_GRACE_S), host, str(comm.size)]
             command += [str(n) for pair in here for n in pair]
             with suppress(OSError):
-                self.process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
-                )
+                self.process = _started(command)
 
     def tell(self) -> None:
         """Take note that somebody has said why the ranks end."""
@@ -97,6 +97,14 @@ class Watch:
         with suppress(OSError):
             self.told.unlink(missing_ok=True)
             self.told.parent.rmdir()
+
+
+def _started(command: list[Any]) -> subprocess.Popen[bytes]:
+    """The process that watches, once it does."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    if process.stdout is not None:
+        process.stdout.read(1)
+    return process
 
 
 _watch: Watch | None = None

@@ -22,6 +22,7 @@ from .columns import BEGIN, COUNT, DONE, END, LANES, SHIFT, SIDE, STEP
 from .kernels import entries
 from .kernels.meeting import COLUMNS, GIVE_UP, PATIENCE, SAID, STARTED
 from .layout.bundle import SHARES
+from .layout.custom import runs_alone
 from .layout.network import EventState, Layout
 from .linking import link, link_cells
 from .modes import Modes
@@ -47,7 +48,7 @@ class Team:
 
     def __init__(self, layout: Layout, net: Net, inputs: Inputs, job: Job, start: EventState) -> None:
         blocks = int(np.diff(layout.blocks).max())
-        alone = net.rules.rule.size or net.custom.par.size or net.potentials.senders.size
+        alone = net.rules.rule.size or runs_alone(layout.network) or net.potentials.senders.size
         threads = 1 if alone else min(job.threads, blocks)
         if net.bundle.used.size:  # divided into as many shares
             threads = 1 << (min(threads, SHARES).bit_length() - 1)

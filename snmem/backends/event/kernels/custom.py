@@ -8,9 +8,13 @@ from ..llvm.calls import call_steps
 
 
 @inner
-def step_custom(neurons, custom, state, spikes, n, turn):
-    """A population's step; appends the spikes from place n on and returns the new number."""
+def step_custom(neurons, custom, state, spikes, n, turn, thread):
+    """A population's step, on the first thread; appends the spikes from place n on and returns the new number."""
     p, t, begin, end, _, _ = turn
+    state.blocks.pending[begin:end] = 0
+    state.blocks.upto[begin:end] = t + 1
+    if thread > 0:
+        return n
     blocks, variables, every = state.blocks, state.custom, neurons.flags[p, CLEAR_EVERY]
     if every > 0 and t % every == neurons.flags[p, CLEAR_OFFSET]:
         variables[custom.first[p] : custom.first[p + 1]] = 0.0
@@ -19,6 +23,4 @@ def step_custom(neurons, custom, state, spikes, n, turn):
         neurons.first[p], spikes.neuron, n, state.counts, p,
     )  # fmt: skip
     spikes.step[n : n + found] = t
-    blocks.pending[begin:end] = 0
-    blocks.upto[begin:end] = t + 1
     return n + found

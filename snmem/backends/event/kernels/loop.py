@@ -125,7 +125,7 @@ def _step(net, state, cell, work, spikes, here, n, thread, turn, side):
     """
     p = turn.population
     if net.custom.steps[p] != 0:
-        return step_custom(net.neurons, net.custom, state, spikes, n, turn)
+        return step_custom(net.neurons, net.custom, state, spikes, n, turn, thread)
     if cell.on[p]:
         return call_part(net.parts[STEP_DUE], here, (p, turn.step, thread, side, n))
     kinds = Kinds(net.neurons.par, net.neurons.tile, net.neurons.flags)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numba.core.errors import NumbaError
@@ -42,10 +42,17 @@ class CompiledNeuron:
         operations in the same order as ``Type.step``.
     parameters : tuple of str
         Names of fields of ``Type``, in the order in which ``step`` takes them.
+
+    Attributes
+    ----------
+    alone : bool
+        Whether a network with such neurons runs on one thread; else the first of several steps all of them, which
+        cannot receive spikes then.
     """
 
     step: Callable[..., tuple[Any, ...]]
     parameters: tuple[str, ...] = ()
+    alone: ClassVar[bool] = True
 
     def function(self, neuron: Neuron) -> Any:
         """A step of all neurons of a population: a function of the C calling convention (``STEPS``) by its address."""
@@ -55,6 +62,11 @@ class CompiledNeuron:
 def is_custom(p: Any) -> bool:
     """Return whether ``p`` is a population of neurons that the loops do not step themselves."""
     return isinstance(p, Population) and type(p.neuron) not in OWN
+
+
+def runs_alone(network: Network) -> bool:
+    """Return whether some of its neurons let a network run on one thread only."""
+    return any(is_custom(p) and _implementation(p).alone for p in network.neurons)
 
 
 def check_counters(network: Network) -> None:
