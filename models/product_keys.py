@@ -15,6 +15,7 @@ import numpy as np
 
 from snmem.attention.product_keys import ProductKeyNetwork, ProductKeys, one_stage
 from snmem.cost import bill
+from snmem.cost.dense import dense_constants
 from snmem.encode import load_digits
 from snmem.io.files import replace_file
 from snmem.protocols.rows import near, result, target
@@ -79,6 +80,14 @@ def costs(network: Any, run: Any, queries: int) -> dict[str, float]:
     return counted | {"steps": run.steps / queries, "joules": made.per_item()["dynamic_joules_per_item"]}
 
 
+def dense_search(keys: ProductKeys) -> dict[str, float]:
+    """Multiply-adds of all slots' scores, as a flat index computes them, and their 45 nm joules in half precision."""
+    constants, _ = dense_constants()
+    mac, byte = (constants["cmos45"][name].value or 0.0 for name in ("mac_fp16", "sram_1m"))
+    macs = float(keys.slots * 2 * keys.rows.shape[1])
+    return {"multiply-adds": macs, "joules": macs * mac + 2 * macs * byte}
+
+
 def measured(n: int, k: int, queries: int, seed: int) -> dict[str, Any]:
     """One size: mismatched queries, events; up to COMPARED half keys, joules beside the circuit over all slots."""
     keys = random_keys(n, k, seed)
@@ -90,6 +99,7 @@ def measured(n: int, k: int, queries: int, seed: int) -> dict[str, Any]:
         "slots": keys.slots,
         "mismatches": int((found != wanted).any(1).sum()),
         "events": sum(run.counters.synaptic_events.values()) / queries,
+        "dense": dense_search(keys),
     }
     if priced:
         network, all_slots, same = in_one_stage(keys, asked)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from snmem.attention import ProductKeyNetwork, ProductKeys
 from snmem.errors import InputError
-from snmem.protocols import reproduce
 
 
 @settings(max_examples=25, deadline=None)
@@ -22,15 +21,6 @@ def test_winners_are_those_of_the_full_search_with_ties_and_zeros(n, lines, k, m
     assert np.array_equal(keys.winners(queries), wanted)
     found, _ = ProductKeyNetwork(keys).run(queries)
     assert np.array_equal(found, wanted)
-
-
-def test_recipe_meets_its_targets(tmp_path):
-    found = reproduce("product-keys", quick=True, out=tmp_path, report=lambda text: None)
-    assert [r["name"] for r in found["rows"] if not r["ok"]] == []
-    assert [str(path) for path in tmp_path.iterdir()] == found["files"]
-    for runs in found["raw"]["by slots"].values():
-        # what grows is the search in one stage, whatever k
-        assert runs[-1]["one stage"]["synaptic_events"] > 40 * runs[0]["one stage"]["synaptic_events"]
 
 
 def test_what_is_refused():
