@@ -184,6 +184,8 @@ def draw(raw: dict[str, Any], out: Path) -> list[str]:
             style = {"16": ":", "64": "--", "256": "-"}[name.split()[-1]]
             ax.semilogx(raw["loads"], curve[what], style, color=colour, marker="o", ms=3, label=name)
         ax.set(xlabel="pairs for each dimension of the keys, T / d", ylabel=what)
+        ax.set_xticks(raw["loads"], [f"{load:g}" for load in raw["loads"]])
+        ax.minorticks_off()
         ax.legend(fontsize=6)
     with replace_file(out / "pavlovian.png") as file:
         figure.savefig(file, dpi=120, format="png")

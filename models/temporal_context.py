@@ -135,7 +135,7 @@ def draw(raw: dict[str, Any], out: Path) -> list[str]:
     for name, curve in raw["model"].items():
         model.plot(lags, curve, marker="o", ms=3, label=name)
     away = lags != 0
-    memory.plot(lags[away], raw["lag-CRP"][away], "o-", ms=3, label="recalled in spikes")
+    memory.plot(lags[away], raw["lag-CRP"][away], "o-", ms=3, label="recalled")
     memory.plot(lags, raw["votes"], "o:", ms=3, label="votes of the hidden winners")
     first.bar(np.arange(1, len(raw["first recalled"]) + 1), raw["first recalled"])
     model.set(xlabel="lag", ylabel="probability", title="on vectors")
