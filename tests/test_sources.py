@@ -11,7 +11,7 @@ from snmem.backends.event import feed
 from snmem.conformance import assert_same
 from snmem.cost import measure
 from snmem.errors import InputError, NetworkError
-from snmem.sources import SOURCES, Poisson, Regular, Scheduled, Source, drawn
+from snmem.sources import SOURCES, Poisson, Regular, Scheduled, Source, drawn, reseeded
 from snmem.sources.draw import groups_of, key_of
 
 DT = 1e-3
@@ -305,3 +305,29 @@ def test_counts_of_a_source_leave_a_grid_of_weights_exact():
     values = net.inputs[0].largest
     assert values == 2000
     assert max(Poisson("p", 2000, rate=1000.0, unit="step").draw(0, 50, 1.0)[2]) < values
+
+
+def test_trials_with_other_events_share_the_layout_and_not_the_spikes():
+    """Each trial has the spikes that the same network, built anew with that seed, has; learned weights stay apart."""
+    from snmem import Instar
+    from snmem.backends.event.layout.network import layout_of
+
+    def build(seed):
+        return Network(
+            (Poisson("x", 30, rate=40.0, seed=seed), Population("h", 20, LIF(beta=0.9))),
+            (Projection("x", "h", np.full((20, 30), 0.2), plasticity=Instar(0.1)),),
+        )
+
+    net = build(0)
+    trials = [reseeded(net, seed) for seed in range(4)]
+    assert len({id(layout_of(trial)) for trial in trials}) == 1
+    runs = [simulate(trial, {}, 200) for trial in trials]
+    for seed, run in enumerate(runs):
+        alone = simulate(build(seed), {}, 200)
+        assert run.spikes == alone.spikes
+        assert (run.weights["x->h"] != alone.weights["x->h"]).nnz == 0
+    assert len({len(run.spikes["x"]) for run in runs}) > 1
+    other = Network(trials[0].populations, (Projection("x", "h", np.full((20, 30), 0.3), plasticity=Instar(0.1)),))
+    assert layout_of(other) is not layout_of(net)
+    with pytest.raises(NetworkError, match="seed"):
+        reseeded(net, -1)

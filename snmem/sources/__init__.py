@@ -8,5 +8,6 @@ from .base import SOURCES, Input, Source
 from .poisson import Poisson
 from .regular import Regular
 from .scheduled import Scheduled
+from .seeds import reseeded
 
-__all__ = ["SOURCES", "Input", "Poisson", "Regular", "Scheduled", "Source"]
+__all__ = ["SOURCES", "Input", "Poisson", "Regular", "Scheduled", "Source", "reseeded"]

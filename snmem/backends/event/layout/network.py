@@ -6,6 +6,7 @@ import gc
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ....errors import BackendError
 from ....loihi.arithmetic import condition_weights
 from ....lowering import groups_of
 from ....network import Network, Population, Projection
+from ....sources.base import Source
 from ..arrays import (
     BLOCK,
     KINDS,
@@ -80,6 +82,7 @@ class Layout:
 
     def __init__(self, network: Network, graded: frozenset[str] = frozenset()) -> None:
         self.network, self.graded = network, graded
+        self.made_of = network  # or what was written out of it; its parts live as long as the layout
         pops = [*network.neurons, *network.inputs]
         self.index = {p.name: i for i, p in enumerate(pops)}
         blocks = [blocks_of(p.size) if isinstance(p, Population) else 0 for p in pops]
@@ -286,8 +289,19 @@ class _Kept:
         return _Kept, ()
 
 
+#: Layouts that are in use, by what they are made of: networks that differ in what their sources draw share one.
+_SHARED: WeakValueDictionary[Any, Layout] = WeakValueDictionary()
+
+
+def _parts(network: Network) -> Any:
+    """What a layout depends on, with each neuron population and projection by the object that it is."""
+    inputs = tuple((p.name, p.size, p.largest if isinstance(p, Source) else 0.0) for p in network.inputs)
+    names = tuple(p.name for p in network.populations)
+    return tuple(map(id, (*network.neurons, *network.projections))), inputs, names, network.dt
+
+
 def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
-    """Return the compiled form of a network, built once and kept with it.
+    """Return the compiled form of a network, built once and kept with it, and with others of the same parts.
 
     Garbage collection is disabled meanwhile: numba, which loads compiled functions here for the first time, makes half
     a million objects that stay.
@@ -302,7 +316,8 @@ def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
     """
     kept = network.__dict__.setdefault("_event_layout", _Kept())
     if kept.layout is None:
-        kept.layout = _built(network, frozenset())
+        kept.layout = _SHARED.get(_parts(network)) or _built(network, frozenset())
+        _SHARED[_parts(network)] = kept.layout
     if not graded or not _sums_reached(kept.layout, graded):
         return kept.layout
     if kept.graded is None or kept.graded.graded != graded:
@@ -323,7 +338,9 @@ def _built(network: Network, graded: frozenset[str]) -> Layout:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return Layout(small_written_out(network), graded)
+        layout = Layout(small_written_out(network), graded)
+        layout.made_of = network
+        return layout
     finally:
         if collecting:
             gc.enable()
