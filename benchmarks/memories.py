@@ -13,7 +13,7 @@ from typing import Any
 from snmem.protocols.memories.bench import QUICK, Scale, measure, save
 from snmem.protocols.memories.page import write_page
 
-SEEDS = {"quick": 2, "full": 10}
+SEEDS = {"quick": 2, "full": 3}
 
 
 def bench_memories(

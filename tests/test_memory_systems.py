@@ -5,8 +5,10 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.functional import scaled_dot_product_attention
 
 from snmem import quantize, simulate
 from snmem.errors import FileError, InputError
@@ -92,6 +94,20 @@ def test_dense_updates_lower_the_energy_of_few_patterns():
         after = memory.recall(state)
         assert (memory.energy(after) <= memory.energy(state) + 1e-9).all()
         state = after
+
+
+def test_an_update_of_the_modern_network_is_attention_and_lowers_its_energy():
+    memory = ModernHopfieldMemory(100, 8, beta=0.3, steps=3)
+    memory.store(PATTERNS)
+    states = np.random.default_rng(1).normal(size=(20, 100))
+    path = memory.retrieve(states, steps=5)
+    stored = torch.from_numpy(PATTERNS.astype(float))
+    attention = scaled_dot_product_attention(torch.from_numpy(states), stored, stored, scale=0.3)
+    np.testing.assert_allclose(path[1], attention.numpy(), atol=1e-6)
+    assert (np.diff([memory.energy(x) for x in path], axis=0) < 1e-9).all()
+    cues = partial_cues(PATTERNS[:10], 0.5, 2)
+    largest_three_steps_on = np.argsort(-memory.retrieve(cues, steps=3)[-1], axis=1)[:, :8]
+    assert [set(np.flatnonzero(x)) for x in memory.recall(cues)] == [set(row) for row in largest_three_steps_on]
 
 
 def test_full_counts_stay_full():

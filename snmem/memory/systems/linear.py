@@ -18,20 +18,19 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ...circuits.kwta import Line, SuccessiveApproximation
+from ...circuits.kwta import SuccessiveApproximation
 from ...errors import InputError
 from ...network import Input, Network, Projection
-from ...recording.checks import check_populations
-from ...spikes import Recording
 from ..base import PatternMemory
 from ..patterns import Patterns, active_units
+from ..presentation import Presentation
+from .frozen import CUE, FrozenRecall, start_line
 
-START = Line("start", 1, 0)
 #: Cues whose drives are worked out at a time.
 _BLOCK = 1024
 
 
-class LinearMemory(PatternMemory):
+class LinearMemory(FrozenRecall, PatternMemory):
     """Base of memories that recall through one matrix; a subclass has ``matrix`` and may set ``passes``."""
 
     passes: int = 1
@@ -72,8 +71,8 @@ class LinearMemory(PatternMemory):
         are at most 127.
         """
         kwta, n, matrix = SuccessiveApproximation(self.probes(), hold="v"), self.visible, sp.csr_array(self.matrix())
-        period, start, source = self.period, START, "cue"
-        populations: list[Any] = [Input("cue", n), Input(START.population, 1)]
+        period, start, source = self.presentation().period, start_line(0, 1), CUE
+        populations: list[Any] = [Input(CUE, n), Input(start.population, 1)]
         projections: list[Any] = []
         for number in range(1, self.passes + 1):
             clear = number * kwta.latency % period
@@ -84,21 +83,18 @@ class LinearMemory(PatternMemory):
         return Network(tuple(populations), tuple(projections), outputs=(source,))
 
     @property
-    def period(self) -> int:
-        """Steps of a presentation to the network."""
-        return self.passes * SuccessiveApproximation(self.probes()).latency + 1
+    def answer(self) -> str:
+        """The winners of the last pass."""
+        return f"pass{self.passes}.winners"
 
-    def recall_inputs(self, cues: Patterns) -> tuple[dict[str, Any], int]:
-        """Input events of the network for cues, one presentation each, and the number of steps they take."""
-        checked = active_units(cues, self.visible, "cues")
-        starts = np.arange(len(checked)) * self.period
-        bits = (np.repeat(starts, np.diff(checked.bounds)), checked.units)
-        return {"cue": bits, START.population: (starts, np.zeros(len(starts), int))}, len(checked) * self.period
+    def presentation(self) -> Presentation:
+        """The passes one after another."""
+        latency = self.passes * SuccessiveApproximation(self.probes()).latency
+        return Presentation(latency, latency + 1)
 
-    def read(self, recording: Recording) -> NDArray[np.bool_]:
-        """The recalled pattern of every presentation in a recording of the network, bool (n, visible)."""
-        check_populations(self.network(), recording, "read")
-        return last_volleys(recording, f"pass{self.passes}.winners", self.period, self.period - 1)
+    def starts(self) -> tuple[tuple[int, int], ...]:
+        """The start line spikes with the cue."""
+        return ((0, 0),)
 
 
 def most_driven(drives: NDArray[Any], k: int) -> NDArray[np.bool_]:
@@ -107,23 +103,6 @@ def most_driven(drives: NDArray[Any], k: int) -> NDArray[np.bool_]:
         return np.zeros(drives.shape, bool)
     kth = np.partition(drives, -k, axis=1)[:, -k]
     return drives >= np.maximum(kth, 1.0)[:, None]
-
-
-def last_volleys(recording: Recording, population: str, period: int, at: int) -> NDArray[np.bool_]:
-    """Who spiked in step ``at`` of every presentation, bool (presentations, neurons).
-
-    Raises
-    ------
-    InputError
-        For a recording that begins within a presentation.
-    """
-    if recording.start % period:
-        raise InputError(f"read: begins at step {recording.start}, within a presentation of {period} steps")
-    spikes = recording.spikes[population]
-    out = np.zeros((recording.steps // period, spikes.size), bool)
-    mine = spikes.step % period == at
-    out[spikes.step[mine] // period, spikes.neuron[mine]] = True
-    return out
 
 
 def check_sizes(owner: str, visible: Any, active: Any) -> tuple[int, int]:

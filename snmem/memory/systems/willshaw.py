@@ -22,11 +22,12 @@ from ...errors import InputError
 from ...network import Input, Network, Population, Projection
 from ...neurons import LIF
 from ...plasticity import SelectiveSet
-from ...recording.checks import check_populations
 from ...spikes import Recording
 from ..base import MEMORIES, Stored
 from ..patterns import Patterns, active_units
-from .linear import LinearMemory, check_sizes, last_volleys
+from ..presentation import Presentation
+from .frozen import CUE, START
+from .linear import LinearMemory, check_sizes
 
 
 @MEMORIES.register("willshaw")
@@ -113,25 +114,17 @@ class WillshawMemory(LinearMemory):
         out = given.rows(np.float32) @ self.weights.T.astype(np.float32) >= self.volley
         return out[0] if given.single else out
 
-    @property
-    def period(self) -> int:
-        """Steps of a presentation to the network."""
-        return super().period if self.volley is None else 2
+    def presentation(self) -> Presentation:
+        """Passes of k-WTA, or one volley."""
+        return super().presentation() if self.volley is None else Presentation(1, 2)
 
     def network(self) -> Network:
         """The frozen network that recalls: that of :class:`LinearMemory`, or memoryless units of a fixed threshold."""
         if self.volley is None:
             return super().network()
         units = Population("pass1.winners", self.visible, LIF(alpha=0, beta=0, theta=self.volley - 0.5))
-        lines = (Input("cue", self.visible), Input("start", 1))
-        return Network((*lines, units), (Projection("cue", units.name, sp.csr_array(self.weights).astype(float)),))
-
-    def read(self, recording: Recording) -> NDArray[np.bool_]:
-        """The recalled pattern of every presentation in a recording of the network, bool (n, visible)."""
-        if self.volley is None:
-            return super().read(recording)
-        check_populations(self.network(), recording, "read")
-        return last_volleys(recording, "pass1.winners", self.period, 1)
+        lines = (Input(CUE, self.visible), Input(START, 1))
+        return Network((*lines, units), (Projection(CUE, units.name, sp.csr_array(self.weights).astype(float)),))
 
     def learning_network(self) -> Network:
         """The network that stores by itself: a target's line makes its unit spike, which sets the active synapses."""
