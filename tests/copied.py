@@ -338,7 +338,7 @@ MORE: dict[str, Case] = {
 
 
 #: What others are derived from; there are no objects of these.
-BASES = (snmem.neurons.Neuron, plasticity.LearningRule, Source, memory.PatternMemory)
+BASES = (snmem.neurons.Neuron, plasticity.LearningRule, Source, memory.PatternMemory, memory.RowMemory)
 
 
 def public_classes() -> Iterator[type]:

@@ -12,6 +12,7 @@ __all__ = [
     "ModernHopfieldMemory",
     "OnChipMemory",
     "PatternMemory",
+    "RowMemory",
     "SpikingKWinnerMemory",
     "SpikingMemory",
     "StackedKWinnerMemory",
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 _HOME = {
-    ".base": ("MEMORIES", "Memory", "PatternMemory", "SpikingMemory", "Stored"),
+    ".base": ("MEMORIES", "Memory", "PatternMemory", "RowMemory", "SpikingMemory", "Stored"),
     ".config": ("KWinnerConfig",),
     ".hopfield": ("ModernHopfieldMemory",),
     ".kwinner": ("KWinnerMemory",),
@@ -29,7 +30,7 @@ _HOME = {
 }
 
 if TYPE_CHECKING:
-    from .base import MEMORIES, Memory, PatternMemory, SpikingMemory, Stored
+    from .base import MEMORIES, Memory, PatternMemory, RowMemory, SpikingMemory, Stored
     from .config import KWinnerConfig
     from .hopfield import ModernHopfieldMemory
     from .kwinner import KWinnerMemory

@@ -280,6 +280,35 @@ class PatternMemory(Recognition, Summary, LearnsInPlace):
         """Check what was loaded, or compute what follows from it; InputError for what does not fit together."""
 
 
+class RowMemory(PatternMemory):
+    """Base of memories that keep patterns as they are, a row each, and lose the oldest when ``slots`` are full."""
+
+    arrays: ClassVar[dict[str, Stored]] = {"patterns": Stored("b", (None, "visible"))}
+    slots: int | None
+    patterns: NDArray[Any]
+
+    @classmethod
+    def slots_in(cls, bits: int | None, visible: int) -> int | None:
+        """Slots that so many bits hold; InputError if not one."""
+        return None if bits is None else largest(bits, lambda n: n * visible, cls.__name__)
+
+    @property
+    def bits(self) -> int:
+        """One for each bit of a row: the rows there are, or the slots there may be."""
+        return (len(self.patterns) if self.slots is None else self.slots) * self.visible
+
+    def store(self, patterns: Patterns) -> None:
+        """Append patterns, (n, visible) or (visible,) of 0 and 1; InputError for other shapes and values."""
+        rows = active_units(patterns, self.visible, "patterns").rows(self.patterns.dtype)
+        kept = np.concatenate([self.patterns, rows])
+        self.patterns = kept if self.slots is None else kept[-self.slots :]
+
+    def _restored(self) -> None:
+        if self.slots is not None and len(self.patterns) > self.slots:
+            raise InputError(f"array 'patterns' has {len(self.patterns)} rows, slots are {self.slots}")
+        active_units(self.patterns, self.visible, "array 'patterns'")
+
+
 def _plain(value: Any) -> Any:
     number: Any = getattr(value, "item", None)
     if isinstance(value, np.generic):

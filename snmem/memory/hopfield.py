@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .base import MEMORIES, PatternMemory, Stored, largest
+from .base import MEMORIES, RowMemory, Stored
 from .energy import energy, retrieve
 from .patterns import Patterns, active_units
 
@@ -17,7 +17,7 @@ _BLOCK = 1 << 24
 
 
 @MEMORIES.register("hopfield-softmax")
-class ModernHopfieldMemory(PatternMemory):
+class ModernHopfieldMemory(RowMemory):
     r"""Memory that keeps every pattern as a row of X and recalls by softmax attention, one step or more.
 
     .. math::
@@ -70,13 +70,7 @@ class ModernHopfieldMemory(PatternMemory):
     @classmethod
     def for_patterns(cls, visible: int, active: int, *, bits: int | None = None, seed: int = 0) -> ModernHopfieldMemory:
         """With beta = 1 and as many rows as ``bits`` hold; see :meth:`snmem.memory.base.Memory.for_patterns`."""
-        slots = None if bits is None else largest(bits, lambda n: n * visible, "ModernHopfieldMemory")
-        return cls(visible, active, slots=slots)
-
-    @property
-    def bits(self) -> int:
-        """One for each bit of a row: the rows there are, or the slots there may be."""
-        return (len(self.patterns) if self.slots is None else self.slots) * self.visible
+        return cls(visible, active, slots=cls.slots_in(bits, visible))
 
     def familiarity(self, cues: Patterns) -> Any:
         """How much of each cue comes back; nothing from an empty memory."""
@@ -84,17 +78,6 @@ class ModernHopfieldMemory(PatternMemory):
             given = active_units(cues, self.visible, "cues")
             return 0.0 if given.single else np.zeros(len(given))
         return super().familiarity(cues)
-
-    def _restored(self) -> None:
-        if self.slots is not None and len(self.patterns) > self.slots:
-            raise InputError(f"array 'patterns' has {len(self.patterns)} rows, slots are {self.slots}")
-        active_units(self.patterns, self.visible, "array 'patterns'")
-
-    def store(self, patterns: Patterns) -> None:
-        """Append patterns, (n, visible) or (visible,) of 0 and 1; InputError for other shapes and values."""
-        rows = active_units(patterns, self.visible, "patterns").rows(np.float32)
-        kept = np.concatenate([self.patterns, rows])
-        self.patterns = kept[-self.slots :] if self.slots else kept
 
     def recall(self, cues: Patterns) -> NDArray[np.bool_]:
         """Return the recalled pattern for each cue: booleans in the shape of ``cues``, ``active`` ones in each row.

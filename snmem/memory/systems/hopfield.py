@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..base import MEMORIES, PatternMemory, Stored, largest
+from ..base import MEMORIES, RowMemory, Stored, largest
 from ..patterns import Patterns, active_units
 from .linear import LinearMemory, check_sizes
 
@@ -92,7 +92,7 @@ class HopfieldMemory(LinearMemory):
 
 
 @MEMORIES.register("hopfield-dense")
-class DenseHopfieldMemory(PatternMemory):
+class DenseHopfieldMemory(RowMemory):
     r"""Dense associative memory of power n on patterns that it keeps as rows.
 
     A pass takes the ``active`` units whose being active lowers the energy most (units that tie with the last are in):
@@ -122,8 +122,6 @@ class DenseHopfieldMemory(PatternMemory):
         For sizes that are not positive, more ones than units, or a power below 2.
     """
 
-    arrays: ClassVar[dict[str, Stored]] = {"patterns": Stored("b", (None, "visible"))}
-
     def __init__(self, visible: int, active: int, power: int = 3, slots: int | None = None, passes: int = 3) -> None:
         self.visible, self.active = check_sizes("DenseHopfieldMemory", visible, active)
         for name, value, low in (
@@ -139,18 +137,7 @@ class DenseHopfieldMemory(PatternMemory):
     @classmethod
     def for_patterns(cls, visible: int, active: int, *, bits: int | None = None, seed: int = 0) -> DenseHopfieldMemory:
         """Power 3, and as many rows as ``bits`` hold; nothing is drawn."""
-        slots = None if bits is None else largest(bits, lambda n: n * visible, "DenseHopfieldMemory")
-        return cls(visible, active, slots=slots)
-
-    @property
-    def bits(self) -> int:
-        """One for each bit of a row: the rows there are, or the slots there may be."""
-        return (len(self.patterns) if self.slots is None else self.slots) * self.visible
-
-    def store(self, patterns: Patterns) -> None:
-        """Append patterns, (n, visible) or (visible,) of 0 and 1."""
-        kept = np.concatenate([self.patterns, active_units(patterns, self.visible, "patterns").rows(bool)])
-        self.patterns = kept[-self.slots :] if self.slots else kept
+        return cls(visible, active, slots=cls.slots_in(bits, visible))
 
     def recall(self, cues: Patterns) -> NDArray[np.bool_]:
         """Return the recalled pattern of each cue: booleans in the shape of ``cues``."""
@@ -191,10 +178,6 @@ class DenseHopfieldMemory(PatternMemory):
         p = self.active / self.visible
         overlaps = (states - p) @ (self.patterns - p).T / (p * (1.0 - p) or 1.0)
         return -(overlaps**self.power).sum(axis=1)
-
-    def _restored(self) -> None:
-        if self.slots is not None and len(self.patterns) > self.slots:
-            raise InputError(f"array 'patterns' has {len(self.patterns)} rows, slots are {self.slots}")
 
 
 def most_patterns(visible: int, power: int, error: float) -> float:

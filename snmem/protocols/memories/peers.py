@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import MissingDependencyError
 from ...memory import PatternMemory, Stored
-from ...memory.base import largest
+from ...memory.base import RowMemory, largest
 from ...memory.patterns import Patterns, active_units
 from ...memory.systems.linear import check_sizes
 
@@ -30,7 +30,7 @@ def package(name: str) -> Any:
     return found
 
 
-class FaissMemory(PatternMemory):
+class FaissMemory(RowMemory):
     """The newest patterns, packed, and exact search by Hamming distance (faiss.IndexBinaryFlat).
 
     Parameters
@@ -39,13 +39,11 @@ class FaissMemory(PatternMemory):
         Size of a pattern.
     active : int
         Ones of a pattern.
-    slots : int
-        Patterns to keep.
+    slots : int or None
+        Patterns to keep; None keeps all.
     """
 
-    arrays: ClassVar[dict[str, Stored]] = {"patterns": Stored("b", (None, "visible"))}
-
-    def __init__(self, visible: int, active: int, slots: int) -> None:
+    def __init__(self, visible: int, active: int, slots: int | None = None) -> None:
         self.visible, self.active = check_sizes("FaissMemory", visible, active)
         self.slots = slots
         self.patterns: NDArray[np.bool_] = np.zeros((0, visible), bool)
@@ -53,24 +51,13 @@ class FaissMemory(PatternMemory):
     @classmethod
     def for_patterns(cls, visible: int, active: int, *, bits: int | None = None, seed: int = 0) -> FaissMemory:
         """As many slots as ``bits`` hold."""
-        slots = 4 * visible if bits is None else largest(bits, lambda n: n * visible, "FaissMemory")
-        return cls(visible, active, slots)
-
-    @property
-    def bits(self) -> int:
-        """One for each bit of a slot."""
-        return self.slots * self.visible
+        return cls(visible, active, cls.slots_in(bits, visible))
 
     def lesioned(self, neurons: float = 0.0, seed: int = 0) -> FaissMemory:
         """A copy without a random share of the slots."""
         other = FaissMemory(self.visible, self.active, self.slots)
         other.patterns = self.patterns[np.random.default_rng(seed).random(len(self.patterns)) >= neurons]
         return other
-
-    def store(self, patterns: Patterns) -> None:
-        """Keep patterns in place of the oldest."""
-        rows = active_units(patterns, self.visible, "patterns").rows(bool)
-        self.patterns = np.concatenate([self.patterns, rows])[-self.slots :]
 
     def recall(self, cues: Patterns) -> NDArray[np.bool_]:
         """The nearest pattern of each cue."""
