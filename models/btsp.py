@@ -19,7 +19,7 @@ import numpy as np
 from snmem import Network
 from snmem.memory import KWinnerConfig, KWinnerMemory
 from snmem.memory.systems.btsp import BTSPMemory
-from snmem.protocols.levels import recall_cost, runtime_rows
+from snmem.protocols.levels import recall_cost, refused_row, runtime_rows, storing_rows
 from snmem.protocols.lines import Panel, draw_lines
 from snmem.protocols.rows import expected, result, target
 from snmem.tasks.patterns import partial_cues, random_patterns
@@ -172,6 +172,11 @@ def reproduce(
     rows.append(target("fails: equal bits, 100 active: BTSP above 1-winner", gap, 0.0, "overlap", least=False))
     memory, items = small(seed)
     rows += runtime_rows("recall in spikes", memory, partial_cues(items, 0.7, seed), say=report)
+    fresh = BTSPMemory(120, 90, 12, 0.2, seed=seed)
+    rows += [
+        *storing_rows("storing in spikes", fresh, items, [memory.forward, memory.back], ("event",)),
+        refused_row("storing in spikes", fresh),
+    ]
     large, stored = filled(100, seed)
     raw: dict[str, Any] = {"age": age, "bits": EQUAL_BITS, "flips": flips, "repulsion": {"overlap": OVERLAPS, **apart}}
     raw["cost of a recall"] = recall_cost(large, partial_cues(stored[:5], KEPT, seed))

@@ -4,8 +4,8 @@ The paper (Casanueva-Morato et al. 2024) reports none of these; numbers are ours
 A read is right if the other half of the pair comes within a window of 6 steps, and nothing else of that half. Neither
 load nor overlap of contents does harm, as cues are one-hot and every pair of a cue and a bit has a synapse of its own.
 Timing and weights must be exact, though: spikes that come a step late, or weights that are 5 % off, cost a quarter of
-the reads. The network that learns has no form in Loihi's integers (quantize takes Instar and Outstar, Lava's simulation
-no pair STDP of this order) and none in snnTorch, which learns nothing here; the frozen one reads the same on both.
+the reads. The network that learns has no form in Loihi's integers (quantize and Lava's simulation take no pair STDP of
+this order) and none in snnTorch, which learns nothing here; the frozen one reads the same on both.
 """
 
 import time

@@ -15,7 +15,7 @@ import numpy as np
 from snmem import Input, Network, quantize, simulate
 from snmem.circuits.dendrites import dendrites
 from snmem.memory.systems.dendrites import DendriticMemory, false_match, log_ratio, missed, union_density
-from snmem.protocols.levels import RUNTIMES, recall_cost, runtime_rows
+from snmem.protocols.levels import RUNTIMES, recall_cost, refused_row, runtime_rows, storing_rows
 from snmem.protocols.lines import Panel, draw_lines
 from snmem.protocols.rows import expected, result, row, target
 from snmem.tasks.patterns import partial_cues, random_patterns
@@ -172,13 +172,18 @@ def reproduce(
     found, false = false_recall_rows(THETAS[:1] if quick else THETAS, seed)
     memory, patterns = small(seed)
     rows += found + runtime_rows("recall in spikes", memory, partial_cues(patterns, 0.7, seed), say=report)
+    fresh = DendriticMemory(80, 12, 3, 10, 4, seed=seed)
+    rows += [
+        *storing_rows("storing in spikes", fresh, patterns, [memory.synapses, memory.back], ("event",)),
+        refused_row("storing in spikes", fresh),
+    ]
     large, stored = filled(seed)
     raw = {"false": false, "cost of a recall": recall_cost(large, partial_cues(stored[:5], 0.5, seed))}
     files = []
     if out:
         keys = {"dendrites": "false", "dendrites, formula": "false_law", "point neurons": "point_false"}
         order = sorted(range(len(false["theta"])), key=false["theta"].__getitem__)
-        lines = {n: tuple([false[k][i] for i in order] for k in ("theta", key)) for n, key in keys.items()}
+        lines = {n: ([false["theta"][i] for i in order], [false[k][i] for i in order]) for n, k in keys.items()}
         panel = Panel("active synapses needed", "cells activated falsely", lines, log_y=True)
         files.append(draw_lines(out / "dendrites.png", [panel]))
     return result(rows, raw, files, seed, began)

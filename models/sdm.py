@@ -16,7 +16,7 @@ from snmem import Network
 from snmem.memory.energy import retrieve
 from snmem.memory.systems.sdm import SparseDistributedMemory
 from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
-from snmem.protocols.levels import mean_and_sd, recall_cost, runtime_rows, with_errors
+from snmem.protocols.levels import mean_and_sd, recall_cost, refused_row, runtime_rows, storing_rows, with_errors
 from snmem.protocols.lines import Panel, draw_lines
 from snmem.protocols.rows import expected, result, row
 
@@ -134,7 +134,12 @@ def reproduce(
     bridge, attention = attention_rows(seed)
     memory, stored = small(seed)
     cues = with_errors(stored, 8, np.random.default_rng((seed, 2)))
-    levels = runtime_rows("recall in spikes", memory, cues, say=report)
+    rows += runtime_rows("recall in spikes", memory, cues, say=report)
+    fresh = SparseDistributedMemory(64, 300, 26, seed=seed)
+    rows += [
+        *storing_rows("storing in spikes", fresh, stored, [memory.counters], ("event",)),
+        refused_row("storing in spikes", fresh),
+    ]
     raw = {"reads": reads, "attention": attention, "cost of a recall": recall_cost(memory, cues)}
     files = [draw(reads, attention, out)] if out else []
-    return result([*rows, *found, *bridge, *levels], raw, files, seed, began)
+    return result([*rows, *found, *bridge], raw, files, seed, began)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cost import bill
+from ..errors import NetworkError
 from ..memory.base import SpikingMemory
 from ..quantization.grid import quantize
 from ..simulation import simulate
-from .rows import expected
+from .rows import expected, finding
 
 #: The engine in floating point, Loihi's integers on the emulator, and in Lava.
 RUNTIMES = ("event", "loihi", "lava_fixed")
@@ -76,6 +77,16 @@ def storing_rows(
         wrong = sum(int((a != b).sum()) for a, b in pairs)
         rows.append(expected(f"{name}, {runtime}: weights unlike the algorithm", wrong, 0, 0, "weights"))
     return rows
+
+
+def refused_row(name: str, memory: Any) -> dict[str, Any]:
+    """A row that says that the learning network has no form in Loihi's integers; the memory's module says why."""
+    try:
+        quantize(memory.learning_network())
+        found = "converted by quantize"
+    except NetworkError:
+        found = "refused by quantize"
+    return finding(f"{name}, loihi and lava_fixed", found, "refused by quantize")
 
 
 def recall_cost(memory: SpikingMemory, cues: NDArray[Any], chip: str = CHIP) -> dict[str, Any]:

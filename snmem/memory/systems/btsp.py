@@ -13,6 +13,9 @@ most feedback, with those that tie. A cue without a trace recalls nothing.
 
 Plateaus are the draw of the seed and the number of items before, so that both levels have the same.
 
+The learning network has no form in Loihi's integers: a rule of its engine has one gate, not one that sets and one that
+clears.
+
 Source: Wu & Maass 2025, "A simple model for Behavioral Time Scale Synaptic Plasticity (BTSP) provides content
 addressable memory with binary synapses and one-shot learning", doi 10.1038/s41467-024-55563-6.
 """

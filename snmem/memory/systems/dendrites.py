@@ -14,6 +14,9 @@ The memory has cells with segments. Storing a pattern draws cells; on the next s
 back to it. A recall takes the cells of which a segment reaches theta, and the ``active`` visible units with most of
 these cells, with those that tie. With one segment a cell it is a memory of point neurons.
 
+The learning network has no form in Loihi's integers: a rule of its engine has one gate, not one that sets and one that
+clears.
+
 Sources: Ahmad & Hawkins 2016, "How do neurons operate on sparse distributed representations?", arXiv 1601.00720;
 Hawkins & Ahmad 2016, doi 10.3389/fncir.2016.00023.
 """

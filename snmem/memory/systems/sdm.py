@@ -12,6 +12,8 @@ For sparse patterns of s ones (``design="sparse"``) addresses have s ones too, :
 overlap with the cue is at least the share 1 - r / (2 s) of the cue's ones (for a whole pattern: within radius r), only
 ones are counted, and the s bits with most votes are recalled, with all that tie.
 
+The learning network has no form in Loihi's integers: its engine has no limits of a counter but those of 8 bits.
+
 Sources: Kanerva 1988, "Sparse Distributed Memory"; Bricken & Pehlevan 2021, "Attention Approximates Sparse Distributed
 Memory", arXiv 2111.05498; theory: :mod:`snmem.memory.systems.sdm_theory`.
 """
