@@ -126,6 +126,13 @@ def exact(number: int, spiking: int, seed: int) -> tuple[list[dict[str, Any]], d
     return rows, {"scores computed, of 4096": 2 * n + k * k}
 
 
+def law(name: str, slope: float, quick: bool) -> dict[str, Any]:
+    """Events grow as the root of the slots; fixed costs flatten the slope of a few, which is bounded only."""
+    if quick:
+        return target(name, slope, 0.6, "log-log slope", False)
+    return near(name, slope, 0.5, 0.1, "log-log slope")
+
+
 def runtimes(seed: int, report: Callable[[str], None]) -> list[dict[str, Any]]:
     """The same winners, and the same spikes, on the event engine, the emulator and Lava."""
     rows = []
@@ -196,7 +203,7 @@ def reproduce(
         wrong = sum(r["mismatches"] for r in runs)
         name = f"k = {k}, 64 to {runs[-1]['slots']:,} slots"
         rows += [
-            near(f"{name}: events of a query against slots", slope, 0.5, 0.1, "log-log slope"),
+            law(f"{name}: events of a query against slots", slope, quick),
             target(f"{name}: queries with other winners", wrong, 0, "", False),
         ]
         last = next(r for r in runs if r["slots"] == COMPARED**2)
