@@ -95,6 +95,7 @@ def run(size: int, seed: int) -> dict[str, Any]:
     pairs = best_load(size)
     draw = np.random.default_rng(seed)
     memory = WillshawMemory(size, ONES, volley=ONES)
+    x = y = np.zeros((0, size), bool)
     for first in range(0, pairs, PART):
         x, y = (random_patterns(min(PART, pairs - first), size, ONES, draw) for _ in range(2))
         memory.store(x, y)
@@ -171,9 +172,11 @@ def draw_curves(raw: dict[str, Any], path: Path) -> str:
     left, right = figure.subplots(1, 2)
     for number, (name, found) in enumerate(raw.items()):
         size, pairs = int(name), found["runs"][0]["pairs"]
-        loads, color = pairs * np.geomspace(0.2, 4, 60), f"C{number}"
-        left.plot(loads / size**2, [information(size, n) / size**2 for n in loads], color=color, label=f"{name} bits")
-        right.plot(loads / size**2, [(size - ONES) * spurious(size, n) for n in loads], color=color)
+        loads, color = (pairs * np.geomspace(0.2, 4, 25)).astype(int), f"C{number}"
+        left.plot(
+            loads / size**2, [information(size, int(n)) / size**2 for n in loads], color=color, label=f"{name} bits"
+        )
+        right.plot(loads / size**2, [(size - ONES) * spurious(size, int(n)) for n in loads], color=color)
         extra = [np.mean(one["false_positives"]) for one in found["runs"]]
         right.plot([pairs / size**2] * len(extra), extra, "o", color=color)
         bits = [whole(size) - lost(one["false_positives"]).mean() for one in found["runs"]]
