@@ -123,10 +123,18 @@ def measure(
     -------
     dict
         The results, as the module describes them.
+
+    Raises
+    ------
+    InputError
+        For a name that no memory has.
+    FileError
+        For a file that cannot be run, or a folder of something else.
     """
     paths = os.pathsep.join(str(Path(file).absolute()) for file in load)
     parts.load_files(paths)
     names = list(memories) if memories else [*MEMORIES, *PEERS]
+    origins = {name: _origin(name) for name in names}
     grid = {"memory": names, "part": list(parts.PARTS)}
     fixed = {**asdict(scale), "load": paths}
     with TemporaryDirectory() as temporary:
@@ -139,7 +147,7 @@ def measure(
         "versions": versions(),
         "seeds": list(range(seeds)),
         "patterns": asdict(scale),
-        "memories": {name: _about(data, name, _origin(name)) for name in names},
+        "memories": {name: _about(data, name, origins[name]) for name in names},
         "rows": [row for name in names for row in rows_of(data, name)],
         "missing": [{"memory": m, "part": p, "reason": reason} for (m, p), reason in reasons.items()],
     }
