@@ -125,6 +125,18 @@ def test_rules_draw_the_rows_of_a_rank_as_those_of_the_whole(name, weights, dela
         assert np.all(part.delay == (whole.delay if isinstance(whole.delay, int) else whole.delay[begin:end]))
 
 
+def test_a_projection_may_have_more_synapses_than_a_rank_holds():
+    pre, post = Population("pre", 20_000, LIF()), Population("post", 400_000, LIF())
+    with pytest.raises(NetworkError, match="4,000,000,000 synapses, a projection holds at most 2,147,483,647"):
+        fixed_in_degree(pre, post, 10_000, multapses=False, dtype=np.int8)
+    with own_rows(3999, 4000):
+        last = fixed_in_degree(pre, post, 10_000, multapses=False, dtype=np.int8)
+    with own_rows(39_999, 40_000):
+        fewer = fixed_in_degree(pre, post, 10_000, multapses=False, dtype=np.int8)
+    assert (last.synapses, fewer.synapses) == (1_000_000, 100_000)
+    assert (last.weights[-10:] != fewer.weights[-10:]).nnz == 0
+
+
 @given(st.integers(0, 40), st.integers(1, 40), st.data())
 def test_a_source_draws_some_lines_as_it_draws_all(low, size, data):
     high = data.draw(st.integers(low, low + size))

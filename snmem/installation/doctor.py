@@ -56,6 +56,7 @@ _OPTIONAL = {
     "snntorch": ("snntorch", "import snntorch; snntorch.Leaky(beta=0.5)"),
     "gguf": ("language", "import gguf"),
     "distributed": ("dask", "import distributed"),
+    "mpi4py": ("mpi", "from mpi4py import MPI"),
 }
 
 

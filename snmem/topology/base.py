@@ -113,13 +113,12 @@ class Ends:
         return self.pre.name == self.post.name
 
 
-def pointers(owner: str, counts: Any) -> Any:
-    """Where rows of these lengths begin; NetworkError beyond the limit."""
+def pointers(owner: str, counts: Any, divisible: bool = True) -> Any:
+    """Where rows of these lengths begin; NetworkError where those drawn here are beyond the limit."""
     indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
-    if indptr[-1] > MOST:
-        raise NetworkError(
-            f"{owner}: {int(indptr[-1]):,} synapses, a projection holds at most {MOST:,}; divide its targets"
-        )
+    first, last = own_share(len(counts)) if divisible else (0, -1)
+    if (many := int(indptr[last] - indptr[first])) > MOST:
+        raise NetworkError(f"{owner}: {many:,} synapses, a projection holds at most {MOST:,}; divide its targets")
     return indptr
 
 

@@ -61,10 +61,10 @@ def fixed_out_degree(
     ends = Ends.of(pre, post, seed, name)
     own, key, size = ends.leaves_out(autapses), ends.stream(0), ends.post.size
     each = degree(ends, "out_degree", out_degree, ends.pre.size, size - own, multapses)
-    pointers(ends.owner, each)
+    pointers(ends.owner, each, divisible=False)
     counts, nothing = np.zeros(size, np.int64), np.zeros(0, np.int32)
     _columns(each, counts, nothing, key, size - own, own, multapses)
-    indptr = pointers(ends.owner, counts)
+    indptr = pointers(ends.owner, counts, divisible=False)
 
     def fill(indices: Any, low: int, high: int) -> None:
         _columns(each, indptr[:-1].copy(), indices, key, size - own, own, multapses)
