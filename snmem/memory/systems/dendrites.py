@@ -172,11 +172,14 @@ class DendriticMemory(FrozenRecall, PatternMemory):
     def for_patterns(cls, visible: int, active: int, *, bits: int | None = None, seed: int = 0) -> DendriticMemory:
         """8 segments a cell and 10 cells a pattern; usually a cell for every 2 visible units, at least 40.
 
+        Segments of sparse patterns have more potential synapses, so that 16 of them can be expected to be active.
+
         See :meth:`snmem.memory.base.Memory.for_patterns`.
         """
         owner, most = f"{cls.__name__}.for_patterns", max(LIMIT // max(8 * visible, 1), 1)
         cells = max(visible // 2, 40) if bits is None else largest(bits, lambda n: 9 * n * visible, owner, most)
-        return cls(visible, min(cells, most), 8, active, min(10, cells), seed=seed)
+        potential = min(max(POTENTIAL, 16 / max(active, 1)), 1.0)
+        return cls(visible, min(cells, most), 8, active, min(10, cells), potential, seed=seed)
 
     @property
     def bits(self) -> int:
