@@ -8,7 +8,8 @@ The file is one JSON object:
 * ``memories``: for each name its ``origin`` ("snmem", "peer" or "file"), the ``bits`` it takes of the budget, and
   ``spiking``.
 * ``rows``: one for each memory, condition and setting: ``memory``, ``condition``, ``setting`` (a number, or a name),
-  ``metric``, ``unit``, ``value`` (mean over seeds), ``sd`` (over seeds), ``runs`` (seeds that gave a number).
+  ``metric``, ``unit``, ``value`` (mean over seeds), ``sd`` (over seeds, null for one), ``runs`` (seeds that gave a
+  number).
 * ``missing``: ``memory``, ``part``, ``reason`` of what could not be measured.
 """
 
@@ -197,7 +198,7 @@ def _row(
     memory: str, condition: str, setting: Any, metric: str, unit: str, value: Any, sd: Any, runs: Any
 ) -> dict[str, Any]:
     about = {"memory": memory, "condition": condition, "setting": setting, "metric": metric, "unit": unit}
-    return {**about, "value": float(value), "sd": float(sd), "runs": int(runs)}
+    return {**about, "value": float(value), "sd": float(sd) if runs > 1 else None, "runs": int(runs)}
 
 
 def save(results: Mapping[str, Any], path: Path) -> None:

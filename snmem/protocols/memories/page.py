@@ -158,11 +158,12 @@ def page_text(results: Results, prefix: str = "memories") -> str:
     """The page, in Markdown."""
     p, packages = results["patterns"], results["versions"]
     missing = [f"* `{m['memory']}`, {m['part']}: {m['reason']}" for m in results["missing"]]
-    seeds, who = len(results["seeds"]), ", ".join(f"{n} {packages[n]}" for n in ("snmem", "numpy") if n in packages)
+    who = ", ".join(f"{name} {packages[name]}" for name in ("snmem", "numpy") if name in packages)
+    seeds = f"{len(results['seeds'])} seed{'s' * (len(results['seeds']) > 1)}"
     lines = [
         "# Which memory holds what, and at what cost?",
         f"Every memory of the registry at equal bits: `snmem bench memories{' --quick' * (results['form'] == 'quick')}"
-        f" --out DIR` measured this page ({results['form']} form, {seeds} seeds, {who}). Patterns have {p['active']} of"
+        f" --out DIR` measured this page ({results['form']} form, {seeds}, {who}). Patterns have {p['active']} of"
         f" {p['visible']:,} bits, every memory at most {p['bits']:,} bits of storage; cues hold half of a pattern's"
         " ones unless said otherwise. Accuracy is the number of bits in both, divided by the larger number of ones:"
         " bits that are missing and bits too many both lower it.",
@@ -174,10 +175,10 @@ def page_text(results: Results, prefix: str = "memories") -> str:
         "## How many patterns?",
         capacity_table(results),
         "Patterns stored while the mean accuracy of *all* stored ones is at least so high; a memory that forgets the"
-        " old for the new may never reach a level. Bits / bit is the information of that many random patterns at 95 %,"
-        " for each bit of storage. The last columns are about familiarity, at"
-        f" {p['count']} stored: the chance that a half cue of a stored pattern is more familiar than a new pattern, and"
-        " the share of new patterns that the memory takes for known.",
+        f" old for the new may never reach a level, and {p['most']:,} are the most that were tried. Bits"
+        " / bit is the information of that many random patterns at 95 %, for each bit of storage. The last columns are"
+        f" about familiarity, at {p['count']} stored: the chance that a half cue of a stored pattern is more"
+        " familiar than a new pattern, and the share of new patterns that the memory takes for known.",
         f"![Accuracy by patterns stored; information for each bit of storage]({prefix}-capacity.png)",
         "## What is left under worse conditions?",
         f"![Accuracy of memories under conditions]({prefix}-conditions.png)",
