@@ -3,11 +3,15 @@
 import hashlib
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from snmem import LIF, Instar, Network, Population, Projection, simulate
+from snmem.conformance import features_of, random_inputs, random_network
+from snmem.conformance.networks import refused_by
+from snmem.errors import BackendError
 from snmem.installation.content import load_script
 from snmem.plasticity import PairSTDP
 from snmem.sources import Poisson, Regular
@@ -77,6 +81,20 @@ def _sums(weights):
     return np.asarray(weights.sum(axis=1)).tolist()
 
 
+def differing():
+    """Seeds of random networks that ranks run otherwise than one process, and how many they run."""
+    found, ran = [], 0
+    for seed in range(20):
+        network = random_network(seed, arithmetic="float", features=features_of("float", refused_by("mpi")))
+        given = random_inputs(network, seed, 50)
+        options = {"record": [f"{p.name}.v" for p in network.neurons], "counters": True}
+        with suppress(BackendError):  # an input as the gate of a rule
+            mine = simulate(network, given, 50, "mpi", **options)
+            ran += 1
+            found += [] if mine == simulate(network, given, 50, "event", **options) else [seed]
+    return [found, ran]
+
+
 def on_ranks():
     """Run all networks; what the first rank prints."""
     from snmem.distributed import rank_rows, world
@@ -92,7 +110,8 @@ def on_ranks():
     found["plastic, built whole"] = results("plastic", "mpi")
     found["bursts, two threads"] = threads
     found["spikes, by file"] = own.counters.spikes
-    return json.dumps({name: dict(values) for name, values in found.items()}) if comm.rank == 0 else ""
+    found["random networks that differ"] = differing()
+    return json.dumps(found, default=dict) if comm.rank == 0 else ""
 
 
 def fails():

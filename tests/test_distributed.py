@@ -46,6 +46,9 @@ def test_any_number_of_ranks_gives_the_bits_of_one_process(alone, ranks, tmp_pat
         assert found[name] == expected, name
     assert found["plastic, built whole"] == alone["plastic"]
     assert found["bursts, two threads"] == alone["bursts"]
+    differ, ran = found["random networks that differ"]
+    assert not differ
+    assert ran >= 15
     assert found["spikes, by file"] == alone["plastic"]["counters"][0]
     files = [open_recording(tmp_path / f"rank-{rank}.h5") for rank in range(ranks)]
     for name in ("a", "b", "c"):

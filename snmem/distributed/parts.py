@@ -108,8 +108,9 @@ def rank_of(network: Network, comm: Any) -> Rank:
     taken = {p.name for p in network.populations} | {q.name for q in network.projections}
     relays = {name: _unused(f"{name} of all ranks", taken) for name in sizes}
     populations = [_part(p, own) for p in network.populations if not _empty(p, own)]
-    if sizes:
-        populations.append(Population(_unused("exchange", taken), 1, Relay.calling(exchange.step)))
+    if sizes or not any(isinstance(p, Population) for p in populations):  # a network has one at least
+        signal = exchange.step if sizes else _nothing
+        populations.append(Population(_unused("exchange", taken), 1, Relay.calling(signal)))
     for (name, size), table in zip(sizes.items(), exchange.tables, strict=True):
         populations.append(Population(relays[name], size, Relay.of_table(table)))
     projections = [
@@ -122,6 +123,10 @@ def _empty(p: Any, own: Mapping[str, tuple[int, int]]) -> bool:
     """Whether a rank has no neuron of it."""
     low, high = own.get(p.name, (0, 1))
     return low == high
+
+
+def _nothing() -> None:
+    """What a rank does that has no neurons and hears of none."""
 
 
 def _unused(name: str, taken: set[str]) -> str:

@@ -16,7 +16,8 @@ def of_whole(recording: Any, network: Network) -> Any:
         return recording
     state: Any = recording.state
     counted = recording.counters.synaptic_events
-    events = {name: sum(counted[part.name] for part in parts) for name, parts in delay_parts(network).items()}
+    parts = {q.name: (q,) if q.name in counted else delay_parts(network)[q.name] for q in network.projections}
+    events = {name: sum(counted[part.name] for part in some) for name, some in parts.items()}
     return replace(
         recording,
         network=network,
