@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from snmem import Network
+from snmem.circuits.kwta.base import check_whole
 from snmem.memory import KWinnerConfig, KWinnerMemory
 from snmem.memory.systems.btsp import BTSPMemory
 from snmem.protocols.levels import recall_cost, refused_row, runtime_rows, storing_rows
@@ -76,6 +77,7 @@ def traces(memory: BTSPMemory, items: np.ndarray, seed: int) -> list[float]:
 
 def run(seed: int = 0, count: int = 300) -> dict[str, float]:
     """Store items; size of their traces, relative distances, and share identified from two thirds of an item."""
+    check_whole("count", count, 2, 1 << 20)
     names = ("trace", "masked", "others", "identified")
     return dict(zip(names, traces(*filled(count, seed), seed), strict=True))
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from snmem import Network, quantize, simulate
 from snmem.cost import bill
+from snmem.errors import InputError
 from snmem.installation.content import load_script
 from snmem.protocols.levels import CHIP
 from snmem.protocols.lines import Panel, draw_lines
@@ -164,6 +165,8 @@ def run(
     seed: int = 0, cues: int = 5, bits: int = 10, density: float = 0.4, jitter: float = 0.0, noise: float = 0.0
 ) -> dict[str, float]:
     """Share of the reads answered right on a random schedule."""
+    if not 0 < density <= 1:
+        raise InputError(f"density: must lie in (0, 1], got {density!r}")
     operations = schedule(cues, bits, density, np.random.default_rng(seed))
     return {"right": perform(operations, cues, bits, jitter, noise, seed), "operations": len(operations)}
 

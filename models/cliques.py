@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from snmem import Network
+from snmem.circuits.kwta.base import check_whole
+from snmem.errors import InputError
 from snmem.memory.systems.cliques import CliqueMemory, clique_density, fluctuating_failure, one_pass_failure
 from snmem.protocols.levels import mean_and_sd, recall_cost, runtime_rows, storing_rows
 from snmem.protocols.lines import Panel, draw_lines
@@ -33,6 +35,8 @@ def messages(count: int, seed: int, clusters: int = CLUSTERS, units: int = UNITS
 
 def with_noise(stored: np.ndarray, kind: str, clusters: int, seed: int, of: int = CLUSTERS) -> np.ndarray:
     """Cues: in that many random clusters the unit is erased, another one inserted, or replaced by another."""
+    if kind not in NOISE:
+        raise InputError(f"kind: {kind!r} is none of {', '.join(NOISE)}")
     rng, out = np.random.default_rng((seed, 2)), stored.reshape(len(stored), of, -1).copy()
     hit = rng.random((len(out), of)).argsort(axis=1) < clusters
     if kind != "inserted":
@@ -74,6 +78,8 @@ def small(seed: int, count: int = 20) -> tuple[CliqueMemory, np.ndarray]:
 
 def run(seed: int = 0, count: int = 500, kind: str = "erased", hit: int = 4, passes: int = 4) -> dict[str, float]:
     """Share of messages recalled wrongly with noise in ``hit`` clusters, and the density of links."""
+    check_whole("count", count, 1, 1 << 20)
+    check_whole("hit", hit, 0, CLUSTERS)
     memory, stored = filled(count, seed)
     return {"error": errors(memory, stored, with_noise(stored, kind, hit, seed), passes), "density": memory.density}
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from snmem import Input, Network, quantize, simulate
 from snmem.circuits.dendrites import dendrites
+from snmem.circuits.kwta.base import check_whole
 from snmem.memory.systems.dendrites import DendriticMemory, false_match, log_ratio, missed, union_density
 from snmem.protocols.levels import RUNTIMES, recall_cost, refused_row, runtime_rows, storing_rows
 from snmem.protocols.lines import Panel, draw_lines
@@ -109,6 +110,7 @@ def filled(seed: int, theta: int | None = None, count: int = 400) -> tuple[Dendr
 
 def run(seed: int = 0, theta: int = 10, count: int = 400) -> dict[str, float]:
     """Cells that random cues activate falsely, and cells of stored patterns, with dendrites and as point neurons."""
+    check_whole("count", count, 1, 1 << 20)
     memory, patterns = filled(seed, theta, count)
     other = random_patterns(200, 1000, 100, np.random.default_rng((seed, 3)))
     grouped = memory.synapses.reshape(memory.cells, memory.segments, -1)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from snmem import Network
+from snmem.circuits.kwta.base import check_whole
 from snmem.memory.energy import retrieve
 from snmem.memory.systems.sdm import SparseDistributedMemory
 from snmem.memory.systems.sdm_theory import best_radii, circle, intersection, softmax_of
@@ -47,6 +48,8 @@ def run(
     seed: int = 0, locations: int = LOCATIONS, radius: int = RADIUS, patterns: int = ITEMS, distance: int = 40
 ) -> dict[str, float]:
     """Store patterns of 256 bits; wrong bits after one read at a distance, and share recalled after ten."""
+    check_whole("patterns", patterns, 1, 1 << 20)
+    check_whole("distance", distance, 0, BITS - 1)
     memory, stored = SparseDistributedMemory(BITS, locations, radius, seed=seed), items(seed, patterns)
     memory.store(stored)
     cues = with_errors(stored, distance, np.random.default_rng((seed, 2)))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from snmem import Network
+from snmem.circuits.kwta.base import check_whole
 from snmem.cost import bill
 from snmem.encode.images import load_digits
 from snmem.memory.systems.sparsey import SparseyMemory
@@ -68,6 +69,7 @@ def similarity(seed: int, count: int, noise: str) -> list[float]:
 
 def run(seed: int = 0, count: int = 10, overlap: float = 0.6, noise: str = "sigmoid") -> dict[str, float]:
     """Store random inputs; modules that stay equal for inputs of some overlap, and G of these."""
+    check_whole("count", count, 1, 1 << 20)
     memory, inputs, codes = filled(count, seed, noise)
     like = altered(inputs, overlap, seed)
     return {"equal_modules": equal_modules(memory, codes, like), "familiarity": float(memory.familiarity(like).mean())}
