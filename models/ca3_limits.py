@@ -30,6 +30,7 @@ LOADS, DENSITIES = (2, 5, 10, 20, 40), (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 JITTER, NOISE = (0.0, 0.05, 0.1, 0.2, 0.4), (0.0, 0.02, 0.05, 0.1, 0.15, 0.2)
 #: Of our own full run: what is varied, the value, and the mean with 3 sd of the mean of a few schedules.
 FRAGILE = (("jitter of input spikes", 0.05, 0.7, 0.3), ("noise of fixed weights", 0.05, 0.73, 0.3))
+#: Shortest intervals that 20 random schedules bear; fewer schedules may bear shorter ones.
 SAFE = {"write": 12, "read": 8}
 #: Runtimes on which the network learns, and on which it reads when it is frozen.
 LEARN, READ = ("reference", "brian2"), ("snntorch", "loihi", "lava_fixed")
@@ -203,9 +204,9 @@ def reproduce(
         rows.append(
             expected(f"{name}, {value:g}: reads that are right", means[values.index(value)], wanted, spread, "share")
         )
-    for name in ("write", "read"):
+    for name, limit in SAFE.items():
         rows.append(
-            expected(f"random schedules: shortest safe interval after a {name}", safe[name], SAFE[name], 1, "steps")
+            target(f"random schedules: shortest safe interval after a {name}", safe[name], limit, "steps", False)
         )
     report("runtimes")
     rows += runtime_rows(LEARN[:1] if quick else LEARN)
