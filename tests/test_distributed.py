@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snmem import LIF, Input, Instar, Network, Population, Projection, open_recording, simulate
+from snmem import LIF, Input, Network, Population, Projection, open_recording, simulate
 from snmem.errors import BackendError, NetworkError
 from snmem.plasticity import SetClear
 from snmem.sources import Poisson
@@ -46,9 +46,7 @@ def test_any_number_of_ranks_gives_the_bits_of_one_process(alone, ranks, tmp_pat
         assert found[name] == expected, name
     assert found["plastic, built whole"] == alone["plastic"]
     assert found["bursts, two threads"] == alone["bursts"]
-    differ, ran = found["random networks that differ"]
-    assert not differ
-    assert ran >= 15
+    assert found["random networks that differ"] == []
     assert found["spikes, by file"] == alone["plastic"]["counters"][0]
     files = [open_recording(tmp_path / f"rank-{rank}.h5") for rank in range(ranks)]
     for name in ("a", "b", "c"):
@@ -174,7 +172,6 @@ def test_a_part_of_a_network_is_taken_for_the_whole_by_nobody():
     [
         ({"delay": 0, "pre": "in"}, "projection 'in->a' has delay 0"),
         ({"pre": "a", "signal": "v"}, "delivers potentials"),
-        ({"pre": "a", "plasticity": Instar(0.5, gate="in")}, "learns from .* an input in place of its neurons"),
         ({"pre": "a", "plasticity": SetClear(clear="a")}, "learns by the rule SetClear"),
     ],
 )

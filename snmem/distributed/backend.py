@@ -36,9 +36,9 @@ def run(job: Job) -> Recording:
 
 def _part_of(job: Job, rank: Rank) -> Job:
     """The job of this rank."""
-    inputs = dict[str, Spikes]()
+    inputs, wholes = dict[str, Spikes](), {gate: name for name, gate in rank.gates.items()}
     for p in rank.network.inputs:
-        s = job.inputs[p.name]
+        s = job.inputs[wholes.get(p.name, p.name)]
         if p.name in rank.own:
             s = _lines(s, p, *rank.own[p.name])
         inputs[p.name] = s

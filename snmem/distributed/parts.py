@@ -72,12 +72,15 @@ class Rank:
         Of the spikes.
     relays : mapping
         Population -> the relay that stands for all of it.
+    gates : mapping
+        Input in place of the neurons of a plastic projection -> the one that has the lines of this rank's neurons.
     """
 
     network: Network
     own: Mapping[str, tuple[int, int]]
     exchange: Exchange
     relays: Mapping[str, str]
+    gates: Mapping[str, str]
 
 
 def check(network: Network, comm: Any) -> None:
@@ -90,11 +93,8 @@ def check(network: Network, comm: Any) -> None:
                 f"{owner} holds the synapses onto neurons {rows[0]}..{rows[1] - 1}, this rank has {own[0]}.."
                 f"{own[1] - 1}; draw it within snmem.distributed.rank_rows"
             )
-        if q.plasticity is not None and (q.plasticity.third_of(q) or isinstance(network[_post_side(q)], Input)):
-            raise BackendError(
-                f"{owner} learns from a third population, or from an input in place of its neurons; run it on one "
-                "process, with backend 'event'"
-            )
+        if q.plasticity is not None and q.plasticity.third_of(q):
+            raise BackendError(f"{owner} learns from a third population; run it on one process, with backend 'event'")
 
 
 def rank_of(network: Network, comm: Any) -> Rank:
@@ -107,16 +107,31 @@ def rank_of(network: Network, comm: Any) -> Rank:
     exchange = Exchange(comm, sizes, {name: own[name] for name in sizes}, every)
     taken = {p.name for p in network.populations} | {q.name for q in network.projections}
     relays = {name: _unused(f"{name} of all ranks", taken) for name in sizes}
+    sides = {_post_side(q): q.post for q in network.projections if q.plasticity is not None}
+    gates = {name: _unused(f"{name} of this rank", taken) for name in sides if isinstance(network[name], Input)}
+    own |= {gate: own[sides[name]] for name, gate in gates.items()}
     populations = [_part(p, own) for p in network.populations if not _empty(p, own)]
+    populations += [_lines(network[name], gate, *own[gate]) for name, gate in gates.items() if len(range(*own[gate]))]
     if sizes or not any(isinstance(p, Population) for p in populations):  # a network has one at least
         signal = exchange.step if sizes else _nothing
         populations.append(Population(_unused("exchange", taken), 1, Relay.calling(signal)))
     for (name, size), table in zip(sizes.items(), exchange.tables, strict=True):
         populations.append(Population(relays[name], size, Relay.of_table(table)))
     projections = [
-        _projection(q, network, own, relays, every - 1) for q in network.projections if own[q.post][0] < own[q.post][1]
+        _projection(_gated(q, gates), network, own, relays, every - 1)
+        for q in network.projections
+        if own[q.post][0] < own[q.post][1]
     ]
-    return Rank(Network(tuple(populations), tuple(projections), dt=network.dt), own, exchange, relays)
+    return Rank(Network(tuple(populations), tuple(projections), dt=network.dt), own, exchange, relays, gates)
+
+
+def _gated(q: Projection, gates: Mapping[str, str]) -> Projection:
+    """The projection, whose rule has the lines of this rank for an input in place of its neurons."""
+    if q.plasticity is None or _post_side(q) not in gates:
+        return q
+    field: Any = "gate" if q.plasticity.gated_by == "post" else "signal"
+    rule: Any = q.plasticity
+    return replace(q, plasticity=replace(rule, **{field: gates[_post_side(q)]}))
 
 
 def _empty(p: Any, own: Mapping[str, tuple[int, int]]) -> bool:
@@ -173,15 +188,20 @@ def _divided(network: Network, own: Mapping[str, tuple[int, int]], comm: Any) ->
     return [p.name for p, fit in zip(network.inputs, fits, strict=True) if fit]
 
 
+def _lines(p: Any, name: str, low: int, high: int) -> Any:
+    """Some lines of an input, called ``name``; a source's events follow from its own."""
+    if isinstance(p, Source):
+        return SomeLines(name, high - low, whole=p, first=low)
+    return replace(p, name=name, shape=high - low)
+
+
 def _part(p: Any, own: Mapping[str, tuple[int, int]]) -> Any:
     """The part of a population or input that a rank has."""
     low, high = own.get(p.name, (0, p.size))
     if high - low == p.size:
         return p
-    if isinstance(p, Source):
-        return SomeLines(p.name, high - low, whole=p, first=low)
     if isinstance(p, Input):
-        return replace(p, shape=high - low)
+        return _lines(p, p.name, low, high)
     values = {f.name: getattr(p.neuron, f.name) for f in fields(p.neuron)}  # pyright: ignore[reportArgumentType]
     some = {name: v[low:high] for name, v in values.items() if isinstance(v, np.ndarray)}
     return replace(p, shape=high - low, neuron=replace(p.neuron, **some))  # pyright: ignore[reportArgumentType]
