@@ -170,8 +170,7 @@ def test_hopfield_rows_hold(monkeypatch, tmp_path):
     monkeypatch.setattr(recipe, "DENSE", {2: (100, 200, 400), 3: (32, 48, 64)})
     monkeypatch.setattr(recipe, "LOADS", (0.138, 0.16, 0.18, 0.2, 0.23))
     found = recipe.reproduce(quick=True, out=tmp_path, report=lambda text: None)
-    missed = [row["name"] for row in found["rows"] if not row["ok"]]
-    assert set(missed) <= {"classical: overlap at a load of 0.138, 1000 units"}  # small networks lose theirs earlier
+    assert found["ok"], [row for row in found["rows"] if not row["ok"]]
     assert len(found["rows"]) == 11
     assert [str(path) for path in tmp_path.iterdir()] == found["files"]
 
