@@ -101,7 +101,7 @@ def speeds(name: str, plan: Plan, runs: dict[str, Any]) -> list[dict[str, Any]]:
             rows.append(
                 row(f"{name}: times faster than {peer}", times, least or "shown", "", not least or times >= least)
             )
-    ours, judged = runs["snmem"], name == "microcircuit" and bool(plan.times)
+    ours, judged = runs["snmem"], name == "microcircuit" and plan.most is not None
     if "run_s" in ours:
         gb = ours["peak_mb"] / 1024
         rows.append(row(f"{name}: memory of snmem", gb, MEMORY_GB if judged else "shown", "GB",

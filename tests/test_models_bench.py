@@ -28,5 +28,7 @@ def test_a_peer_that_is_not_there_is_a_row_that_says_so(monkeypatch):
 
 
 def test_an_unknown_model_is_one_line():
-    with pytest.raises(InputError, match="'brain' is unknown; use cuba, brunel, fly_brain, microcircuit"):
+    with pytest.raises(
+        InputError, match="'brain' is unknown; use cuba, brunel, fly_brain, microcircuit, microcircuit_half"
+    ):
         bench.bench_models(models=["brain"])

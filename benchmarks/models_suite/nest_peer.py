@@ -11,6 +11,8 @@ import numpy as np
 
 from snmem.installation.content import load_script
 
+from .ours import drive_of
+
 brunel = load_script("models", "brunel")
 cuba = load_script("models", "cuba")
 microcircuit = load_script("models", "microcircuit")
@@ -89,7 +91,7 @@ def _brunel(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _microcircuit(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
-    scale, drive, m = job["scale"], "dc" if job["scale"] == 1 else "poisson", microcircuit
+    scale, drive, m = job["scale"], drive_of(job["scale"]), microcircuit
     tau, pico = 1e3 * m.TAU_MEM, m.current() / np.sqrt(scale)
     groups = {}
     for i, name in enumerate(m.NAMES):
@@ -117,4 +119,4 @@ def _microcircuit(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
     return groups
 
 
-MODELS = {"cuba": _cuba, "brunel": _brunel, "microcircuit": _microcircuit}
+MODELS = {"cuba": _cuba, "brunel": _brunel, "microcircuit_half": _microcircuit}

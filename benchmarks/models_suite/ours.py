@@ -27,7 +27,12 @@ def network(model: str, scale: float, seed: int = 0) -> Network:
         return brunel.network("AI", seed, round(brunel.NEURONS * scale))
     if model == "fly_brain":
         return fly_brain.network(fly_brain.twin(scale, seed), seed)
-    return microcircuit.network(scale, "dc" if scale == 1 else "poisson", seed)
+    return microcircuit.network(scale, drive_of(scale), seed)
+
+
+def drive_of(scale: float) -> str:
+    """Constant, but for small parts of the microcircuit, which it does not keep going."""
+    return "dc" if scale > 0.5 else "poisson"
 
 
 def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
