@@ -42,7 +42,7 @@ def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
     recorders = {name: nest.Create("spike_recorder") for name in groups}
     for name, group in groups.items():
         nest.Connect(group, recorders[name])
-    began_ms, lasts = nest.biological_time, 1e3 * job.get("record_s", job["seconds"])
+    began_ms, lasts = nest.biological_time, 1e3 * job.get("record_s", min(job["seconds"], 1.0))
     nest.Simulate(lasts)
     found["rates"] = {n: recorders[n].n_events / len(g) / lasts * 1e3 for n, g in groups.items()}
     if "keep" in job:

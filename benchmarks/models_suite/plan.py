@@ -48,7 +48,7 @@ FULL = {
         "CUBA, 4,000 neurons", 10.0, {"brian2": 10.0, "nest": 10.0}, 1, 1.0, None, _TIMES, "spikes",
     ),
     "brunel": Plan(
-        "Brunel's network, 12,500 neurons, AI", 5.0, {"brian2": 2.0, "nest": 5.0}, 1, 1.0, None, _TIMES, "rates",
+        "Brunel's network, 12,500 neurons, AI", 5.0, {"brian2": 1.0, "nest": 1.0}, 1, 1.0, None, _TIMES, "rates",
     ),
     "fly_brain": Plan(
         "the fruit fly's brain, synthetic twin", 10.0, {"brian2": 1.0}, 1, 1.0, 0.1, {"brian2": 20.0}, "spikes", 0.0,
