@@ -8,11 +8,6 @@ beside those measured. Constants and sources stand in the models themselves.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -26,6 +21,7 @@ from snmem.installation.content import load_script
 
 if (_FOLDER := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.append(_FOLDER)
+from engine_suite.processes import run_apart
 from models_suite.plan import FULL, MEMORY_GB, PATIENCE_S, PUBLISHED, QUICK, RATES, SETUP_S, Plan
 
 Say = Callable[[str], None]
@@ -35,25 +31,8 @@ def child(job: dict[str, Any], report: Say) -> dict[str, Any]:
     """Run one simulator; spikes come back as "spikes", and what went wrong as "absent"."""
     report(f"{job['model']}: {job['simulator']}")
     with tempfile.TemporaryDirectory(prefix="snmem-models-") as folder:
-        path = os.pathsep.join(filter(None, (_FOLDER, *sys.path[:1], os.environ.get("PYTHONPATH"))))
-        command = [sys.executable, "-m", "models_suite.child", json.dumps({**job, "folder": folder})]
-        process = subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-        try:
-            errors = process.communicate(timeout=PATIENCE_S)[1]
-        except subprocess.TimeoutExpired:
-            return {"absent": f"not done after {PATIENCE_S} s"}
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        result, spikes = Path(folder) / "result.json", Path(folder) / "spikes.npy"
-        if not result.exists():
-            last = (errors.strip().splitlines() or ["no message"])[-1]
-            return {"absent": f"failed (exit code {process.returncode}): {last}"}
-        found = json.loads(result.read_text(encoding="utf-8"))
+        found = run_apart("models_suite.child", job, folder, PATIENCE_S)
+        spikes = Path(folder) / "spikes.npy"
         return found | ({"spikes": np.load(spikes)} if spikes.exists() else {})
 
 

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +16,7 @@ from . import judge
 from .cases import CASES
 from .growth import CURVES
 from .plan import FULL, OURS, QUICK, REPEATS, TITLES
+from .processes import run_apart
 
 #: Seconds after which a peer is given up.
 PATIENCE_S = 300
@@ -59,27 +54,8 @@ def child(job: dict[str, Any], what: str, report: Callable[[str], None], folder:
     """Do a job in a process of its own; what went wrong comes back as ``absent``."""
     report(what)
     with tempfile.TemporaryDirectory(prefix="snmem-suite-") as temporary:
-        place = Path(folder or temporary)
-        path = os.pathsep.join(filter(None, (str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH"))))
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        command = [sys.executable, "-m", "engine_suite.child", json.dumps({**job, "folder": str(place)})]
-        process = subprocess.Popen(
-            command, env={**os.environ, **threads, "PYTHONPATH": path}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-        try:
-            errors = process.communicate(timeout=PATIENCE_S)[1]
-        except subprocess.TimeoutExpired:
-            return {"absent": f"not done after {PATIENCE_S} s"}
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it may have left behind, too
-            process.wait()
-        result = place / "result.json"
-        if result.exists():
-            return json.loads(result.read_text())
-        last = (errors.strip().splitlines() or ["no message"])[-1]
-        return {"absent": f"failed (exit code {process.returncode}): {last}"}
+        return run_apart("engine_suite.child", job, folder or temporary, PATIENCE_S, threads)
 
 
 def _case(
