@@ -12,7 +12,7 @@ from snmem.protocols.demo import demo
 ROOT = Path(__file__).parent.parent
 #: Pages whose Python blocks are whole programs.
 PAGES = ["README.md", "docs/first-memory.md", "docs/neurons.md", "docs/empty-attention.md", "docs/view.md"]
-PAGES += ["docs/loihi-arithmetic.md"]
+PAGES += ["docs/loihi-arithmetic.md", "docs/standard-models.md"]
 PAGES += [f"docs/for-{name}-users.md" for name in ("brian2", "snntorch", "lava")]
 
 

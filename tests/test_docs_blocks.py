@@ -31,6 +31,9 @@ use = lambda spikes: None
 network = Network((Input("input", 3), Population("h", 4, LIF(beta=0.9))), (Projection("input", "h", np.ones((4, 3))),))
 spikes = rng.random((128, 3)) < 0.3
 """,
+    "distributed": """
+build = lambda: Network((Population("exc", 30, LIF(bias=0.3)),), ())
+""",
     "loihi": "weights = rng.integers(0, 9, (4, 3))",
     "recording": """
 exc, inh = Population("exc", 9, LIF(beta=0.9)), Population("inh", 3, LIF(beta=0.9))
