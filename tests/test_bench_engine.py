@@ -173,4 +173,4 @@ def test_every_tuning_constant_names_the_command_that_measures_it():
         options = parsed(shlex.split(command.replace("\n#:", "")))
         assert options.constant in names
         assert len(options.values) > 1
-        assert options.case in (*cases.CASES, "records")
+        assert options.case in (*cases.CASES, "records", "delays")

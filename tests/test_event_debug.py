@@ -17,7 +17,7 @@ from snmem.conformance.networks import features_of, random_inputs, random_networ
 from snmem.plasticity import RULES
 
 assert DEBUG and not hasattr(memory.load_four, "_defn")  # a compiled twin, no intrinsic
-for seed in range(48):
+for seed in range(32):
     arithmetic = "loihi" if seed % 4 == 3 else "float"
     features = features_of(arithmetic, refused_by("event"))
     rule = sorted(RULES)[seed // 2 % len(RULES)] if seed % 4 == 2 else ""

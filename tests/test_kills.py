@@ -104,7 +104,7 @@ SILENT = {
 }
 #: Parameters of verbs that are files: those that are read, and those that are written.
 READ = {("inspect", "file"), ("verify", "file"), ("simulate", "file"), ("compile", "file"), ("cost", "file")}
-READ |= {("view", "source")}
+READ |= {("view", "source"), ("bench", "load")}
 READ |= {(verb, "inputs") for verb in ("verify", "simulate", "compile", "cost", "view")} | {("verify", "golden")}
 WRITTEN = {
     ("simulate", "to"),
@@ -114,6 +114,7 @@ WRITTEN = {
     ("view", "html"),
     ("view", "perfetto"),
     ("verify", "save_golden"),
+    ("bench", "runs"),  # a folder of finished runs, each written by the sweep
 }
 _MEMORY = KWinnerConfig(visible=20, hidden=24, fan_in=6, winners=3, active=4, rate=0.5)
 
