@@ -11,6 +11,9 @@ from snmem import LIF, Input, Network, Population, Projection, simulate
 from snmem.backends.event.layout.network import layout_of
 
 
+pytestmark = pytest.mark.usefixtures("threads_together")
+
+
 def network(rng, sizes=(300, 520), longest=9, density=0.2, grid=0.25, refractory=0, bias=0.0):
     """Populations that reach all others, half of the second inhibitory, with weights on a grid and many delays."""
     neuron = LIF(alpha=0.5, beta=0.875, theta=1.5, refractory=refractory, bias=bias)
@@ -58,7 +61,7 @@ def test_the_bundle_gives_the_reference_with_its_counters_and_in_pieces(seed, re
 @pytest.mark.parametrize("threads", [2, 3, 4, 7])
 def test_threads_share_it_without_changing_a_bit(threads):
     rng = np.random.default_rng(threads)
-    net, inputs = network(rng, (1100, 2300), 20, density=0.02, bias=0.2), given_spikes(rng)
+    net, inputs = network(rng, (1100, 3300), 12, density=0.01, bias=0.2), given_spikes(rng)
     assert bundled(net)
     assert same(simulate(net, inputs, 150, threads=threads), simulate(net, inputs, 150))
 

@@ -62,5 +62,5 @@ MERGED_FROM = 1 << 16
 #: ``python -m engine_suite.tune LARGE 4194304 1099511627776 --case million``
 LARGE = 1 << 22
 #: Looks at another thread before the processor is offered to others; offers before the first nap.
-#: ``python -m engine_suite.tune SPINS 200 2000 20000 --case balanced --threads 2`` (and OFFERS 2 20 200)
-SPINS, OFFERS = 2000, 20
+#: ``python -m engine_suite.tune SPINS 400 4000 40000 --case balanced --threads 2`` (and OFFERS 4 40 400)
+SPINS, OFFERS = 40_000, 400

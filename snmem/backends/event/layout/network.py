@@ -106,6 +106,7 @@ class Layout:
         aside = [self.lanes.offset(q, self.blocks, self.index) for q in network.projections]
         most = max(int(self.first[-1]), self.lanes.total * BLOCK)
         bundled, unit = members_of(network, known, graded, most)
+        self.shared_out = bool(bundled)  # in shares, between which threads divide
         bundle = bundle_of(network, bundled, unit, values, self.index, self.first, self.cut(SHARES), aside, most)
         apart = [p is not None or is_shared(q) for q, p in zip(network.projections, plans, strict=True)]
         apart = [there or i in bundled for i, there in enumerate(apart)]
@@ -212,6 +213,8 @@ class Layout:
 
     def cut(self, threads: int) -> Any:
         """(pops, threads + 1) blocks at which populations are divided among threads; between ranges if possible."""
+        if self.shared_out and threads < SHARES and SHARES % threads == 0:
+            return self.cut(SHARES)[:, :: SHARES // threads]
         if threads not in self._cuts:
             blocks, parts = np.diff(self.blocks), np.array([parts_of(size) for size in self.sizes])
             width = np.where(parts % threads == 0, np.maximum(-(-blocks // parts), self.tile), 1)
