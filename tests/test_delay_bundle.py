@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from snmem import LIF, Input, Network, Population, Projection, simulate
 from snmem.backends.event.layout.network import layout_of
 
-
 pytestmark = pytest.mark.usefixtures("threads_together")
 
 
