@@ -134,9 +134,7 @@ class Bundle(NamedTuple):
     """Projections whose synapses have delays of their own, all in one (:mod:`.layout.bundle`)."""
 
     row: Any  # (pops,) row in ``begin`` of the first neuron of each presynaptic population, else -1
-    target: (
-        Any  # (targets, 2) populations that it reaches, and blocks from those of the neurons to those of the receptor
-    )
+    target: Any  # (targets, 2) populations that it reaches, and blocks from their neurons to the receptor
     used: Any  # the different delays, ascending
     begin: Any  # (rows, delays * SHARES + 1) of each neuron, delay and share: first synapse, from ``base`` on
     base: Any  # (rows + 1,) first synapse of each neuron

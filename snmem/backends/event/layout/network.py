@@ -194,10 +194,8 @@ class Layout:
     def work(self, threads: int) -> list[Work]:
         """Return room for the sums of each thread."""
         blocks = self.lanes.total
-        scratch, lists = (
-            zeros(blocks * BLOCK),
-            (self.net.planes.bits.size or self.net.late.used.size or self.net.bundle.used.size),
-        )
+        scratch, net = zeros(blocks * BLOCK), self.net
+        lists = net.planes.bits.size or net.late.used.size or net.bundle.used.size
         return [
             Work(
                 scratch,
@@ -319,8 +317,9 @@ def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
     """
     kept = network.__dict__.setdefault("_event_layout", _Kept())
     if kept.layout is None:
-        kept.layout = _SHARED.get(_parts(network)) or _built(network, frozenset())
-        _SHARED[_parts(network)] = kept.layout
+        parts = _parts(network)
+        kept.layout = _SHARED.get(parts) or _built(network, frozenset())
+        _SHARED[parts] = kept.layout
     if not graded or not _sums_reached(kept.layout, graded):
         return kept.layout
     if kept.graded is None or kept.graded.graded != graded:

@@ -18,10 +18,6 @@ from ...arrays import BLOCK, ROOM, WORD, Buffer, Kinds, Turn
 from ...columns import (
     ADAPTIVE,
     ALIKE,
-    ALPHA,
-    ALPHA2,
-    BETA,
-    BIAS,
     CHANGED,
     CLEAR_EVERY,
     CLEAR_OFFSET,
@@ -51,7 +47,6 @@ from ...llvm.lif import over, step_word_more
 from ...llvm.memory import lowest_bit
 from ...tuning import PATIENCE
 from ..blocks import advance, spike
-from ..neuron import NOTHING, lif_step
 from ..ranges import copy_range, differing
 from .noise import deviate
 from .state import (
@@ -82,43 +77,6 @@ class Waking(NamedTuple):
     pending: Any
     awake: Any
     upto: Any
-
-
-@inner
-def _currents(u, v, given, par, tile, b):
-    """The synaptic current, and v but for what else is added to it."""
-    low = np.uint64(b * BLOCK)
-    for i in range(low, low + np.uint64(BLOCK)):
-        j = i - low
-        u[i], v[i] = lif_step(u[i], v[i], given[i], par[tile, ALPHA, j], par[tile, BETA, j], NOTHING)
-        given[i] = 0.0
-
-
-@inner
-def _second_current(u2, v, given, par, tile, b, at, lane):
-    """The second current, from place ``at`` of ``u2`` on, with the input of its lane; v gains it."""
-    low, own, into = np.uint64(b * BLOCK), np.uint64(at), np.uint64(lane * BLOCK)
-    for j in range(np.uint64(0), np.uint64(BLOCK)):
-        x = par[tile, ALPHA2, j] * u2[own + j] + given[into + j]
-        u2[own + j] = x
-        v[low + j] += x
-        given[into + j] = 0.0
-
-
-@inner
-def _bias(v, par, tile, b):
-    low = np.uint64(b * BLOCK)
-    for j in range(np.uint64(0), np.uint64(BLOCK)):
-        v[low + j] += par[tile, BIAS, j]
-
-
-@inner
-def _direct(v, given, b, lane):
-    """What arrives at v itself."""
-    low, into = np.uint64(b * BLOCK), np.uint64(lane * BLOCK)
-    for j in range(np.uint64(0), np.uint64(BLOCK)):
-        v[low + j] += given[into + j]
-        given[into + j] = 0.0
 
 
 @inner
@@ -184,9 +142,9 @@ def _advance(parts, where, loihi, first, t):
     at = place_of(flags, p, b, second) if second else b * BLOCK  # u2 is always in u
     some = waits != 0 and _keep(u, v, u, held, room, b, at)
     rows = tile * par.shape[1] * BLOCK
-    if second == 0 and direct == 0 and flags[p, NOISY] == 0:
+    if second == 0 and direct == 0:
         advance(u, v, given, par, tile, loihi, b, b + 1, bits)
-    elif flags[p, NOISY] == 0:
+    else:
         own, lane = at if second else -BLOCK, lane_of(flags, p, b, 1) * BLOCK
         straight = lane_of(flags, p, b, direct) * BLOCK if direct else -BLOCK
         for k in range(0, BLOCK, WORD):
@@ -194,13 +152,7 @@ def _advance(parts, where, loihi, first, t):
                 u, v, given, b * BLOCK + k, par, rows + k, more, x * more.shape[1] * BLOCK + k, own + k, lane + k,
                 straight + k,
             )  # fmt: skip
-    else:
-        _currents(u, v, given, par, tile, b)
-        if second:
-            _second_current(u, v, given, more, x, b, at, lane_of(flags, p, b, 1))
-        _bias(v, par, tile, b)
-        if direct:
-            _direct(v, given, b, lane_of(flags, p, b, direct))
+    if flags[p, NOISY]:
         _noise(v, more, x, b, first, flags[p, SEED], t)
         for k in range(0, BLOCK, WORD):
             bits[b, k // WORD] = over(v, b * BLOCK + k, par, rows + THETA * BLOCK + k)
