@@ -34,8 +34,6 @@ from ..columns import (
     MARGIN,
     PERIOD,
     RESET,
-    SHIFT,
-    SIDE,
     STEPPED,
     STEPS,
     THETA,
@@ -44,7 +42,7 @@ from ..columns import (
 from ..llvm.lif import advance_older, advance_silent, class_of
 from ..llvm.memory import prefetch
 from ..tuning import FAR, STRETCH
-from .extended.state import array_of
+from .extended.state import array_of, lane_of
 from .neuron import lif_step, may_spike, reach, reset
 from .ranges import copy_range, differing
 
@@ -179,7 +177,7 @@ def aside_of(flags, p, what):
     """Places from the neurons of population p to a variable or input in a lane, by its column; 0 if there is none."""
     at = flags[p, what]
     lane = (at - 1) // 2 if what == WAITS else at
-    return (flags[p, SHIFT] + (lane - 1) * flags[p, SIDE]) * BLOCK if at else 0
+    return lane_of(flags, p, 0, lane) * BLOCK if at else 0
 
 
 @inner
