@@ -120,6 +120,11 @@ def call_step_word_alike(u, v, given, i, par, j):
 
 
 @kernel(keep=False)
+def call_step_word_loihi(u, v, given, i, par, j):
+    return lif.step_word_loihi(u, v, given, i, par, j)
+
+
+@kernel(keep=False)
 def call_step_word_more(u, v, given, i, par, j, more, m, second, lane, direct):
     return lif.step_word_more(u, v, given, i, par, j, more, m, second, lane, direct)
 
@@ -231,6 +236,9 @@ def test_a_word_of_neurons(seed):
     check(call_step_word, lif.step_word.twin, u, v, given, i, par, tile + k)
     check(call_step_word_alike, lif.step_word_alike.twin, u, v, given, i, par, tile)
     check(call_over, lif.over.twin, v, i, par, tile + k)
+    check(call_step_word_loihi, lif.step_word_loihi.twin, u, v, given, i, par, tile + k)
+    u, v, given = (np.trunc(rng.uniform(-1.5, 1.5, 3 * WORD) * 2.0 ** rng.integers(0, 25)) for _ in range(3))
+    check(call_step_word_loihi, lif.step_word_loihi.twin, u, v, given, i, rng.uniform(-1, 1, par.shape), tile + k)
     u, v, given = (reals(rng, 6 * WORD) for _ in range(3))
     more, m = reals(rng, 2, EXTENDED_ROWS, BLOCK), int(rng.integers(0, 2)) * EXTENDED_ROWS * BLOCK + k
     for second, direct in ((3 * WORD, 5 * WORD), (3 * WORD, -1), (-1, 5 * WORD), (-1, -1)):

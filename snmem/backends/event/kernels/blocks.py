@@ -9,7 +9,6 @@ from ..arrays import BLOCK, WORD
 from ..columns import (
     ALIKE,
     ALPHA,
-    BETA,
     BIAS,
     CHANGED,
     CLEAR_EVERY,
@@ -23,10 +22,10 @@ from ..columns import (
     THETA,
     UPDATED,
 )
-from ..llvm.lif import over, step_word, step_word_alike
+from ..llvm.lif import step_word, step_word_alike, step_word_loihi
 from ..llvm.memory import load_bytes, lowest_bit
 from ..tuning import PATIENCE
-from .neuron import loihi_step, may_spike, reset
+from .neuron import may_spike, reset
 from .ranges import copy_range, differing
 
 
@@ -39,14 +38,8 @@ def advance(u, v, given, par, tile, loihi, begin, end, bits):
     rows = tile * par.shape[1] * BLOCK
     for block in range(begin, end):
         if loihi:
-            low = np.uint64(block * BLOCK)
-            for i in range(low, low + np.uint64(BLOCK)):
-                j = i - low
-                alpha, beta, bias = par[tile, ALPHA, j], par[tile, BETA, j], par[tile, BIAS, j]
-                u[i], v[i] = loihi_step(u[i], v[i], given[i], alpha, beta, bias)
-                given[i] = 0.0
             for k in range(0, BLOCK, WORD):
-                bits[block, k // WORD] = over(v, block * BLOCK + k, par, rows + THETA * BLOCK + k)
+                bits[block, k // WORD] = step_word_loihi(u, v, given, block * BLOCK + k, par, rows + k)
         elif par[tile, ALIKE, 0] != 0:
             for k in range(0, BLOCK, WORD):
                 bits[block, k // WORD] = step_word_alike(u, v, given, block * BLOCK + k, par, rows)

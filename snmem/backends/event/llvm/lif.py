@@ -11,7 +11,7 @@ from numba.core import cgutils
 
 from ..arrays import BLOCK, LANES, WIDE, WORD
 from ..columns import ALPHA, ALPHA2, BETA, BIAS, THETA
-from ..kernels.neuron import NOTHING, lif_step
+from ..kernels.neuron import NOTHING, lif_step, loihi_step
 from .base import DOUBLE, DOUBLES, I64, constant, data_of, everywhere, llvm, vector_at, whole
 
 
@@ -141,8 +141,8 @@ def over(typing, values, i, limits, j):
     return types.uint64(values, i, limits, j), generate
 
 
-def _stepping(typing: Any, u: Any, v: Any, given: Any, i: Any, par: Any, j: Any, alike: bool) -> Any:
-    """Types and code of :func:`step_word` and :func:`step_word_alike`."""
+def _stepping(typing: Any, u: Any, v: Any, given: Any, i: Any, par: Any, j: Any, alike: bool, step: Any = lif) -> Any:
+    """Types and code of :func:`step_word`, :func:`step_word_alike` and :func:`step_word_loihi`."""
 
     def generate(context, builder, signature, arguments):
         u, v, given, par = data_of(context, builder, signature, arguments, (0, 1, 2, 4))
@@ -162,7 +162,7 @@ def _stepping(typing: Any, u: Any, v: Any, given: Any, i: Any, par: Any, j: Any,
             alpha, beta, bias, theta = (
                 same if alike else [builder.load(place(par, j, row + lane), align=8) for row in rows]
             )  # fmt: skip
-            un, vn = lif(builder, un, vn, more, alpha, beta, bias)
+            un, vn = step(builder, un, vn, more, alpha, beta, bias)
             for value, where in zip((un, vn, constant(DOUBLES, 0.0)), state, strict=True):
                 builder.store(value, where, align=8)
             bits = builder.bitcast(builder.fcmp_ordered(">", vn, theta), ir.IntType(WIDE))
@@ -212,6 +212,38 @@ def _step_word_alike(u: Any, v: Any, given: Any, i: Any, par: Any, j: Any) -> An
 def step_word_alike(typing, u, v, given, i, par, j):
     """:func:`step_word` where all neurons have the parameters of the first: they stay in registers."""
     return _stepping(typing, u, v, given, i, par, j, alike=True)
+
+
+def _step_word_loihi(u: Any, v: Any, given: Any, i: Any, par: Any, j: Any) -> Any:
+    flat, word = par.reshape(-1), np.uint64(0)
+    for k in range(WORD):
+        alpha, beta, bias = flat[j + ALPHA * BLOCK + k], flat[j + BETA * BLOCK + k], flat[j + BIAS * BLOCK + k]
+        u[i + k], v[i + k] = loihi_step(u[i + k], v[i + k], given[i + k], alpha, beta, bias)
+        given[i + k] = 0.0
+        if v[i + k] > flat[j + THETA * BLOCK + k]:
+            word |= np.uint64(1) << np.uint64(k)
+    return word
+
+
+def _loihi(builder: Any, u: Any, v: Any, given: Any, alpha: Any, beta: Any, bias: Any) -> tuple[Any, Any]:
+    """A step of vectors of u and v, without reset; as in :func:`..kernels.neuron.loihi_step`."""
+    kind = ir.FunctionType(DOUBLES, [DOUBLES])
+    trunc = cgutils.get_or_insert_function(builder.module, kind, f"llvm.trunc.v{WIDE}f64")
+    turn, half, most = (constant(DOUBLES, x) for x in (16777216.0, 8388608.0, 8388607.0))
+    low, least = constant(DOUBLES, -8388608.0), constant(DOUBLES, -8388607.0)
+    u = builder.call(trunc, [builder.fmul(alpha, u)])
+    u = builder.fadd(u, builder.fmul(constant(DOUBLES, 64.0), given))
+    above, below = builder.fcmp_ordered(">", u, half), builder.fcmp_ordered("<=", u, low)
+    u = builder.select(above, builder.fsub(u, turn), builder.select(below, builder.fadd(u, turn), u))
+    v = builder.fadd(builder.fadd(builder.call(trunc, [builder.fmul(beta, v)]), u), bias)
+    v = builder.select(builder.fcmp_ordered("<", v, least), least, v)
+    return u, builder.select(builder.fcmp_ordered(">", v, most), most, v)
+
+
+@llvm(_step_word_loihi)
+def step_word_loihi(typing, u, v, given, i, par, j):
+    """:func:`step_word` of neurons in Loihi's arithmetic."""
+    return _stepping(typing, u, v, given, i, par, j, alike=False, step=_loihi)
 
 
 def _step_word_more(
