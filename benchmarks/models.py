@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from snmem.installation.content import load_script
 if (_FOLDER := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.append(_FOLDER)
 from engine_suite.processes import run_apart
-from models_suite.plan import FULL, MEMORY_GB, PATIENCE_S, PUBLISHED, QUICK, RATES, SETUP_S, Plan
+from models_suite.plan import FULL, MEMORY_GB, PATIENCE_S, PUBLISHED, QUICK, RATES, SETUP_S, SIMULATORS, Plan
 
 Say = Callable[[str], None]
 
@@ -100,16 +101,38 @@ def row(name: str, value: Any, target: Any, unit: str, ok: bool, **raw: Any) -> 
 
 
 def bench_models(
-    quick: bool = False, report: Say = lambda message: None, models: Iterable[str] | None = None
+    quick: bool = False,
+    report: Say = lambda message: None,
+    models: Iterable[str] | None = None,
+    simulators: Iterable[str] | None = None,
 ) -> dict[str, Any]:
-    """All models, or those named; ``quick`` takes parts of them, and asks for no speed."""
-    plans, rows, raw = QUICK if quick else FULL, [], {}
-    chosen = list(models or plans)
-    for name in chosen:
-        if name not in plans:
-            raise InputError(f"bench models: model {name!r} is unknown; use {', '.join(plans)}")
-    for name in chosen:
-        found, raw[name] = bench_model(name, plans[name], report)
+    """All models, or those named, on snmem and all others, or those named.
+
+    ``quick`` takes parts of the models, and asks for no speed.
+    """
+    rows, raw = [], {}
+    for name, plan in chosen(QUICK if quick else FULL, models, simulators).items():
+        found, raw[name] = bench_model(name, plan, report)
         rows += found
     machine = load_script("benchmarks", "engine").machine()
     return {"rows": rows, "ok": all(r["ok"] for r in rows), "raw": raw, "published": PUBLISHED, "machine": machine}
+
+
+def chosen(
+    plans: Mapping[str, Plan], models: Iterable[str] | None, simulators: Iterable[str] | None
+) -> dict[str, Plan]:
+    """The plans of some models, on some simulators; InputError for those that are unknown, or run none of them."""
+    names = [name.replace("-", "_") for name in models or plans]
+    for name in names:
+        if name not in plans:
+            raise InputError(f"bench models: model {name!r} is unknown; use {', '.join(plans)}")
+    found = {name: plans[name] for name in names}
+    if simulators is None or not (wanted := list(simulators)):
+        return found
+    for peer in wanted:
+        able = [name for name, plan in plans.items() if peer in plan.peers]
+        if peer not in SIMULATORS:
+            raise InputError(f"bench models: simulator {peer!r} is unknown; use {', '.join(SIMULATORS)}")
+        if peer != "snmem" and not set(able) & set(names):
+            raise InputError(f"bench models: {peer} runs none of {', '.join(names)}; it runs {', '.join(able)}")
+    return {n: replace(p, peers={k: s for k, s in p.peers.items() if k in wanted}) for n, p in found.items()}

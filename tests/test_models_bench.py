@@ -1,8 +1,9 @@
 """``snmem bench models``: the simulators agree about the models before anything is timed."""
 
+import json
+
 import pytest
 
-from snmem.errors import InputError
 from snmem.installation.content import load_script
 
 bench = load_script("benchmarks", "models")
@@ -27,8 +28,34 @@ def test_a_peer_that_is_not_there_is_a_row_that_says_so(monkeypatch):
     assert {row["raw"]["why"] for row in found["rows"]} == {"package 'nest' is not installed"}
 
 
-def test_an_unknown_model_is_one_line():
-    with pytest.raises(
-        InputError, match="'brain' is unknown; use cuba, brunel, fly_brain, microcircuit, microcircuit_half"
-    ):
-        bench.bench_models(models=["brain"])
+def test_models_and_simulators_are_chosen_on_the_command_line(monkeypatch, snmem):
+    """snmem always runs; a model that a simulator does not run is left to the others."""
+    asked = []
+
+    def run(job, report):
+        asked.append((job["model"], job["simulator"]))
+        return {"run_s": 1.0, "seconds": 1.0, "setup_s": 1.0, "peak_mb": 1.0, "synaptic_events": 1, "rates": {"n": 1.0}}
+
+    monkeypatch.setattr(bench, "child", run)
+    monkeypatch.setattr(load_script("benchmarks", "engine"), "machine", dict)
+    chosen = ("--only", "brunel", "--only", "fly-brain", "--simulator", "nest")
+    data = json.loads(snmem("bench", "models", "--quick", *chosen, "--json").out)
+    assert asked == [("brunel", "snmem"), ("brunel", "nest"), ("fly_brain", "snmem")]
+    assert data["rows"][0]["name"] == "brunel: largest difference of a population's rate from nest's"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("models", "--only", "brain"), "model 'brain' is unknown; use cuba, brunel, fly_brain, microcircuit, "),
+        (("models", "--simulator", "neuron"), "simulator 'neuron' is unknown; use snmem, brian2, nest"),
+        (
+            ("models", "--only", "fly-brain", "--simulator", "nest"),
+            "nest runs none of fly_brain; it runs cuba, brunel, ",
+        ),
+        (("models", "--load", "x.py"), "takes no --load; leave it out"),
+        (("cost", "--simulator", "nest"), "takes no --simulator; leave it out"),
+    ],
+)
+def test_what_cannot_be_chosen_is_one_line(snmem, options, message):
+    assert f"bench {options[0]}: {message}" in snmem("bench", *options).error()

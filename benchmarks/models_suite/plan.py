@@ -69,6 +69,7 @@ QUICK = {
     "microcircuit": Plan("a fiftieth of the microcircuit", 0.1, {}, 2, 0.02, None, {}, "rates", 0.05),
     "microcircuit_half": Plan("the same with NEST", 0.1, {"nest": 0.1}, 2, 0.02, None, {}, "rates", 0.05),
 }
+SIMULATORS = ("snmem", "brian2", "nest")
 #: Memory and set-up of the full microcircuit, at most.
 MEMORY_GB, SETUP_S = 4.0, 180.0
 #: Share by which mean rates may differ: runs of a second and a few, of other random numbers.

@@ -23,7 +23,11 @@ def bench(
         list[Path] | None, Option("--load", metavar="FILE", help="memories: a file that registers one more.")
     ] = None,
     only: Annotated[
-        list[str] | None, Option("--only", metavar="NAME", help="memories: this memory; may be repeated.")
+        list[str] | None, Option("--only", metavar="NAME", help="memories, models: this one; may be repeated.")
+    ] = None,
+    simulators: Annotated[
+        list[str] | None,
+        Option("--simulator", metavar="NAME", help="models: this one beside snmem; may be repeated; snmem: no other."),
     ] = None,
     *,
     out: Path | None,
@@ -35,10 +39,18 @@ def bench(
     script = load_script("benchmarks", name)
     if suite and not hasattr(script, f"bench_{name}_suite"):
         raise InputError(f"bench {name}: has no suite; leave --suite out")
-    if name != "memories" and (runs or load or only):
-        raise InputError(f"bench {name}: takes no --runs, --load and --only; leave them out")
+    for option, given, takers in (
+        ("--runs", runs, ("memories",)),
+        ("--load", load, ("memories",)),
+        ("--only", only, ("memories", "models")),
+        ("--simulator", simulators, ("models",)),
+    ):
+        if given and name not in takers:
+            raise InputError(f"bench {name}: takes no {option}; leave it out")
     with stages() as say:
-        if name == "memories":
+        if name == "models":
+            data = script.bench_models(quick, say, only, simulators)
+        elif name == "memories":
             data = script.bench_memories(quick, say, out, runs, [str(path) for path in load or ()], only or ())
         elif suite:
             data = getattr(script, f"bench_{name}_suite")(quick=quick, report=say, out=out)
