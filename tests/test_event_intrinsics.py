@@ -22,7 +22,7 @@ from snmem.backends.event.arrays import (
     zeros,
 )
 from snmem.backends.event.columns import AGE, ALIKE, EXTENDED_ROWS, FIELDS
-from snmem.backends.event.llvm import closed_form, lif, memory, popcount, system
+from snmem.backends.event.llvm import closed_form, extended, lif, memory, popcount, system
 
 few = settings(max_examples=25)
 seeds = st.integers(0, 2**32 - 1)
@@ -125,8 +125,8 @@ def call_step_word_loihi(u, v, given, i, par, j):
 
 
 @kernel(keep=False)
-def call_step_word_more(u, v, given, i, par, j, more, m, second, lane, direct):
-    return lif.step_word_more(u, v, given, i, par, j, more, m, second, lane, direct)
+def call_step_block(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b):
+    extended.step_block(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b)
 
 
 @kernel(keep=False)
@@ -165,7 +165,7 @@ def call_nanoseconds():
 
 
 def intrinsics():
-    for module in (memory, lif, closed_form, popcount, system):
+    for module in (memory, lif, extended, closed_form, popcount, system):
         for name, value in vars(module).items():
             if hasattr(value, "twin") and value.twin.__module__ == module.__name__:
                 yield name, value
@@ -174,7 +174,7 @@ def intrinsics():
 def test_every_function_in_llvm_code_has_a_twin_and_is_called_here():
     called = {name.removeprefix("call_") for name in globals() if name.startswith("call_")}
     assert {name for name, _ in intrinsics()} == called
-    for module in (memory, lif, closed_form, popcount, system):
+    for module in (memory, lif, extended, closed_form, popcount, system):
         assert isinstance(module, ModuleType)
         made = [
             n for n, v in vars(module).items() if getattr(v, "_defn", None) and v._defn.__module__ == module.__name__
@@ -239,11 +239,21 @@ def test_a_word_of_neurons(seed):
     check(call_step_word_loihi, lif.step_word_loihi.twin, u, v, given, i, par, tile + k)
     u, v, given = (np.trunc(rng.uniform(-1.5, 1.5, 3 * WORD) * 2.0 ** rng.integers(0, 25)) for _ in range(3))
     check(call_step_word_loihi, lif.step_word_loihi.twin, u, v, given, i, rng.uniform(-1, 1, par.shape), tile + k)
-    u, v, given = (reals(rng, 6 * WORD) for _ in range(3))
-    more, m = reals(rng, 2, EXTENDED_ROWS, BLOCK), int(rng.integers(0, 2)) * EXTENDED_ROWS * BLOCK + k
-    for second, direct in ((3 * WORD, 5 * WORD), (3 * WORD, -1), (-1, 5 * WORD), (-1, -1)):
-        places = (second, 4 * WORD, direct)
-        check(call_step_word_more, lif.step_word_more.twin, u, v, given, i, par, tile + k, more, m, *places)
+
+
+@few
+@given(seeds)
+def test_a_block_of_neurons(seed):
+    rng = np.random.default_rng(seed)
+    u, v, given = (reals(rng, 6 * BLOCK) for _ in range(3))
+    par, more = reals(rng, 2, ALIKE + 1, BLOCK), reals(rng, 2, EXTENDED_ROWS, BLOCK)
+    par[0, ALIKE], par[1, :ALIKE], par[1, ALIKE] = 0, par[1, :ALIKE, :1], 1
+    held, bits = words(rng, 3 * BLOCK // WORD), words(rng, 3, BLOCK // WORD)
+    b, m = int(rng.integers(0, 3)), int(rng.integers(0, 2)) * more[0].size
+    for second, direct in ((3 * BLOCK, 5 * BLOCK), (3 * BLOCK, -1), (-1, 5 * BLOCK), (-1, -1)):
+        for hold, freeze in ((False, False), (True, False), (True, True)):
+            places = (int(rng.integers(0, 2)) * par[0].size, more, m, second, 4 * BLOCK, direct, held, hold, freeze)
+            check(call_step_block, extended.step_block.twin, u, v, given, b * BLOCK, par, *places, bits, b)
 
 
 @few

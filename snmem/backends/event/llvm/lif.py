@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 
 from ..arrays import BLOCK, LANES, WIDE, WORD
-from ..columns import ALPHA, ALPHA2, BETA, BIAS, THETA
+from ..columns import ALPHA, BETA, BIAS, THETA
 from ..kernels.neuron import NOTHING, lif_step, loihi_step
 from .base import DOUBLE, DOUBLES, I64, constant, data_of, everywhere, llvm, vector_at, whole
 
@@ -244,85 +244,3 @@ def _loihi(builder: Any, u: Any, v: Any, given: Any, alpha: Any, beta: Any, bias
 def step_word_loihi(typing, u, v, given, i, par, j):
     """:func:`step_word` of neurons in Loihi's arithmetic."""
     return _stepping(typing, u, v, given, i, par, j, alike=False, step=_loihi)
-
-
-def _step_word_more(
-    u: Any, v: Any, given: Any, i: Any, par: Any, j: Any, more: Any, m: Any, second: Any, lane: Any, direct: Any
-) -> Any:
-    flat, decays, word = par.reshape(-1), more.reshape(-1), np.uint64(0)
-    for k in range(WORD):
-        alpha, beta, bias = flat[j + ALPHA * BLOCK + k], flat[j + BETA * BLOCK + k], flat[j + BIAS * BLOCK + k]
-        u[i + k], v[i + k] = lif_step(u[i + k], v[i + k], given[i + k], alpha, beta, NOTHING)
-        given[i + k] = 0.0
-        if second >= 0:
-            u[second + k] = decays[m + ALPHA2 * BLOCK + k] * u[second + k] + given[lane + k]
-            v[i + k] += u[second + k]
-            given[lane + k] = 0.0
-        v[i + k] += bias
-        if direct >= 0:
-            v[i + k] += given[direct + k]
-            given[direct + k] = 0.0
-        if v[i + k] > flat[j + THETA * BLOCK + k]:
-            word |= np.uint64(1) << np.uint64(k)
-    return word
-
-
-@llvm(_step_word_more)
-def step_word_more(typing, u, v, given, i, par, j, more, m, second, lane, direct):
-    """:func:`step_word` with a second current, from place ``second`` of u on, and with what arrives at v itself.
-
-    The input of the second current stands in ``given[lane:]``, what arrives at v in ``given[direct:]``; a negative
-    ``second`` or ``direct`` leaves it out. ``more[m:]``, read as flat, are further parameters, see ALPHA2.
-    """
-
-    def generate(context, builder, signature, arguments):
-        u, v, given, par, more = data_of(context, builder, signature, arguments, (0, 1, 2, 4, 6))
-        i, j, m, second, lane, direct = whole(context, builder, signature, arguments, (3, 5, 7, 8, 9, 10))
-        word, nothing = ir.IntType(WORD), constant(DOUBLES, NOTHING)
-        over = cgutils.alloca_once_value(builder, word(0))
-
-        def loaded(array, index, offset):
-            place = vector_at(builder, array, builder.add(index, I64(offset)), DOUBLES)
-            return place, builder.load(place, align=8)
-
-        def taken(index, offset):
-            """The input there, which becomes 0."""
-            place, value = loaded(given, index, offset)
-            builder.store(constant(DOUBLES, 0.0), place, align=8)
-            return value
-
-        def steps(has_second, has_direct):
-            for at in range(0, WORD, WIDE):
-                (u_at, un), (v_at, vn) = loaded(u, i, at), loaded(v, i, at)
-                rows = (loaded(par, j, row * BLOCK + at)[1] for row in (ALPHA, BETA, BIAS, THETA))
-                alpha, beta, bias, theta = rows
-                un, vn = lif(builder, un, vn, taken(i, at), alpha, beta, nothing)
-                builder.store(un, u_at, align=8)
-                if has_second:
-                    own_at, own = loaded(u, second, at)
-                    own = builder.fadd(builder.fmul(loaded(more, m, ALPHA2 * BLOCK + at)[1], own), taken(lane, at))
-                    builder.store(own, own_at, align=8)
-                    vn = builder.fadd(vn, own)
-                vn = builder.fadd(vn, bias)
-                if has_direct:
-                    vn = builder.fadd(vn, taken(direct, at))
-                builder.store(vn, v_at, align=8)
-                bits = builder.bitcast(builder.fcmp_ordered(">", vn, theta), ir.IntType(WIDE))
-                here = builder.shl(builder.zext(bits, word), word(at))
-                builder.store(builder.or_(builder.load(over), here), over)
-
-        two, straight = (builder.icmp_signed(">=", x, I64(0)) for x in (second, direct))
-        with builder.if_else(two) as (then, otherwise):
-            with then, builder.if_else(straight) as (both, one):
-                with both:
-                    steps(True, True)
-                with one:
-                    steps(True, False)
-            with otherwise, builder.if_else(straight) as (both, one):
-                with both:
-                    steps(False, True)
-                with one:
-                    steps(False, False)
-        return builder.load(over)
-
-    return types.uint64(u, v, given, i, par, j, more, m, second, lane, direct), generate

@@ -43,7 +43,8 @@ from ...columns import (
     WAITS,
 )
 from ...llvm.calls import CATCH_UP
-from ...llvm.lif import over, step_word_more
+from ...llvm.extended import step_block
+from ...llvm.lif import over
 from ...llvm.memory import lowest_bit
 from ...tuning import PATIENCE
 from ..blocks import advance, spike
@@ -98,36 +99,50 @@ def _adapt(a, at, extended, par, x, tile, limit):
 
 
 @inner
+def _anybody(held, b):
+    """Whether a neuron of block b is refractory."""
+    some = np.uint64(0)
+    for k in range(b * WORDS, (b + 1) * WORDS):
+        some |= held[k]
+    return some != 0
+
+
+@inner
 def _keep(u, v, u2, held, room, b, at):
-    """Keep u, v and u2 of the refractory neurons of a block; returns whether there are any."""
-    some = False
+    """Keep u, v and u2 of the refractory neurons of a block."""
     for k in range(WORDS):
         left = held[b * WORDS + k]
         while left != 0:
             j = k * WORD + lowest_bit(left)
             left &= left - np.uint64(1)
             room[KEPT_U, j], room[KEPT_V, j], room[KEPT_U2, j] = u[b * BLOCK + j], v[b * BLOCK + j], u2[at + j]
-            some = True
-    return some
 
 
 @inner
-def _put_back(u, v, u2, wait, held, bits, room, b, at, waits, freezes):
-    """Give refractory neurons their v, and frozen ones their currents, back; none spikes, and all wait less."""
+def _put_back(u, v, u2, held, bits, room, b, at, freezes):
+    """Give refractory neurons their v, and frozen ones their currents, back; none spikes."""
     for k in range(WORDS):
         left = held[b * WORDS + k]
         bits[b, k] &= ~left
         while left != 0:
-            bit = left & (~left + np.uint64(1))
             j = k * WORD + lowest_bit(left)
-            left ^= bit
-            i = b * BLOCK + j
-            v[i] = room[KEPT_V, j]
+            left &= left - np.uint64(1)
+            v[b * BLOCK + j] = room[KEPT_V, j]
             if freezes:
-                u[i], u2[at + j] = room[KEPT_U, j], room[KEPT_U2, j]
-            wait[waits + j] -= 1.0
-            if wait[waits + j] == 0.0:
-                held[b * WORDS + k] ^= bit
+                u[b * BLOCK + j], u2[at + j] = room[KEPT_U, j], room[KEPT_U2, j]
+
+
+@inner
+def _wait(wait, held, b, at):
+    """Refractory neurons of block b have a step less to wait; ``at``: the first place of its steps in ``wait``."""
+    for k in range(WORDS):
+        left = held[b * WORDS + k]
+        while left != 0:
+            bit = left & (~left + np.uint64(1))
+            left ^= bit
+            i = at + k * WORD + lowest_bit(bit)
+            wait[i] -= 1.0
+            held[b * WORDS + k] ^= bit if wait[i] == 0.0 else np.uint64(0)
 
 
 @inner
@@ -140,18 +155,20 @@ def _advance(parts, where, loihi, first, t):
     p, b, tile, x = where
     second, adaptive, waits, direct = flags[p, CURRENT2], flags[p, ADAPTIVE], flags[p, WAITS], flags[p, DIRECT]
     at = place_of(flags, p, b, second) if second else b * BLOCK  # u2 is always in u
-    some = waits != 0 and _keep(u, v, u, held, room, b, at)
-    rows = tile * par.shape[1] * BLOCK
-    if second == 0 and direct == 0:
+    rows, some = tile * par.shape[1] * BLOCK, waits != 0 and _anybody(held, b)
+    apart = some and (loihi or adaptive != 0 or flags[p, NOISY] != 0)  # what comes behind the vectors changes v too
+    if apart:
+        _keep(u, v, u, held, room, b, at)
+    if loihi or (second == 0 and direct == 0 and not some):
         advance(u, v, given, par, tile, loihi, b, b + 1, bits)
     else:
-        own, lane = at if second else -BLOCK, lane_of(flags, p, b, 1) * BLOCK
-        straight = lane_of(flags, p, b, direct) * BLOCK if direct else -BLOCK
-        for k in range(0, BLOCK, WORD):
-            bits[b, k // WORD] = step_word_more(
-                u, v, given, b * BLOCK + k, par, rows + k, more, x * more.shape[1] * BLOCK + k, own + k, lane + k,
-                straight + k,
-            )  # fmt: skip
+        own, lane = at if second else -1, lane_of(flags, p, b, 1) * BLOCK
+        straight = lane_of(flags, p, b, direct) * BLOCK if direct else -1
+        hold = some and not apart
+        step_block(
+            u, v, given, b * BLOCK, par, rows, more, x * more.shape[1] * BLOCK, own, lane, straight, held, hold,
+            hold and flags[p, FREEZES] != 0, bits, b,
+        )  # fmt: skip
     if flags[p, NOISY]:
         _noise(v, more, x, b, first, flags[p, SEED], t)
         for k in range(0, BLOCK, WORD):
@@ -160,9 +177,10 @@ def _advance(parts, where, loihi, first, t):
         _adapt(array_of(u, v, adaptive), place_of(flags, p, b, adaptive), more, par, x, tile, room[LIMIT])
         for k in range(0, BLOCK, WORD):
             bits[b, k // WORD] = over(v, b * BLOCK + k, room, LIMIT * BLOCK + k)
+    if apart:
+        _put_back(u, v, u, held, bits, room, b, at, flags[p, FREEZES] != 0)
     if some:
-        wait = array_of(u, v, waits)
-        _put_back(u, v, u, wait, held, bits, room, b, at, place_of(flags, p, b, waits), flags[p, FREEZES] != 0)
+        _wait(array_of(u, v, waits), held, b, place_of(flags, p, b, waits))
     return some
 
 

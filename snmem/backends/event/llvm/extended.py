@@ -1,0 +1,161 @@
+"""A block of neurons with further currents, or refractory ones, a vector at a time (:mod:`..kernels.extended.step`)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from ..arrays import BLOCK, WIDE, WORD
+from ..columns import ALIKE, ALPHA, ALPHA2, BETA, BIAS, THETA
+from ..kernels.neuron import NOTHING, lif_step
+from .base import DOUBLE, DOUBLES, I64, constant, data_of, everywhere, llvm, vector_at, whole
+from .lif import lif
+
+_BYTE = ir.IntType(WIDE)
+_ROWS = (ALPHA, BETA, BIAS, THETA)
+
+
+class _Block(NamedTuple):
+    """What the code of a block needs: pointers to arrays, and places in them."""
+
+    u: Any
+    v: Any
+    given: Any
+    par: Any
+    more: Any
+    held: Any  # bytes of the block's bits, as ``bits``
+    bits: Any
+    i: Any
+    j: Any
+    m: Any
+    second: Any
+    lane: Any
+    direct: Any
+    hold: Any  # a byte: the bits of ``held`` that keep v, and those that keep the currents
+    freeze: Any
+
+
+def _loaded(builder: Any, array: Any, index: Any) -> tuple[Any, Any]:
+    place = vector_at(builder, array, index, DOUBLES)
+    return place, builder.load(place, align=8)
+
+
+def _vector(builder: Any, at: _Block, k: Any, rows: list[Any], second: bool, direct: bool) -> None:
+    """Step the WIDE neurons from number k of the block on; ``rows``: their parameters."""
+
+    def loaded(array: Any, first: Any) -> tuple[Any, Any]:
+        return _loaded(builder, array, builder.add(first, k))
+
+    byte = builder.lshr(k, I64(WIDE.bit_length() - 1))
+    waiting = builder.load(builder.gep(at.held, [byte]))
+    hold, freeze = (builder.bitcast(builder.and_(waiting, x), ir.VectorType(ir.IntType(1), WIDE)) for x in at[-2:])
+    (u_at, u0), (v_at, v0), inputs = loaded(at.u, at.i), loaded(at.v, at.i), [loaded(at.given, at.i)]
+    alpha, beta, bias, theta = rows
+    nothing, own_at = constant(DOUBLES, NOTHING), None
+    u, v = lif(builder, u0, v0, inputs[0][1], alpha, beta, nothing)
+    if second:
+        own_at, own0 = loaded(at.u, at.second)
+        inputs.append(loaded(at.given, at.lane))
+        own = builder.fadd(builder.fmul(loaded(at.more, at.m)[1], own0), inputs[-1][1])
+        v = builder.fadd(v, own)
+        builder.store(builder.select(freeze, own0, own), own_at, align=8)
+    v = builder.fadd(v, bias)
+    if direct:
+        inputs.append(loaded(at.given, at.direct))
+        v = builder.fadd(v, inputs[-1][1])
+    over = builder.bitcast(builder.fcmp_ordered(">", v, theta), _BYTE)
+    builder.store(builder.select(freeze, u0, u), u_at, align=8)
+    builder.store(builder.select(hold, v0, v), v_at, align=8)
+    for place, _ in inputs:
+        builder.store(constant(DOUBLES, 0.0), place, align=8)
+    over = builder.and_(over, builder.not_(builder.and_(waiting, at.hold)))
+    builder.store(over, builder.gep(at.bits, [byte]))
+
+
+def _vectors(builder: Any, at: _Block, alike: bool, second: bool, direct: bool) -> None:
+    """All vectors of the block; alike: whether all neurons have the parameters of the first."""
+    places = [builder.add(at.j, I64(row * BLOCK)) for row in _ROWS]
+    same = [everywhere(builder, builder.load(builder.gep(at.par, [place])), DOUBLES) for place in places]
+    with cgutils.for_range(builder, I64(BLOCK // WIDE)) as loop:
+        k = builder.shl(loop.index, I64(WIDE.bit_length() - 1))
+        rows = same if alike else [_loaded(builder, at.par, builder.add(place, k))[1] for place in places]
+        _vector(builder, at, k, rows, second, direct)
+
+
+def _step_block(
+    u: Any, v: Any, given: Any, i: Any, par: Any, j: Any, more: Any, m: Any, second: Any, lane: Any, direct: Any,
+    held: Any, hold: Any, freeze: Any, bits: Any, b: Any,
+) -> None:  # fmt: skip
+    flat, decays = par.reshape(-1), more.reshape(-1)
+    for k in range(BLOCK):
+        waiting = held[b * (BLOCK // WORD) + k // WORD] >> np.uint64(k % WORD) & np.uint64(1) != 0
+        alpha, beta, bias = flat[j + ALPHA * BLOCK + k], flat[j + BETA * BLOCK + k], flat[j + BIAS * BLOCK + k]
+        un, vn = lif_step(u[i + k], v[i + k], given[i + k], alpha, beta, NOTHING)
+        given[i + k] = 0.0
+        if second >= 0:
+            own = decays[m + ALPHA2 * BLOCK + k] * u[second + k] + given[lane + k]
+            vn += own
+            given[lane + k] = 0.0
+            if not (freeze and waiting):
+                u[second + k] = own
+        vn += bias
+        if direct >= 0:
+            vn += given[direct + k]
+            given[direct + k] = 0.0
+        if k % WORD == 0:
+            bits[b, k // WORD] = 0
+        if vn > flat[j + THETA * BLOCK + k] and not (hold and waiting):
+            bits[b, k // WORD] |= np.uint64(1) << np.uint64(k % WORD)
+        if not (freeze and waiting):
+            u[i + k] = un
+        if not (hold and waiting):
+            v[i + k] = vn
+
+
+@llvm(_step_block)
+def step_block(typing, u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b):
+    """A step of block b, whose neurons begin at place i, without resets; ``bits[b]``: whether v > theta.
+
+    With a second current from place ``second`` of u on, whose input stands in ``given[lane:]``, and what arrives at v
+    itself in ``given[direct:]``; a negative ``second`` or ``direct`` leaves it out. All input becomes 0. ``par[j:]``
+    and ``more[m:]``, read as flat, are parameters, see ALPHA and ALPHA2. Neurons with a bit in ``held`` keep their v
+    and do not spike where ``hold`` is true, and keep their currents where ``freeze`` is, too.
+    """
+
+    def generate(context, builder, signature, arguments):
+        u, v, given, par, more, held, bits = data_of(context, builder, signature, arguments, (0, 1, 2, 4, 6, 11, 14))
+        i, j, m, second, lane, direct, hold, freeze, b = whole(
+            context, builder, signature, arguments, (3, 5, 7, 8, 9, 10, 12, 13, 15)
+        )
+        first = builder.mul(b, I64(BLOCK // WIDE))
+        held, bits = (builder.gep(builder.bitcast(x, _BYTE.as_pointer()), [first]) for x in (held, bits))
+        masks = [
+            builder.select(builder.icmp_signed("!=", x, I64(0)), _BYTE(-1), _BYTE(0)) for x in (hold, freeze)
+        ]  # fmt: skip
+        m = builder.add(m, I64(ALPHA2 * BLOCK))
+        at = _Block(u, v, given, par, more, held, bits, i, j, m, second, lane, direct, *masks)
+        alike = builder.load(builder.gep(par, [builder.add(j, I64(ALIKE * BLOCK))]))
+        conditions = (
+            builder.fcmp_unordered("!=", alike, DOUBLE(0.0)),
+            builder.icmp_signed(">=", second, I64(0)),
+            builder.icmp_signed(">=", direct, I64(0)),
+        )
+
+        def branch(*known):
+            if len(known) == len(conditions):
+                _vectors(builder, at, *known)
+                return
+            with builder.if_else(conditions[len(known)]) as (then, otherwise):
+                with then:
+                    branch(*known, True)
+                with otherwise:
+                    branch(*known, False)
+
+        branch()
+        return context.get_dummy_value()
+
+    return types.void(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b), generate
