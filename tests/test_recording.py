@@ -18,7 +18,7 @@ from snmem.plots import rates as plot_rates
 from snmem.plots import traces as plot_traces
 from snmem.recording.recorder import Memory
 from snmem.sources import Poisson
-from snmem.sources.drawn import Drawn
+from snmem.sources.draw import Draw
 
 STEPS, SIZES = 40, {"x": 6, "h": 300, "o": 3}
 X = np.random.default_rng(1).random((STEPS, 6)) < 0.3
@@ -274,8 +274,14 @@ def test_events_of_a_source_that_nobody_wants_are_drawn_once(monkeypatch) -> Non
         (Projection("outside", "h", 0.9 * np.eye(30)), Projection("h", "h", np.full((30, 30), 0.01), 2)),
     )
     whole = simulate(net, {}, 500).counters
-    drawn, chunk = [], Drawn.chunk
-    monkeypatch.setattr(Drawn, "chunk", lambda self, low, high: drawn.append(high - low) or chunk(self, low, high))
+    drawn, into = [], Draw.into
+
+    def counting(self, start, stop, shift, out, n):
+        place, reached = into(self, start, stop, shift, out, n)
+        drawn.append(reached - start)
+        return place, reached
+
+    monkeypatch.setattr(Draw, "into", counting)
     first = simulate(net, {}, 200, record=Record(spikes=False))
     rest = simulate(net, {}, 300, record=Record(spikes="h"), state=first.state)
     assert sum(drawn) == 500

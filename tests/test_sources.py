@@ -264,23 +264,30 @@ def test_a_source_is_not_fed():
         simulate(net)
 
 
-def test_many_events_of_several_sources_are_merged_in_their_order(monkeypatch):
-    """By the loop that takes over where there are many events: the spikes of the reference, in pieces too."""
-    monkeypatch.setattr(feed, "MERGED_FROM", 1)
+@pytest.mark.parametrize("at_once", [1, 700, 1 << 20])
+def test_sources_are_drawn_together_in_their_order(monkeypatch, at_once):
+    """Those whose lines are drawn one by one, and others: the spikes of the reference, in pieces too."""
+    monkeypatch.setattr(feed, "DRAWN_AT_ONCE", at_once)
     net = Network(
         (
             Poisson("a", 40, rate=900.0),
+            Poisson("c", 40, rate=1.5, unit="step"),
             Poisson("b", 30, rate=20.0, several=False),
             Population("h", 40, LIF(alpha=0.3, theta=3.0)),
         ),
         (
             Projection("a", "h", 0.7 * np.eye(40), 3),
+            Projection("c", "h", 0.13 * np.eye(40), 2),
             Projection("b", "h", np.full((40, 30), 0.31), 1),
             Projection("h", "h", np.full((40, 40), -0.05), 2),
         ),
     )
     right = simulate(net, {}, 300, "reference")
-    assert simulate(net, {}, 300).spikes["h"].differing(right.spikes["h"]) == (0, None)
+    whole = simulate(net, {}, 300)
+    assert whole.spikes["h"].differing(right.spikes["h"]) == (0, None)
+    for name in "acb":
+        assert whole.counters.spikes[name] == right.counters.spikes[name] == len(right.spikes[name])
+        assert (whole.spikes[name].counts() == np.bincount(right.spikes[name].neuron, minlength=net[name].size)).all()
     first = simulate(net, {}, 130)
     rest = simulate(net, {}, 170, state=first.state)
     assert rest.spikes["h"].differing(right.spikes["h"].between(130, 300)) == (0, None)

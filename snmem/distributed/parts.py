@@ -57,6 +57,10 @@ class SomeLines(Source):
         """Events of these lines alone."""
         return self.whole.draw_part(start, stop, dt, self.first, self.first + self.size)
 
+    def drawing(self, dt: float, low: int, high: int) -> Any:
+        """As the source draws them."""
+        return self.whole.drawing(dt, self.first + low, self.first + high)
+
 
 @dataclass(frozen=True, eq=False)
 class Rank:

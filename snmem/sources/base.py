@@ -14,6 +14,7 @@ from .._text import CONTROL, LONGEST_NAME, shown
 from ..description import Description, flag, frozen, option, real_array, shape_of
 from ..errors import NetworkError
 from ..registry import Registry
+from .draw import Drawing
 
 
 def checked_name(kind: str, name: object) -> str:
@@ -114,6 +115,10 @@ class Source(Input):
         step, line, value = self.draw(start, stop, dt)
         mine = (line >= low) & (line < high)
         return step[mine], line[mine] - low, None if value is None else value[mine]
+
+    def drawing(self, dt: float, low: int, high: int) -> Drawing | None:
+        """How lines low .. high-1 are drawn, where they can be drawn together with others; else None."""
+        return None
 
     def per_line(self, name: str, low: float, strict: bool = False) -> None:
         """Make field ``name`` a number, or a read-only vector of one for each line; NetworkError unless >= ``low``."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from decimal import Context, Decimal, localcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .._hash import mixed
 
 Array = NDArray[Any]
 #: Different rates that are drawn apart; with more, lines are put together by powers of two.
@@ -114,39 +117,107 @@ def table_of(groups: list[Group]) -> Table:
     )
 
 
-def draw_events(
-    table: Table, key: np.uint64, lines: tuple[int, int], start: int, stop: int, several: bool, expected: float
-) -> tuple[Array, Array, Array | None]:
-    """Events of the steps start .. stop-1 by step, then line, those of a line in a step added up to its value.
+class Drawing(NamedTuple):
+    """Some lines of a source, as they are drawn."""
+
+    table: Table  # of all lines
+    key: np.uint64
+    lines: tuple[int, int]  # the first, which counts as number 0, and the one behind the last
+    several: bool  # whether a line may have several events in a step
+    expected: float  # mean number of events of a step
+
+
+class Joined(NamedTuple):
+    """Sources that are drawn together: their groups, one source after the other, as :class:`Table` has them."""
+
+    table: Table
+    key: Array  # uint64, of each group
+    group: Array  # (sources + 1,) first group of each source
+    own: Array  # (sources, 2) lines of each, see :class:`Drawing`
+    several: Array
+    line: Array  # (sources,) number that the first line of each has among all
+    place: Array  # (sources + 1,) first place of each in arrays of all lines, a multiple of 64
+
+
+def joined(drawings: Sequence[Drawing], first: Sequence[int]) -> Joined:
+    """Put sources together, whose lines are numbered from ``first`` on."""
+    tables, sizes = [d.table for d in drawings], [len(d.table.bits) for d in drawings]
+    lines = np.cumsum([0, *(len(t.lines) for t in tables)])
+    at = np.cumsum([0, *(len(t.thresholds) for t in tables)])
+    table = Table(
+        np.concatenate([t.lines for t in tables]),
+        np.concatenate([*(t.first[:-1] + n for t, n in zip(tables, lines, strict=False)), lines[-1:]]),
+        np.concatenate([t.bits for t in tables]),
+        np.concatenate([t.thresholds for t in tables]),
+        np.concatenate([*(t.at[:-1] + n for t, n in zip(tables, at, strict=False)), at[-1:]]),
+        np.concatenate([t.guide for t in tables]),
+        np.concatenate([t.keep for t in tables]),
+    )
+    keys = [mixed(d.key, g) for d, n in zip(drawings, sizes, strict=True) for g in range(n)]
+    own = np.array([d.lines for d in drawings], np.int64)
+    padded = -(-(own[:, 1] - own[:, 0]) // 64) * 64
+    return Joined(
+        table, np.array(keys, np.uint64), np.cumsum([0, *sizes]), own, np.array([d.several for d in drawings]),
+        np.array(first, np.int64), np.cumsum([0, *padded]),
+    )  # fmt: skip
+
+
+class Draw:
+    """Events of sources that are drawn together, some steps at a time.
 
     Parameters
     ----------
-    table : Table
-        Of the lines.
-    key : uint64
-        Of the source.
-    lines : pair of int
-        The first line, which counts as number 0, and the one behind the last.
-    start, stop : int
-        Numbers of steps.
-    several : bool
-        Whether a line may have several events in a step.
+    drawings : sequence of Drawing
+        The sources.
+    first : sequence of int
+        The number of the first line of each among all.
+
+    Attributes
+    ----------
+    lines : int
+        Places that all lines need.
     expected : float
         Mean number of events of a step.
     """
-    from .kernels import draw_steps  # numba is imported when somebody draws
 
-    size = lines[1] - lines[0]
-    counts, words = np.zeros(size, np.uint32), np.zeros(-(-size // 64), np.uint64)
-    taken = np.zeros(max(1, len(table.thresholds)), np.int64)
-    parts: list[list[Array]] = []
-    room = size + int(1.1 * expected * (stop - start)) + 64
-    t, nothing = start, np.zeros(0, np.int64)
-    if not len(table.lines) or start >= stop:
+    def __init__(self, drawings: Sequence[Drawing], first: Sequence[int]) -> None:
+        self.sources, self.expected = joined(drawings, first), sum(d.expected for d in drawings)
+        self.lines = int(self.sources.place[-1])
+        self._counts, self._words = np.zeros(self.lines, np.uint32), np.zeros(self.lines // 64, np.uint64)
+        self._taken = np.zeros(max(1, len(self.sources.table.thresholds)), np.int64)
+        self._seen = np.zeros(self.lines, np.int64)
+
+    def room(self, steps: int) -> int:
+        """Places for the events of so many steps, but for rare cases."""
+        return self.lines + int(1.1 * self.expected * steps) + 64
+
+    def into(self, start: int, stop: int, shift: int, out: Sequence[Array], n: int) -> tuple[int, int]:
+        """Write steps, lines and values of events from step ``start`` on into ``out``, from place n on.
+
+        As long as there is room; steps are numbered ``shift`` higher. Returns the place behind the last event, and the
+        step before which the room was over, or ``stop``.
+        """
+        from .kernels import draw_steps  # numba is imported when somebody draws
+
+        return draw_steps(self.sources, start, stop, shift, self._counts, self._words, self._taken, self._seen, *out, n)
+
+    def seen(self) -> list[Array]:
+        """How many steps since the last call had events, for each line of each source."""
+        sources, seen = self.sources, self._seen.copy()
+        self._seen[:] = 0
+        return [seen[k : k + high - low] for k, (low, high) in zip(sources.place, sources.own, strict=False)]
+
+
+def draw_events(drawing: Drawing, start: int, stop: int) -> tuple[Array, Array, Array | None]:
+    """Events of the steps start .. stop-1 by step, then line, those of a line in a step added up to its value."""
+    nothing = np.zeros(0, np.int64)
+    if not len(drawing.table.lines) or start >= stop:
         return nothing, nothing, None
+    draw, t, parts = Draw([drawing], [0]), start, list[list[Array]]()
+    room = draw.room(stop - start)
     while t < stop:
         out = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
-        n, t = draw_steps(table, np.uint64(key), t, stop, lines, several, counts, words, taken, *out)
+        n, t = draw.into(t, stop, 0, out, 0)
         parts.append([array[:n] for array in out])
     step, line, value = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
     return step, line, None if (value == 1).all() else value

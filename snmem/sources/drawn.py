@@ -43,8 +43,7 @@ class Drawn(Spikes):
         """Spikes of the steps low .. high-1 of the record, with steps counted from low."""
         step, line, value = self.source.draw(self.start + low, self.start + high, self.dt)
         if low == self._counted:
-            self._counts[:] += np.bincount(line, minlength=self.size)
-            self.__dict__["_counted"] = high
+            self.add(low, high, np.bincount(line, minlength=self.size))
         return Spikes.trusted(step - (self.start + low), line, high - low, self.size, value)
 
     def pieces(self) -> Iterator[tuple[int, int]]:
@@ -91,6 +90,12 @@ class Drawn(Spikes):
             if high > self._counted:
                 self.chunk(max(low, self._counted), high)
         return self._counts.copy()
+
+    def add(self, low: int, high: int, counts: NDArray[np.int64]) -> None:
+        """Take note of the events of each line in the steps low .. high-1, which somebody has counted."""
+        if low == self._counted:
+            self._counts[:] += counts
+            self.__dict__["_counted"] = high
 
     def counted(self, counts: NDArray[np.int64]) -> None:
         """Take note of the events of each line, which somebody has counted."""

@@ -7,6 +7,9 @@ import numpy as np
 from .._hash import mix
 from .._jit import inner, kernel
 
+#: What a draw that is always kept is compared with.
+_ALWAYS = np.uint64(0xFFFFFFFFFFFFFFFF)
+
 
 @inner(inline="always")
 def _count(h, thresholds, low, high, guide):
@@ -25,14 +28,16 @@ def _places(table, g, own):
 
 
 @inner
-def _draw_lines(table, g, key, t, own, step, line, value, n):
+def _draw_lines(table, g, key, t, own, number, seen, when, step, line, value, n):
     """Blocks of one line each, all of them kept: events straight into the arrays; returns their new number."""
     first, count = table.first[g], table.first[g + 1] - table.first[g]
     begin, end = _places(table, g, own)
     low, high, guide, base = table.at[g], table.at[g + 1], table.guide[g], np.uint64(t) * np.uint64(count)
     for k in range(begin, end):
         many = _count(mix(key, base + np.uint64(k)), table.thresholds, low, high, guide)
-        step[n], line[n], value[n] = t, table.lines[first + k] - own[0], many
+        i = table.lines[first + k] - own[0]
+        step[n], line[n], value[n] = when, number + i, many
+        seen[i] += many > 0
         n += many > 0
     return n
 
@@ -69,41 +74,47 @@ def _draw_group(table, g, key, t, own, several, counts, words, taken):
 
 
 @inner
-def _collect(counts, words, t, step, line, value, n):
+def _collect(counts, words, number, seen, when, step, line, value, n):
     """Move the counts that are not 0 to the arrays, in the order of the lines; returns the new number of events."""
     for w in range(words.size):
         if words[w] == 0:
             continue
-        for i in range(w * 64, min(w * 64 + 64, counts.size)):
+        for i in range(w * 64, w * 64 + 64):
             if counts[i]:
-                step[n], line[n], value[n] = t, i, counts[i]
+                step[n], line[n], value[n] = when, number + i, counts[i]
                 counts[i] = 0
+                seen[i] += 1
                 n += 1
         words[w] = 0
     return n
 
 
 @inner
-def _steps(table, key, start, stop, own, several, counts, words, taken, step, line, value):
-    n, t, groups = 0, start, table.bits.size
-    direct = groups == 1 and table.bits[0] == 0 and table.keep[0] == np.uint64(0xFFFFFFFFFFFFFFFF)
+def _steps(sources, start, stop, shift, counts, words, taken, seen, step, line, value, n):
+    table, t = sources.table, start
     while t < stop and n + counts.size < step.size:
-        if direct:
-            n = _draw_lines(table, 0, mix(key, 0), t, own, step, line, value, n)
-        else:
-            for g in range(groups):
-                _draw_group(table, g, mix(key, g), t, own, several, counts, words, taken)
-            n = _collect(counts, words, t, step, line, value, n)
+        when = t + shift
+        for s in range(sources.own.shape[0]):
+            low, high, own, number = sources.group[s], sources.group[s + 1], sources.own[s], sources.line[s]
+            begin, end = sources.place[s], sources.place[s + 1]
+            if high == low + 1 and table.bits[low] == 0 and table.keep[table.first[low]] == _ALWAYS:
+                key = sources.key[low]
+                n = _draw_lines(table, low, key, t, own, number, seen[begin:], when, step, line, value, n)
+                continue
+            mine, marks = counts[begin:end], words[begin >> 6 : end >> 6]
+            for g in range(low, high):
+                _draw_group(table, g, sources.key[g], t, own, sources.several[s], mine, marks, taken)
+            n = _collect(mine, marks, number, seen[begin:], when, step, line, value, n)
         t += 1
     return n, t
 
 
 @kernel
-def draw_steps(table, key, start, stop, own, several, counts, words, taken, step, line, value):
-    """Draw the events of the steps from ``start`` on into the arrays, as long as these have room.
+def draw_steps(sources, start, stop, shift, counts, words, taken, seen, step, line, value, n):
+    """Draw the events of steps from ``start`` on into the arrays, from place n on, as long as these have room.
 
-    own: the first line, which is number 0 in ``line``, and the one behind the last.
+    Steps are numbered ``shift`` higher; ``seen`` counts the steps in which each line has events.
 
-    Returns the number of events, and the step before which it stopped.
+    Returns the place behind the last event, and the step before which it stopped.
     """
-    return _steps(table, key, start, stop, own, several, counts, words, taken, step, line, value)
+    return _steps(sources, start, stop, shift, counts, words, taken, seen, step, line, value, n)

@@ -27,7 +27,7 @@ from .._events import count
 from ..description import flag
 from ..errors import InputError, NetworkError
 from .base import SOURCES, Source
-from .draw import Table, draw_events, groups_of, key_of, table_of
+from .draw import Drawing, Table, draw_events, groups_of, key_of, table_of
 
 #: Mean number of events of a line in a step, at most.
 MOST = 1000.0
@@ -112,8 +112,12 @@ class Poisson(Source):
 
     def draw_part(self, start: int, stop: int, dt: float, low: int, high: int) -> Any:
         """Events of some lines, in a time that goes with their number."""
+        return draw_events(self.drawing(dt, low, high), start, stop)
+
+    def drawing(self, dt: float, low: int, high: int) -> Drawing:
+        """Tables and key of the source."""
         if dt not in self._tables:
             means = np.broadcast_to(np.asarray(self._mean(dt), np.float64), self.size)
             self._tables[dt] = table_of(groups_of(means, self.several))
-        key, expected = key_of(self.name, self.seed), self.expected(dt) * (high - low) / self.size
-        return draw_events(self._tables[dt], key, (low, high), start, stop, self.several, expected)
+        expected = self.expected(dt) * (high - low) / self.size
+        return Drawing(self._tables[dt], key_of(self.name, self.seed), (low, high), self.several, expected)

@@ -6,29 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ..._jit import kernel
 from ...sources.base import Source
+from ...sources.draw import Draw
 from ...sources.drawn import AT_ONCE, Drawn
 from ...spikes import Spikes
 from ..base import Job
 from .arrays import Inputs
 from .layout.network import EventState, Layout
-from .tuning import MERGED_FROM
+from .tuning import DRAWN_AT_ONCE
 
 #: Steps that sources draw at a time, at most.
 _ROWS = 2**15
-
-
-@kernel
-def place_spikes(step, neuron, value, at, first, began, steps, neurons, values):
-    """Write the spikes of an input behind those of their steps that are there; ``at``: the next place of each step."""
-    for i in range(step.size):
-        t = step[i]
-        k = at[t]
-        at[t] = k + 1
-        steps[k], neurons[k] = t + began, neuron[i] + first
-        if value.size:
-            values[k] = value[i]
 
 
 def graded_of(job: Job) -> frozenset[str]:
@@ -79,18 +67,29 @@ class Feed:
         self.graded = _carrying(job)
         self.flags = np.array([p.name in self.graded for p in job.network.inputs], np.uint8)
         drawn = [s.source.expected(s.dt) for s in job.inputs.values() if isinstance(s, Drawn)]
-        self.rows = max(1, int(min(AT_ONCE / max(sum(drawn), 1e-9), _ROWS))) if drawn else job.steps
+        self.together = self._together()
+        at_once = AT_ONCE if self.together is None else DRAWN_AT_ONCE
+        self.rows = max(1, int(min(at_once / max(sum(drawn), 1e-9), _ROWS))) if drawn else job.steps
+        self.room = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
         self.inputs = self.next(start.spikes, start.values)
+
+    def _together(self) -> Draw | None:
+        """The inputs, where all are drawn and can be drawn together."""
+        drawn = [s for s in self.job.inputs.values() if isinstance(s, Drawn)]
+        drawings = [d for s in drawn if (d := s.source.drawing(s.dt, 0, s.size)) is not None]
+        if not drawings or len(drawings) < len(self.job.inputs):
+            return None
+        return Draw(drawings, [int(first) for first in self.first])
 
     def next(self, carried: Any, values: Any) -> Inputs:
         """Spikes of the next steps, by step, then neuron, behind those on their way, ``carried``, with their values."""
         low = self.until - self.offset
         high = min(low + self.rows, self.job.steps)
+        if self.together is not None:
+            self.inputs = self._drawn(self.together, low, high, carried, values)
+            return self.inputs
         began, self.until = self.until, self.offset + high
         parts = [self._part(s, low, high) for s in self.job.inputs.values()]
-        if len(parts) > 1 and sum(len(s.step) for s in parts) >= MERGED_FROM and high - low <= _ROWS:
-            self.inputs = self._merged(parts, began, high - low, carried, values)
-            return self.inputs
         ids = [s.neuron + first for s, first in zip(parts, self.first, strict=True)]
         when = [s.step + began if began else s.step for s in parts]
         value = [s.values for s in parts] if self.graded else []
@@ -110,18 +109,19 @@ class Feed:
         )
         return self.inputs
 
-    def _merged(self, parts: list[Spikes], began: int, rows: int, carried: Any, values: Any) -> Inputs:
-        """The same, many spikes of several inputs: each goes straight to its place."""
-        counts = sum(np.bincount(s.step, minlength=rows) for s in parts)
-        at, n = np.cumsum(np.concatenate([[len(carried)], counts])), len(carried)
-        neuron, step = np.empty((2, at[-1]), np.int64)
-        value = np.empty(at[-1] if self.graded else 0)
-        neuron[:n], step[:n], value[:n] = carried, began - 1, 1.0 if values is None else values[: len(value)]
-        for s, first in zip(parts, self.first, strict=True):
-            place_spikes(
-                s.step, s.neuron, s.values if self.graded else value[:0], at, first, began, step, neuron, value
-            )
-        return Inputs(neuron, step, value, self.flags)
+    def _drawn(self, draw: Draw, low: int, high: int, carried: Any, values: Any) -> Inputs:
+        """The same for steps low .. high-1, or the first of them; whoever has the last ones has no need of them now."""
+        inputs: Any = list(self.job.inputs.values())
+        n, start, began = len(carried), inputs[0].start + low, self.until
+        if self.room[0].size < n + draw.room(high - low):
+            self.room = tuple(np.empty(n + draw.room(high - low), array.dtype) for array in self.room)
+        neuron, step, value = self.room
+        neuron[:n], step[:n], value[:n] = carried, began - 1, 1.0 if values is None else values
+        n, reached = draw.into(start, start + high - low, began - start, (step, neuron, value), n)
+        self.until = began + reached - start
+        for s, counts in zip(inputs, draw.seen(), strict=True):
+            s.add(low, low + reached - start, counts)
+        return Inputs(neuron[:n], step[:n], value[: n if self.graded else 0], self.flags)
 
     def _part(self, spikes: Spikes, low: int, high: int) -> Spikes:
         if isinstance(spikes, Drawn):

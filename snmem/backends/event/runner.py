@@ -143,7 +143,10 @@ class _Run:
 
     def _carried(self, n: int) -> tuple[Any, Any]:
         """Spikes of inputs that are on their way, and their values; points the rings to them, from place n on."""
-        places = _on_their_way(n, self.state.ring[:, self.team.neurons :])
+        depth, ring = self.layout.depth, self.state.ring[:, self.team.neurons :]
+        back = (int(self.at[STEP]) - 1 - np.arange(depth)) % depth + 1  # steps since the last one of each slot
+        ring[back[:, None] > self.layout.needed] = 0
+        places = _on_their_way(n, ring)
         inputs = self.feed.inputs
         return inputs.neuron[places], inputs.value[places] if inputs.value.size else None
 

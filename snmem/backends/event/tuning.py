@@ -55,9 +55,9 @@ SHARED_FROM, SHARED_ROW = 1 << 20, 32
 #: Bytes of tables that a synapse of the bundle may take, on average; groups of its synapses that are prefetched ahead.
 #: ``python -m engine_suite.tune BUNDLE_BYTES 0 8 --case delays`` (and BUNDLE_AHEAD 1 4 16)
 BUNDLE_BYTES, BUNDLE_AHEAD = 8, 4
-#: Spikes of several inputs from which on merging them is worth compiling a loop for it.
-#: ``python -m engine_suite.tune MERGED_FROM 1 1048576 --case delays``
-MERGED_FROM = 1 << 16
+#: Events that sources draw at a time, where all of them draw together: what a cache holds.
+#: ``python -m engine_suite.tune DRAWN_AT_ONCE 65536 262144 1048576 --case delays``
+DRAWN_AT_ONCE = 1 << 19
 #: Bytes of arrays from which on large pages are asked for.
 #: ``python -m engine_suite.tune LARGE 4194304 1099511627776 --case million``
 LARGE = 1 << 22

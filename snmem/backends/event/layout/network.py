@@ -90,7 +90,7 @@ class Layout:
         padded = [b * BLOCK or p.size for b, p in zip(blocks, pops, strict=True)]
         self.first = np.concatenate(([0], np.cumsum(padded)))
         self.sizes = np.array([p.size for p in pops])
-        self.depth = network.spike_memory
+        self.depth, self.needed = network.spike_memory, _needed(network)
         self.lanes = Lanes(network, int(self.blocks[-1]))
         _check_delays(network, _RING // (16 * len(pops)))
         self._cuts: dict[int, Any] = {}
@@ -346,3 +346,14 @@ def _built(network: Network, graded: frozenset[str]) -> Layout:
     finally:
         if collecting:
             gc.enable()
+
+
+def _needed(network: Network) -> Any:
+    """For how many steps the spikes of each input are needed: the longest delay, or where rules see them, always."""
+    last = {p.name: 1 for p in network.inputs}
+    for q in network.projections:
+        rule = q.plasticity
+        seen = {q.pre} if rule is None else {q.pre, q.post, rule.third_of(q)}
+        most = q.delays[-1] if rule is None else network.spike_memory
+        last |= {name: max(last[name], most) for name in seen & last.keys()}
+    return np.array(list(last.values()), np.int64)
