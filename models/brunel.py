@@ -20,6 +20,10 @@ from typing import Any
 import numpy as np
 
 from snmem import LIF, Network, Population, Recording, simulate
+from snmem.circuits.kwta.base import check_whole
+from snmem.description import option
+from snmem.errors import InputError
+from snmem.protocols.parameters import steps_of
 from snmem.protocols.rows import expected, not_run, result, target
 from snmem.protocols.spike_trains import interval_cv
 from snmem.sources import Poisson
@@ -36,7 +40,8 @@ def network(state: str = "AI", seed: int = 0, neurons: int = NEURONS) -> Network
 
     Potentials are in units of an excitatory weight, so that sums of weights are exact in any order.
     """
-    g, eta = STATES[state]
+    g, eta = STATES[option("state", state, STATES, InputError)]
+    check_whole("neurons", neurons, 10, 10_000_000)
     j = unit(neurons)
     neuron = LIF.from_tau(TAU, dt=DT, theta=THRESHOLD / j, v_reset=RESET / j, refractory=REFRACTORY)
     groups = [Population(name, round(share * neurons), neuron) for name, share in SIZES.items()]
@@ -63,7 +68,8 @@ def run(
 
 def record(state: str, seconds: float, neurons: int = NEURONS, backend: str = "event", seed: int = 0) -> Recording:
     """Simulate a state."""
-    return simulate(network(state, seed, neurons), {}, round(seconds / DT), backend)
+    steps = steps_of(seconds, DT)
+    return simulate(network(state, seed, neurons), {}, steps, backend)
 
 
 def reproduce(
@@ -89,7 +95,8 @@ def statistics(recording: Recording) -> dict[str, float]:
     """Rate of a neuron, CV of its intervals, and of the activity of all: its spread, and its frequency.
 
     The spread is the standard deviation of the number of spikes in a millisecond, by the mean; the frequency that of
-    the largest power. The first 50 ms are left out, or the first half of a shorter run.
+    the largest power. The first 50 ms are left out, or the first half of a shorter run. What too few spikes say
+    nothing about is NaN.
     """
     first = min(round(0.05 / DT), recording.steps // 2)
     parts = [recording.spikes[name] for name in SIZES]
@@ -97,12 +104,13 @@ def statistics(recording: Recording) -> dict[str, float]:
     intervals = [interval_cv(p.between(first, recording.steps)) for p in parts]
     counts = sum(np.bincount(p.step[p.step >= first] - first, minlength=steps) for p in parts)
     bins = counts[: steps // 10 * 10].reshape(-1, 10).sum(1)
-    power = np.abs(np.fft.rfft(bins - bins.mean())) ** 2
+    each, active = np.concatenate(intervals), bins.any()
+    power = np.abs(np.fft.rfft(bins - bins.mean())) ** 2 if active else bins
     return {
         "rate": float(counts.sum() / size / steps / DT),
-        "cv": float(np.mean(np.concatenate(intervals))),
-        "spread": float(bins.std() / bins.mean()),
-        "frequency": float(np.argmax(power) / len(bins) / (10 * DT)),
+        "cv": float(each.mean()) if each.size else np.nan,
+        "spread": float(bins.std() / bins.mean()) if active else np.nan,
+        "frequency": float(np.argmax(power) / len(bins) / (10 * DT)) if active else np.nan,
     }
 
 

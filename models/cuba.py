@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from snmem import LIF, Network, Population, Projection, Recording, simulate
 from snmem.neurons import synaptic_gain
+from snmem.protocols.parameters import steps_of
 from snmem.protocols.rows import expected, result, target
 from snmem.protocols.spike_trains import draw_raster
 
@@ -64,7 +65,8 @@ def run(seconds: float = 1.0, backend: str = "event", seed: int = 0) -> dict[str
 
 def record(seconds: float = 1.0, backend: str = "event", seed: int = 0) -> Recording:
     """Simulate the network."""
-    return simulate(network(draw(seed)), {}, round(seconds / DT), backend)
+    steps = steps_of(seconds, DT)
+    return simulate(network(draw(seed)), {}, steps, backend)
 
 
 def brian2_spikes(drawn: Draw, seconds: float) -> set[tuple[int, int]]:

@@ -19,8 +19,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from snmem import LIF, Network, Population, Projection, Recording, simulate
-from snmem.errors import FileError, MissingDependencyError
+from snmem._text import one_line, path_text
+from snmem.errors import FileError, InputError, MissingDependencyError
 from snmem.neurons import synaptic_gain
+from snmem.protocols.parameters import real, steps_of
 from snmem.protocols.rows import expected, near, result
 from snmem.protocols.spike_trains import draw_raster
 from snmem.sources import Poisson
@@ -30,8 +32,15 @@ TAU_MEM, TAU_SYN, REFRACTORY, DELAY = 20e-3, 5e-3, 2.2e-3, 1.8e-3  # s
 REST, THRESHOLD, CONTACT = -52.0, -45.0, 0.275  # mV
 DRIVEN, TARGETS, RATE, KICK = 21, 400, 150.0, 250  # neurons, neurons, Hz, contacts
 CONTACTS, INHIBITORY = 3.6, 0.3  # mean number of a connection; share of the neurons
+#: Neurons and connections of a file, at most.
+MOST_NEURONS, MOST_CONNECTIONS = 10_000_000, 200_000_000
 #: Columns of a connection in the authors' parquet files: indices of both neurons, and contacts with their sign.
-COLUMNS = ("Presynaptic_Index", "Postsynaptic_Index", "Excitatory x Connectivity")
+LIMITS = {
+    "Presynaptic_Index": (0, MOST_NEURONS - 1),
+    "Postsynaptic_Index": (0, MOST_NEURONS - 1),
+    "Excitatory x Connectivity": (-(2**15) + 1, 2**15 - 1),
+}
+COLUMNS = tuple(LIMITS)
 
 
 class Brain(NamedTuple):
@@ -56,6 +65,7 @@ class Brain(NamedTuple):
 
 def twin(scale: float = 1.0, seed: int = 0) -> Brain:
     """A synthetic brain; ``scale`` takes a part of the neurons with as many connections each."""
+    scale = real("scale", scale, 0.001, 1)
     rng, neurons = np.random.default_rng(seed), round(NEURONS * scale)
     targets = min(TARGETS, neurons // 4)
     degree = rng.lognormal(sigma=1.0, size=neurons)
@@ -73,23 +83,52 @@ def twin(scale: float = 1.0, seed: int = 0) -> Brain:
 
 
 def read(path: str | Path, driven: Any) -> Brain:
-    """Connections of a parquet file of the authors' form; ``driven`` are indices of neurons."""
+    """Connections of a parquet file of the authors' form; ``driven`` are indices of neurons.
+
+    Raises
+    ------
+    FileError
+        For a file that cannot be read, or holds anything but whole numbers in range; nothing is read before its size
+        is known.
+    InputError
+        For driven neurons that are none of the file's, or none at all.
+    """
     try:
         import pyarrow.parquet as pq
     except ImportError:
         raise MissingDependencyError(
             "fly_brain: reading parquet files needs pyarrow: pip install 'snmem[parquet]'"
         ) from None
+    owner = path_text(path)
     try:
-        table = pq.read_table(Path(path), columns=list(COLUMNS))
-    except (OSError, ValueError, KeyError) as error:
+        with pq.ParquetFile(Path(path)) as file:
+            rows, there = file.metadata.num_rows, file.schema_arrow.names
+            if missing := [name for name in COLUMNS if there.count(name) != 1]:
+                raise ValueError(f"it has no column {missing[0]!r}, or several")
+            if not 1 <= rows <= MOST_CONNECTIONS:
+                raise ValueError(f"it has {rows:,} connections; 1 to {MOST_CONNECTIONS:,} can be read")
+            table = file.read(list(COLUMNS))
+        pre, post, contacts = (_whole(name, table[name], *limits) for name, limits in LIMITS.items())
+    except (OSError, ValueError, KeyError, NotImplementedError, TypeError, MemoryError) as error:
+        columns = ", ".join(COLUMNS)
         raise FileError(
-            f"{path}: cannot be read as a parquet file with columns {', '.join(COLUMNS)}: {error}"
+            f"{owner}: cannot be read as a parquet file with columns {columns}: {one_line(error)}"
         ) from None
-    pre, post, contacts = (np.asarray(table[name]) for name in COLUMNS)
-    if not len(pre) or min(pre.min(), post.min()) < 0 or np.abs(contacts).max() > np.iinfo(np.int16).max:
-        raise FileError(f"{path}: needs at least one connection, indices from 0 and at most 32767 contacts")
-    return Brain(pre, post, contacts.astype(np.int16), int(max(pre.max(), post.max())) + 1, np.asarray(driven))
+    neurons = int(max(pre.max(), post.max())) + 1
+    chosen = np.asarray(driven)
+    if chosen.dtype.kind not in "iu" or not 0 <= chosen.min() <= chosen.max() < neurons:
+        raise InputError(f"driven: name neurons of {owner} that receive Poisson events, from 0 to {neurons - 1:,}")
+    return Brain(pre, post, contacts.astype(np.int16), neurons, np.unique(chosen))
+
+
+def _whole(name: str, column: Any, low: int, high: int) -> Any:
+    """A column as whole numbers within low..high; ValueError for anything else, gaps among it."""
+    values = np.asarray(column)
+    if values.dtype.kind not in "iuf" or (values.dtype.kind == "f" and not (values == np.floor(values)).all()):
+        raise ValueError(f"column {name!r} holds {column.type}, and not whole numbers alone")
+    if not low <= values.min() <= values.max() <= high:
+        raise ValueError(f"column {name!r} holds {values.min()} to {values.max()}, and must lie in {low}..{high}")
+    return values.astype(np.int64)
 
 
 def network(brain: Brain, seed: int = 0) -> Network:
@@ -106,7 +145,8 @@ def network(brain: Brain, seed: int = 0) -> Network:
         Poisson("outside", len(brain.driven), rate=RATE, seed=seed),
     )
     shape = (brain.neurons, brain.neurons)
-    matrix = sp.csr_array((brain.contacts, (brain.post, brain.pre)), shape=shape)
+    matrix = sp.csr_array((brain.contacts.astype(np.int64), (brain.post, brain.pre)), shape=shape)  # adds up pairs
+    matrix.data = matrix.data.astype(np.int16 if np.abs(matrix.data).max() < 2**15 else np.float64)
     kick = np.exp(-DT / TAU_MEM) * KICK * CONTACT / unit
     drive = sp.csr_array(
         (np.full(len(brain.driven), kick), (brain.driven, np.arange(len(brain.driven)))),
@@ -117,12 +157,31 @@ def network(brain: Brain, seed: int = 0) -> Network:
 
 
 def run(
-    seconds: float = 1.0, scale: float = 1.0, backend: str = "event", seed: int = 0, data: str = "", driven: str = ""
+    seconds: float = 1.0,
+    scale: float = 1.0,
+    backend: str = "event",
+    seed: int = 0,
+    data: str = "",
+    driven: str | int = "",
 ) -> dict[str, float]:
     """Simulate the brain of ``data`` with the neurons ``driven`` ("1,5,9"), or the twin; returns its activity."""
-    chosen = [int(index) for index in driven.split(",") if index]
-    brain = read(data, chosen) if data else twin(scale, seed)
-    return activity(simulate(network(brain, seed), {}, round(seconds / DT), backend))
+    if data and scale != 1:
+        raise InputError("scale: a part of a brain is that of the twin; give scale or data")
+    if not data and driven != "":
+        raise InputError("driven: of the twin, the first neurons are; give data too")
+    steps = steps_of(seconds, DT)
+    brain = read(data, indices(driven)) if data else twin(scale, seed)
+    return activity(simulate(network(brain, seed), {}, steps, backend))
+
+
+def indices(text: str | int) -> list[int]:
+    """Whole numbers divided by commas; InputError for anything else, and for none."""
+    try:
+        return [int(part) for part in str(text).split(",")]
+    except ValueError:
+        raise InputError(
+            f"driven: needs the indices of the neurons that receive Poisson events, such as 1,5,9; got {text!r}"
+        ) from None
 
 
 def activity(recording: Recording) -> dict[str, float]:

@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 
 from snmem import LIF, Network, Population, Recording, simulate
+from snmem.description import option
+from snmem.errors import InputError
 from snmem.neurons import synaptic_gain
+from snmem.protocols.parameters import real, steps_of
 from snmem.protocols.rows import near, result, target
 from snmem.protocols.spike_trains import correlations, interval_cv, rates
 from snmem.sources import Poisson
@@ -57,6 +60,8 @@ def current() -> float:
 
 def network(scale: float = 1.0, drive: str = "dc", seed: int = 0) -> Network:
     """The microcircuit, or a part of it; ``drive``: "dc" or "poisson"."""
+    option("drive", drive, ("dc", "poisson"), InputError)
+    scale = real("scale", scale, 0.001, 1)
     unit = millivolts(current()) * float(synaptic_gain(TAU_MEM, TAU_SYN, DT)) / GRID / np.sqrt(scale)
     rng, groups, outside, projections = np.random.default_rng(seed), [], [], []
     for i, (name, full) in enumerate(zip(NAMES, SIZES, strict=True)):
@@ -116,7 +121,8 @@ def run(
     scale: float = 0.1, seconds: float = 1.0, drive: str = "dc", backend: str = "event", seed: int = 0
 ) -> dict[str, dict[str, float]]:
     """Simulate a part of the microcircuit and return its :func:`statistics`."""
-    return statistics(simulate(network(scale, drive, seed), {}, round(seconds / DT), backend))
+    steps = steps_of(seconds, DT)
+    return statistics(simulate(network(scale, drive, seed), {}, steps, backend))
 
 
 def statistics(recording: Recording, first: float = 0.5) -> dict[str, dict[str, float]]:

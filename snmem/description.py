@@ -57,10 +57,12 @@ class Weights(sp.csr_array):
     Several entries of one place are synapses with different delays: they stay apart where scipy would add them up.
 
     rows : first and end of those that are here (:func:`snmem.topology.own_rows`); None: all.
+    drawn : what all rows follow from, where only some are here; None: all.
     """
 
     _locked = False
     rows: tuple[int, int] | None = None
+    drawn: Any = None
 
     def _refuse(self) -> NoReturn:
         raise NetworkError("weights of a projection cannot be changed; change a copy and use Network.with_weights")
@@ -82,6 +84,15 @@ class Weights(sp.csr_array):
         """Add up entries of one place, unless they are synapses of a projection."""
         if not self._locked:
             super().sum_duplicates()
+
+    def add_up(self, owner: str) -> None:
+        """Add up entries of one place; NetworkError if a sum of whole numbers does not fit their type."""
+        if self.dtype.kind == "i" and not self.has_canonical_format and (most := _overflow(self)) is not None:
+            raise NetworkError(
+                f"{owner}: weights of one pair of neurons add up to {most:,}, which {self.dtype} does not hold; give "
+                "weights of a wider type"
+            )
+        self.sum_duplicates()
 
     def astype(self, dtype: Any, casting: Any = "unsafe", copy: bool = True) -> Weights:
         """Every entry in another type."""
@@ -105,6 +116,22 @@ class Weights(sp.csr_array):
                 setattr(self, name, frozen(getattr(self, name), own=name not in shared))
             self._locked = True
         return self
+
+
+def _overflow(matrix: Any) -> int | None:
+    """A sum of entries of one place that their type does not hold, or None."""
+    matrix.sort_indices()
+    limits, begins = np.iinfo(matrix.dtype), np.ones(matrix.nnz, bool)
+    np.not_equal(matrix.indices[1:], matrix.indices[:-1], out=begins[1:])
+    begins[matrix.indptr[:-1][np.diff(matrix.indptr) > 0]] = True  # rows
+    if begins.all():
+        return None
+    first = np.flatnonzero(begins)
+    most = int(np.diff(first, append=matrix.nnz).max())
+    if most * max(-int(matrix.data.min()), int(matrix.data.max())) <= limits.max:
+        return None
+    sums = np.add.reduceat(matrix.data, first, dtype=np.int64)
+    return next((int(s) for s in (sums.max(), sums.min()) if not limits.min <= s <= limits.max), None)
 
 
 def weight_matrix(owner: str, weights: Any, keep_duplicates: bool = False) -> Weights:
@@ -134,7 +161,7 @@ def weight_matrix(owner: str, weights: Any, keep_duplicates: bool = False) -> We
         for name in shared:
             setattr(matrix, name, getattr(matrix, name).copy())
         shared = set()
-        matrix.sum_duplicates()
+        matrix.add_up(owner)
     if not np.isfinite(matrix.data).all():
         raise NetworkError(f"{owner}: weights hold NaN or infinity; give finite weights")
     return matrix.lock(shared)

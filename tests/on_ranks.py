@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from snmem import LIF, Instar, Network, Population, Projection, simulate
+from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
 from snmem.conformance import features_of, random_inputs, random_network
 from snmem.conformance.networks import refused_by
 from snmem.installation.content import load_script
@@ -110,6 +110,35 @@ def on_ranks():
     return json.dumps(found, default=dict) if comm.rank == 0 else ""
 
 
+def disagree():
+    """What ranks say that are given different things: seeds, steps, records, inputs, weights; and the same things."""
+    from snmem.distributed import rank_rows, world
+    from snmem.errors import BackendError
+
+    rank = world().rank
+
+    def said(network, steps=20, **options):
+        try:
+            simulate(network, options.pop("inputs", {}), steps, "mpi", **options)
+        except BackendError as error:
+            return str(error)
+        return "ran"
+
+    def fed(weight=0.5):
+        cells = Population("cells", 4, LIF())
+        return Network((Input("in", 4), cells), (Projection("in", "cells", weight * np.eye(4)),))
+
+    def drawn(seed):
+        cells = Population("cells", 8, LIF())
+        return Network((cells,), (fixed_in_degree(cells, cells, 3, seed=seed),))
+
+    with rank_rows():
+        found = [said(plastic(rank)), said(drawn(rank)), said(drawn(0))]
+    found += [said(plastic(), 20 + rank), said(plastic(), record=["b.v", "a.v"][rank : rank + 1])]
+    found += [said(fed(), inputs={"in": ([rank], [0])}), said(fed(0.5 + rank)), said(fed(), inputs={"in": ([0], [0])})]
+    return json.dumps(found) if rank == 0 else ""
+
+
 def fails():
     """Rank 1 fails alone, in the midst of a run, and the others are left waiting."""
     from snmem.distributed import world
@@ -125,5 +154,17 @@ def fails():
     return "not reached"
 
 
+def raises():
+    """Rank 1 fails while it builds its part, and never gets to the run that the others begin."""
+    from snmem.distributed import rank_rows, world
+
+    with rank_rows():
+        network = plastic()
+        if world().rank == 1:
+            raise MemoryError("no room")
+    simulate(network, {}, 10**6, "mpi")
+    return "not reached"
+
+
 if __name__ == "__main__":
-    print({"all": on_ranks, "fails": fails}[sys.argv[1]](), end="")
+    print({"all": on_ranks, "disagree": disagree, "fails": fails, "raises": raises}[sys.argv[1]](), end="")

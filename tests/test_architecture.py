@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "snmem"
-#: Functions longer than 60 lines, and why.
+#: Functions longer than 60 lines, signature and all, and why. The docstring is not counted: it is the page of the
+#: reference that a function has, one line and more for each parameter.
 LONG = {
     "backends/event/kernels/loop.py:run_steps": "the compiled loop over steps",
     "cost/timing/mesh.py:run_step": "one compiled loop over the messages of a step; its parts share a dozen numbers",
@@ -113,7 +114,8 @@ def test_functions_fit_a_screen():
     for path in MODULES.values():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and isinstance(end := node.end_lineno, int):
-                body = node.body[1:] if ast.get_docstring(node) else node.body
-                if body and end - body[0].lineno + 1 > 60:
+                first = node.body[0]
+                words = (first.end_lineno or 0) - first.lineno + 1 if ast.get_docstring(node) else 0
+                if end - node.lineno + 1 - words > 60:
                     long.add(f"{path.relative_to(PACKAGE)}:{node.name}")
-    assert long <= set(LONG), "split them, or say why one loop needs it"
+    assert long == set(LONG), "split them, or say why one loop needs it"

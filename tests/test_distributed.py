@@ -60,8 +60,20 @@ def test_any_number_of_ranks_gives_the_bits_of_one_process(alone, ranks, tmp_pat
         assert on_ranks.digest(ordered) == alone["plastic"]["spikes"][name]
 
 
-def test_a_rank_that_fails_alone_ends_all_and_says_so():
-    run = mpiexec(2, on_ranks.__file__, "fails")
+def test_ranks_that_are_given_different_things_say_which():
+    run = mpiexec(2, on_ranks.__file__, "disagree")
+    assert run.returncode == 0, run.stderr
+    found = [text.partition("different things: ")[2].partition(";")[0] or text for text in json.loads(run.stdout)]
+    drive, recurrent, inside, trial = "population 'drive'", "projection 'cells->cells'", "projection 'in->cells'", "ran"
+    steps, spikes = "steps and records", "spikes of 'in'"
+    expected = [drive, recurrent, trial, steps, steps, spikes, inside, trial]
+    assert [text.strip("'\"") for text in found] == [text.strip("'") for text in expected]
+
+
+@pytest.mark.parametrize("how", ["fails", "raises"])
+def test_a_rank_that_fails_alone_ends_all_and_says_so(how):
+    """In the midst of a run, or in the script before the run that the others have begun."""
+    run = mpiexec(2, on_ranks.__file__, how)
     assert run.returncode
     said = [line for line in run.stderr.splitlines() if line.startswith("snmem:")]
     assert said == ["snmem: error: rank 1 of 2: no room"]

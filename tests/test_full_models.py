@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snmem import Spikes
-from snmem.errors import FileError
+from snmem.errors import FileError, InputError
 from snmem.installation.content import load_script
 from snmem.protocols.spike_trains import correlations, interval_cv, rates
 
@@ -56,9 +56,77 @@ def test_a_file_of_connections_is_read_and_a_damaged_one_refused(tmp_path):
     (tmp_path / "bad.parquet").write_bytes((tmp_path / "c.parquet").read_bytes()[:-9])
     with pytest.raises(FileError, match=r"bad.parquet: cannot be read as a parquet file with columns"):
         fly.read(tmp_path / "bad.parquet", [0])
-    pq.write_table(pa.table({**columns, fly.COLUMNS[1]: [1, -2, 0]}), tmp_path / "minus.parquet")
-    with pytest.raises(FileError, match="indices from 0"):
-        fly.read(tmp_path / "minus.parquet", [0])
+    twice = dict(zip(fly.COLUMNS, ([0, 0], [1, 1], [30_000, 30_000]), strict=True))
+    pq.write_table(pa.table(twice), tmp_path / "twice.parquet")
+    inside = fly.network(fly.read(tmp_path / "twice.parquet", [0])).projections[1]
+    assert inside.weights.data.tolist() == [60_000]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        (1, [1, -2, 0], "'Postsynaptic_Index' holds -2 to 1, and must lie in 0..9999999"),
+        (0, [1, 2**62, 0], "and must lie in 0..9999999"),
+        (0, [1, None, 0], "'Presynaptic_Index' holds int64, and not whole numbers alone"),
+        (2, [1.0, np.nan, 2.0], "'Excitatory x Connectivity' holds double, and not whole numbers alone"),
+        (2, [1.0, 1.5, 2.0], "not whole numbers alone"),
+        (0, ["0", "1", "2"], "holds string, and not whole numbers alone"),
+        (2, [1, 40_000, 2], "holds 1 to 40000, and must lie in -32767..32767"),
+        (2, None, "it has no column 'Excitatory x Connectivity'"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_refused_in_one_line(tmp_path, column, values, words):
+    fly, path = load_script("models", "fly_brain"), tmp_path / "[red]c[x].parquet"
+    columns = dict(zip(fly.COLUMNS, ([0, 0, 2], [1, 2, 0], [300, 4, -5]), strict=True))
+    columns[fly.COLUMNS[column]] = values
+    pq.write_table(pa.table({name: v for name, v in columns.items() if v is not None}), path)
+    with pytest.raises(FileError) as error:
+        fly.read(path, [0])
+    assert str(error.value).startswith(f"{path}: cannot be read")
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("driven", ["", "x", "1,,2", "1.5", "3", -1])
+def test_driven_neurons_are_those_of_the_file(tmp_path, snmem, driven):
+    fly, path = load_script("models", "fly_brain"), tmp_path / "a,b.parquet"  # commas are part of a value
+    pq.write_table(pa.table(dict(zip(fly.COLUMNS, ([0], [2], [300]), strict=True))), path)
+    with pytest.raises(InputError, match=r"^driven: "):
+        fly.run(0.01, data=str(path), driven=driven)
+    with pytest.raises(InputError, match="give data too"):
+        fly.run(0.01, driven="1")
+    if driven == "":
+        options = ["--set", "seconds=0.05", "--set", f"data={path}", "--set", "driven=0,2", "--json"]
+        assert snmem("run", "fly-brain", *options).data["results"]["active neurons"] == 2
+        assert "scale or data" in snmem("run", "fly-brain", *options[:-1], "--set", "scale=0.5").error()
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "words"),
+    [
+        ("cuba", {"seconds": np.nan}, "seconds: must be a number in 0.0001..109,951,162, got nan"),
+        ("brunel", {"seconds": -1.0}, "seconds: must be a number"),
+        ("microcircuit", {"seconds": 1e300, "scale": 0.002}, "seconds: must be a number"),
+        ("fly_brain", {"seconds": 0.0}, "seconds: must be a number"),
+        ("microcircuit", {"scale": -1.0}, "scale: must be a number in 0.001..1, got -1.0"),
+        ("microcircuit", {"scale": 1e9}, "scale: must be a number in 0.001..1"),
+        ("fly_brain", {"scale": np.nan}, "scale: must be a number in 0.001..1"),
+        ("microcircuit", {"drive": "ac"}, "drive must be 'dc' or 'poisson'"),
+        ("brunel", {"state": "AL"}, "state must be one of SR"),
+        ("brunel", {"neurons": 10**9}, "neurons: must be a whole number in 10..10000000"),
+    ],
+)
+def test_sizes_and_durations_out_of_range_are_refused_before_anything_is_drawn(model, values, words):
+    with pytest.raises(InputError, match=words):
+        load_script("models", model).run(**values)
+
+
+@pytest.mark.filterwarnings("error")
+def test_runs_too_short_for_statistics_say_nan_or_nothing():
+    found = load_script("models", "brunel").run(seconds=1e-4, neurons=20)
+    assert found["rate"] == 0
+    assert np.isnan([found["cv"], found["spread"], found["frequency"]]).all()
+    assert load_script("models", "microcircuit").run(0.001, 1e-4)["L4E"]["correlation"] == 0
 
 
 def test_statistics_of_poisson_and_of_regular_trains():

@@ -31,6 +31,19 @@ def test_explicit_zeros_of_a_sparse_matrix_stay_synapses():
     assert _pair(weights=w)["x->h"].synapses == 2
 
 
+def test_weights_of_one_pair_are_added_up_or_refused_where_their_type_is_too_narrow():
+    def both(first, second, kind):
+        w = sp.csr_array((np.array([first, second, 1], kind), np.array([1, 1, 0]), np.array([0, 2, 3])), shape=(2, 3))
+        return _pair(weights=w)["x->h"].weights.toarray().tolist()
+
+    assert both(-64, -64, np.int8) == [[0, -128, 0], [1, 0, 0]]
+    assert both(100, 100, np.int16) == [[0, 200, 0], [1, 0, 0]]
+    with pytest.raises(NetworkError, match="projection 'x->h': weights of one pair of neurons add up to 128, which"):
+        both(64, 64, np.int8)
+    with pytest.raises(NetworkError, match="add up to -40,000, which int16 does not hold"):
+        both(-20_000, -20_000, np.int16)
+
+
 def test_a_vector_of_equal_parameters_is_the_same_as_the_number():
     assert LIF(theta=[2.0, 2.0, 2.0]) == LIF(theta=2.0)
 

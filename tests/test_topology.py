@@ -208,6 +208,7 @@ def test_the_result_runs():
         (lambda: all_to_all(A, B, delays=1.5), "delays must be a whole number"),
         (lambda: all_to_all(A, B, delays=Normal(1, 1)), r"delays from -5 to 7 steps must lie in 0\.\."),
         (lambda: all_to_all(A, B, 200.0, dtype=np.int8), "do not fit int8"),
+        (lambda: fixed_in_degree(A, B, 3000, 20, dtype=np.int8), r"'a->b': weights of one pair .* int8 does not hold"),
         (lambda: all_to_all(A, B, dtype=np.uint8), "dtype must be one of"),
         (lambda: Normal(0, -1), "sd must be >= 0"),
         (lambda: Uniform(2, 1), "finite range, got low 2 and high 1"),

@@ -77,7 +77,7 @@ RATES = 0.15
 #: Seconds that a simulator may take for a model.
 PATIENCE_S = 3600
 
-#: Real-time factors and energies that others published, and where.
+#: Real-time factors that others published, and where; docs/standard-models.md tells them in words.
 PUBLISHED = {
     "microcircuit": [
         ("NEST, 2 x EPYC 7702 (128 cores)", 0.67, "Senk et al. 2026, doi 10.1088/2634-4386/ae379a"),

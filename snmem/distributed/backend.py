@@ -15,6 +15,7 @@ from ..neurons import LIF
 from ..plasticity import Instar, Outstar, PairSTDP, SelectiveClear, SelectiveSet
 from ..sources.drawn import Drawn
 from ..spikes import Recording, Spikes
+from .agreement import agree_about
 from .parts import Rank, check, rank_of
 from .watch import watch
 from .world import all_or_none, gathered, total, world
@@ -28,6 +29,7 @@ def run(job: Job) -> Recording:
     comm = world()
     check(job.network, comm)
     watch(comm)
+    agree_about(job, comm)
     with all_or_none(comm):
         rank = rank_of(job.network, comm)
         found = event.run(_part_of(job, rank), rank.exchange.begin(dict(rank.relays)))

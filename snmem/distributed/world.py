@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .._text import one_line, visible
 from ..errors import MissingDependencyError
 from ..topology.own import own_rows
+from .agreement import agree, versions
 from .watch import tell, watch
 
 #: Looks at what has come before a rank that waits for others sleeps, and how long it sleeps then, in seconds.
@@ -36,7 +37,16 @@ def world() -> Any:
     except (ImportError, RuntimeError) as error:
         why = f"mpi4py or an MPI is absent ({one_line(error)})"
         raise MissingDependencyError(f"backend 'mpi': {why}; pip install 'snmem[mpi]'") from None
-    return MPI.COMM_WORLD
+    comm = MPI.COMM_WORLD
+    if comm.size > 1 and sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _end_of_script
+    return comm
+
+
+def _end_of_script(kind: Any, error: BaseException, trace: Any) -> None:
+    """Show an error that nobody has caught, and end all ranks, which would wait for this one for ever."""
+    sys.__excepthook__(kind, error, trace)
+    _end_all(world(), error)
 
 
 def rank_rows() -> AbstractContextManager[None]:
@@ -103,10 +113,15 @@ def _end_all(comm: Any, error: BaseException) -> NoReturn:
 
 
 @contextmanager
-def session() -> Iterator[int]:
+def session(what: Mapping[str, Any]) -> Iterator[int]:
     """What a verb that runs on all ranks works in: rows of its own, and one end; gives the rank.
 
     What all ranks raise is raised on rank 0, and the others end silently; what one raises alone ends all.
+
+    Parameters
+    ----------
+    what : mapping
+        What the ranks were asked to do, which must be the same.
     """
     comm = world()
     if comm.size == 1:
@@ -115,6 +130,7 @@ def session() -> Iterator[int]:
     others = comm.Dup()
     watch(comm)
     try:
+        agree(comm, {"versions": versions(), **what})
         with own_rows(comm.rank, comm.size):
             yield comm.rank
     except BaseException as error:

@@ -15,6 +15,8 @@ arXiv 2511.04593, appendix A.1 (equations S1 and S2).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -72,10 +74,15 @@ def retrieve(states: ArrayLike, patterns: ArrayLike, beta: float = 1.0, steps: i
     out = np.empty((steps + 1, *x.shape))
     out[0] = x
     for step in range(steps):
-        logits = beta * out[step] @ stored.T
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        out[step + 1] = (weights @ stored) / weights.sum(axis=1, keepdims=True)
+        out[step + 1] = updated(out[step], stored, beta)
     return out
+
+
+def updated(states: NDArray[Any], patterns: NDArray[Any], beta: float) -> NDArray[Any]:
+    """One update of states (m, size), in their precision."""
+    logits = states.dtype.type(beta) * (states @ patterns.T)
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (weights @ patterns) / weights.sum(axis=1, keepdims=True)
 
 
 def _checked(states: ArrayLike, patterns: ArrayLike, beta: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

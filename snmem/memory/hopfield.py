@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .base import MEMORIES, RowMemory, Stored
-from .energy import energy, retrieve
+from .energy import energy, retrieve, updated
 from .patterns import Patterns, active_units
 
 #: Elements of the matrix of attention weights that a recall holds at a time.
@@ -100,9 +100,7 @@ class ModernHopfieldMemory(RowMemory):
 
     def _updated(self, states: NDArray[np.float32]) -> NDArray[np.float32]:
         for _ in range(self.steps):
-            logits = np.float32(self.beta) * (states @ self.patterns.T)
-            weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-            states = (weights @ self.patterns) / weights.sum(axis=1, keepdims=True)
+            states = updated(states, self.patterns, self.beta)
         return states
 
     def energy(self, states: ArrayLike) -> NDArray[np.float64]:

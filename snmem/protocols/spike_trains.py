@@ -39,6 +39,8 @@ def correlations(spikes: Spikes, width: int, neurons: int = 200) -> NDArray[np.f
     A rest of steps shorter than a bin is left out.
     """
     bins = spikes.steps // width
+    if not bins:
+        return np.zeros(0)
     used = spikes.step < bins * width
     step, neuron = spikes.step[used], spikes.neuron[used]
     chosen = np.unique(neuron)[:neurons]

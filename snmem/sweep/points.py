@@ -43,8 +43,8 @@ def parse_value(text: str) -> Any:
     return value if finite and not isinstance(value, (list, dict)) else text
 
 
-def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
-    """Split ``"name=value,value"`` into the name and its values.
+def parse_setting(setting: str, one: bool = False) -> tuple[str, tuple[Any, ...]]:
+    """Split ``"name=value,value"`` into the name and its values; ``one``: a single value, commas and all.
 
     Raises
     ------
@@ -52,7 +52,8 @@ def parse_setting(setting: str) -> tuple[str, tuple[Any, ...]]:
         If there is no name or no value.
     """
     name, equals, text = setting.partition("=")
-    values = tuple(parse_value(part.strip()) for part in text.split(",")) if text.strip() else ()
+    parts = [text] if one else text.split(",")
+    values = tuple(parse_value(part.strip()) for part in parts) if text.strip() else ()
     if not name or not equals or not values:
         raise InputError(f"setting {shown(setting)}: must read name=value or name=value,value; e.g. winners=10,50")
     return name.strip(), values

@@ -213,10 +213,11 @@ def projection(
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr  # not views of them, which would be copied
     if (first, last) != (0, rows):
         matrix.rows = first, last
+        matrix.drawn = int(ends.key), int(pairs.indptr[-1]), repr(weights), repr(delays)
     if clash[0]:
-        return _marked(Projection(ends.pre, ends.post, matrix, steps, name=ends.name, **options), matrix.rows)
+        return _marked(Projection(ends.pre, ends.post, matrix, steps, name=ends.name, **options), matrix)
     if pairs.multapses and (delay is None or steps.min(initial=0) == steps.max(initial=0)):
-        matrix.sum_duplicates()
+        matrix.add_up(ends.owner)
     when: Any = int(np.rint(as_distribution("delays", delays).limits()[0]))
     if delay is not None and size:
         when = int(steps[0]) if steps.min() == steps.max() else frozen(steps, own=True)
@@ -230,9 +231,9 @@ def _undivided(pairs: Pairs, base: int, size: int) -> Any:
     return indices if size == len(indices) else indices[base : base + size].copy()
 
 
-def _marked(projection: Projection, rows: tuple[int, int] | None) -> Projection:
-    """The projection, of which only these rows were drawn (None: all)."""
-    projection.weights.rows = rows
+def _marked(projection: Projection, matrix: Weights) -> Projection:
+    """The projection, of which only the rows of a matrix were drawn."""
+    projection.weights.rows, projection.weights.drawn = matrix.rows, matrix.drawn
     return projection
 
 

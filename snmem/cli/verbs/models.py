@@ -61,7 +61,7 @@ def run(
     if fixed.get("backend") == "mpi":
         from ...distributed.world import session
 
-        with session() as rank:
+        with session({"model": model, "parameters": point}) as rank:
             results = _results(model, point)
     else:
         results = _results(model, point)

@@ -50,15 +50,9 @@ def sweep(
 
 def single_values(settings: Sequence[str] | None) -> dict[str, Any]:
     """Return what ``--set NAME=VALUE`` options say."""
-    from ...errors import InputError
     from ...sweep import parse_setting
 
-    fixed = {}
-    for name, values in map(parse_setting, settings or []):
-        if len(values) != 1:
-            raise InputError(f"--set {name}: takes one value, got {len(values)}; use --grid to sweep over them")
-        fixed[name] = values[0]
-    return fixed
+    return {name: value for name, (value,) in (parse_setting(text, one=True) for text in settings or [])}
 
 
 def _means(data: Any, names: list[str]) -> list[dict[str, Any]]:

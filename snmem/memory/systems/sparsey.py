@@ -179,6 +179,7 @@ class SparseyMemory(FrozenRecall, PatternMemory):
         """Sum of the modules' best drives below which a level of noise passes; falls from level to level."""
         return self.modules * (self.active - 2.0 ** np.arange(self.levels) / SCALE)
 
+    # Memories that need a number of ones say so alike, each for itself.
     def store(self, patterns: Patterns) -> None:
         """Store inputs, (n, visible) of 0 and 1, one after another.
 

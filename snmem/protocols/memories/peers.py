@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -28,6 +29,16 @@ def package(name: str) -> Any:
     if name == "faiss":
         found.omp_set_num_threads(1)
     return found
+
+
+def answered(
+    cues: Patterns, visible: int, kind: Any, answer: Callable[[NDArray[Any]], NDArray[np.bool_]]
+) -> NDArray[np.bool_]:
+    """What ``answer`` makes of cues as rows of ``kind``, in the shape of ``cues``; it is not asked about none."""
+    given = active_units(cues, visible, "cues")
+    rows = given.rows(kind)
+    out = answer(rows) if len(rows) else np.zeros(rows.shape, bool)
+    return out[0] if given.single else out
 
 
 class FaissMemory(RowMemory):
@@ -61,15 +72,15 @@ class FaissMemory(RowMemory):
 
     def recall(self, cues: Patterns) -> NDArray[np.bool_]:
         """The nearest pattern of each cue."""
-        given = active_units(cues, self.visible, "cues")
-        rows = given.rows(bool)
-        out = np.zeros(rows.shape, bool)
-        if len(self.patterns) and len(rows):
-            packed = np.packbits(self.patterns, axis=1)
-            index = package("faiss").IndexBinaryFlat(8 * packed.shape[1])
-            index.add(packed)
-            out = self.patterns[index.search(np.packbits(rows, axis=1), 1)[1][:, 0]]
-        return out[0] if given.single else out
+        return answered(cues, self.visible, bool, self._nearest)
+
+    def _nearest(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        if not len(self.patterns):
+            return np.zeros(rows.shape, bool)
+        packed = np.packbits(self.patterns, axis=1)
+        index = package("faiss").IndexBinaryFlat(8 * packed.shape[1])
+        index.add(packed)
+        return self.patterns[index.search(np.packbits(rows, axis=1), 1)[1][:, 0]]
 
 
 class TorchhdMemory(PatternMemory):
@@ -132,13 +143,12 @@ class TorchhdMemory(PatternMemory):
 
     def recall(self, cues: Patterns) -> NDArray[np.bool_]:
         """The largest sums that torchhd reads for each cue."""
-        given = active_units(cues, self.visible, "cues")
-        rows = given.rows(np.float32)
-        out = np.zeros(rows.shape, bool)
-        if len(rows):
-            sums = np.asarray(self._loaded()[0].read(self._bipolar(rows)).detach())
-            np.put_along_axis(out, np.argsort(-sums, axis=1, kind="stable")[:, : self.active], True, axis=1)
-        return out[0] if given.single else out
+        return answered(cues, self.visible, np.float32, self._largest)
+
+    def _largest(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+        out, sums = np.zeros(rows.shape, bool), np.asarray(self._loaded()[0].read(self._bipolar(rows)).detach())
+        np.put_along_axis(out, np.argsort(-sums, axis=1, kind="stable")[:, : self.active], True, axis=1)
+        return out
 
 
 class TorchhdSparseDistributed(TorchhdMemory):
