@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import scipy.sparse as sp
 
+from ._sums import overflow
 from ._text import one_line, shortened, shown, visible
 from .errors import NetworkError, SnmemError
 
@@ -87,7 +88,7 @@ class Weights(sp.csr_array):
 
     def add_up(self, owner: str) -> None:
         """Add up entries of one place; NetworkError if a sum of whole numbers does not fit their type."""
-        if self.dtype.kind == "i" and not self.has_canonical_format and (most := _overflow(self)) is not None:
+        if self.dtype.kind == "i" and not self.has_canonical_format and (most := overflow(self)) is not None:
             raise NetworkError(
                 f"{owner}: weights of one pair of neurons add up to {most:,}, which {self.dtype} does not hold; give "
                 "weights of a wider type"
@@ -116,22 +117,6 @@ class Weights(sp.csr_array):
                 setattr(self, name, frozen(getattr(self, name), own=name not in shared))
             self._locked = True
         return self
-
-
-def _overflow(matrix: Any) -> int | None:
-    """A sum of entries of one place that their type does not hold, or None."""
-    matrix.sort_indices()
-    limits, begins = np.iinfo(matrix.dtype), np.ones(matrix.nnz, bool)
-    np.not_equal(matrix.indices[1:], matrix.indices[:-1], out=begins[1:])
-    begins[matrix.indptr[:-1][np.diff(matrix.indptr) > 0]] = True  # rows
-    if begins.all():
-        return None
-    first = np.flatnonzero(begins)
-    most = int(np.diff(first, append=matrix.nnz).max())
-    if most * max(-int(matrix.data.min()), int(matrix.data.max())) <= limits.max:
-        return None
-    sums = np.add.reduceat(matrix.data, first, dtype=np.int64)
-    return next((int(s) for s in (sums.max(), sums.min()) if not limits.min <= s <= limits.max), None)
 
 
 def weight_matrix(owner: str, weights: Any, keep_duplicates: bool = False) -> Weights:

@@ -217,7 +217,8 @@ def _check_type(name: str, value: Any, parameter: inspect.Parameter) -> None:
         fits, known = False, [f"{text} below 2**63" for text in known]
     if not fits or (kind is float and not math.isfinite(value)):
         example = "" if parameter.default is parameter.empty else f"; the default is {parameter.default!r}"
-        got = f"{shown(value)} ({_KINDS.get(kind, kind.__name__)})"
+        several = "; --set takes one value, --grid several" if isinstance(value, str) and "," in value else ""
+        got = f"{shown(value)} ({_KINDS.get(kind, kind.__name__)}){several}"
         raise InputError(f"parameter {name!r}: must be {' or '.join(known)}, got {got}{example}")
 
 
