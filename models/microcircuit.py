@@ -10,17 +10,19 @@ for the mean of what is missing, at the rates of the full network, so that mean 
 Albada et al. 2015, doi 10.1371/journal.pcbi.1004490). Rates then stay about right, correlations grow.
 """
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snmem import LIF, Network, Population, Recording, simulate
+from snmem import LIF, Network, Population, Projection, Recording, Spikes, simulate
 from snmem.description import option
 from snmem.errors import InputError
 from snmem.neurons import synaptic_gain
+from snmem.protocols.distributions import Agreement, agreement, histogram
 from snmem.protocols.parameters import real, steps_of
 from snmem.protocols.rows import near, result, target
 from snmem.protocols.spike_trains import correlations, interval_cv, rates
@@ -49,6 +51,11 @@ RATES = (0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829)
 DT, TAU_MEM, TAU_SYN, REFRACTORY = 1e-4, 10e-3, 0.5e-3, 2e-3  # s
 CAPACITY, REST, THRESHOLD, PSP = 250.0, -65.0, -50.0, 0.15  # pF, mV
 GRID = 80  # units of the common weight
+#: Distributions of NEST, and the command that made them; units of their histograms but for rates, counted in spikes.
+MEASURED = Path(__file__).parent / "measured" / "microcircuit_nest.json"
+UNITS = {"cv": 0.005, "correlation": 0.001}
+#: What distributions are of.
+STATISTICS = {"rate": "rates", "cv": "CV of intervals", "correlation": "correlations"}
 
 
 def current() -> float:
@@ -125,20 +132,31 @@ def run(
     return statistics(simulate(network(scale, drive, seed), {}, steps, backend))
 
 
-def statistics(recording: Recording, first: float = 0.5) -> dict[str, dict[str, float]]:
-    """Means of each population over its neurons: rate, CV of intervals, correlation of counts in 2 ms.
-
-    ``first`` seconds are left out, or the first half of a shorter run.
-    """
+def late(recording: Recording, first: float = 0.5) -> dict[str, Spikes]:
+    """Spikes of the populations after ``first`` seconds, or after the first half of a shorter run."""
     skip = min(round(first / DT), recording.steps // 2)
-    found = {}
-    for name in NAMES:
-        spikes = recording.spikes[name].between(skip, recording.steps)
-        found[name] = {
+    return {name: recording.spikes[name].between(skip, recording.steps) for name in NAMES}
+
+
+def statistics(recording: Recording) -> dict[str, dict[str, float]]:
+    """Means of each population over its neurons: rate, CV of intervals, correlation of counts in 2 ms."""
+    return {
+        name: {
             "rate": float(rates(spikes, DT).mean()),
             "cv": mean(interval_cv(spikes)),
             "correlation": mean(correlations(spikes, round(2e-3 / DT))),
         }
+        for name, spikes in late(recording).items()
+    }
+
+
+def distributions(spikes: Mapping[str, Spikes]) -> dict[str, dict[str, Any]]:
+    """Histograms of each population: spikes of its neurons, CV of their intervals, correlations of counts in 2 ms."""
+    found = {}
+    for name in NAMES:
+        values = {"cv": interval_cv(spikes[name]), "correlation": correlations(spikes[name], round(2e-3 / DT))}
+        found[name] = {"rate": histogram(np.bincount(spikes[name].neuron, minlength=spikes[name].size), 1.0)}
+        found[name] |= {what: histogram(values[what], unit) for what, unit in UNITS.items()}
     return found
 
 
@@ -150,23 +168,43 @@ def mean(values: Any) -> float:
 def reproduce(
     quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Full size with a constant drive for 1.5 s; ``quick``: a tenth with a Poisson drive for a second."""
-    began, scale, seconds = time.perf_counter(), 0.1 if quick else 1.0, 1.0 if quick else 1.5
+    """Full size with a constant drive, beside runs of NEST; ``quick``: a tenth with a Poisson drive, a shorter run."""
+    began, scale, drive = time.perf_counter(), 0.1 if quick else 1.0, "poisson" if quick else "dc"
+    reference = references(scale, drive)
+    seconds = reference[0]["discard"] + reference[0]["seconds"]
     report(f"drawing {round(sum(SIZES) * scale):,} neurons")
-    built = network(scale, "poisson" if quick else "dc", seed)
+    built = network(scale, drive, seed)
     drawn = time.perf_counter() - began
     report(f"{seconds:g} s on backend event")
-    recording = simulate(built, {}, round(seconds / DT))
-    found = statistics(recording)
-    files = [] if out is None else [figure(recording, found, out / "microcircuit.png")]
-    raw = {"statistics": found, "synapses": sum(q.synapses for q in built.projections), "seconds_to_draw": drawn}
-    return result(rows(found), raw, files, seed, began)
+    recording = simulate(built, {}, round(seconds / DT), threads=1 if quick else 2)
+    found, spread = statistics(recording), distributions(late(recording, reference[0]["discard"]))
+    beside = agreement(spread, [run["populations"] for run in reference])
+    values = max(map(different, built.projections))
+    wanted = mean_rates(reference) if quick else RATES
+    files = [] if out is None else [figure(recording, rows(found, wanted), beside, out / "microcircuit.png")]
+    raw = {"statistics": found, "distributions": spread, "distances": table(beside), "seconds_to_draw": drawn}
+    raw["synapses"] = sum(q.synapses for q in built.projections)
+    return result([*rows(found, wanted), *agreement_rows(beside, values)], raw, files, seed, began)
 
 
-def rows(found: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
-    """Rates beside those of one run of the reference implementation; the state is irregular and asynchronous."""
-    named = zip(NAMES, RATES, strict=True)
-    compared = [near(f"{n}: rate", found[n]["rate"], r, max(0.2 * r, 0.75), "spikes/s") for n, r in named]
+def different(projection: Projection) -> int:
+    """How many different weights a projection has, all of them whole numbers."""
+    weights = np.asarray(projection.weights.data)
+    there = np.zeros(2**16, bool)
+    there[weights.astype(np.int16, copy=False).view(np.uint16)] = True
+    return int(there.sum())
+
+
+def references(scale: float, drive: str) -> list[dict[str, Any]]:
+    """Runs of NEST of one size; see the command in their file."""
+    runs = json.loads(MEASURED.read_text(encoding="utf-8"))["runs"]
+    return [run for run in runs if (run["scale"], run["drive"]) == (scale, drive)]
+
+
+def rows(found: Mapping[str, Mapping[str, float]], wanted: Sequence[float] = RATES) -> list[dict[str, Any]]:
+    """Rates beside those of the reference implementation, or of NEST; the state is irregular and asynchronous."""
+    named = zip(NAMES, wanted, strict=True)
+    compared = [near(f"{n}: rate", found[n]["rate"], r, max(0.2 * r, 0.1), "spikes/s") for n, r in named]
     cv = float(np.mean([f["cv"] for f in found.values()]))
     correlation = float(np.mean([f["correlation"] for f in found.values()]))
     return [
@@ -176,26 +214,73 @@ def rows(found: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     ]
 
 
-def figure(recording: Recording, found: Mapping[str, Mapping[str, float]], file: Path) -> str:
-    """Half a second of some 4,000 neurons, and the rates beside those of the reference implementation."""
+def mean_rates(runs: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Mean rates of the populations, of several runs of a reference."""
+    found = [[spikes_per_neuron(run["populations"][name]["rate"]) / run["seconds"] for name in NAMES] for run in runs]
+    return np.mean(found, axis=0).tolist()
+
+
+def spikes_per_neuron(counts: Mapping[str, Any]) -> float:
+    """The mean of a histogram of spikes."""
+    return float(np.average(counts["first"] + np.arange(len(counts["counts"])), weights=counts["counts"]))
+
+
+def agreement_rows(beside: Agreement, values: int) -> list[dict[str, Any]]:
+    """Distances of distributions from those of NEST: no larger than between its own seeds."""
+    pairs = zip(STATISTICS.values(), beside.mean, beside.mean_between, strict=True)
+    return [
+        *(target(f"distribution of {what}: distance from NEST's", d, most, "", least=False) for what, d, most in pairs),
+        target("of 24 distributions, further from NEST's than NEST's seeds from each other", beside.beyond,
+               beside.beyond_themselves, "", least=False),
+        target("different weights of a projection", values, 256, "", least=False),
+    ]  # fmt: skip
+
+
+def table(beside: Agreement) -> dict[str, dict[str, dict[str, float]]]:
+    """Distances of each statistic and population: from NEST's, and the largest between two seeds of NEST."""
+    pairs = {"from NEST": beside.distance, "between seeds of NEST": beside.between}
+    return {
+        what: {name: {k: float(d[s, p]) for k, d in pairs.items()} for p, name in enumerate(NAMES)}
+        for s, what in enumerate(STATISTICS)
+    }
+
+
+def figure(recording: Recording, compared: Sequence[Mapping[str, Any]], beside: Agreement, file: Path) -> str:
+    """Half a second of some 4,000 neurons, rates, and distances of distributions from those of NEST."""
     from snmem.plots.style import PALETTE, bare, new_figure
 
-    page = new_figure(7, 3.4)
-    raster, bars = map(bare, page.subplots(1, 2, width_ratios=(2, 1)))
+    page = new_figure(7, 5.4)
+    upper, lower = page.subfigures(2, 1, height_ratios=(3, 2))
+    raster, bars = map(bare, upper.subplots(1, 2, width_ratios=(2, 1)))
+    draw_raster(raster, recording, PALETTE)
+    means = compared[: len(NAMES)]
+    bars.barh(NAMES, [row["value"] for row in means], color=[PALETTE[k % 2] for k in range(len(NAMES))])
+    bars.plot([row["target"] for row in means], NAMES, "k|", ms=9, mew=2, label="reference")
+    bars.invert_yaxis()
+    bars.set(xlabel="spikes/s")
+    bars.legend(loc="upper right")
+    panels = lower.subplots(1, len(STATISTICS))
+    for axes, what, ours, theirs in zip(panels, STATISTICS.values(), beside.distance, beside.between, strict=True):
+        bare(axes).bar(NAMES, theirs, color="0.8", label="NEST from NEST, largest")
+        axes.plot(NAMES, ours, "o", ms=5, color=PALETTE[0], label="from NEST")
+        axes.set_title(what, fontsize="medium")
+        axes.set(ylim=(0, 1.4 * max(theirs.max(), ours.max())))
+        axes.tick_params(axis="x", rotation=90)
+    panels[0].set(ylabel="KS distance")
+    panels[0].legend(loc="upper right", fontsize="x-small")
+    page.savefig(file, dpi=150)
+    return str(file)
+
+
+def draw_raster(axes: Any, recording: Recording, colours: Sequence[str]) -> None:
+    """The last half second of some 4,000 neurons, a population below the other."""
     first, base, ticks = max(recording.steps - round(0.5 / DT), 0), 0, []
     for k, name in enumerate(NAMES):
         spikes = recording.spikes[name]
         size = min(SIZES[k] * 4000 // sum(SIZES), spikes.size)
         shown = (spikes.neuron < size) & (spikes.step >= first)
         at = spikes.step[shown] * DT, base + spikes.neuron[shown]
-        raster.scatter(*at, s=6, marker=".", lw=0, color=PALETTE[k % 2])
+        axes.scatter(*at, s=6, marker=".", lw=0, color=colours[k % 2])
         ticks.append(base + size / 2)
         base += size
-    raster.set(xlabel="time (s)", ylim=(base, 0), yticks=ticks, yticklabels=NAMES)
-    bars.barh(NAMES, [found[n]["rate"] for n in NAMES], color=[PALETTE[k % 2] for k in range(len(NAMES))])
-    bars.plot(RATES, NAMES, "k|", ms=9, mew=2, label="reference")
-    bars.invert_yaxis()
-    bars.set(xlabel="spikes/s")
-    bars.legend(loc="upper right")
-    page.savefig(file, dpi=150)
-    return str(file)
+    axes.set(xlabel="time (s)", ylim=(base, 0), yticks=ticks, yticklabels=NAMES)

@@ -6,10 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp  # pyright: ignore[reportMissingTypeStubs]
 
 from snmem import Spikes
 from snmem.errors import FileError, InputError
 from snmem.installation.content import load_script
+from snmem.protocols.distributions import agreement, distance, histogram
 from snmem.protocols.spike_trains import correlations, interval_cv, rates
 
 
@@ -34,7 +36,7 @@ def test_the_microcircuit_has_the_published_constants():
     assert np.mean(steps) == pytest.approx(15, abs=0.5)
 
 
-def test_a_tenth_of_the_microcircuit_has_its_rates():
+def test_a_tenth_of_the_microcircuit_has_the_distributions_of_nest():
     result = load_script("models", "microcircuit").reproduce(quick=True, report=lambda text: None)
     assert not failed(result), result["rows"]
 
@@ -127,6 +129,31 @@ def test_runs_too_short_for_statistics_say_nan_or_nothing():
     assert found["rate"] == 0
     assert np.isnan([found["cv"], found["spread"], found["frequency"]]).all()
     assert load_script("models", "microcircuit").run(0.001, 1e-4)["L4E"]["correlation"] == 0
+
+
+SAMPLES = st.lists(st.integers(-30, 30), min_size=1, max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SAMPLES, SAMPLES)
+def test_the_distance_of_histograms_is_that_of_their_samples(one, other):
+    found = distance(histogram(np.multiply(one, 0.25), 0.25), histogram(np.multiply(other, 0.25), 0.25))
+    assert found == pytest.approx(ks_2samp(one, other).statistic, abs=1e-12)
+
+
+def test_a_run_is_judged_by_what_the_reference_differs_from_itself():
+    rng = np.random.default_rng(0)
+
+    def run(mean):
+        return {name: {"rate": histogram(rng.normal(mean, 1, 500), 0.01)} for name in "abcd"}
+
+    reference = [run(0.0) for _ in range(5)]
+    same, other = agreement(run(0.0), reference), agreement(run(0.3), reference)
+    assert same.beyond <= same.beyond_themselves < 4 == other.beyond
+    assert same.mean[0] < same.mean_between[0] < other.mean[0]
+    assert np.isnan(distance(histogram([], 1.0), histogram([1.0], 1.0)))
+    with pytest.raises(InputError, match="at least 3 runs of the reference, got 2"):
+        agreement(run(0.0), reference[:2])
 
 
 def test_statistics_of_poisson_and_of_regular_trains():

@@ -113,8 +113,9 @@ def _microcircuit(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
             delay = 0.75 if j % 2 else 1.5
             delay = nest.math.redraw(nest.random.normal(delay, delay / 2), min=0.05, max=np.inf)
             rule = {"rule": "fixed_total_number", "N": number}
-            nest.Connect(groups[pre], groups[post], rule, {"weight": weight, "delay": delay})
+            synapse = {"synapse_model": "static_synapse_hpc", "weight": weight, "delay": delay}  # half of the memory
+            nest.Connect(groups[pre], groups[post], rule, synapse)
     return groups
 
 
-MODELS = {"cuba": _cuba, "brunel": _brunel, "microcircuit_half": _microcircuit}
+MODELS = {"cuba": _cuba, "brunel": _brunel, "microcircuit": _microcircuit, "microcircuit_half": _microcircuit}
