@@ -12,6 +12,7 @@ Albada et al. 2015, doi 10.1371/journal.pcbi.1004490). Rates then stay about rig
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from snmem.errors import InputError
 from snmem.neurons import synaptic_gain
 from snmem.protocols.distributions import Agreement, agreement, histogram
 from snmem.protocols.parameters import real, steps_of
-from snmem.protocols.rows import near, result, target
+from snmem.protocols.rows import near, not_run, result, target
 from snmem.protocols.spike_trains import correlations, interval_cv, rates
 from snmem.sources import Poisson
 from snmem.topology import Normal, fixed_total_number, one_to_one
@@ -171,14 +172,14 @@ def reproduce(
     """Full size with a constant drive, beside runs of NEST; ``quick``: a tenth with a Poisson drive, a shorter run."""
     began, scale, drive = time.perf_counter(), 0.1 if quick else 1.0, "poisson" if quick else "dc"
     reference = references(scale, drive)
-    seconds = reference[0]["discard"] + reference[0]["seconds"]
+    discard, lasts = (reference[0][key] for key in ("discard", "seconds")) if reference else (0.5, 1.0)
     report(f"drawing {round(sum(SIZES) * scale):,} neurons")
     built = network(scale, drive, seed)
     drawn = time.perf_counter() - began
-    report(f"{seconds:g} s on backend event")
-    recording = simulate(built, {}, round(seconds / DT), threads=1 if quick else 2)
-    found, spread = statistics(recording), distributions(late(recording, reference[0]["discard"]))
-    beside = agreement(spread, [run["populations"] for run in reference])
+    report(f"{discard + lasts:g} s on backend event")
+    recording = simulate(built, {}, round((discard + lasts) / DT), threads=1 if quick else 2)
+    found, spread = statistics(recording), distributions(late(recording, discard))
+    beside = agreement(spread, [run["populations"] for run in reference]) if reference else None
     values = max(map(different, built.projections))
     wanted = mean_rates(reference) if quick else RATES
     files = [] if out is None else [figure(recording, rows(found, wanted), beside, out / "microcircuit.png")]
@@ -196,9 +197,12 @@ def different(projection: Projection) -> int:
 
 
 def references(scale: float, drive: str) -> list[dict[str, Any]]:
-    """Runs of NEST of one size; see the command in their file."""
+    """Runs of NEST of one size and duration, the longest of which there are three; none if there are fewer."""
     runs = json.loads(MEASURED.read_text(encoding="utf-8"))["runs"]
-    return [run for run in runs if (run["scale"], run["drive"]) == (scale, drive)]
+    runs = [run for run in runs if (run["scale"], run["drive"]) == (scale, drive)]
+    times = Counter(run["seconds"] for run in runs)
+    longest = max((s for s, number in times.items() if number >= 3), default=0)
+    return [run for run in runs if run["seconds"] == longest]
 
 
 def rows(found: Mapping[str, Mapping[str, float]], wanted: Sequence[float] = RATES) -> list[dict[str, Any]]:
@@ -225,19 +229,24 @@ def spikes_per_neuron(counts: Mapping[str, Any]) -> float:
     return float(np.average(counts["first"] + np.arange(len(counts["counts"])), weights=counts["counts"]))
 
 
-def agreement_rows(beside: Agreement, values: int) -> list[dict[str, Any]]:
+def agreement_rows(beside: Agreement | None, values: int) -> list[dict[str, Any]]:
     """Distances of distributions from those of NEST: no larger than between its own seeds."""
+    levels = target("different weights of a projection", values, 256, "", least=False)
+    if beside is None:
+        return [not_run("distributions", f"{MEASURED.name} has fewer than 3 runs of NEST of this size", 0, 0), levels]
     pairs = zip(STATISTICS.values(), beside.mean, beside.mean_between, strict=True)
     return [
         *(target(f"distribution of {what}: distance from NEST's", d, most, "", least=False) for what, d, most in pairs),
         target("of 24 distributions, further from NEST's than NEST's seeds from each other", beside.beyond,
                beside.beyond_themselves, "", least=False),
-        target("different weights of a projection", values, 256, "", least=False),
+        levels,
     ]  # fmt: skip
 
 
-def table(beside: Agreement) -> dict[str, dict[str, dict[str, float]]]:
+def table(beside: Agreement | None) -> dict[str, dict[str, dict[str, float]]]:
     """Distances of each statistic and population: from NEST's, and the largest between two seeds of NEST."""
+    if beside is None:
+        return {}
     pairs = {"from NEST": beside.distance, "between seeds of NEST": beside.between}
     return {
         what: {name: {k: float(d[s, p]) for k, d in pairs.items()} for p, name in enumerate(NAMES)}
@@ -245,12 +254,12 @@ def table(beside: Agreement) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
-def figure(recording: Recording, compared: Sequence[Mapping[str, Any]], beside: Agreement, file: Path) -> str:
+def figure(recording: Recording, compared: Sequence[Mapping[str, Any]], beside: Agreement | None, file: Path) -> str:
     """Half a second of some 4,000 neurons, rates, and distances of distributions from those of NEST."""
     from snmem.plots.style import PALETTE, bare, new_figure
 
-    page = new_figure(7, 5.4)
-    upper, lower = page.subfigures(2, 1, height_ratios=(3, 2))
+    page = new_figure(7, 5.4 if beside else 3.4)
+    upper, *lower = page.subfigures(2, 1, height_ratios=(3, 2)) if beside else [page]
     raster, bars = map(bare, upper.subplots(1, 2, width_ratios=(2, 1)))
     draw_raster(raster, recording, PALETTE)
     means = compared[: len(NAMES)]
@@ -259,17 +268,25 @@ def figure(recording: Recording, compared: Sequence[Mapping[str, Any]], beside: 
     bars.invert_yaxis()
     bars.set(xlabel="spikes/s")
     bars.legend(loc="upper right")
-    panels = lower.subplots(1, len(STATISTICS))
+    for part in lower:
+        draw_distances(part, beside, PALETTE[0])
+    page.savefig(file, dpi=150)
+    return str(file)
+
+
+def draw_distances(part: Any, beside: Any, colour: str) -> None:
+    """A panel for each statistic: distances from NEST, and how far NEST is from itself."""
+    from snmem.plots.style import bare
+
+    panels = part.subplots(1, len(STATISTICS))
     for axes, what, ours, theirs in zip(panels, STATISTICS.values(), beside.distance, beside.between, strict=True):
         bare(axes).bar(NAMES, theirs, color="0.8", label="NEST from NEST, largest")
-        axes.plot(NAMES, ours, "o", ms=5, color=PALETTE[0], label="from NEST")
+        axes.plot(NAMES, ours, "o", ms=5, color=colour, label="from NEST")
         axes.set_title(what, fontsize="medium")
         axes.set(ylim=(0, 1.4 * max(theirs.max(), ours.max())))
         axes.tick_params(axis="x", rotation=90)
     panels[0].set(ylabel="KS distance")
     panels[0].legend(loc="upper right", fontsize="x-small")
-    page.savefig(file, dpi=150)
-    return str(file)
 
 
 def draw_raster(axes: Any, recording: Recording, colours: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """The microcircuit and the fly brain as published, and the statistics that they are judged by."""
 
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +12,7 @@ from scipy.stats import ks_2samp  # pyright: ignore[reportMissingTypeStubs]
 
 from snmem import Spikes
 from snmem.errors import FileError, InputError
-from snmem.installation.content import load_script
+from snmem.installation.content import content_dir, load_script
 from snmem.protocols.distributions import agreement, distance, histogram
 from snmem.protocols.spike_trains import correlations, interval_cv, rates
 
@@ -129,6 +131,29 @@ def test_runs_too_short_for_statistics_say_nan_or_nothing():
     assert found["rate"] == 0
     assert np.isnan([found["cv"], found["spread"], found["frequency"]]).all()
     assert load_script("models", "microcircuit").run(0.001, 1e-4)["L4E"]["correlation"] == 0
+
+
+def test_runs_of_nest_are_kept_and_the_longest_three_compared_with(tmp_path, monkeypatch):
+    """A run takes the place of one of the same size, duration and seed; fewer than three are no reference."""
+    sys.path.append(str(content_dir("benchmarks")))
+    from models_suite.reference import keep
+
+    model = load_script("models", "microcircuit")
+    monkeypatch.setattr(model, "MEASURED", tmp_path / "runs.json")
+    counts = {name: {what: histogram([1, 2], 1) for what in model.STATISTICS} for name in model.NAMES}
+    for seconds, seed in ((1.0, 1), (1.0, 2), (1.0, 2), (2.0, 1), (1.0, 3), (3.0, 1)):
+        run = {"scale": 0.5, "drive": "dc", "seconds": seconds, "seed": seed, "populations": counts}
+        keep(run, model.MEASURED)
+        if seed == 2:
+            assert model.references(0.5, "dc") == []
+    found = model.references(0.5, "dc")
+    assert [(run["seconds"], run["seed"]) for run in found] == [(1.0, 1), (1.0, 2), (1.0, 3)]
+    assert found[0]["populations"] == counts
+    assert model.mean_rates(found) == [1.5] * 8
+    assert model.references(0.5, "poisson") == []
+    missing = model.agreement_rows(None, 97)[0]
+    assert missing["value"] == "not run: runs.json has fewer than 3 runs of NEST of this size"
+    assert not missing["ok"]
 
 
 SAMPLES = st.lists(st.integers(-30, 30), min_size=1, max_size=40)

@@ -1,8 +1,8 @@
 """Statistics of the microcircuit in NEST, kept for comparison; run from the folder ``benchmarks``.
 
 ``python -m models_suite.reference --scale 1 --seconds 3 --seeds 1 2 3`` simulates the model once for each seed, each
-time in a process of its own, and adds the distributions to ``models/measured/microcircuit_nest.json`` when one is done;
-a run of the same size and seed is replaced. Full density takes NEST some 12 GB.
+time in a process of its own, and adds the distributions to ``models/measured/microcircuit_nest.json``, where a run of
+the same size, duration and seed is replaced. With several durations, a run that is killed leaves the shorter ones.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ microcircuit = load_script("models", "microcircuit")
 
 #: How a file of references says where it comes from.
 COMMAND = "cd benchmarks; python -m models_suite.reference --scale SCALE --seconds SECONDS --seeds SEED ..."
-#: Seconds that a run may take.
-PATIENCE_S = 3 * 3600
+#: Biological seconds before anything is recorded; seconds that a run may take.
+DISCARD, PATIENCE_S = 0.5, 3 * 3600
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -40,7 +40,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="models_suite.reference", description="Statistics of the microcircuit in NEST."
     )
     parser.add_argument("--scale", type=float, default=1.0, help="part of the network")
-    parser.add_argument("--seconds", type=float, default=3.0, help="recorded, after half a second that is discarded")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[3.0], help="durations that are recorded")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=microcircuit.MEASURED, help="file to add to")
@@ -48,43 +48,47 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
-    """Simulate ``model`` with NEST, record everything after ``discard`` seconds, and return its distributions."""
+    """Simulate ``model`` with NEST, and keep the distributions of each duration when it is over."""
     with contextlib.redirect_stdout(io.StringIO()):
         import nest as package
     nest: Any = package
-    began = time.perf_counter()
     nest.verbosity = nest.VerbosityLevel.ERROR
     nest.ResetKernel()
     nest.set(resolution=1e3 * DT, local_num_threads=job["threads"], rng_seed=job["seed"], keep_source_table=False)
     groups = MODELS[model](nest, job)
-    recorders = {name: nest.Create("spike_recorder", params={"start": 1e3 * job["discard"]}) for name in groups}
+    recorders = {name: nest.Create("spike_recorder", params={"start": 1e3 * DISCARD}) for name in groups}
     for name, group in groups.items():
         nest.Connect(group, recorders[name])
-    nest.Simulate(1e3 * (job["discard"] + job["seconds"]))
-    spikes = {name: spikes_of(recorders[name].events, group, job) for name, group in groups.items()}
-    about = {k: job[k] for k in ("scale", "seconds", "discard", "seed")} | {"drive": drive_of(job["scale"])}
-    about |= {"simulator": f"NEST {nest.__version__}", "wall_s": round(time.perf_counter() - began, 1)}
-    return about | {"populations": microcircuit.distributions(spikes)}
+    about = {"scale": job["scale"], "drive": drive_of(job["scale"]), "discard": DISCARD, "seed": job["seed"]}
+    about["simulator"] = f"NEST {nest.__version__}"
+    nest.Prepare()
+    over = -DISCARD
+    for seconds in job["seconds"]:
+        nest.Run(1e3 * (seconds - over))
+        over = seconds
+        spikes = {name: spikes_of(recorders[name].events, group, seconds) for name, group in groups.items()}
+        keep({**about, "seconds": seconds, "populations": microcircuit.distributions(spikes)}, Path(job["out"]))
+    nest.Cleanup()
+    return {}
 
 
-def spikes_of(events: dict[str, Any], group: Any, job: dict[str, Any]) -> Spikes:
+def spikes_of(events: dict[str, Any], group: Any, seconds: float) -> Spikes:
     """Recorded spikes, in steps after what is discarded."""
-    steps = round(job["seconds"] / DT)
-    step = np.rint(events["times"] / (1e3 * DT)).astype(np.int64) - 1 - round(job["discard"] / DT)
-    return Spikes.from_events(step, events["senders"] - group[0].global_id, steps, len(group))
+    step = np.rint(events["times"] / (1e3 * DT)).astype(np.int64) - 1 - round(DISCARD / DT)
+    return Spikes.from_events(step, events["senders"] - group[0].global_id, round(seconds / DT), len(group))
 
 
 def main(options: argparse.Namespace) -> None:
     """Run all seeds, one after the other."""
     for seed in options.seeds:
-        job = {"model": "microcircuit", "simulator": "reference", "discard": 0.5, "seed": seed}
-        job |= {k: getattr(options, k) for k in ("scale", "seconds", "threads")}
+        job = {"model": "microcircuit", "simulator": "reference", "seed": seed, "out": str(options.out.resolve())}
+        job |= {"scale": options.scale, "seconds": sorted(options.seconds), "threads": options.threads}
+        began = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="snmem-models-") as folder:
-            found = run_apart("models_suite.child", job, folder, PATIENCE_S, {"OMP_WAIT_POLICY": "passive"})
-        if "absent" in found:
-            raise SystemExit(f"models_suite.reference: seed {seed}: {found['absent']}")
-        print(f"seed {seed}: {found.pop('wall_s'):g} s, {found.pop('peak_mb') / 1024:.1f} GB")
-        keep(found, options.out)
+            done = run_apart("models_suite.child", job, folder, PATIENCE_S, {"OMP_WAIT_POLICY": "passive"})
+        if "absent" in done:
+            raise SystemExit(f"models_suite.reference: seed {seed}: {done['absent']}")
+        print(f"seed {seed}: {time.perf_counter() - began:.0f} s, {done['peak_mb'] / 1024:.1f} GB")
 
 
 def keep(run: dict[str, Any], file: Path) -> None:
