@@ -25,31 +25,26 @@ def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
     nest: Any = package
     nest.verbosity = nest.VerbosityLevel.ERROR
     nest.ResetKernel()
-    nest.set(resolution=0.1, local_num_threads=job["threads"], rng_seed=1 + job.get("seed", 0))
+    nest.set(resolution=0.1, local_num_threads=job["threads"], rng_seed=1 + job.get("seed", 0), keep_source_table=False)
+    discarded, timed, last = (1e3 * s for s in (job["discard"], job["seconds"], min(job["seconds"], 1.0)))
+    discarded = max(discarded, 2.0)
     began = time.perf_counter()
     groups = MODELS[model](nest, job)
+    # recorders sleep until the clock has stopped; connecting them only then would take the sources of all synapses
+    recorders = {name: nest.Create("spike_recorder", params={"start": discarded + timed}) for name in groups}
+    for name, group in groups.items():
+        nest.Connect(group, recorders[name])
     nest.Prepare()
     nest.Run(1.0)
     setup = time.perf_counter() - began
-    nest.Run(max(1e3 * job["discard"] - 1.0, 1.0))
+    nest.Run(discarded - 1.0)
     wall, clock = time.perf_counter(), time.process_time()
-    nest.Run(1e3 * job["seconds"])
+    nest.Run(timed)
     took, used = time.perf_counter() - wall, time.process_time() - clock
+    nest.Run(last)
     nest.Cleanup()
     found = {"setup_s": setup, "run_s": took, "cpu_s": used, "seconds": job["seconds"]}
-    recorders = {name: nest.Create("spike_recorder") for name in groups}
-    for name, group in groups.items():
-        nest.Connect(group, recorders[name])
-    began_ms, lasts = nest.biological_time, 1e3 * job.get("record_s", min(job["seconds"], 1.0))
-    nest.Simulate(lasts)
-    found["rates"] = {n: recorders[n].n_events / len(g) / lasts * 1e3 for n, g in groups.items()}
-    if "keep" in job:
-        kept = {}
-        for name, group in groups.items():
-            events = recorders[name].events
-            kept[f"{name} step"] = np.round((events["times"] - began_ms) / 0.1).astype(np.int32) - 1
-            kept[f"{name} neuron"] = (events["senders"] - group[0].global_id).astype(np.int32)
-        np.savez(job["keep"], **kept)
+    found["rates"] = {n: recorders[n].n_events / len(g) / last * 1e3 for n, g in groups.items()}
     return found
 
 
@@ -89,7 +84,7 @@ def _brunel(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _microcircuit(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
-    scale, drive, m = job["scale"], drive_of(job["scale"]), microcircuit
+    scale, drive, m = job["scale"], job.get("drive") or drive_of(job["scale"]), microcircuit
     tau, pico = 1e3 * m.TAU_MEM, m.current() / np.sqrt(scale)
     groups = {}
     for i, name in enumerate(m.NAMES):

@@ -29,7 +29,7 @@ from .ours import DT, drive_of
 microcircuit = load_script("models", "microcircuit")
 
 #: How a file of references says where it comes from.
-COMMAND = "cd benchmarks; python -m models_suite.reference --scale SCALE --seconds SECONDS --seeds SEED ..."
+COMMAND = "cd benchmarks; python -m models_suite.reference --scale K --drive DRIVE --seconds SECONDS --seeds SEED ..."
 #: Biological seconds before anything is recorded; seconds that a run may take.
 DISCARD, PATIENCE_S = 0.5, 3 * 3600
 
@@ -40,6 +40,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="models_suite.reference", description="Statistics of the microcircuit in NEST."
     )
     parser.add_argument("--scale", type=float, default=1.0, help="part of the network")
+    parser.add_argument("--drive", choices=("dc", "poisson"), help="by default dc for more than half of the network")
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.0], help="durations that are recorded")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--threads", type=int, default=2)
@@ -59,7 +60,7 @@ def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
     recorders = {name: nest.Create("spike_recorder", params={"start": 1e3 * DISCARD}) for name in groups}
     for name, group in groups.items():
         nest.Connect(group, recorders[name])
-    about = {"scale": job["scale"], "drive": drive_of(job["scale"]), "discard": DISCARD, "seed": job["seed"]}
+    about = {"scale": job["scale"], "drive": job["drive"], "discard": DISCARD, "seed": job["seed"]}
     about["simulator"] = f"NEST {nest.__version__}"
     nest.Prepare()
     over = -DISCARD
@@ -83,6 +84,7 @@ def main(options: argparse.Namespace) -> None:
     for seed in options.seeds:
         job = {"model": "microcircuit", "simulator": "reference", "seed": seed, "out": str(options.out.resolve())}
         job |= {"scale": options.scale, "seconds": sorted(options.seconds), "threads": options.threads}
+        job["drive"] = options.drive or drive_of(options.scale)
         began = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="snmem-models-") as folder:
             done = run_apart("models_suite.child", job, folder, PATIENCE_S, {"OMP_WAIT_POLICY": "passive"})
