@@ -110,12 +110,27 @@ def bench_models(
 
     ``quick`` takes parts of the models, and asks for no speed.
     """
-    rows, raw = [], {}
-    for name, plan in chosen(QUICK if quick else FULL, models, simulators).items():
+    rows, raw, plans = [], {}, chosen(QUICK if quick else FULL, models, simulators)
+    for name, plan in plans.items():
         found, raw[name] = bench_model(name, plan, report)
         rows += found
-    machine = load_script("benchmarks", "engine").machine()
-    return {"rows": rows, "ok": all(r["ok"] for r in rows), "raw": raw, "published": PUBLISHED, "machine": machine}
+    data = {"rows": rows, "ok": all(r["ok"] for r in rows), "raw": raw, "published": PUBLISHED}
+    return data | {"markdown": markdown(plans, raw), "machine": load_script("benchmarks", "engine").machine()}
+
+
+def markdown(plans: Mapping[str, Plan], raw: Mapping[str, Any]) -> str:
+    """The table of the page on standard models: real-time factors, and how many times as long the others take."""
+    lines = ["| model | snmem | Brian2 C++ | NEST | memory and set-up of snmem |", "|---|---|---|---|---|"]
+    for name, runs in raw.items():
+        factors = {who: run["run_s"] / run["seconds"] for who, run in runs.items() if "run_s" in run}
+        ours, cells = factors.get("snmem"), [f"{plans[name].title}, {plans[name].seconds:g} s"]
+        cells += [f"{ours:.3g}" if ours else ""]
+        for peer in SIMULATORS[1:]:
+            times = f" ({factors[peer] / ours:.2g} times)" if peer in factors and ours else ""
+            cells.append(f"{factors[peer]:.3g}{times}" if peer in factors else "")
+        cells += [f"{runs['snmem']['peak_mb'] / 1024:.2g} GB, {runs['snmem']['setup_s']:.2g} s" if ours else ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def chosen(

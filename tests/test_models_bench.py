@@ -41,6 +41,10 @@ def test_models_and_simulators_are_chosen_on_the_command_line(monkeypatch, snmem
     chosen = ("--only", "brunel", "--only", "fly-brain", "--simulator", "nest")
     data = json.loads(snmem("bench", "models", "--quick", *chosen, "--json").out)
     assert asked == [("brunel", "snmem"), ("brunel", "nest"), ("fly_brain", "snmem")]
+    assert (
+        data["markdown"].splitlines()[2]
+        == "| Brunel's network, a tenth, 0.1 s | 1 |  | 1 (1 times) | 0.00098 GB, 1 s |"
+    )
     assert data["rows"][0]["name"] == "brunel: largest difference of a population's rate from nest's"
 
 

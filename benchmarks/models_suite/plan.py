@@ -45,19 +45,19 @@ class Plan:
 _TIMES = {"brian2": 5.0, "nest": 10.0}
 FULL = {
     "cuba": Plan(
-        "CUBA, 4,000 neurons", 10.0, {"brian2": 10.0, "nest": 10.0}, 1, 1.0, None, _TIMES, "spikes",
+        "CUBA", 10.0, {"brian2": 10.0, "nest": 10.0}, 1, 1.0, None, _TIMES, "spikes",
     ),
     "brunel": Plan(
-        "Brunel's network, 12,500 neurons, AI", 5.0, {"brian2": 1.0, "nest": 1.0}, 1, 1.0, None, _TIMES, "rates",
+        "Brunel, AI", 5.0, {"brian2": 1.0, "nest": 1.0}, 1, 1.0, None, _TIMES, "rates",
     ),
     "fly_brain": Plan(
-        "the fruit fly's brain, synthetic twin", 10.0, {"brian2": 1.0}, 1, 1.0, 0.1, {"brian2": 20.0}, "spikes", 0.0,
+        "the fly, synthetic twin", 10.0, {"brian2": 1.0}, 1, 1.0, 0.1, {"brian2": 20.0}, "spikes", 0.0,
     ),
     "microcircuit": Plan(
-        "cortical microcircuit, full density, constant drive", 10.0, {}, 2, 1.0, 2.0, {}, "rates",
+        "microcircuit, full density, constant drive", 10.0, {"nest": 0.5}, 2, 1.0, 2.0, {"nest": 15.0}, "rates",
     ),
-    "microcircuit_half": Plan(  # half of the synapses: all of them take NEST about 20 GB
-        "cortical microcircuit, half of the synapses", 2.0, {"nest": 0.5}, 2, 0.5**0.5, None, {"nest": 15.0}, "rates",
+    "microcircuit_half": Plan(  # half of the synapses, where all of them leave NEST no memory
+        "microcircuit, half of the synapses", 2.0, {"nest": 0.5}, 2, 0.5**0.5, None, {"nest": 15.0}, "rates",
     ),
 }  # fmt: skip
 #: Sizes for a look whether everything runs; nothing is asked of them.
@@ -66,8 +66,8 @@ QUICK = {
     "cuba": Plan("CUBA, 4,000 neurons", 0.1, _BOTH, 1, 1.0, None, {}, "spikes", 0.05),
     "brunel": Plan("Brunel's network, a tenth", 0.1, _BOTH, 1, 0.1, None, {}, "rates", 0.05),
     "fly_brain": Plan("a fiftieth of the fly's twin", 0.1, {"brian2": 0.1}, 1, 0.02, None, {}, "spikes", 0.0),
-    "microcircuit": Plan("a fiftieth of the microcircuit", 0.1, {}, 2, 0.02, None, {}, "rates", 0.05),
-    "microcircuit_half": Plan("the same with NEST", 0.1, {"nest": 0.1}, 2, 0.02, None, {}, "rates", 0.05),
+    "microcircuit": Plan("a fiftieth of the microcircuit", 0.1, {"nest": 0.1}, 2, 0.02, None, {}, "rates", 0.05),
+    "microcircuit_half": Plan("the same", 0.1, {"nest": 0.1}, 2, 0.02, None, {}, "rates", 0.05),
 }
 SIMULATORS = ("snmem", "brian2", "nest")
 #: Memory and set-up of the full microcircuit, at most.
