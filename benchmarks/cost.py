@@ -152,6 +152,7 @@ def _child(side: str, case: Case, timing: str) -> dict[str, Any]:
     from snmem.errors import BackendError
 
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    threads["SNMEM_FIRST_RUN"] = "compile"
     command = [sys.executable, __file__, side, json.dumps(vars(case)), timing]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | threads, timeout=TIMEOUT)
     if done.returncode:

@@ -17,7 +17,8 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -121,6 +122,23 @@ def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Unknown(Exception):
     """A kernel uses a value whose changes cannot be seen."""
+
+
+class NotKeptError(Exception):
+    """Machine code is not on disk, where nothing may be compiled (:func:`kept_only`)."""
+
+
+_KEPT_ONLY: ContextVar[bool] = ContextVar("kept_only", default=False)
+
+
+@contextmanager
+def kept_only() -> Iterator[None]:
+    """Raise NotKeptError, in this thread, where a kernel is called whose machine code is not on disk."""
+    token = _KEPT_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _KEPT_ONLY.reset(token)
 
 
 def digest(function: Callable[..., Any]) -> str | None:
@@ -275,13 +293,15 @@ class _Cache:
         return [place / name for place in places(self._function.__code__.co_filename)]
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """Return the compiled function for these types of arguments, or None."""
+        """Return the compiled function for these types of arguments, or None; NotKeptError within ``kept_only``."""
         target.refresh()
         for path in self._paths(signature, target.codegen()):
             with suppress(Exception):  # whatever is wrong with a file, compiling anew is right
                 content = memoryview(path.read_bytes())
                 if hashlib.sha256(content[32:]).digest() == content[:32]:
                     return CompileResult._rebuild(target, *pickle.loads(content[32:]))
+        if _KEPT_ONLY.get():
+            raise NotKeptError(self._name)
         return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:

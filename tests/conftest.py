@@ -15,6 +15,7 @@ from snmem.cli import main
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["SNMEM_COMPILE_NOTICE"] = "0"  # what tests read on standard error does not depend on what was compiled
+os.environ["SNMEM_FIRST_RUN"] = "compile"  # nor does what they run
 settings.register_profile("snmem", deadline=None, derandomize=True)
 settings.load_profile("snmem")
 

@@ -27,8 +27,8 @@ def run_apart(
     path = os.pathsep.join(filter(None, (str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         [sys.executable, "-m", module, json.dumps({**job, "folder": str(folder)})],
-        env={**os.environ, **(environment or {}), "PYTHONPATH": path}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "SNMEM_FIRST_RUN": "compile", **(environment or {}), "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
         errors = process.communicate(timeout=seconds)[1]

@@ -74,7 +74,7 @@ class Worker:
         job = f"{options.case!r}, {options.quick}, {options.threads}, {not options.closed}"
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"from engine_suite.tune import serve; serve({job})"],
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "SNMEM_FIRST_RUN": "compile"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -73,8 +73,8 @@ class RunState:
     data: Any = None
 
     def __repr__(self) -> str:
-        can = "" if self.data is not None else ", cannot be continued"
-        return f"RunState(backend={self.backend!r}, step={self.step}{can})"
+        note = getattr(self.data, "note", "") if self.data is not None else ", cannot be continued"
+        return f"RunState(backend={self.backend!r}, step={self.step}{note})"
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from .._weights import values_of
 from ..convolution import Convolution
@@ -136,11 +137,17 @@ def _deliver(q: Any, matrix: Any, spiking: Any, values: Any, current: Any) -> No
         current += total >> -q.exponent
 
 
-class _Run:
-    """A run in progress: the state, and what is counted and recorded on the way."""
+class Run:
+    """A run in progress: the state, and what is counted and recorded on the way.
+
+    Parameters
+    ----------
+    job : Job
+        What to run.
+    """
 
     def __init__(self, job: Job) -> None:
-        self.job, self.network = job, job.network
+        self.job, self.network, self.done = job, job.network, 0
         self.state: State = initial_state(job.network) if job.state is None else copy.deepcopy(job.state)
         self.columns = {q.name: _columns(q, self.state.weights[q.name]) for q in self.network.projections}
         targets = {q.name: self.network[q.post].neuron.receptors for q in self.network.projections}
@@ -151,15 +158,11 @@ class _Run:
         self.traces: dict[str, list[Any]] = {name: [] for name in job.record}
         self.recorder, self.kept = job.recorder(), 0
 
-    def step(self, t: int) -> None:
-        """One step, the t-th of this run."""
-        spikes, values = self._inputs(t)
-        for name in self.network.update_order:
-            spikes[name] = self._update(self.network[name], spikes, values)
-        self._deliver_later(spikes, values)
-        for q in self.network.projections:
-            if q.plasticity:
-                self._learn(q, spikes)
+    def step(self) -> None:
+        """One step; progress is told of it."""
+        t = self.done
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float64 lies infinity, as in every other backend
+            spikes = self._next(t)
         self.state.step += 1
         for name, rows in self.raster.items():
             rows.append(spikes[name])
@@ -167,15 +170,30 @@ class _Run:
             values = self.state.neurons[pop][variable]
             which = self.job.plan.traces[name].which if self.recorder and self.job.plan else None
             self.traces[name].append(values if which is None else values[which])
+        self.done = t + 1
         if self.recorder:
-            self._hand_on(self.recorder, t)
+            for name, samples in self.recorder.plan.weights.items():
+                if self.recorder.due(samples, t):
+                    self.recorder.weights(name, self.state.weights[name].data)
+            if self.done - self.kept >= _AT_A_TIME:
+                self._hand_on(self.recorder)
+        if self.job.progress:
+            self.job.progress(self.done)
 
-    def _hand_on(self, recorder: Recorder, t: int) -> None:
-        """Give the recorder what step t brought, now or, if that is all there is, with more of the kind."""
-        for name, samples in recorder.plan.weights.items():
-            if recorder.due(samples, t):
-                recorder.weights(name, self.state.weights[name].data)
-        if t + 1 - self.kept < _AT_A_TIME and t + 1 < self.job.steps:
+    def _next(self, t: int) -> dict[str, Any]:
+        """Bring the state one step on; returns the neurons that spike."""
+        spikes, values = self._inputs(t)
+        for name in self.network.update_order:
+            spikes[name] = self._update(self.network[name], spikes, values)
+        self._deliver_later(spikes, values)
+        for q in self.network.projections:
+            if q.plasticity:
+                self._learn(q, spikes)
+        return spikes
+
+    def _hand_on(self, recorder: Recorder) -> None:
+        """Give the recorder the spikes and traces since the last call."""
+        if self.done == self.kept:
             return
         for name, rows in self.raster.items():
             found = _events(rows, len(rows), self.network[name].size)
@@ -184,8 +202,42 @@ class _Run:
         for name, rows in self.traces.items():
             recorder.traces(name, self.kept, np.array(rows))
             rows.clear()
-        self.kept = t + 1
-        recorder.reach(t + 1)
+        self.kept = self.done
+        recorder.reach(self.done)
+
+    def recording(self, backend: str = "reference", state: Any = None) -> Recording:
+        """What was recorded, also of fewer steps than asked for.
+
+        Parameters
+        ----------
+        backend : str
+            Whose name it bears.
+        state : object
+            The state to go on from; None: that of the reference.
+        """
+        job, done = self.job, self.done
+        if done < job.steps:
+            job = replace(job, steps=done, inputs={name: s.between(0, done) for name, s in job.inputs.items()})
+        if self.recorder:
+            self._hand_on(self.recorder)
+            self.recorder.finish(done)
+        return make_recording(
+            job,
+            backend,
+            self.recorder or {p.name: self._spikes(p, job) for p in job.network.populations},
+            traces={name: np.array(rows[:done]) for name, rows in self.traces.items()},
+            updated=self.updated,
+            changed=self.changed,
+            weight_updates=self.learned,
+            weights={name: _copied(self.state.weights[name]) for name in self.learned},
+            state=self.state if state is None else state,
+        )
+
+    def _spikes(self, p: Input | Population, job: Job) -> Spikes:
+        """What a population did, or an input was given."""
+        return (
+            job.inputs[p.name] if isinstance(p, Input) else _events(self.raster[p.name][: job.steps], job.steps, p.size)
+        )
 
     def _inputs(self, t: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Lines of the inputs that spike in step t of this run, and the values of these spikes where they are not 1."""
@@ -257,33 +309,15 @@ class _Run:
 
 def run(job: Job) -> Recording:
     """Run ``job`` with the reference equations: any neuron and rule that defines its step, in both arithmetics."""
-    this = _Run(job)
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond float64 lies infinity, as in every other backend
-        for t in range(job.steps):
-            this.step(t)
-            if job.progress:
-                job.progress(t + 1)
-    if this.recorder:
-        this.recorder.finish(job.steps)
-    return make_recording(
-        job,
-        "reference",
-        this.recorder or {p.name: _spikes(this, p) for p in job.network.populations},
-        traces={name: np.array(rows) for name, rows in this.traces.items()},
-        updated=this.updated,
-        changed=this.changed,
-        weight_updates=this.learned,
-        weights={name: this.state.weights[name].copy() for name in this.learned},
-        state=this.state,
-    )
+    this = Run(job)
+    while this.done < job.steps:
+        this.step()
+    return this.recording()
 
 
-def _spikes(run: _Run, p: Input | Population) -> Spikes:
-    """What a population did, or an input was given."""
-    if isinstance(p, Population):
-        return _events(run.raster[p.name], run.job.steps, p.size)
-    given = run.job.inputs[p.name]
-    return Spikes.trusted(given.step, given.neuron, run.job.steps, p.size, given.value)
+def _copied(weights: Any) -> sp.csr_array:
+    """Weights of the result, which anybody may change."""
+    return sp.csr_array(tuple(a.copy() for a in (weights.data, weights.indices, weights.indptr)), shape=weights.shape)
 
 
 def _events(rows: list[Any], steps: int, size: int) -> Spikes:

@@ -34,6 +34,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .._compiling import compiled_first
 from ..description import counts, row_numbers
 from ..errors import BackendError, FileError
 from ..io.files import replace_file
@@ -89,6 +90,7 @@ def vectors() -> tuple[Vector, ...]:
     return tuple(_vector(json.loads(line)) for line in text.splitlines())
 
 
+@compiled_first()
 def check(vector: Vector, backend: str, spikes_only: bool = False) -> None:
     """Raise AssertionError, naming the first difference, unless a backend does what Lava did, bit for bit.
 

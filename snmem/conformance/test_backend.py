@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from .._compiling import compiled_first
 from ..errors import BackendError
 from ..network import Network
 from ..simulation import get_backend, simulate
@@ -16,6 +18,13 @@ from .networks import features_of, random_inputs, random_network, refused_by
 from .plugin import Claim
 
 STEPS = 50
+
+
+@pytest.fixture(autouse=True)
+def compiled() -> Iterator[None]:
+    """The event engine is tested itself, not the reference that runs while it is compiled."""
+    with compiled_first():
+        yield
 
 
 def _network(claim: Claim, seed: int, everything: bool = False) -> Network:

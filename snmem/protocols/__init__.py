@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .._compiling import compiled_first
 from ..errors import InputError
 from ..installation.content import content_names, load_script
 from ..sweep.points import find_function
@@ -16,6 +17,7 @@ def recipe_names() -> list[str]:
     return [n.replace("_", "-") for n in content_names("models") if hasattr(load_script("models", n), "reproduce")]
 
 
+@compiled_first()
 def reproduce(
     name: str | Callable[..., Any],
     quick: bool = False,

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import encode
+from .._compiling import compiled_first
 from ..circuits import Race
 from ..errors import FileError, InputError
 from ..lava import LavaSession
@@ -111,6 +112,7 @@ def _numeric_task(kind: str, items: Any, other: Any, rng: np.random.Generator) -
     return Task(kind, items, encoder, patterns, None, cues, never, never_cues)
 
 
+@compiled_first()
 def compare_runtimes(
     network: Network, integer: Network, inputs: Any, steps: int, lava: bool, say: Say
 ) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._compiling import compiled_first
 from .._text import shown
 from ..backends.base import BUILT_IN
 from ..conformance.compare import Difference, differing, differing_traces
@@ -54,6 +55,7 @@ class _Run:
         return list(self.baseline.traces)
 
 
+@compiled_first()
 def verify(
     source: Network | str | os.PathLike[str],
     inputs: Mapping[str, Any] | str | os.PathLike[str] | None = None,

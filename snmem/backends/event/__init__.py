@@ -13,9 +13,9 @@ numba cannot say, :mod:`.tuning` what decides speed only.
 
 from ..base import Backend, register_backend
 from ..features import DECLARED
+from .first_run import run
 from .layout import CompiledNeuron, layout_of
 from .layout.rules import FILL
-from .runner import run
 
 __all__ = ["EVENT", "CompiledNeuron", "layout_of", "run"]
 

@@ -33,6 +33,7 @@ def bench(
     out: Path | None,
 ) -> Report:
     """Time snmem beside its peers in one run, after checking that they compute the same."""
+    from ..._compiling import compiled_first
     from ...errors import InputError
     from ...installation.content import load_script
 
@@ -47,7 +48,7 @@ def bench(
     ):
         if given and name not in takers:
             raise InputError(f"bench {name}: takes no {option}; leave it out")
-    with stages() as say:
+    with stages() as say, compiled_first():
         if name == "models":
             data = script.bench_models(quick, say, only, simulators)
         elif name == "memories":

@@ -280,14 +280,15 @@ def _check_delays(network: Network, most: int) -> None:
             )
 
 
-class _Kept:
+class Kept:
     """The layout kept with a network; copies and pickles of the network begin without one and build their own."""
 
     layout: Layout | None = None
     graded: Layout | None = None  # the last one for inputs that carry values
+    ready: bool = False  # whether it has run, so that all that a run begins with is compiled
 
     def __reduce__(self) -> Any:
-        return _Kept, ()
+        return Kept, ()
 
 
 #: Layouts that are in use, by what they are made of: networks that differ in what their sources draw share one.
@@ -299,6 +300,11 @@ def _parts(network: Network) -> Any:
     inputs = tuple((p.name, p.size, p.largest if isinstance(p, Source) else 0.0) for p in network.inputs)
     names = tuple(p.name for p in network.populations)
     return tuple(map(id, (*network.neurons, *network.projections))), inputs, names, network.dt
+
+
+def kept_of(network: Network) -> Kept:
+    """What is kept with a network."""
+    return network.__dict__.setdefault("_event_layout", Kept())
 
 
 def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
@@ -315,7 +321,7 @@ def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
         Inputs whose spikes carry values. Where these reach populations that receive bit planes, or synapses of the
         bundle, the network is laid out a second time without them.
     """
-    kept = network.__dict__.setdefault("_event_layout", _Kept())
+    kept = kept_of(network)
     if kept.layout is None:
         parts = _parts(network)
         kept.layout = _SHARED.get(parts) or _built(network, frozenset())
