@@ -55,7 +55,7 @@ def kernel(function: Callable[..., Any] | None = None, *, keep: bool = True, **o
         The function; None returns the decorator.
     keep : bool
         Whether its machine code is kept on disk. False for functions that are called by kernels only: they are part of
-        the machine code of these.
+        the machine code of these, and are compiled once more where Python calls them.
     **options
         Further options of ``numba.njit``.
     """
@@ -63,9 +63,31 @@ def kernel(function: Callable[..., Any] | None = None, *, keep: bool = True, **o
         return lambda function: kernel(function, keep=keep, **options)
     if config.DISABLE_JIT:
         return _uncompiled(function) if keep else function
-    compiled: Any = numba.njit(nogil=True, **({"boundscheck": True} if DEBUG else {}), **options)(function)
-    if keep:
-        compiled._cache = _Cache(function)
+    options |= {"nogil": True, "no_cfunc_wrapper": True} | ({"boundscheck": True} if DEBUG else {})
+    if not keep:
+        return _for_kernels(function, options)
+    compiled: Any = numba.njit(**options)(function)
+    compiled._cache = _Cache(function)
+    return compiled
+
+
+def _for_kernels(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """A function that kernels call: without what takes arguments over from Python, which costs more than all the rest
+    where there are many arrays. Should Python call it, its twin that has this is compiled then.
+    """
+    lean: dict[str, Any] = options | {"no_cpython_wrapper": True}
+    compiled: Any = numba.njit(**lean)(function)
+    twin: list[Any] = []
+
+    def add_overload(found: Any) -> None:
+        compiled.overloads[tuple(found.signature.args)] = found
+
+    def compile_for_args(*arguments: Any, **more: Any) -> Any:
+        if not twin:
+            twin.append(numba.njit(**options)(function))
+        return twin[0]._compile_for_args(*arguments, **more)
+
+    compiled.add_overload, compiled._compile_for_args = add_overload, compile_for_args
     return compiled
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import snmem
@@ -223,3 +224,12 @@ def test_a_compiler_that_is_turned_off_is_named():
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout == "2\n"
     assert done.stderr.splitlines()[-1].startswith("snmem.errors.BackendError: kernel 'run' needs numba's compiler")
+
+
+def test_what_kernels_call_python_calls_too_before_and_after():
+    """Without a second form, calling it from Python would end the process."""
+    inside = _jit.kernel(lambda x: 2 * x, keep=False)
+    assert inside(2) == 4
+    outside = _jit.kernel(lambda x: inside(x) + inside(0.5), keep=False)
+    assert outside(3) == 7.0
+    assert (inside(3), inside(0.5), inside(np.float32(0.5))) == (6, 1.0, 1.0)

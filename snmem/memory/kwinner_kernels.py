@@ -40,14 +40,14 @@ def pattern_key(seed, active):
     return mix(key, 0)
 
 
-@kernel
+@kernel(keep=False)
 def _before(value, unit, other_value, other_unit, key):
     if value != other_value:
         return value < other_value
     return mix(key, unit) < mix(key, other_unit)
 
 
-@kernel
+@kernel(keep=False)
 def _sift(values, units, size, value, unit, key):
     """Put (value, unit) at the root of a heap with the smallest on top and let it sink to its place."""
     here = 0
@@ -64,7 +64,7 @@ def _sift(values, units, size, value, unit, key):
     values[here], units[here] = value, unit
 
 
-@kernel
+@kernel(keep=False)
 def _rise(values, units, at, value, unit, key):
     """Add (value, unit) at the end of the heap, position ``at``, and let it rise to its place."""
     while at > 0:
@@ -76,7 +76,7 @@ def _rise(values, units, at, value, unit, key):
     values[at], units[at] = value, unit
 
 
-@kernel
+@kernel(keep=False)
 def _offer(values, units, size, value, unit, key):
     """Keep (value, unit) if it is among the best so far; return how many are kept.
 
@@ -90,7 +90,7 @@ def _offer(values, units, size, value, unit, key):
     return size
 
 
-@kernel
+@kernel(keep=False)
 def _fill(units, size, total, taken, key):
     """Fill up ``units[size:]`` with random units of 0..total-1 that are not among ``units[:size]``."""
     for n in range(size):
@@ -107,13 +107,13 @@ def _fill(units, size, total, taken, key):
         taken[units[n]] = False
 
 
-@kernel
+@kernel(keep=False)
 def _bin(bits):
     """Return the bin of a positive double, given its bits; larger numbers never come into lower bins."""
     return min(max((bits >> SHIFT) - FIRST, 0), BINS - 1)
 
 
-@kernel
+@kernel(keep=False)
 def _top(values, units, size, total, out, heap, taken, key):
     """Set ``out`` to the ``out.size`` units of largest value among the first ``size``; where too few, to random others.
 
@@ -141,7 +141,7 @@ def _top(values, units, size, total, out, heap, taken, key):
             kept = _offer(heap[: out.size - above], out[above:], kept, values[n], units[n], key)
 
 
-@kernel
+@kernel(keep=False)
 def _add_by_blocks(active, start, post, forward, drive):
     """Add the active synapses to ``drive``, one block of hidden units after the other, so that it stays in the cache.
 
@@ -159,7 +159,7 @@ def _add_by_blocks(active, start, post, forward, drive):
             place[n] = p
 
 
-@kernel
+@kernel(keep=False)
 def _winners(active, start, post, forward, drive, taken, values, units, heap, out, key):
     """Set ``out`` to the hidden units of largest drive, ties at random; ``drive`` is all zero before and after."""
     synapses = np.uint64(0)
@@ -195,7 +195,7 @@ def _winners(active, start, post, forward, drive, taken, values, units, heap, ou
     _top(values, units, size, drive.size, out, heap, taken, key)
 
 
-@kernel
+@kernel(keep=False)
 def _read_out(winners, inputs, place, forward, back, drive, taken, values, units, heap, out, key):
     """Set ``out`` to the visible units of largest return drive; ``drive`` is all zero before and after."""
     tied = back.size == 0
@@ -223,7 +223,7 @@ def _read_out(winners, inputs, place, forward, back, drive, taken, values, units
     _top(values, units, size, drive.size, out, heap, taken, key)
 
 
-@kernel
+@kernel(keep=False)
 def _imprint(winners, inputs, place, forward, back, rate, target, back_target):
     """Move all synapses of the winners towards the targets (1.0 or 0.0 for each visible unit)."""
     for j in winners:
@@ -245,7 +245,7 @@ def round_at_random(value, levels, key, draw):
     return (low + (chance < scaled - low)) / levels
 
 
-@kernel
+@kernel(keep=False)
 def _imprint_levels(winners, inputs, place, forward, back, rate, target, back_target, levels, key):
     """Do the same with weights that are multiples of 1 / levels."""
     draw = 0

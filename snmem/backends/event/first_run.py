@@ -75,9 +75,10 @@ def run(job: Job, begin: Callable[[Layout, Team], None] | None = None) -> Record
         job = replace(job, progress=_onward(job.progress))
     with telling_of_first_run(), CtrlC() as ctrl_c:
         try:
-            found = begin_on_reference(job, Helper(job), ctrl_c)
+            helper = Helper(job)
         except OSError:
-            found = None
+            helper = None
+        found = begin_on_reference(job, helper, ctrl_c) if helper else None
     return _on_engine(job) if found is None else found
 
 
@@ -165,10 +166,8 @@ def begin_on_reference(job: Job, helper: Any, ctrl_c: CtrlC) -> Recording | None
             ctrl_c.check()
             if time.monotonic() < look:
                 continue
-            if helper.ended():
-                if helper.mine or is_compiled(job):
-                    return None
-                helper.start()
+            if not _is_compiling(job, helper):
+                return None
             look = time.monotonic() + LOOK_S
     except KeyboardInterrupt:
         end_helpers()
@@ -178,6 +177,19 @@ def begin_on_reference(job: Job, helper: Any, ctrl_c: CtrlC) -> Recording | None
     before = job.state.jobs if isinstance(job.state, Begun) else ()
     mine = replace(job, record=(), counters=False, state=None, progress=None, plan=None)
     return _recording(job, this, Begun(this.state, (*before, mine)))
+
+
+def _is_compiling(job: Job, helper: Any) -> bool:
+    """Whether it makes sense to wait for the helper, or one that begins now."""
+    try:
+        if not helper.ended():
+            return True
+        if helper.mine or is_compiled(job):
+            return False
+        helper.start()
+    except OSError:
+        return False
+    return True
 
 
 def _recording(job: Job, this: reference.Run, data: Begun | None) -> Recording:
