@@ -235,9 +235,11 @@ class Run:
 
     def _spikes(self, p: Input | Population, job: Job) -> Spikes:
         """What a population did, or an input was given."""
-        return (
-            job.inputs[p.name] if isinstance(p, Input) else _events(self.raster[p.name][: job.steps], job.steps, p.size)
-        )
+        if isinstance(p, Population):
+            return _events(self.raster[p.name][: job.steps], job.steps, p.size)
+        given = job.inputs[p.name]
+        same = given.steps == job.steps
+        return given if same else Spikes.trusted(given.step, given.neuron, job.steps, p.size, given.value)
 
     def _inputs(self, t: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Lines of the inputs that spike in step t of this run, and the values of these spikes where they are not 1."""
