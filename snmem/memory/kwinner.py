@@ -331,4 +331,5 @@ def _draw_inputs(config: KWinnerConfig, rng: np.random.Generator) -> NDArray[np.
     for first in range(0, config.hidden, rows):
         part = inputs[first : first + rows]
         kernels.draw_rows(rng.random(part.shape), config.visible, pool, part)
+    inputs.sort(axis=1)
     return inputs

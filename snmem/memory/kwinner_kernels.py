@@ -120,7 +120,8 @@ def _top(values, units, size, total, out, heap, taken, key):
     A histogram finds the values that are in for sure; a heap decides in the bin where the limit falls.
     """
     if size <= out.size:
-        out[:size] = units[:size]
+        for n in range(size):
+            out[n] = units[n]
         _fill(out, size, total, taken, key)
         return
     bits = values.view(np.int64)
@@ -320,13 +321,13 @@ def recall(cues, bounds, start, post, inputs, place, forward, back, count, ones,
 
 @kernel
 def draw_rows(uniform, visible, pool, inputs):
-    """Fill each row with distinct numbers below ``visible``, increasing, by partial shuffles of ``pool``."""
+    """Fill each row with distinct numbers below ``visible``, in any order, by partial shuffles of ``pool``."""
     fan_in = inputs.shape[1]
     for row in range(inputs.shape[0]):
         for n in range(fan_in):
             at = n + np.int64(uniform[row, n] * (visible - n))
             pool[n], pool[at] = pool[at], pool[n]
-        inputs[row] = np.sort(pool[:fan_in])
+            inputs[row, n] = pool[n]  # no later shuffle of this row moves it
 
 
 @kernel
