@@ -173,7 +173,7 @@ def test_the_notice_says_what_is_compiled_and_what_runs_meanwhile(cold, monkeypa
     monkeypatch.delenv("SNMEM_COMPILE_NOTICE")
     simulate(small(), np.zeros((500, 10)))
     assert capfd.readouterr().err == (
-        "snmem: compiling the event engine: about 18 s of processor time, in the first run only; meanwhile this run "
+        "snmem: compiling the event engine: about 17 s of processor time, in the first run only; meanwhile this run "
         "goes on in numpy, with the same bits\n"
     )
 
