@@ -53,7 +53,8 @@ def simulate(
     steps : int
         Steps to simulate; by default those of the longest input.
     backend : str
-        A name of ``backend_names()``: those of snmem and registered ones.
+        A name of ``backend_names()``: those of snmem and registered ones. While "event" is being compiled, on a
+        machine's first run, small networks begin on "reference", whose bits are the same (docs: "How fast is it").
     record : Record, or names
         What to keep. Names of traces, such as "hidden.v", each of steps x neurons x 8 bytes, or a dict of trace ->
         neurons; all spikes are kept too. :class:`snmem.Record` chooses spikes, counts, rates, traces and weights.

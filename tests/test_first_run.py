@@ -145,6 +145,18 @@ def test_runs_that_the_reference_cannot_stand_in_for_wait(cold, tmp_path, option
     assert compiler.started == 0
 
 
+def test_nor_can_it_where_it_takes_longer_than_the_compiler(cold, monkeypatch):
+    cold(Compiler())
+    long = Job(small(), {"i": Spikes.from_raster(np.zeros((80_000, 10)))}, 80_000)  # about 12 s
+    assert first_run.may_begin(job_of(small()))
+    monkeypatch.setattr(first_run.os, "sched_getaffinity", lambda process: {0, 1})
+    assert first_run.may_begin(long)
+    monkeypatch.setattr(first_run.os, "sched_getaffinity", lambda process: {0})
+    assert not first_run.may_begin(long), "they share a core"
+    monkeypatch.setattr(first_run, "SYNAPSES", 599)
+    assert not first_run.may_begin(job_of(small())), "200 and 400 synapses"
+
+
 def test_the_variable_and_whoever_compares_let_it_wait(cold, monkeypatch):
     compiler = cold(Compiler())
     assert verify(small(), {"i": RASTER}, backends=["event"])["agree"]

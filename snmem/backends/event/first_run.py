@@ -7,6 +7,7 @@ recording is the result; if the compiler is, the engine runs the job from its st
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -31,8 +32,9 @@ from .team import Team
 
 #: Seconds between two looks at the compiler.
 LOOK_S = 0.05
-#: The reference is begun with where it may be done before the compiler: seconds that it may take, and synapses.
-SECONDS, SYNAPSES = 20.0, 1 << 22
+#: The reference is begun with where it may be done before the compiler: seconds that it may take, with a core for each
+#: of them and where they share one, and synapses.
+SECONDS, SHARED_SECONDS, SYNAPSES = 20.0, 5.0, 1 << 22
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,9 @@ def may_begin(job: Job) -> bool:
         BACKENDS["reference"].check(network)
     except BackendError:
         return False
-    return sum(q.synapses for q in network.projections) <= SYNAPSES and _seconds(job) <= SECONDS
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = SECONDS if cores > 1 else SHARED_SECONDS
+    return sum(q.synapses for q in network.projections) <= SYNAPSES and _seconds(job) <= most
 
 
 def _seconds(job: Job) -> float:
