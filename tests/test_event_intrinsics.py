@@ -105,6 +105,11 @@ def call_class_of(age):
 
 
 @kernel(keep=False)
+def call_not_below(values, limit):
+    return lif.not_below(values, limit)
+
+
+@kernel(keep=False)
 def call_over(values, i, limits, j):
     return lif.over(values, i, limits, j)
 
@@ -236,6 +241,7 @@ def test_a_word_of_neurons(seed):
     check(call_step_word, lif.step_word.twin, u, v, given, i, par, tile + k)
     check(call_step_word_alike, lif.step_word_alike.twin, u, v, given, i, par, tile)
     check(call_over, lif.over.twin, v, i, par, tile + k)
+    check(call_not_below, lif.not_below.twin, v, float(v[i]))
     check(call_step_word_loihi, lif.step_word_loihi.twin, u, v, given, i, par, tile + k)
     u, v, given = (np.trunc(rng.uniform(-1.5, 1.5, 3 * WORD) * 2.0 ** rng.integers(0, 25)) for _ in range(3))
     check(call_step_word_loihi, lif.step_word_loihi.twin, u, v, given, i, rng.uniform(-1, 1, par.shape), tile + k)

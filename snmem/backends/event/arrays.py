@@ -251,6 +251,7 @@ class Cells(NamedTuple):
     margin: Any  # (pops, 1 + BATCH), see MARGIN
     load: Any  # (pops, 3), see STEPPED
     ordered: Any  # room for a list
+    classes: Any  # of the ages of the cells on it
     first: Any  # (AGE_CLASSES,) where each class of ages begins in it; zeros between
     lanes: Any  # (5, LANES), see LANE_U
     lane_age: Any  # (LANES,)

@@ -39,8 +39,8 @@ from ..columns import (
     THETA,
     WAITS,
 )
-from ..llvm.lif import advance_older, advance_silent, class_of
-from ..llvm.memory import prefetch
+from ..llvm.lif import advance_older, advance_silent, class_of, not_below
+from ..llvm.memory import lowest_bit, prefetch
 from ..tuning import FAR, STRETCH
 from .extended.state import array_of, lane_of
 from .neuron import lif_step, may_spike, reach, reset
@@ -59,18 +59,22 @@ def due_of(cell, p, thread, begin):
 
 
 @inner
-def _by_age(due, n, out, first):
+def _by_age(due, n, out, classes, first):
     """out: due[:n] in ascending order of age, as :func:`..llvm.lif.class_of` tells ages apart."""
-    last = 0
-    for k in range(n):
-        number = class_of(due[k] >> 32)
-        first[number] += 1
-        last = max(last, number)
-    total = 0
+    fresh, last = 0, 0
+    while fresh < n and due[fresh] <= NEURON:  # those kept from the step before come first, and are of age 0
+        out[fresh] = due[fresh]
+        fresh += 1
+    for k in range(np.uint64(fresh), np.uint64(n)):
+        classes[k] = class_of(due[k] >> 32)
+        last = max(last, classes[k])
+    for k in range(np.uint64(fresh), np.uint64(n)):
+        first[classes[k]] += 1
+    total = fresh
     for number in range(last + 1):
         first[number], total = total, total + first[number]
-    for k in range(n):
-        number = class_of(due[k] >> 32)
+    for k in range(np.uint64(fresh), np.uint64(n)):
+        number = classes[k]
         out[first[number]] = due[k]
         first[number] += 1
     first[: last + 1] = 0
@@ -137,8 +141,10 @@ def _sort(array):
 
 
 @inner(inline="always")
-def _fire(cell, own, par, extended, ordered, low, count, subtract, spikes, at, again, p, t):
+def _fire(cell, own, par, extended, ordered, low, near, subtract, spikes, at, again, p, t):
     """Let those of a group of cells spike that are over threshold; keep those on the list that may spike again.
+
+    near: a bit for each that may be over it.
 
     A refractory cell stands still: it is as far ahead of the others as it waits.
     """
@@ -146,7 +152,9 @@ def _fire(cell, own, par, extended, ordered, low, count, subtract, spikes, at, a
     theta, gain, drive = par[THETA, 0], par[GAIN, 0], par[DRIVE, 0]
     clears, waits = extended.flags[p, CLEARS] != 0, extended.flags[p, WAITS] != 0
     v, u = cell.lanes[LANE_V], cell.lanes[LANE_U]
-    for j in range(np.uint64(0), count):
+    while near != 0:
+        j = np.uint64(lowest_bit(near))
+        near &= near - np.uint64(1)
         if not may_spike(u[j], v[j], gain, drive, theta):
             continue
         i = ordered[low + j] & NEURON
@@ -196,10 +204,10 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
     cells, ages, par, lanes, lane_age = cell.cells, cell.ages, cell.par[p], cell.lanes, cell.lane_age
     due, ordered = due_of(cell, p, thread, turn.begin), cell.ordered
     alpha, beta, bias, theta = par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[THETA, 0]
-    gain, drive = par[GAIN, 0], par[DRIVE, 0]
-    u, v, given = lanes[LANE_U], lanes[LANE_V], lanes[LANE_INPUT]
+    gain, drive, limit = par[GAIN, 0], par[DRIVE, 0], 0.999 * theta - 1e-300
+    u, v, given, most_v = lanes[LANE_U], lanes[LANE_V], lanes[LANE_INPUT], lanes[BEFORE_V]
     if n > 2 * WIDE and cell.table.shape[1] == 0:  # by the closed form, all are of age 0
-        _by_age(due, n, ordered, cell.first)
+        _by_age(due, n, ordered, cell.classes, cell.first)
     else:
         copy_range(due, 0, n, ordered, 0)
     again, begin = 0, at
@@ -220,7 +228,6 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
             _advance_by_age(lanes, lane_age, cell.stages, alpha, beta, bias)
         else:
             _advance_lanes(lanes, lane_age, cell.stages, alpha, beta, bias)
-        some = 0
         for j in range(np.uint64(0), group):
             u[j], v[j] = lif_step(u[j], v[j], given[j], alpha, beta, bias)
         if aside:
@@ -229,14 +236,15 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
                 v[j] += direct[place]
                 direct[place] = 0.0
         for j in range(np.uint64(0), group):
-            some += not (reach(u[j], v[j], gain, drive) <= 0.999 * theta - 1e-300)
+            most_v[j] = reach(u[j], v[j], gain, drive)
+        near = not_below(most_v, limit) & (~np.uint64(0) >> (group - count))
         for j in range(np.uint64(0), count):
             c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
             cells[c], cells[c + _V], cells[c + _INPUT] = u[j], v[j], 0.0
             ages[c + _AGE] = (t + 1) << 1
-        if some > 0:
+        if near != 0:
             at, again = _fire(
-                cell, CellRows(cells, ages, due), par, extended, ordered, low, count, subtract, spikes, at, again, p, t,
+                cell, CellRows(cells, ages, due), par, extended, ordered, low, near, subtract, spikes, at, again, p, t,
             )  # fmt: skip
     if at - begin > 1:
         _sort(spikes.neuron[begin:at])
@@ -298,7 +306,7 @@ def from_cells(cell, extended, p, thread, begin, end, blocks, held, t):
             waits[i + wait], behind = -behind, 0
             held[i // WORD] |= np.uint64(1) << np.uint64(i % WORD)
         due[i - begin] = i | behind << 32
-    _by_age(due, count, ordered, cell.first)
+    _by_age(due, count, ordered, cell.classes, cell.first)
     for low in range(0, count, LANES):
         group = ordered[low : min(low + LANES, count)]
         for j in range(group.size):

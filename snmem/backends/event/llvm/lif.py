@@ -119,6 +119,27 @@ def class_of(typing, age):
     return types.int64(age), generate
 
 
+def _not_below(values: Any, limit: Any) -> Any:
+    word = np.uint64(0)
+    for k in range(LANES):
+        if not values[k] <= limit:
+            word |= np.uint64(1) << np.uint64(k)
+    return word
+
+
+@llvm(_not_below)
+def not_below(typing, values, limit):
+    """A word of LANES bits: whether ``values[k] <= limit`` is false."""
+
+    def generate(context, builder, signature, arguments):
+        (values,), vector = data_of(context, builder, signature, arguments, (0,)), ir.VectorType(DOUBLE, LANES)
+        loaded = builder.load(vector_at(builder, values, I64(0), vector), align=8)
+        above = builder.fcmp_unordered(">", loaded, everywhere(builder, arguments[1], vector))
+        return builder.bitcast(above, ir.IntType(LANES))
+
+    return types.uint64(values, limit), generate
+
+
 def _over(values: Any, i: Any, limits: Any, j: Any) -> Any:
     flat, word = limits.reshape(-1), np.uint64(0)
     for k in range(WORD):
