@@ -246,6 +246,7 @@ class Cells(NamedTuple):
     ages: Any  # the same bytes as whole numbers
     due: Any  # lists of due cells, one for each population and thread, with a place to spare
     waiting: Any  # (threads, pops) length of each list
+    direct: Any  # (threads, pops) 1 where something arrived at v itself for the coming step
     par: Any  # (pops, 8, 1) parameters where all neurons are alike
     table: Any  # (pops, AGES or 0, 4) closed forms, if wanted
     margin: Any  # (pops, 1 + BATCH), see MARGIN

@@ -76,6 +76,7 @@ def _cells(layout: Layout, net: Net, threads: int, candidates: list[int], exact:
         ages=cells.view(np.int64),
         due=zeros(neurons + pops * threads, dtype=np.int64),
         waiting=np.zeros((threads, pops), np.int64),
+        direct=np.zeros((threads, pops), np.uint8),
         par=par,
         table=table,
         margin=np.tile([np.inf, *[0.0] * BATCH], (pops, 1)),
@@ -151,6 +152,7 @@ class Modes:
                 due = np.concatenate([self._due(p, k)[: self.cells[0].waiting[k, p]] for k in range(self.threads)])
                 block = (due & NEURON) // BLOCK
                 self.cells[0].waiting[:, p] = 0
+                self.cells[0].direct[:, p] = self.cells[0].direct[:, p].max()
                 for k, (begin, end) in enumerate(pairwise(net.neurons.cut[p])):
                     mine = due[(block >= begin) & (block < end)]
                     self._due(p, k, begin)[: len(mine)] = mine

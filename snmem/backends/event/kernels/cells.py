@@ -195,10 +195,11 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
     direct: ``Blocks.input``, where what arrives at v itself stands in a lane.
     """
     p, t = turn.population, turn.step
-    aside = aside_of(extended.flags, p, DIRECT)
     n = cell.waiting[thread, p]
     if n == 0:
         return at
+    aside, straight = aside_of(extended.flags, p, DIRECT), cell.direct[thread, p] != 0
+    cell.direct[thread, p] = 0
     cell.load[p, STEPPED] += n
     cell.load[p, STEPS] += 1
     cells, ages, par, lanes, lane_age = cell.cells, cell.ages, cell.par[p], cell.lanes, cell.lane_age
@@ -212,12 +213,13 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
         copy_range(due, 0, n, ordered, 0)
     again, begin = 0, at
     group, total = np.uint64(LANES), np.uint64(n)
-    for low in range(np.uint64(0), total, group):
-        count = min(group, total - low)
-        most = ordered[low] >> 32
+    low, count = np.uint64(0), (total - np.uint64(1)) % group + np.uint64(1)  # the young ones share a group with nobody
+    while low < total:
+        if low + count < total:
+            for j in range(low + count, low + count + group):
+                prefetch(cells, np.uint64(ordered[j] & NEURON) * _FIELDS)
+        most = np.int64(0)
         for j in range(np.uint64(0), count):
-            if low + group + j < total:
-                prefetch(cells, np.uint64(ordered[low + group + j] & NEURON) * _FIELDS)
             c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
             u[j], v[j], given[j] = cells[c], cells[c + _V], cells[c + _INPUT]
             lane_age[j] = ordered[low + j] >> 32
@@ -230,7 +232,7 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
             _advance_lanes(lanes, lane_age, cell.stages, alpha, beta, bias)
         for j in range(np.uint64(0), group):
             u[j], v[j] = lif_step(u[j], v[j], given[j], alpha, beta, bias)
-        if aside:
+        if straight:
             for j in range(np.uint64(0), count):
                 place = (ordered[low + j] & NEURON) + aside
                 v[j] += direct[place]
@@ -246,6 +248,8 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
             at, again = _fire(
                 cell, CellRows(cells, ages, due), par, extended, ordered, low, near, subtract, spikes, at, again, p, t,
             )  # fmt: skip
+        low += count
+        count = group
     if at - begin > 1:
         _sort(spikes.neuron[begin:at])
     cell.waiting[thread, p] = again
@@ -281,6 +285,8 @@ def to_cells(cell, extended, p, thread, begin, end, blocks, held, t):
         given[i] = 0.0
         if direct and ahead > 0:
             given[i + direct] = 0.0
+        elif direct and given[i + direct] != 0.0:
+            cell.direct[thread, p] = 1
         if wake:
             due[n] = i
             n += 1

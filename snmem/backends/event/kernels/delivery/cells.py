@@ -112,6 +112,7 @@ def deliver_direct(synapses, weight, cell, given, spikes, values, arrivals, asid
             if place < start or place >= stop or age >> 1 > t:
                 continue
             given[place] += weight_of(rows, np.uint64(k)) * (values[j] if values.size else 1.0)
+            cell.direct[thread, p] = 1
             if age & 1 == 0:
                 due[n] = i | (t - (age >> 1)) << 32
                 ages[i * FIELDS + AGE] = age | 1
