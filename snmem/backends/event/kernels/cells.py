@@ -69,13 +69,13 @@ def _by_age(due, n, out, classes, first):
         classes[k] = class_of(due[k] >> 32)
         last = max(last, classes[k])
     for k in range(np.uint64(fresh), np.uint64(n)):
-        first[classes[k]] += 1
+        first[np.uint64(classes[k])] += 1
     total = fresh
-    for number in range(last + 1):
+    for number in range(np.uint64(0), np.uint64(last + 1)):
         first[number], total = total, total + first[number]
     for k in range(np.uint64(fresh), np.uint64(n)):
-        number = classes[k]
-        out[first[number]] = due[k]
+        number = np.uint64(classes[k])
+        out[np.uint64(first[number])] = due[k]
         first[number] += 1
     first[: last + 1] = 0
 
