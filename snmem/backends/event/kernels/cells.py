@@ -188,6 +188,20 @@ def aside_of(flags, p, what):
     return lane_of(flags, p, 0, lane) * BLOCK if at else 0
 
 
+@inner(inline="always")
+def _load(lanes, age, cells, ordered, low, count):
+    """u, v, input and age of ``count`` cells from ordered[low] on, into the lanes; returns the largest age."""
+    u, v, given, most, group = lanes[LANE_U], lanes[LANE_V], lanes[LANE_INPUT], np.int64(0), np.uint64(LANES)
+    for j in range(np.uint64(0), count):
+        c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
+        u[j], v[j], given[j] = cells[c], cells[c + _V], cells[c + _INPUT]
+        age[j] = ordered[low + j] >> 32
+        most = max(most, age[j])
+    for j in range(count, group):
+        u[j], v[j], given[j], age[j] = 0.0, 0.0, 0.0, most
+    return most
+
+
 @inner
 def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
     """A population's step for the due cells of this thread; returns the new number of spikes.
@@ -218,14 +232,7 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
         if low + count < total:
             for j in range(low + count, low + count + group):
                 prefetch(cells, np.uint64(ordered[j] & NEURON) * _FIELDS)
-        most = np.int64(0)
-        for j in range(np.uint64(0), count):
-            c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
-            u[j], v[j], given[j] = cells[c], cells[c + _V], cells[c + _INPUT]
-            lane_age[j] = ordered[low + j] >> 32
-            most = max(most, lane_age[j])
-        for j in range(count, group):
-            u[j], v[j], given[j], lane_age[j] = 0.0, 0.0, 0.0, most
+        most = _load(lanes, lane_age, cells, ordered, low, count)
         if most < FAR:  # not so long that something may have come to rest
             _advance_by_age(lanes, lane_age, cell.stages, alpha, beta, bias)
         else:
@@ -314,14 +321,12 @@ def from_cells(cell, extended, p, thread, begin, end, blocks, held, t):
         due[i - begin] = i | behind << 32
     _by_age(due, count, ordered, cell.classes, cell.first)
     for low in range(0, count, LANES):
-        group = ordered[low : min(low + LANES, count)]
-        for j in range(group.size):
-            c = np.uint64(group[j] & NEURON) * _FIELDS
-            lanes[LANE_U, j], lanes[LANE_V, j], lane_age[j] = cells[c], cells[c + _V], group[j] >> 32
-        lane_age[group.size :] = lane_age[0]
+        some = min(count - low, LANES)
+        _load(lanes, lane_age, cells, ordered, np.uint64(low), np.uint64(some))
         _advance_lanes(lanes, lane_age, cell.stages, par[ALPHA, 0], par[BETA, 0], par[BIAS, 0])
-        for j in range(group.size):
-            u[group[j] & NEURON], v[group[j] & NEURON] = lanes[LANE_U, j], lanes[LANE_V, j]
+        for j in range(some):
+            i = ordered[low + j] & NEURON
+            u[i], v[i] = lanes[LANE_U, j], lanes[LANE_V, j]
 
 
 @inner(inline="always")
