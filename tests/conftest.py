@@ -14,6 +14,7 @@ from hypothesis import settings
 from snmem.cli import main
 
 os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the Makefile, for libraries and processes that start from here on
 os.environ["SNMEM_COMPILE_NOTICE"] = "0"  # what tests read on standard error does not depend on what was compiled
 os.environ["SNMEM_FIRST_RUN"] = "compile"  # nor does what they run
 settings.register_profile("snmem", deadline=None, derandomize=True)

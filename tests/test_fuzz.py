@@ -6,10 +6,10 @@ import pytest
 from fuzz.kinds import KINDS
 from fuzz.run import FAILURES, replay, run
 
-FILES = 10_000  # `make fuzz` takes more
+FILES = 3_000  # `make fuzz` takes a million
 
 
-def test_ten_thousand_damaged_files_are_accepted_or_refused_in_one_line(tmp_path: Path) -> None:
+def test_thousands_of_damaged_files_are_accepted_or_refused_in_one_line(tmp_path: Path) -> None:
     outcome = run(FILES, 0, keep=FAILURES)
     assert not outcome.failures, outcome.table()
     assert outcome.cases == FILES

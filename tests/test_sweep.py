@@ -41,12 +41,15 @@ def _kept(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("[!.]*.npz")}
 
 
-def test_ten_kills_at_random_moments_change_nothing(snmem: Callable[..., Result], tmp_path: Path) -> None:
-    """200 runs, killed with SIGKILL ten times: no run is lost, none repeated, and the dataset is the same."""
+def test_kills_at_random_moments_change_nothing(snmem: Callable[..., Result], tmp_path: Path) -> None:
+    """100 runs, killed with SIGKILL four times: no run is lost, none repeated, and the dataset is the same.
+
+    A kill at every step of writing is in test_kills; here are moments in the midst of several processes' work.
+    """
     folder, rng = tmp_path / "killed", np.random.default_rng(0)
     before: dict[str, int] = {}
-    for number in range(10):
-        process = subprocess.Popen([*SNMEM, *_options(folder, 50)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for number in range(4):
+        process = subprocess.Popen([*SNMEM, *_options(folder, 25)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         time.sleep(rng.uniform(0, 1.2) if number % 3 == 0 else 0)  # also while it starts
         wanted = len(before) + (0 if number % 3 == 0 else rng.integers(1, 25))
         while len(_kept(folder)) < wanted and process.poll() is None:
@@ -60,13 +63,13 @@ def test_ten_kills_at_random_moments_change_nothing(snmem: Callable[..., Result]
         after = _kept(folder)
         assert before.items() <= after.items()  # nothing lost, nothing written again
         before = after
-    assert 20 < len(before) < 200
-    result = snmem(*_options(folder, 50), "--json")
+    assert 10 < len(before) < 100
+    result = snmem(*_options(folder, 25), "--json")
     assert result.data["kept"] == len(before)
-    assert result.data["kept"] + result.data["done"] == 200
+    assert result.data["kept"] + result.data["done"] == 100
     assert before.items() <= _kept(folder).items()
-    calm = sweep("kwinner-map", GRID, 50, tmp_path / "calm", TINY, report=_quiet)
-    assert calm.done == 200
+    calm = sweep("kwinner-map", GRID, 25, tmp_path / "calm", TINY, report=_quiet)
+    assert calm.done == 100
     xr.testing.assert_identical(xr.load_dataset(folder / "results.nc"), xr.load_dataset(calm.path))
     assert set(_kept(folder)) == set(_kept(tmp_path / "calm"))
     assert not list((folder / "runs").glob(".*"))
