@@ -26,6 +26,8 @@ from engine_suite.processes import run_apart
 from models_suite.plan import FULL, MEMORY_GB, PATIENCE_S, PUBLISHED, QUICK, RATES, SETUP_S, SIMULATORS, Plan
 
 Say = Callable[[str], None]
+#: Models that the machine's limit is measured for, and the model of :mod:`models_suite.limit` that each is.
+LIMITS = {"cuba": "cuba", "brunel": "brunel", "microcircuit": "microcircuit", "microcircuit_half": "microcircuit"}
 
 
 def child(job: dict[str, Any], report: Say) -> dict[str, Any]:
@@ -46,6 +48,10 @@ def bench_model(name: str, plan: Plan, report: Say) -> tuple[list[dict[str, Any]
         runs[peer] = child({**job, "simulator": peer, "seconds": seconds}, report)
     rows = [r for peer in plan.peers for r in compared(name, plan, runs["snmem"], runs[peer], peer)]
     rows += speeds(name, plan, runs)
+    if name in LIMITS and "run_s" in runs["snmem"]:
+        least = child({"model": LIMITS[name], "simulator": "limit", "neurons": runs["snmem"]["neurons"]}, report)
+        rows += limits(name, plan, runs["snmem"], least)
+        runs["limit"] = least
     raw = {k: {x: v for x, v in run.items() if x != "spikes"} for k, run in runs.items()}
     return rows, raw
 
@@ -91,6 +97,18 @@ def speeds(name: str, plan: Plan, runs: dict[str, Any]) -> list[dict[str, Any]]:
         events = ours["synaptic_events"] / ours["run_s"]
         rows.append(row(f"{name}: synaptic events a second", events, "shown", "1/s", True))
     return rows
+
+
+def limits(name: str, plan: Plan, ours: dict[str, Any], least: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the machine takes at least for all steps of all neurons and all events, on as many cores, and our share."""
+    if "absent" in least:
+        return [row(f"{name}: limit of the machine", None, "measured", "", False, why=least["absent"])]
+    ns = ours["steps"] * ours["neurons"] * least["step_ns"] + ours["synaptic_events"] * least["event_ns"]
+    factor = 1e-9 * ns / plan.threads / ours["seconds"]
+    return [
+        row(f"{name}: real-time factor of the machine's limit", factor, "shown", "", True, **least),
+        row(f"{name}: share of that limit", factor * ours["seconds"] / ours["run_s"], "shown", "", True),
+    ]
 
 
 def row(name: str, value: Any, target: Any, unit: str, ok: bool, **raw: Any) -> dict[str, Any]:

@@ -15,8 +15,12 @@ def test_simulators_agree_about_cuba():
     rows = {row["name"]: row for row in found["rows"]}
     assert rows["cuba: spikes that only one of snmem and Brian2 has"]["value"] == 0
     runs = found["raw"]["cuba"]
-    assert set(runs) == {"snmem", "brian2", "nest"}
-    assert all(run["run_s"] > 0 and run["peak_mb"] > 0 and run["setup_s"] > 0 for run in runs.values())
+    assert set(runs) == {"snmem", "brian2", "nest", "limit"}
+    assert all(runs[who][key] > 0 for who in ("snmem", "brian2", "nest") for key in ("run_s", "peak_mb", "setup_s"))
+    least = rows["cuba: real-time factor of the machine's limit"]["value"]
+    share = rows["cuba: share of that limit"]["value"]
+    assert share == pytest.approx(least / rows["cuba: real-time factor, snmem"]["value"])
+    assert 0 < share < 2
     assert runs["nest"]["rates"]["neurons"] == pytest.approx(runs["snmem"]["rates"]["neurons"], rel=0.3)
     assert found["published"]["microcircuit"]
 
@@ -34,13 +38,16 @@ def test_models_and_simulators_are_chosen_on_the_command_line(monkeypatch, snmem
 
     def run(job, report):
         asked.append((job["model"], job["simulator"]))
-        return {"run_s": 1.0, "seconds": 1.0, "setup_s": 1.0, "peak_mb": 1.0, "synaptic_events": 1, "rates": {"n": 1.0}}
+        if job["simulator"] == "limit":
+            return {"step_ns": 1.0, "event_ns": 1.0}
+        found = {"run_s": 1.0, "seconds": 1.0, "setup_s": 1.0, "peak_mb": 1.0, "synaptic_events": 1}
+        return found | {"rates": {"n": 1.0}, "neurons": 5, "steps": 10}
 
     monkeypatch.setattr(bench, "child", run)
     monkeypatch.setattr(load_script("benchmarks", "engine"), "machine", dict)
     chosen = ("--only", "brunel", "--only", "fly-brain", "--simulator", "nest")
     data = json.loads(snmem("bench", "models", "--quick", *chosen, "--json").out)
-    assert asked == [("brunel", "snmem"), ("brunel", "nest"), ("fly_brain", "snmem")]
+    assert asked == [("brunel", "snmem"), ("brunel", "nest"), ("brunel", "limit"), ("fly_brain", "snmem")]
     assert (
         data["markdown"].splitlines()[2]
         == "| Brunel's network, a tenth, 0.1 s | 1 |  | 1 (1 times) | 0.00098 GB, 1 s |"

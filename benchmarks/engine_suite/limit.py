@@ -41,19 +41,17 @@ class _Work(ctypes.Structure):
 
 
 def compiled(folder: Path, source: str, *flags: str) -> Path:
-    """A library in ``folder`` made of a C file of this one's; raises FileNotFoundError without a compiler."""
+    """A library in ``folder`` made of a C file, of this folder unless a path; FileNotFoundError without a compiler."""
     library = folder / f"{len(list(folder.iterdir()))}.so"
     compiler = next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), None)
     if compiler is None:
         raise FileNotFoundError("a C compiler (cc, gcc or clang)")
     command = [compiler, "-O3", "-march=native", "-shared", "-fPIC", *flags]
-    subprocess.run(
-        [*command, str(Path(__file__).with_name(source)), "-o", str(library)], check=True, capture_output=True
-    )
+    subprocess.run([*command, str(Path(__file__).parent / source), "-o", str(library)], check=True, capture_output=True)
     return library
 
 
-def _records(size: int, folder: Path) -> Any:
+def records(size: int, folder: Path) -> Any:
     target, _, weight, _, palette = RECORDS[size]
     flags = [f"-DTARGET={target}", f"-DWEIGHT={weight}", *(["-DPALETTE"] if palette else [])]
     return ctypes.CDLL(str(compiled(folder, "limit.c", *flags)))
@@ -89,7 +87,7 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="snmem-limit-") as folder:
         for size in RECORDS:
             report(f"limit of the machine, records of {size} bytes")
-            library = _records(size, Path(folder))
+            library = records(size, Path(folder))
             found["records"][str(size)] = _best(library, size, (target, row, spikes, first), neurons, events, repeats)
             if size == 3:
                 found["two_at_once"] = _together(library, size, (target, row, spikes, first), neurons, repeats)
@@ -97,7 +95,9 @@ def measure(
         planes = compiled(Path(folder), "planes.c")
         found["records"]["planes"] = limit_planes.measure(planes, neurons, fan_out, per_step, steps, repeats)
         report("limit of the machine, adds scattered over more and more neurons")
-        found["scattered"] = _scattered(_records(5, Path(folder)), sizes, repeats)
+        points = scattered(records(5, Path(folder)), sizes, repeats)
+        x, y = (np.log([p[key] for p in points]) for key in ("x", "ns"))
+        found["scattered"] = {"points": points, "exponent": float(np.polyfit(x, y, 1)[0])}
         report("limit of the machine, a large population in which few get input")
         cells = compiled(Path(folder), *limit_cells.SOURCE)
         found["cells"] = limit_cells.measure(cells, max(sizes), repeats)
@@ -117,9 +117,11 @@ def _together(library: Any, size: int, pattern: Pattern, neurons: int, repeats: 
     return together
 
 
-def _scattered(library: Any, sizes: tuple[int, ...], repeats: int, rows: int = 20_000, fan_out: int = 100) -> Any:
-    """Nanoseconds per add of rows of ``fan_out`` targets anywhere, and their exponent against the number of neurons."""
-    rng, points = np.random.default_rng(0), []
+def scattered(
+    library: Any, sizes: tuple[int, ...], repeats: int, rows: int = 20_000, fan_out: int = 100
+) -> list[dict[str, float]]:
+    """Nanoseconds per add of rows of ``fan_out`` targets anywhere among so many neurons."""
+    rng, points = np.random.default_rng(0), list[dict[str, float]]()
     for neurons in sizes:
         target = np.sort(rng.integers(neurons, size=(rows, fan_out)), axis=1).ravel()
         first = np.arange(0, rows + 1, 100)
@@ -131,8 +133,7 @@ def _scattered(library: Any, sizes: tuple[int, ...], repeats: int, rows: int = 2
         )
         points.append({"x": neurons, "ns": 1e9 * took / len(target)})
         del kept, place
-    x, y = (np.log([p[key] for p in points]) for key in ("x", "ns"))
-    return {"points": points, "exponent": float(np.polyfit(x, y, 1)[0])}
+    return points
 
 
 def _work(size: int, pattern: Pattern, sources: int, neurons: int, span: int) -> tuple[_Work, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from engine_suite import memory
 
-MODULES = {"snmem": "ours", "nest": "nest_peer", "brian2": "brian2_peer", "reference": "reference"}
+MODULES = {"snmem": "ours", "nest": "nest_peer", "brian2": "brian2_peer", "reference": "reference", "limit": "limit"}
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:

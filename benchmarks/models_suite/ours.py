@@ -52,6 +52,7 @@ def run(model: str, job: dict[str, Any]) -> dict[str, Any]:
     counters = timed.counters
     found = {"setup_s": setup, "run_s": took, "cpu_s": used, "seconds": job["seconds"]}
     found["synaptic_events"] = int(sum(counters.synaptic_events.values()))
+    found["neurons"], found["steps"] = sum(p.size for p in built.neurons), steps
     found["synapses"] = sum(q.synapses for q in built.projections)
     found["rates"] = {p.name: counters.spikes[p.name] / p.size / job["seconds"] for p in built.neurons}
     if job["compared"] == "spikes":
