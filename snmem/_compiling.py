@@ -10,6 +10,7 @@ Meanwhile the first run of a small network goes on without compiled code (:mod:`
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -40,15 +41,22 @@ ENGINE_SECONDS = 17
 
 
 class _Watch(event.Listener):
-    """Told by numba when it begins and ends to compile; kernels within kernels are part of the outermost."""
+    """Told by numba when it begins and ends to compile; kernels within kernels are part of the outermost.
+
+    Garbage is not collected meanwhile, which would take a fifteenth of the time: numba makes objects that stay.
+    """
 
     def __init__(self) -> None:
+        self._collects = True
         self._depth, self._timer, self._told = 0, threading.Timer(0, print), False
 
     def on_start(self, event: Any) -> None:
         """A function begins to be compiled."""
         self._depth += 1
         function: Any = event.data["dispatcher"].py_func
+        if self._depth == 1:
+            self._collects = gc.isenabled()
+            gc.disable()
         if self._depth == 1 and os.environ.get("SNMEM_COMPILE_NOTICE") != "0":
             self._timer = threading.Timer(AFTER_S, self._tell, (function,))
             self._timer.daemon = True
@@ -59,6 +67,8 @@ class _Watch(event.Listener):
         self._depth -= 1
         if not self._depth:
             self._timer.cancel()
+            if self._collects:
+                gc.enable()
 
     def _tell(self, function: Callable[..., Any]) -> None:
         module = function.__module__

@@ -1,10 +1,14 @@
 """Who waits for the compiler is told so once, after two seconds, in a terminal or not."""
 
+import gc
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from snmem import _compiling as compiling
 
 PROGRAM = """
 import sys, time
@@ -40,6 +44,22 @@ def test_a_compiler_that_takes_long_is_named_with_its_time_and_only_first_as_the
         "snmem: compiling the K-winner memory: about 5 s of processor time, in the first run only",
         "snmem: compiling the cost model: about 5 s of processor time",
     ]
+
+
+def test_garbage_is_collected_again_afterwards():
+    watch = compiling._Watch()
+    during = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=print)})
+    for collects in (True, False):
+        (gc.enable if collects else gc.disable)()
+        try:
+            watch.on_start(during)
+            watch.on_start(during)
+            watch.on_end(during)
+            assert not gc.isenabled()
+            watch.on_end(during)
+            assert gc.isenabled() == collects
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(("after", "environment"), [(3000.0, {}), (0.02, {"SNMEM_COMPILE_NOTICE": "0"})])
