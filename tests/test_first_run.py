@@ -180,11 +180,18 @@ def test_the_notice_says_what_is_compiled_and_what_runs_meanwhile(cold, monkeypa
     cold(Compiler())
     monkeypatch.setattr(compiling, "AFTER_S", 0.0)
     monkeypatch.setattr(compiling, "_watch", compiling._Watch())
-    simulate(small(), np.zeros((500, 10)))
+    simulate(small(), RASTER)
     assert capfd.readouterr().err == ""
     monkeypatch.delenv("SNMEM_COMPILE_NOTICE")
-    simulate(small(), np.zeros((500, 10)))
-    assert capfd.readouterr().err == (
+    said = []
+
+    def wait(done):
+        """Until the line is there: it comes from a thread."""
+        while not said or not said[-1].endswith("\n"):
+            said.append(capfd.readouterr().err)
+
+    simulate(small(), RASTER, progress=wait)
+    assert "".join(said) == (
         "snmem: compiling the event engine: about 17 s of processor time, in the first run only; meanwhile this run "
         "goes on in numpy, with the same bits\n"
     )
@@ -198,7 +205,8 @@ def folder(cold, monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_ctrl_c_ends_the_process_that_compiles_and_hands_over_what_was_recorded(folder):
+def test_ctrl_c_ends_the_process_that_compiles_and_hands_over_what_was_recorded(folder, monkeypatch):
+    monkeypatch.setattr(helper, "_CODE", "import time; time.sleep(600)")
     processes = []
 
     def press(done):
@@ -216,6 +224,7 @@ def test_ctrl_c_ends_the_process_that_compiles_and_hands_over_what_was_recorded(
 
 
 def test_one_process_compiles_at_a_time_and_its_end_is_seen_however_it_comes(folder, monkeypatch):
+    monkeypatch.setattr(helper, "_CODE", "import time; time.sleep(600)")
     job = job_of(small())
     first, second = helper.Helper(job), helper.Helper(job)
     assert (first.mine, second.mine) == (True, False)
