@@ -1,7 +1,11 @@
 """The first run goes on in numpy while the engine is compiled: the same results, whichever is done first."""
 
+import os
 import pickle
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -203,6 +207,30 @@ def folder(cold, monkeypatch, tmp_path):
     cold(helper.Helper)
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
     return tmp_path
+
+
+#: A process that finds machine code in a new folder only, and none there; what it starts compiles nothing.
+COLD = """
+import sys
+from snmem import _jit
+places = _jit.places
+_jit.places = lambda source: places(source)[:1]
+sys.path.insert(0, sys.argv[1])
+from test_first_run import RASTER, helper, simulate, small
+helper._CODE = "import time; time.sleep(600)"
+found = simulate(small(), RASTER)
+print(found.state, len(helper._started), found.spikes["n"].raster().tobytes().hex())
+helper.end_helpers()
+"""
+
+
+def test_a_process_that_finds_nothing_compiled_runs_all_the_same(tmp_path):
+    clean = os.environ | {compiling.FIRST_RUN: "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", COLD, str(Path(__file__).parent)]
+    done = subprocess.run(command, env=clean, capture_output=True, text=True, check=True)
+    spikes = simulate(small(), RASTER).spikes["n"].raster().tobytes().hex()
+    state = f"RunState(backend='event', step={STEPS}, reached in numpy while the engine was compiled)"
+    assert done.stdout.split("\n") == [f"{state} 1 {spikes}", ""]
 
 
 def test_ctrl_c_ends_the_process_that_compiles_and_hands_over_what_was_recorded(folder, monkeypatch):
