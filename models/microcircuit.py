@@ -169,23 +169,34 @@ def mean(values: Any) -> float:
 def reproduce(
     quick: bool = False, seed: int = 0, out: Path | None = None, report: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Full size with a constant drive, beside runs of NEST; ``quick``: a tenth with a Poisson drive, a shorter run."""
-    began, scale, drive = time.perf_counter(), 0.1 if quick else 1.0, "poisson" if quick else "dc"
-    reference = references(scale, drive)
+    """Full size and three tenths of it with a constant drive, beside NEST; ``quick``: a tenth with a Poisson drive."""
+    began = time.perf_counter()
+    part = [] if quick else measure(0.3, "dc", seed, report)["agreement"]
+    whole = measure(0.1, "poisson", seed, report) if quick else measure(1.0, "dc", seed, report)
+    compared = [*rows(whole["statistics"], whole["rates"] if quick else RATES), *whole["agreement"]]
+    compared += [{**row, "name": f"three tenths, {row['name']}"} for row in part]
+    recording, beside = whole.pop("recording"), whole.pop("beside")
+    files = [] if out is None else [figure(recording, compared, beside, out / "microcircuit.png")]
+    return result(compared, {**whole, "distances": table(beside)}, files, seed, began)
+
+
+def measure(scale: float, drive: str, seed: int, report: Callable[[str], None]) -> dict[str, Any]:
+    """Run a part of the network, as long as NEST was run, and set it beside that."""
+    began, reference = time.perf_counter(), references(scale, drive)
     discard, lasts = (reference[0][key] for key in ("discard", "seconds")) if reference else (0.5, 1.0)
     report(f"drawing {round(sum(SIZES) * scale):,} neurons")
     built = network(scale, drive, seed)
     drawn = time.perf_counter() - began
     report(f"{discard + lasts:g} s on backend event")
-    recording = simulate(built, {}, round((discard + lasts) / DT), threads=1 if quick else 2)
-    found, spread = statistics(recording), distributions(late(recording, discard))
+    recording = simulate(built, {}, round((discard + lasts) / DT), threads=2 if scale > 0.5 else 1)
+    spread = distributions(late(recording, discard))
     beside = agreement(spread, [run["populations"] for run in reference]) if reference else None
-    values = max(map(different, built.projections))
-    wanted = mean_rates(reference) if quick else RATES
-    files = [] if out is None else [figure(recording, rows(found, wanted), beside, out / "microcircuit.png")]
-    raw = {"statistics": found, "distributions": spread, "distances": table(beside), "seconds_to_draw": drawn}
-    raw["synapses"] = sum(q.synapses for q in built.projections)
-    return result([*rows(found, wanted), *agreement_rows(beside, values)], raw, files, seed, began)
+    return {
+        "recording": recording, "beside": beside, "statistics": statistics(recording), "distributions": spread,
+        "agreement": agreement_rows(beside, max(map(different, built.projections))),
+        "rates": mean_rates(reference) if reference else None, "seconds_to_draw": drawn,
+        "synapses": sum(q.synapses for q in built.projections),
+    }  # fmt: skip
 
 
 def different(projection: Projection) -> int:

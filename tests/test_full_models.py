@@ -156,6 +156,20 @@ def test_runs_of_nest_are_kept_and_the_longest_three_compared_with(tmp_path, mon
     assert not missing["ok"]
 
 
+def test_without_runs_of_nest_the_full_form_says_so_and_draws_the_rest(tmp_path, monkeypatch):
+    model = load_script("models", "microcircuit")
+    (tmp_path / "none.json").write_text('{"runs": []}')
+    monkeypatch.setattr(model, "MEASURED", tmp_path / "none.json")
+    network = model.network
+    monkeypatch.setattr(model, "network", lambda scale, drive, seed: network(0.01 * scale, drive, seed))
+    found = model.reproduce(out=tmp_path, report=lambda text: None)
+    missing = [
+        row["name"] for row in failed(found) if str(row["value"]).startswith("not run: none.json has fewer than 3")
+    ]
+    assert missing == ["distributions", "three tenths, distributions"]
+    assert found["files"] == [str(tmp_path / "microcircuit.png")]
+
+
 SAMPLES = st.lists(st.integers(-30, 30), min_size=1, max_size=40)
 
 
