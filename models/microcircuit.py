@@ -171,31 +171,36 @@ def reproduce(
 ) -> dict[str, Any]:
     """Full size and three tenths of it with a constant drive, beside NEST; ``quick``: a tenth with a Poisson drive."""
     began = time.perf_counter()
-    part = [] if quick else measure(0.3, "dc", seed, report)["agreement"]
-    whole = measure(0.1, "poisson", seed, report) if quick else measure(1.0, "dc", seed, report)
+    part = {} if quick else measure(0.3, "dc", range(seed, seed + 3), report)
+    whole = measure(0.1, "poisson", [seed], report) if quick else measure(1.0, "dc", [seed], report)
     compared = [*rows(whole["statistics"], whole["rates"] if quick else RATES), *whole["agreement"]]
-    compared += [{**row, "name": f"three tenths, {row['name']}"} for row in part]
+    compared += [{**row, "name": f"three tenths, {row['name']}"} for row in part.get("agreement", ())]
     recording, beside = whole.pop("recording"), whole.pop("beside")
     files = [] if out is None else [figure(recording, compared, beside, out / "microcircuit.png")]
     return result(compared, {**whole, "distances": table(beside)}, files, seed, began)
 
 
-def measure(scale: float, drive: str, seed: int, report: Callable[[str], None]) -> dict[str, Any]:
-    """Run a part of the network, as long as NEST was run, and set it beside that."""
+def measure(scale: float, drive: str, seeds: Sequence[int], report: Callable[[str], None]) -> dict[str, Any]:
+    """Run a part of the network with each seed, as long as NEST was run, and set the runs beside that."""
     began, reference = time.perf_counter(), references(scale, drive)
     discard, lasts = (reference[0][key] for key in ("discard", "seconds")) if reference else (0.5, 1.0)
-    report(f"drawing {round(sum(SIZES) * scale):,} neurons")
-    built = network(scale, drive, seed)
-    drawn = time.perf_counter() - began
-    report(f"{discard + lasts:g} s on backend event")
-    recording = simulate(built, {}, round((discard + lasts) / DT), threads=2 if scale > 0.5 else 1)
-    spread = distributions(late(recording, discard))
-    beside = agreement(spread, [run["populations"] for run in reference]) if reference else None
+    runs = []
+    for seed in seeds:
+        report(
+            f"drawing {round(sum(SIZES) * scale):,} neurons, seed {seed}; then {discard + lasts:g} s on backend event"
+        )
+        built = network(scale, drive, seed)
+        about = {"seconds_to_draw": time.perf_counter() - began, "synapses": sum(q.synapses for q in built.projections)}
+        about["values"] = max(map(different, built.projections))
+        recording = simulate(built, {}, round((discard + lasts) / DT), threads=2 if scale > 0.5 else 1)
+        runs.append(about | {"recording": recording, "distributions": distributions(late(recording, discard))})
+        began = time.perf_counter()
+    spreads = [run["distributions"] for run in runs]
+    beside = agreement(spreads, [run["populations"] for run in reference]) if reference else None
     return {
-        "recording": recording, "beside": beside, "statistics": statistics(recording), "distributions": spread,
-        "agreement": agreement_rows(beside, max(map(different, built.projections))),
-        "rates": mean_rates(reference) if reference else None, "seconds_to_draw": drawn,
-        "synapses": sum(q.synapses for q in built.projections),
+        **runs[0], "beside": beside, "distributions": spreads, "statistics": statistics(runs[0]["recording"]),
+        "agreement": agreement_rows(beside, max(run["values"] for run in runs)),
+        "rates": mean_rates(reference) if reference else None,
     }  # fmt: skip
 
 

@@ -187,12 +187,12 @@ def test_a_run_is_judged_by_what_the_reference_differs_from_itself():
         return {name: {"rate": histogram(rng.normal(mean, 1, 500), 0.01)} for name in "abcd"}
 
     reference = [run(0.0) for _ in range(5)]
-    same, other = agreement(run(0.0), reference), agreement(run(0.3), reference)
+    same, other = agreement([run(0.0)], reference), agreement([run(0.3)] * 2, reference)
     assert same.beyond <= same.beyond_themselves < 4 == other.beyond
     assert same.mean[0] < same.mean_between[0] < other.mean[0]
     assert np.isnan(distance(histogram([], 1.0), histogram([1.0], 1.0)))
     with pytest.raises(InputError, match="at least 3 runs of the reference, got 2"):
-        agreement(run(0.0), reference[:2])
+        agreement([run(0.0)], reference[:2])
 
 
 def test_statistics_of_poisson_and_of_regular_trains():

@@ -54,16 +54,16 @@ def distances(one: Populations, other: Populations) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a run lies from runs of a reference, and these from each other.
+    """How far runs lie from runs of a reference, and these from each other.
 
     Attributes
     ----------
     distance : float64 array (statistics, populations)
-        Median of the run's distances from those of the reference.
+        Median of the distances of every run from every one of the reference.
     between : float64 array (statistics, populations)
         Largest distance of two runs of the reference.
     mean : float64 vector (statistics)
-        Mean of the populations of the run's distance from one of the reference; the median of these.
+        Mean of the populations of the distance of a run from one of the reference; the median of all pairs.
     mean_between : float64 vector (statistics)
         The largest such mean of two runs of the reference.
     beyond : int
@@ -80,8 +80,8 @@ class Agreement:
     beyond_themselves: int
 
 
-def agreement(run: Populations, reference: Sequence[Populations]) -> Agreement:
-    """Set a run beside at least three of a reference.
+def agreement(runs: Sequence[Populations], reference: Sequence[Populations]) -> Agreement:
+    """Set one or more runs beside at least three of a reference.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def agreement(run: Populations, reference: Sequence[Populations]) -> Agreement:
     """
     if len(reference) < 3:
         raise InputError(f"agreement: needs at least 3 runs of the reference, got {len(reference)}")
-    own = np.array([distances(run, other) for other in reference])
+    own = np.array([distances(run, other) for run in runs for other in reference])
     pairs = {(i, j): distances(reference[i], reference[j]) for i, j in combinations(range(len(reference)), 2)}
     between = np.array(list(pairs.values()))
     held_out = [
