@@ -70,6 +70,16 @@ def test_ranks_that_are_given_different_things_say_which():
     assert [text.strip("'\"") for text in found] == [text.strip("'") for text in expected]
 
 
+def test_ranks_with_other_arguments_end_in_one_line_and_nobody_waits():
+    """Also where one of them would be refused by itself."""
+    verb = [sys.executable, "-m", "snmem", "run", "brunel", "--backend", "mpi"]
+    run = mpiexec(1, "-m", *verb[2:], "--set", "neurons=100", ":", "-n", "1", *verb, "--set", "bogus=2")
+    assert run.returncode
+    said = [line for line in run.stderr.splitlines() if line.startswith("snmem: error")]
+    assert len(said) == 1, run.stderr
+    assert "ranks 0 and 1 were given different things: '--set'" in said[0]
+
+
 @pytest.mark.parametrize("how", ["fails", "raises"])
 def test_a_rank_that_fails_alone_ends_all_and_says_so(how):
     """In the midst of a run, or in the script before the run that the others have begun."""

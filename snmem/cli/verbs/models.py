@@ -50,21 +50,16 @@ def run(
 ) -> Report:
     """Run a model once and print its results."""
     from ..._rich import Table
-    from ...sweep.points import Sweep
-    from .sweep import single_values
 
-    fixed = single_values(settings)
-    if backend is not None:
-        fixed |= _backend(model, backend, fixed)
-    (point,) = Sweep(model, {}, fixed, (seed,)).points()
     rank = 0
-    if fixed.get("backend") == "mpi":
+    if backend == "mpi" or any(text.replace(" ", "") == "backend=mpi" for text in settings or []):
         from ...distributed.world import session
 
-        with session({"model": model, "parameters": point}) as rank:
-            results = _results(model, point)
+        # Before anything is looked at: a rank that refused its arguments alone would leave the others waiting.
+        with session({"model": model, "--set": settings, "--backend": backend, "--seed": seed}) as rank:
+            fixed, results = _run_once(model, settings, backend, seed)
     else:
-        results = _results(model, point)
+        fixed, results = _run_once(model, settings, backend, seed)
     found = {name: values.tolist() for name, (_, values) in results.items()}
     table = Table("result", "value", title=f"run {model}")
     for name, value in found.items():
@@ -72,6 +67,20 @@ def run(
         table.add_row(name, text)
     data = {"ok": True, "model": model, "parameters": fixed, "seed": seed, "results": found}
     return Report(data, [table], silent=rank > 0)
+
+
+def _run_once(
+    model: str, settings: list[str] | None, backend: str | None, seed: int
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """The parameters that were given, and the results."""
+    from ...sweep.points import Sweep
+    from .sweep import single_values
+
+    fixed = single_values(settings)
+    if backend is not None:
+        fixed |= _backend(model, backend, fixed)
+    (point,) = Sweep(model, {}, fixed, (seed,)).points()
+    return fixed, _results(model, point)
 
 
 def _results(model: str, point: Mapping[str, Any]) -> Mapping[str, Any]:
