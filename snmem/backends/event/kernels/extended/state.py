@@ -84,17 +84,20 @@ def may_spike(parts, where):
     second, adaptive = flags[p, CURRENT2], flags[p, ADAPTIVE]
     own = place_of(flags, p, b, second) if second else b * BLOCK
     other, above = array_of(u, v, adaptive), place_of(flags, p, b, adaptive) if adaptive else b * BLOCK
-    bad = 0
-    for j in range(BLOCK):
-        i, theta = b * BLOCK + j, par[tile, THETA, j]
-        rise = par[tile, GAIN, j] * max(u[i], 0.0) + par[tile, DRIVE, j]
-        rise += more[x, GAIN2, j] * max(u[own + j], 0.0) if second else 0.0
-        a = other[above + j] if adaptive else 0.0
-        bound = max(v[i], 0.0) + rise + 1e-9 * abs(v[i])
-        limit = theta + min(a, 0.0) - (1e-6 * (abs(theta) + abs(a)) + 1e-300)
-        sure = rise <= 0.0 and max(v[i], 0.0) <= theta + min(a, 0.0)
-        bad += not (sure or bound <= limit) and theta < np.inf
-    return bad > 0
+    for first in range(0, BLOCK, WORD):
+        bad = 0
+        for j in range(first, first + WORD):
+            i, theta = b * BLOCK + j, par[tile, THETA, j]
+            rise = par[tile, GAIN, j] * max(u[i], 0.0) + par[tile, DRIVE, j]
+            rise += more[x, GAIN2, j] * max(u[own + j], 0.0) if second else 0.0
+            a = other[above + j] if adaptive else 0.0
+            bound = max(v[i], 0.0) + rise + 1e-9 * abs(v[i])
+            limit = theta + min(a, 0.0) - (1e-6 * (abs(theta) + abs(a)) + 1e-300)
+            sure = rise <= 0.0 and max(v[i], 0.0) <= theta + min(a, 0.0)
+            bad += not (sure or bound <= limit) and theta < np.inf
+        if bad > 0:
+            return True
+    return False
 
 
 @inner

@@ -264,7 +264,8 @@ def _step(parts, kinds, more, blocks, work, counts, load, spikes, n, turn, first
         _advance(parts, where, loihi, first, t)
         upto[b], before = t + 1, n
         n = spike(v, parts.par, where.tile, b, parts.over, subtract, spikes, t, n)
-        _after_spikes(parts, where)
+        if n > before:
+            _after_spikes(parts, where)
         if arrived:
             for k in range(flags[p, LANES]):
                 pending[lane_of(flags, p, b, k)] = 0
