@@ -249,7 +249,8 @@ def agreement_rows(beside: Agreement | None, values: int) -> list[dict[str, Any]
     """Distances of distributions from those of NEST: no larger than between its own seeds."""
     levels = target("different weights of a projection", values, 256, "", least=False)
     if beside is None:
-        return [not_run("distributions", f"{MEASURED.name} has fewer than 3 runs of NEST of this size", 0, 0), levels]
+        why = f"{MEASURED.name} has fewer than 3 runs of NEST of this size; its first line says how to add some"
+        return [not_run("distributions", why, 0, 0), levels]
     pairs = zip(STATISTICS.values(), beside.mean, beside.mean_between, strict=True)
     return [
         *(target(f"distribution of {what}: distance from NEST's", d, most, "", least=False) for what, d, most in pairs),
