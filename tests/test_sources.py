@@ -338,3 +338,5 @@ def test_trials_with_other_events_share_the_layout_and_not_the_spikes():
     assert layout_of(other) is not layout_of(net)
     with pytest.raises(NetworkError, match="seed"):
         reseeded(net, -1)
+    with pytest.raises(NetworkError, match="reseeded: takes a Network, got 'net'"):
+        reseeded("net", 1)

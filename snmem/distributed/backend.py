@@ -30,7 +30,7 @@ def run(job: Job) -> Recording:
     check(job.network, comm)
     watch(comm)
     agree_about(job, comm)
-    with all_or_none(comm):
+    with all_or_none(comm, getattr(job.store, "place", None)):
         rank = rank_of(job.network, comm)
         found = event.run(_part_of(job, rank), rank.exchange.begin(dict(rank.relays)))
         return _whole(job, rank, found, comm)

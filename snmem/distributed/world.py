@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from .._text import one_line, visible
-from ..errors import MissingDependencyError
+from .._text import one_line, path_text, visible
+from ..errors import FileError, MissingDependencyError
 from ..topology.own import own_rows
 from .agreement import agree, versions
 from .watch import tell, watch
@@ -94,13 +94,19 @@ def total(comm: Any, own: NDArray[Any], how: str = "SUM") -> NDArray[Any]:
 
 
 @contextmanager
-def all_or_none(comm: Any) -> Iterator[None]:
-    """End all ranks, with a line on standard error, where this one fails while others wait for it."""
+def all_or_none(comm: Any, place: Any = None) -> Iterator[None]:
+    """End all ranks, with a line on standard error, where this one fails while others wait for it.
+
+    ``place`` : the file that this rank writes, if any, for errors of the system.
+    """
     try:
         yield
     except BaseException as error:
         if comm.size == 1:
             raise
+        if isinstance(error, OSError) and place is not None:
+            why = f"cannot be written ({error.strerror or error}); what was recorded is in {place.name}.partial"
+            error = FileError(f"{path_text(place)}: {why}")
         _end_all(comm, error)
 
 

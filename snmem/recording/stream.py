@@ -64,7 +64,14 @@ class RunFile:
         Its name.
     valued : collection of str
         Inputs whose spikes carry values.
+
+    Attributes
+    ----------
+    place : Path or None
+        The name that the file takes in the end.
     """
+
+    place: Path | None = None
 
     def __init__(
         self, file: JournaledFile, network: Network, plan: Plan, start: int, backend: str, valued: Collection[str] = ()
@@ -220,6 +227,7 @@ def writing(
     run = None
     try:
         run = RunFile(JournaledFile(descriptor), network, plan, start, backend, valued)
+        run.place = place
         yield run
         run.finish()
         perform(os.replace, draft, place)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from .._text import shown
+from ..errors import NetworkError
 from .base import Source
 
 
@@ -30,8 +32,10 @@ def reseeded(network: Any, seed: int) -> Any:
     Raises
     ------
     NetworkError
-        For what is no seed.
+        For what is no network or no seed.
     """
+    if not hasattr(network, "populations"):  # a Network: this module is below it
+        raise NetworkError(f"reseeded: takes a Network, got {shown(network)}")
 
     def other(p: Any) -> Any:
         return replace(p, seed=seed) if isinstance(p, Source) and hasattr(p, "seed") else p
