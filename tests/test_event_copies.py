@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from snmem import LIF, Input, Instar, Network, Population, Projection, simulate
+from snmem import LIF, Input, Instar, LoihiLIF, Network, Population, Projection, simulate
 from snmem.backends.event import arrays, layout_of
+from snmem.backends.event.layout import network as network_layout
 from snmem.errors import BackendError, InputError
 
 pytestmark = pytest.mark.usefixtures("threads_together")
@@ -92,3 +93,47 @@ print(len(simulate(network, {{}}, 200, threads={threads}).spikes["h"]))
     assert done.returncode == 0, done.stderr
     network = Network((Population("h", 1000, LIF(0.5, 0.9, bias=0.15)),))
     assert int(done.stdout) == len(simulate(network, {}, 200).spikes["h"]) > 0
+
+
+@pytest.mark.parametrize(("kinds", "loihi"), [(3, False), (100_000, False), (100, True)])
+def test_other_weights_of_a_projection_lay_out_nothing_but_them(monkeypatch, kinds, loihi):
+    """Trials with other weights: the spikes of a network that is laid out from the start."""
+    rng = np.random.default_rng(3)
+    neuron = LoihiLIF(du=2048, dv=400, vth=60) if loihi else LIF(alpha=0.7, beta=0.9, theta=3.03)
+
+    def weights(shape, share):
+        drawn = rng.integers(-kinds, kinds + 1, shape) * (2 if loihi else 5 / kinds)
+        return drawn * (rng.random(shape) < share)
+
+    net = Network(
+        (Input("i", 300), Population("a", 300, neuron), Population("b", 40, neuron)),
+        (
+            Projection("i", "a", weights((300, 300), 0.1)),
+            Projection("a", "b", weights((40, 300), 0.2), 2),
+            Projection("b", "a", weights((300, 40), 0.2), 3),
+        ),
+    )
+    x = {"i": rng.random((60, 300)) < 0.2}
+    first = simulate(net, x)
+    monkeypatch.setattr(network_layout, "records_of", lambda *_: pytest.fail("a whole network is laid out"))
+    changed = net["a->b"].weights.copy()
+    changed.data = changed.data[::-1].copy()
+    other = net.with_weights({"a->b": changed})
+    again, back = simulate(other, x), simulate(other.with_weights({"a->b": net["a->b"].weights}), x)
+    monkeypatch.undo()
+    assert again == simulate(copy.deepcopy(other), x)
+    assert again.spikes["b"] != first.spikes["b"]
+    assert back == first
+    assert len(first.spikes["b"]) > 20
+
+
+def test_weights_of_another_kind_lay_out_the_network():
+    """More than 256 different ones where there were fewer, or bit planes: as if there was no other network."""
+    net = _network()
+    base = simulate(net, {"i": X})
+    values = net["a->a"].weights.copy()
+    values.data = np.round(values.data, 1)
+    for other in (net.with_weights({"a->a": values}), net.with_weights({"i->a": net["i->a"].weights * 2})):
+        result = simulate(other, {"i": X})
+        assert result == simulate(copy.deepcopy(other), {"i": X})
+        assert result.spikes["a"] != base.spikes["a"]

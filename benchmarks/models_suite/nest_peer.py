@@ -98,6 +98,8 @@ def _microcircuit(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
             source = nest.Create("poisson_generator", params={"rate": m.OUTSIDE_RATE * m.OUTSIDE[i] * scale})
             nest.Connect(source, groups[name], syn_spec={"weight": pico, "delay": 1.5})
     for i, post in enumerate(m.NAMES):
+        kind = f"synapse onto {post}"  # a kind holds at most 2**27 synapses of a thread
+        nest.CopyModel("static_synapse_hpc", kind)  # half of the memory
         for j, pre in enumerate(m.NAMES):
             number = round(m.synapses(i, j) * scale**2)
             if not number:
@@ -108,7 +110,7 @@ def _microcircuit(nest: Any, job: dict[str, Any]) -> dict[str, Any]:
             delay = 0.75 if j % 2 else 1.5
             delay = nest.math.redraw(nest.random.normal(delay, delay / 2), min=0.05, max=np.inf)
             rule = {"rule": "fixed_total_number", "N": number}
-            synapse = {"synapse_model": "static_synapse_hpc", "weight": weight, "delay": delay}  # half of the memory
+            synapse = {"synapse_model": kind, "weight": weight, "delay": delay}
             nest.Connect(groups[pre], groups[post], rule, synapse)
     return groups
 

@@ -36,6 +36,7 @@ from ..arrays import (
     zeros,
 )
 from ..columns import FIRST_ROW, PARTS, ZEROS
+from ..reweighted import reweighted
 from . import bitplanes
 from .bundle import SHARES, bundle_of, members_of
 from .custom import custom_of, initial, is_custom
@@ -95,7 +96,7 @@ class Layout:
         _check_delays(network, _RING // (16 * len(pops)))
         self._cuts: dict[int, Any] = {}
         self.turns: dict[int, Any] = {}  # by threads: which way of running was faster (see .turns)
-        values = [self._values(q) for q in network.projections]
+        values = [self.values_of(q) for q in network.projections]
         known = [None if q.plasticity else distinct(w) for q, w in zip(network.projections, values, strict=True)]
         plans = self._plans(values, known)
         self.tile = np.zeros(len(pops), np.int64)  # blocks
@@ -138,7 +139,7 @@ class Layout:
             np.zeros(PARTS, np.int64),
         )  # fmt: skip
 
-    def _values(self, q: Projection) -> Any:
+    def values_of(self, q: Projection) -> Any:
         """What a spike adds, in the order of ``q.weights``; of a convolution, in that of its ``values``."""
         if self.network.arithmetic == "float":
             return values_of(q.weights)
@@ -324,13 +325,23 @@ def layout_of(network: Network, graded: frozenset[str] = frozenset()) -> Layout:
     kept = kept_of(network)
     if kept.layout is None:
         parts = _parts(network)
-        kept.layout = _SHARED.get(parts) or _built(network, frozenset())
+        kept.layout = _SHARED.get(parts) or _out_of_another(network, parts) or _built(network, frozenset())
         _SHARED[parts] = kept.layout
     if not graded or not _sums_reached(kept.layout, graded):
         return kept.layout
     if kept.graded is None or kept.graded.graded != graded:
         kept.graded = _built(network, graded)
     return kept.graded
+
+
+def _out_of_another(network: Network, parts: Any) -> Layout | None:
+    """The layout, where one in use is of a network with other weights alone."""
+    ids, *rest = parts
+    neurons = ids[: len(network.neurons)]
+    for (others, *more), layout in list(_SHARED.items()):
+        if more == rest and others[: len(neurons)] == neurons and (made := reweighted(layout, network)):
+            return made
+    return None
 
 
 def _sums_reached(layout: Layout, graded: frozenset[str]) -> bool:

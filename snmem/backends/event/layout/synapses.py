@@ -53,7 +53,7 @@ def distinct(values: Any) -> Any:
     return None
 
 
-def _fits_float32(values: Any) -> bool:
+def fits_float32(values: Any) -> bool:
     """Whether float32 holds every value exactly."""
     parts = (values[i : i + (1 << 22)] for i in range(0, len(values), 1 << 22))
     return values.dtype == np.float32 or all(np.array_equal(p.astype(np.float32), p) for p in parts)
@@ -65,7 +65,7 @@ def _room(network: Network, apart: list[bool], values: list[Any], known: list[An
     total = sum(0 if p else q.synapses for q, p in zip(queue, apart, strict=True))
     kept = [w for w, d, p in zip(values, known, apart, strict=True) if d is None and not p]
     wide = sum(len(w) for w in kept)
-    single = wide > FLOAT32_FROM and not any(q.plasticity for q in queue) and all(_fits_float32(w) for w in kept)
+    single = wide > FLOAT32_FROM and not any(q.plasticity for q in queue) and all(fits_float32(w) for w in kept)
     target = zeros(total, dtype=np.uint16 if neurons <= np.iinfo(np.uint16).max else np.uint32)
     code, weight = zeros(total - wide, dtype=np.uint8), zeros(wide, dtype=np.float32 if single else np.float64)
     return target, code, weight
@@ -118,7 +118,7 @@ def records_of(
         ranges = _ranges(q)
         offsets = _offsets(rows.indptr, rows.indices, rows.shape[1], ranges)
         begin = first[post] + aside[i] * BLOCK
-        _place(
+        place(
             target[at : at + q.synapses], rows.indptr, rows.indices, offsets[:-1:ranges].copy(), begin, w,
             np.zeros(0) if codes is None else codes, code[at_code:], weight[at_weight:],
         )  # fmt: skip
@@ -151,7 +151,7 @@ def _offsets(indptr, indices, pre, ranges):
 
 
 @kernel
-def _place(target, indptr, indices, at, first, values, known, code, weight):
+def place(target, indptr, indices, at, first, values, known, code, weight):
     """Write targets, and weights or their numbers among ``known``, of fan-in rows in presynaptic order.
 
     at: the next place of each presynaptic neuron. Some of these at a time, so that the places stay in cache.
