@@ -233,10 +233,10 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
             for j in range(low + count, low + count + group):
                 prefetch(cells, np.uint64(ordered[j] & NEURON) * _FIELDS)
         most = _load(lanes, lane_age, cells, ordered, low, count)
-        if most < FAR:  # not so long that something may have come to rest
-            _advance_by_age(lanes, lane_age, cell.stages, alpha, beta, bias)
-        else:
+        if most >= FAR:  # so long that something may have come to rest
             _advance_lanes(lanes, lane_age, cell.stages, alpha, beta, bias)
+        elif most > 0:
+            _advance_by_age(lanes, lane_age, cell.stages, alpha, beta, bias)
         for j in range(np.uint64(0), group):
             u[j], v[j] = lif_step(u[j], v[j], given[j], alpha, beta, bias)
         if straight:
