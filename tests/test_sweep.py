@@ -51,7 +51,7 @@ def test_kills_at_random_moments_change_nothing(snmem: Callable[..., Result], tm
     for number in range(4):
         process = subprocess.Popen([*SNMEM, *_options(folder, 25)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         time.sleep(rng.uniform(0, 1.2) if number % 3 == 0 else 0)  # also while it starts
-        wanted = len(before) + (0 if number % 3 == 0 else rng.integers(1, 25))
+        wanted = len(before) + (0 if number % 3 == 0 else rng.integers(8, 25))
         while len(_kept(folder)) < wanted and process.poll() is None:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.03))
@@ -63,7 +63,7 @@ def test_kills_at_random_moments_change_nothing(snmem: Callable[..., Result], tm
         after = _kept(folder)
         assert before.items() <= after.items()  # nothing lost, nothing written again
         before = after
-    assert 10 < len(before) < 100
+    assert len(before) >= 16  # twice eight
     result = snmem(*_options(folder, 25), "--json")
     assert result.data["kept"] == len(before)
     assert result.data["kept"] + result.data["done"] == 100
