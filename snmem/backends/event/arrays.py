@@ -253,7 +253,7 @@ class Cells(NamedTuple):
     load: Any  # (pops, 3), see STEPPED
     ordered: Any  # room for a list
     classes: Any  # of the ages of the cells on it
-    first: Any  # (AGE_CLASSES,) where each class of ages begins in it; zeros between
+    first: Any  # (2, AGE_CLASSES) where each class of ages begins in it, of every other cell; zeros between
     lanes: Any  # (5, LANES), see LANE_U
     lane_age: Any  # (LANES,)
     stages: Any  # (LANES / WIDE,) steps of each vector of lanes before the next one joins it

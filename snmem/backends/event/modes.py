@@ -83,10 +83,10 @@ def _cells(layout: Layout, net: Net, threads: int, candidates: list[int], exact:
         load=np.zeros((pops, STEPS + 1), np.int64),
         ordered=zeros(neurons, dtype=np.int64),
         classes=zeros(neurons, dtype=np.int64),
-        first=np.zeros(AGE_CLASSES, np.int64),
-        lanes=np.zeros((5, LANES)),
-        lane_age=np.zeros(LANES, np.int64),
-        stages=np.zeros(LANES // WIDE, np.int64),
+        first=zeros(2, AGE_CLASSES, dtype=np.int64),
+        lanes=zeros(5, LANES),
+        lane_age=zeros(LANES, dtype=np.int64),
+        stages=zeros(LANES // WIDE, dtype=np.int64),
     )
     own = ("margin", "load", "ordered", "classes", "first", "lanes", "lane_age", "stages") if candidates else ("load",)
     more = [shared._replace(**{name: copied(getattr(shared, name)) for name in own}) for _ in range(1, threads)]

@@ -60,24 +60,37 @@ def due_of(cell, p, thread, begin):
 
 @inner
 def _by_age(due, n, out, classes, first):
-    """out: due[:n] in ascending order of age, as :func:`..llvm.lif.class_of` tells ages apart."""
-    fresh, last = 0, 0
+    """out: due[:n] in ascending order of age, as :func:`..llvm.lif.class_of` tells ages apart.
+
+    Every other one has counters of its own: an increment waits for the one before, whatever counters they are of.
+    """
+    fresh, last, even, odd = 0, 0, first[0], first[1]
     while fresh < n and due[fresh] <= NEURON:  # those kept from the step before come first, and are of age 0
         out[fresh] = due[fresh]
         fresh += 1
     for k in range(np.uint64(fresh), np.uint64(n)):
         classes[k] = class_of(due[k] >> 32)
         last = max(last, classes[k])
-    for k in range(np.uint64(fresh), np.uint64(n)):
-        first[np.uint64(classes[k])] += 1
+    pairs = fresh + (n - fresh) // 2 * 2
+    for k in range(np.uint64(fresh), np.uint64(pairs), np.uint64(2)):
+        even[np.uint64(classes[k])] += 1
+        odd[np.uint64(classes[k + np.uint64(1)])] += 1
+    if pairs < n:
+        even[np.uint64(classes[pairs])] += 1
     total = fresh
     for number in range(np.uint64(0), np.uint64(last + 1)):
-        first[number], total = total, total + first[number]
-    for k in range(np.uint64(fresh), np.uint64(n)):
+        total, even[number], odd[number] = total + even[number] + odd[number], total, total + even[number]
+    for k in range(np.uint64(fresh), np.uint64(pairs), np.uint64(2)):
         number = np.uint64(classes[k])
-        out[np.uint64(first[number])] = due[k]
-        first[number] += 1
-    first[: last + 1] = 0
+        out[np.uint64(even[number])] = due[k]
+        even[number] += 1
+        number = np.uint64(classes[k + np.uint64(1)])
+        out[np.uint64(odd[number])] = due[k + np.uint64(1)]
+        odd[number] += 1
+    if pairs < n:
+        out[even[classes[pairs]]] = due[pairs]
+    even[: last + 1] = 0
+    odd[: last + 1] = 0
 
 
 @inner

@@ -33,23 +33,20 @@ _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), n
 
 
 @inner(inline="always")
-def _add_exactly(own, n, rows, low, high, t, freezes):
-    """Add the weights of the synapses low .. high-1 to their cells; those that get their first join the due ones.
+def _add_exactly(own, n, rows, k, t, freezes):
+    """Add the weight of synapse k to its cell, which joins the due ones if it is its first; returns their number.
 
     freezes: whether cells that are refractory stand still, a while ahead of the others, and take no input.
     """
     cells, ages, due = own
-    for k in range(low, high):
-        i = np.uint64(rows.target[k])
-        w = weight_of(rows, k)
-        age = ages[i * _FIELDS + _AGE]
-        if freezes and age >> 1 > t:
-            continue
-        cells[i * _FIELDS + _INPUT] += w
-        due[n] = np.int64(i) | (t - (age >> 1)) << 32
-        n += 1 - (age & 1)
-        ages[i * _FIELDS + _AGE] = age | 1
-    return n
+    i = np.uint64(rows.target[k])
+    age = ages[i * _FIELDS + _AGE]
+    if freezes and age >> 1 > t:
+        return n
+    cells[i * _FIELDS + _INPUT] += weight_of(rows, k)
+    due[n] = np.int64(i) | (t - (age >> 1)) << 32
+    ages[i * _FIELDS + _AGE] = age | 1
+    return n + np.uint64(~age & 1)
 
 
 @inner(inline="always")
@@ -89,7 +86,7 @@ def _join(own, n, target, low, reaching, form, theta):
         if ages[c + _AGE] & 1 == 0 and may_spike(u, v, gain, drive, theta):
             ages[c + _AGE] |= 1
             due[n] = np.int64(i)
-            n += 1
+            n += np.uint64(1)
     return n
 
 
@@ -120,42 +117,59 @@ def deliver_direct(synapses, weight, cell, given, spikes, values, arrivals, asid
     cell.waiting[thread, p] = n
 
 
-@inner
-def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t, freezes):
-    """Add the weights of spikes to the input of their target cells in some blocks, in step t.
+@inner(inline="always")
+def _row_at(j, synapses, spikes, arrivals, rows, ahead, ranges, base):
+    """Synapses low .. high-1 of spike j in its blocks, and soon .. until-1 of the spike ``ahead``; 0 where none is.
 
-    Those that get their first join the due ones. With a ``table`` of closed forms a cell is brought to step t at
-    once, and joins only if it may spike; else it keeps that input, and is brought past step t by its next one.
+    Of the rows to come, the offsets are prefetched, then the synapses.
     """
-    q, lo, hi, begin, end, first, first_block, last_block = arrivals
-    links, ptr, rows = synapses.links, synapses.ptr, rows_of(synapses, weight, q)
-    target, code, values, _, coded, shift = rows
-    p, ranges, ahead = links[q, POST], links[q, RANGES], links[q, ROWS_AHEAD]
-    start, stop, part = begin * BLOCK, end * BLOCK, begin > first_block or end < last_block
-    cells, par, table, peaks = cell.cells, cell.par[p], cell.table[p], cell.margin[p, PEAKS:]
-    own, n = CellRows(cells, cell.ages, due_of(cell, p, thread, begin)), cell.waiting[thread, p]
-    base, exact = links[q, FIRST_PTR] - first * ranges, table.shape[0] == 0
-    theta, batch, near = par[THETA, 0], np.uint64(BATCH), np.uint64(CELLS_AHEAD)
-    limit = 0.999 * theta - 1e-300
-    form = (par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[GAIN, 0], par[DRIVE, 0], limit)
-    for j in range(lo - 12 * ahead, hi):
-        # Of the rows to come, the offsets are prefetched, then the synapses, then the cells.
-        if j + 12 * ahead < hi:
-            prefetch(ptr, np.uint64(spikes[j + 12 * ahead] * ranges + base))
-        if lo <= j + 6 * ahead < hi:
-            row = spikes[j + 6 * ahead] * ranges + base
-            for k in range(np.uint64(ptr[row]), np.uint64(ptr[row + ranges]), np.uint64(STRIDE // 2)):
-                prefetch_synapses(rows, k)
-        if j < lo - ahead:
-            continue
-        row = spikes[j + ahead] * ranges + base if j + ahead < hi else 0
-        soon, until = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if j + ahead < hi else ptr[row])
-        row = spikes[max(j, lo)] * ranges + base
-        low, high = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if j >= lo else ptr[row])
-        if part:
-            low, high = first_from(target, low, high, start), first_from(target, low, high, stop)
-            soon, until = first_from(target, soon, until, start), first_from(target, soon, until, stop)
+    ptr, target, lo, hi = synapses.ptr, rows.target, arrivals.low, arrivals.high
+    if j + 12 * ahead < hi:
+        prefetch(ptr, np.uint64(spikes[j + 12 * ahead] * ranges + base))
+    if lo <= j + 6 * ahead < hi:
+        row = spikes[j + 6 * ahead] * ranges + base
+        for k in range(np.uint64(ptr[row]), np.uint64(ptr[row + ranges]), np.uint64(STRIDE // 2)):
+            prefetch_synapses(rows, k)
+    row, come = spikes[max(j, lo)] * ranges + base, j >= lo
+    low, high = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if come else ptr[row])
+    come = lo <= j + ahead < hi
+    row = spikes[j + ahead] * ranges + base if come else 0
+    soon, until = np.uint64(ptr[row]), np.uint64(ptr[row + ranges] if come else ptr[row])
+    if arrivals.begin > arrivals.first_block or arrivals.end < arrivals.last_block:
+        start, stop = arrivals.begin * BLOCK, arrivals.end * BLOCK
+        low, high = first_from(target, low, high, start), first_from(target, low, high, stop)
+        soon, until = first_from(target, soon, until, start), first_from(target, soon, until, stop)
+    return low, high, soon, until
+
+
+@inner
+def _deliver_exactly(own, n, synapses, spikes, arrivals, rows, ahead, ranges, base, t, freezes):
+    """:func:`deliver_cells` to cells that stay as old as they are; returns the number of due ones."""
+    cells, target, near = own.cells, rows.target, np.uint64(CELLS_AHEAD)
+    for j in range(arrivals.low - 12 * ahead, arrivals.high):
+        low, high, soon, until = _row_at(j, synapses, spikes, arrivals, rows, ahead, ranges, base)
         # Of the cells, those that stand ``near`` further on in the row, or the first ones of the row to come.
+        for k in range(soon + min(high - low, near), min(soon + near, until)):
+            prefetch(cells, np.uint64(target[k]) * _FIELDS)
+        last = high - min(high - low, near)
+        for k in range(low, last):
+            prefetch(cells, np.uint64(target[k + near]) * _FIELDS)
+            n = _add_exactly(own, n, rows, k, t, freezes)
+        for k in range(last, high):
+            if soon < until:
+                prefetch(cells, np.uint64(target[soon]) * _FIELDS)
+                soon += np.uint64(1)
+            n = _add_exactly(own, n, rows, k, t, freezes)
+    return n
+
+
+@inner
+def _deliver_at_once(own, n, synapses, weight, spikes, arrivals, rows, ahead, ranges, base, t, closed, theta):
+    """:func:`deliver_cells` with a table of closed forms; returns the number of due ones."""
+    cells, (target, code, values, _, coded, shift), (table, form, peaks) = own.cells, rows, closed
+    batch, near = np.uint64(BATCH), np.uint64(CELLS_AHEAD)
+    for j in range(arrivals.low - 12 * ahead, arrivals.high):
+        low, high, soon, until = _row_at(j, synapses, spikes, arrivals, rows, ahead, ranges, base)
         for k in range(soon + min(high - low, near), min(soon + near, until)):
             prefetch(cells, np.uint64(target[k]) * _FIELDS)
         while low < high:
@@ -165,10 +179,6 @@ def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t, freezes):
             for k in range(ask, min(ask + batch, high if within else until)):
                 prefetch(cells, np.uint64(target[k]) * _FIELDS)
             soon += np.uint64(0) if within else batch
-            if exact:
-                n = _add_exactly(own, n, rows, low, some, t, freezes)
-                low = some
-                continue
             reaching = -1
             if some == low + batch and coded:
                 reaching = catch_up_batch(cells, target, low, values, code, low + shift, table, form, peaks, t)
@@ -178,4 +188,28 @@ def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t, freezes):
                 reaching = _catch_up(own, rows, low, some, table, form, peaks, t)
             n = _join(own, n, target, low, reaching, form, theta)
             low = some
+    return n
+
+
+@inner
+def deliver_cells(synapses, weight, cell, spikes, arrivals, thread, t, freezes):
+    """Add the weights of spikes to the input of their target cells in some blocks, in step t.
+
+    Those that get their first join the due ones. With a ``table`` of closed forms a cell is brought to step t at
+    once, and joins only if it may spike; else it keeps that input, and is brought past step t by its next one.
+    """
+    q, links = arrivals.link, synapses.links
+    p, ranges, ahead, rows = links[q, POST], links[q, RANGES], links[q, ROWS_AHEAD], rows_of(synapses, weight, q)
+    base, n = links[q, FIRST_PTR] - arrivals.first * ranges, np.uint64(cell.waiting[thread, p])
+    own = CellRows(cell.cells, cell.ages, due_of(cell, p, thread, arrivals.begin))
+    par, table = cell.par[p], cell.table[p]
+    if table.shape[0] > 0:
+        theta = par[THETA, 0]
+        form = (par[ALPHA, 0], par[BETA, 0], par[BIAS, 0], par[GAIN, 0], par[DRIVE, 0], 0.999 * theta - 1e-300)
+        closed = table, form, cell.margin[p, PEAKS:]
+        n = _deliver_at_once(own, n, synapses, weight, spikes, arrivals, rows, ahead, ranges, base, t, closed, theta)
+    elif freezes:
+        n = _deliver_exactly(own, n, synapses, spikes, arrivals, rows, ahead, ranges, base, t, True)
+    else:
+        n = _deliver_exactly(own, n, synapses, spikes, arrivals, rows, ahead, ranges, base, t, False)
     cell.waiting[thread, p] = n
