@@ -22,7 +22,7 @@ from snmem.backends.event.arrays import (
     zeros,
 )
 from snmem.backends.event.columns import AGE, ALIKE, EXTENDED_ROWS, FIELDS
-from snmem.backends.event.llvm import closed_form, extended, lif, memory, popcount, system
+from snmem.backends.event.llvm import cells, closed_form, extended, lif, memory, popcount, system
 
 few = settings(max_examples=25)
 seeds = st.integers(0, 2**32 - 1)
@@ -135,6 +135,16 @@ def call_step_block(u, v, given, i, par, j, more, m, second, lane, direct, held,
 
 
 @kernel(keep=False)
+def call_load_cells(rows, entries, at, u, v, given, age, j):
+    cells.load_cells(rows, entries, np.uint64(at), u, v, given, age, np.uint64(j))
+
+
+@kernel(keep=False)
+def call_store_cells(rows, entries, at, u, v, j, stamp):
+    cells.store_cells(rows, entries, np.uint64(at), u, v, np.uint64(j), stamp)
+
+
+@kernel(keep=False)
 def call_catch_up_batch(cells, target, k, values, code, at, table, form, peaks, t):
     return closed_form.catch_up_batch(cells, target, np.uint64(k), values, code, np.uint64(at), table, form, peaks, t)
 
@@ -170,7 +180,7 @@ def call_nanoseconds():
 
 
 def intrinsics():
-    for module in (memory, lif, extended, closed_form, popcount, system):
+    for module in (memory, lif, extended, cells, closed_form, popcount, system):
         for name, value in vars(module).items():
             if hasattr(value, "twin") and value.twin.__module__ == module.__name__:
                 yield name, value
@@ -179,7 +189,7 @@ def intrinsics():
 def test_every_function_in_llvm_code_has_a_twin_and_is_called_here():
     called = {name.removeprefix("call_") for name in globals() if name.startswith("call_")}
     assert {name for name, _ in intrinsics()} == called
-    for module in (memory, lif, extended, closed_form, popcount, system):
+    for module in (memory, lif, extended, cells, closed_form, popcount, system):
         assert isinstance(module, ModuleType)
         made = [
             n for n, v in vars(module).items() if getattr(v, "_defn", None) and v._defn.__module__ == module.__name__
@@ -263,15 +273,27 @@ def test_a_block_of_neurons(seed):
 
 
 @few
+@given(seeds)
+def test_cells_to_vectors_and_back(seed):
+    rng = np.random.default_rng(seed)
+    rows, entries, u, v, given = reals(rng, 40 * FIELDS), zeros(20, dtype=np.int64), *reals(rng, 3, LANES)
+    rows.view(np.int64)[AGE::FIELDS] = rng.integers(0, 1 << 40, 40)
+    entries[:] = rng.choice(40, 20, replace=False) | rng.integers(0, 1 << 30, 20) << 32
+    age, (at, j) = zeros(LANES, dtype=np.int64), rng.integers(0, 20 - BATCH, 2)
+    check(call_load_cells, cells.load_cells.twin, rows, entries, int(at), u, v, given, age, int(j))
+    check(call_store_cells, cells.store_cells.twin, rows, entries, int(at), u, v, int(j), int(rng.integers(0, 1 << 40)))
+
+
+@few
 @given(seeds, st.booleans(), st.booleans())
 def test_a_batch_of_cells(seed, coded, old):
     rng = np.random.default_rng(seed)
     size, t = 40, int(rng.integers(50, 60))
-    cells = reals(rng, size * FIELDS)
+    rows = reals(rng, size * FIELDS)
     ages = rng.integers(t - 12, t + 1, size) << 1 | rng.integers(0, 2, size)
     if old:
         ages[rng.integers(0, size)] = 2
-    cells.view(np.int64)[AGE::FIELDS] = ages
+    rows.view(np.int64)[AGE::FIELDS] = ages
     target = zeros(20, dtype=rng.choice([np.uint16, np.uint32]))
     target[:] = rng.choice(size, 20, replace=False)
     k, at = rng.integers(0, 20 - BATCH, 2)
@@ -282,7 +304,7 @@ def test_a_batch_of_cells(seed, coded, old):
         values = np.clip(values, -1e30, 1e30).astype(np.float32)
     table, peaks, form = reals(rng, 12, 4), abs(reals(rng, BATCH)), tuple(map(float, reals(rng, 6)))
     peaks = copied(np.nan_to_num(peaks))
-    call = (cells, target, int(k), values, code if coded else None, int(at), table, form, peaks, t)
+    call = (rows, target, int(k), values, code if coded else None, int(at), table, form, peaks, t)
     check(call_catch_up_batch, closed_form.catch_up_batch.twin, *call)
 
 

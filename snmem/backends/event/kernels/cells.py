@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._jit import inner, kernel
-from ..arrays import AGES, BLOCK, LANES, WIDE, WORD, CellRows
+from ..arrays import AGES, BATCH, BLOCK, LANES, WIDE, WORD, CellRows
 from ..columns import (
     AGE,
     ALPHA,
@@ -39,6 +39,7 @@ from ..columns import (
     THETA,
     WAITS,
 )
+from ..llvm.cells import load_cells, store_cells
 from ..llvm.lif import advance_older, advance_silent, class_of, not_below
 from ..llvm.memory import lowest_bit, prefetch
 from ..tuning import FAR, STRETCH
@@ -205,10 +206,13 @@ def aside_of(flags, p, what):
 def _load(lanes, age, cells, ordered, low, count):
     """u, v, input and age of ``count`` cells from ordered[low] on, into the lanes; returns the largest age."""
     u, v, given, most, group = lanes[LANE_U], lanes[LANE_V], lanes[LANE_INPUT], np.int64(0), np.uint64(LANES)
-    for j in range(np.uint64(0), count):
+    batch = np.uint64(BATCH)
+    for j in range(np.uint64(0), count // batch * batch, batch):
+        load_cells(cells, ordered, low + j, u, v, given, age, j)
+    for j in range(count // batch * batch, count):
         c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
-        u[j], v[j], given[j] = cells[c], cells[c + _V], cells[c + _INPUT]
-        age[j] = ordered[low + j] >> 32
+        u[j], v[j], given[j], age[j] = cells[c], cells[c + _V], cells[c + _INPUT], ordered[low + j] >> 32
+    for j in range(np.uint64(0), count):
         most = max(most, age[j])
     for j in range(count, group):
         u[j], v[j], given[j], age[j] = 0.0, 0.0, 0.0, most
@@ -239,7 +243,7 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
     else:
         copy_range(due, 0, n, ordered, 0)
     again, begin = 0, at
-    group, total = np.uint64(LANES), np.uint64(n)
+    group, batch, total = np.uint64(LANES), np.uint64(BATCH), np.uint64(n)
     low, count = np.uint64(0), (total - np.uint64(1)) % group + np.uint64(1)  # the young ones share a group with nobody
     while low < total:
         if low + count < total:
@@ -260,7 +264,9 @@ def step_cells(cell, extended, subtract, direct, spikes, at, thread, turn):
         for j in range(np.uint64(0), group):
             most_v[j] = reach(u[j], v[j], gain, drive)
         near = not_below(most_v, limit) & (~np.uint64(0) >> (group - count))
-        for j in range(np.uint64(0), count):
+        for j in range(np.uint64(0), count // batch * batch, batch):
+            store_cells(cells, ordered, low + j, u, v, j, (t + 1) << 1)
+        for j in range(count // batch * batch, count):
             c = np.uint64(ordered[low + j] & NEURON) * _FIELDS
             cells[c], cells[c + _V], cells[c + _INPUT] = u[j], v[j], 0.0
             ages[c + _AGE] = (t + 1) << 1

@@ -13,45 +13,17 @@ from numba.np.arrayobj import make_array
 from ..arrays import BATCH
 from ..columns import AGE, FIELDS, INPUT
 from ..kernels.neuron import lif_step
-from .base import DOUBLE, I32, I64, constant, data_of, everywhere, llvm
+from .base import I32, I64, constant, data_of, everywhere, llvm
+from .cells import REALS, columns, row_at, rows
 from .lif import lif
 
-_ROW = ir.VectorType(DOUBLE, 4)
-_REALS, _WHOLES = ir.VectorType(DOUBLE, BATCH), ir.VectorType(I64, BATCH)
-
-#: What to take of two vectors of BATCH = 8: even or odd pairs by turns; even or odd elements by turns.
-_EVEN_PAIRS, _ODD_PAIRS = [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]
-_EVEN, _ODD = [0, 8, 2, 10, 4, 12, 6, 14], [1, 9, 3, 11, 5, 13, 7, 15]
-
-
-def _take(builder, a, b, order):
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(order)), order))
-
-
-def _columns(builder, rows):
-    """The four columns of BATCH rows."""
-    two = [_take(builder, rows[j], rows[j + 4], list(range(8))) for j in range(4)]
-    (a, b), (c, d) = ([_take(builder, two[j], two[j + 1], order) for order in (_EVEN, _ODD)] for j in (0, 2))
-    return [_take(builder, x, y, order) for order in (_EVEN_PAIRS, _ODD_PAIRS) for x, y in ((a, c), (b, d))]
-
-
-def _rows(builder, columns):
-    """The BATCH rows of four columns."""
-    p, q, r, s = columns
-    turned = [_take(builder, x, y, order) for order in (_EVEN_PAIRS, _ODD_PAIRS) for x, y in ((p, r), (q, s))]
-    two = [_take(builder, turned[j], turned[j + 1], order) for j in (0, 2) for order in (_EVEN, _ODD)]
-    return [_take(builder, pair, pair, list(range(k, k + 4))) for k in (0, 4) for pair in two]
-
-
-def _row(builder, array, index):
-    """A pointer to a row of four of ``array``."""
-    return builder.bitcast(builder.gep(array, [builder.shl(index, I64(2))]), _ROW.as_pointer())
+_WHOLES = ir.VectorType(I64, BATCH)
 
 
 def _size(builder, x):
     """The vector of absolute values."""
     positive = builder.and_(builder.bitcast(x, _WHOLES), constant(_WHOLES, (1 << 63) - 1))
-    return builder.bitcast(positive, _REALS)
+    return builder.bitcast(positive, REALS)
 
 
 def _larger(builder, a, b):
@@ -60,7 +32,7 @@ def _larger(builder, a, b):
 
 def _weights(context, builder, values, code, at, kind):
     """``values[at:]``, or ``values[code[at:]]``, of BATCH synapses."""
-    out = ir.Constant(_REALS, ir.Undefined)
+    out = ir.Constant(REALS, ir.Undefined)
     for j in range(BATCH):
         index = builder.add(at, I64(j))
         if code is not None:
@@ -111,16 +83,16 @@ def catch_up_batch(typing, cells, target, k, values, code, at, table, form, peak
     def generate(context, builder, signature, arguments):
         cells, target, values, table, peaks = data_of(context, builder, signature, arguments, (0, 1, 3, 6, 8))
         code = data_of(context, builder, signature, arguments, (4,))[0] if coded else None
-        rows = make_array(signature.args[6])(context, builder, arguments[6]).shape
-        last = everywhere(builder, builder.extract_value(rows, 0), _WHOLES)
-        form = [everywhere(builder, builder.extract_value(arguments[7], n), _REALS) for n in range(6)]
+        shape = make_array(signature.args[6])(context, builder, arguments[6]).shape
+        last = everywhere(builder, builder.extract_value(shape, 0), _WHOLES)
+        form = [everywhere(builder, builder.extract_value(arguments[7], n), REALS) for n in range(6)]
         gain, drive, limit = form[3:]
         now = everywhere(builder, arguments[9], _WHOLES)
         places = []
         for j in range(BATCH):
             cell = builder.load(builder.gep(target, [builder.add(arguments[2], I64(j))]))
-            places.append(_row(builder, cells, builder.zext(cell, I64) if cell.type.width < 64 else cell))
-        u, v, given, age = _columns(builder, [builder.load(place, align=32) for place in places])
+            places.append(row_at(builder, cells, builder.zext(cell, I64) if cell.type.width < 64 else cell))
+        u, v, given, age = columns(builder, [builder.load(place, align=32) for place in places])
         age = builder.bitcast(age, _WHOLES)
         steps = builder.sub(now, builder.ashr(age, constant(_WHOLES, 1)))
         some = builder.icmp_signed(">", steps, constant(_WHOLES, 0))  # the first of them takes the input that is there
@@ -129,18 +101,18 @@ def catch_up_batch(typing, cells, target, k, values, code, at, table, form, peak
         old = builder.bitcast(builder.icmp_signed(">=", further, last), ir.IntType(BATCH))
         with builder.if_then(builder.icmp_unsigned("==", old, old.type(0))):
             numbers = [builder.extract_element(further, I32(j)) for j in range(BATCH)]
-            a, b, c, d = _columns(builder, [builder.load(_row(builder, table, n), align=32) for n in numbers])
+            a, b, c, d = columns(builder, [builder.load(row_at(builder, table, n), align=32) for n in numbers])
             u1, v1 = lif(builder, u, v, given, *form[:3])
             v1 = builder.fadd(builder.fadd(builder.fmul(b, v1), builder.fmul(c, u1)), d)
             u, v = builder.select(some, builder.fmul(a, u1), u), builder.select(some, v1, v)
             more = _weights(context, builder, values, code, arguments[5], signature.args[3].dtype)
-            given = builder.fadd(builder.select(some, constant(_REALS, 0.0), given), more)
+            given = builder.fadd(builder.select(some, constant(REALS, 0.0), given), more)
             age = builder.or_(builder.shl(now, constant(_WHOLES, 1)), builder.and_(age, constant(_WHOLES, 1)))
-            for place, row in zip(places, _rows(builder, [u, v, given, builder.bitcast(age, _REALS)]), strict=True):
+            for place, row in zip(places, rows(builder, [u, v, given, builder.bitcast(age, REALS)]), strict=True):
                 builder.store(row, place, align=32)
             u1, v1 = (_size(builder, x) for x in lif(builder, u, v, given, *form[:3]))
             most = builder.fadd(builder.fadd(v1, builder.fmul(gain, u1)), drive)
-            place = builder.bitcast(peaks, _REALS.as_pointer())
+            place = builder.bitcast(peaks, REALS.as_pointer())
             peak = _larger(builder, _larger(builder, most, u1), builder.load(place, align=8))
             builder.store(peak, place, align=8)
             reaching = builder.bitcast(builder.fcmp_unordered(">", most, limit), ir.IntType(BATCH))
