@@ -21,7 +21,7 @@ from snmem.backends.event.arrays import (
     copied,
     zeros,
 )
-from snmem.backends.event.columns import AGE, ALIKE, EXTENDED_ROWS, FIELDS
+from snmem.backends.event.columns import AGE, ALIKE, ALIKE2, ALPHA2, EXTENDED_ROWS, FIELDS
 from snmem.backends.event.llvm import cells, closed_form, extended, lif, memory, popcount, system
 
 few = settings(max_examples=25)
@@ -264,6 +264,7 @@ def test_a_block_of_neurons(seed):
     u, v, given = (reals(rng, 6 * BLOCK) for _ in range(3))
     par, more = reals(rng, 2, ALIKE + 1, BLOCK), reals(rng, 2, EXTENDED_ROWS, BLOCK)
     par[0, ALIKE], par[1, :ALIKE], par[1, ALIKE] = 0, par[1, :ALIKE, :1], 1
+    more[0, ALIKE2], more[1, ALPHA2], more[1, ALIKE2] = 0, more[1, ALPHA2, :1], 1
     held, bits = words(rng, 3 * BLOCK // WORD), words(rng, 3, BLOCK // WORD)
     b, m = int(rng.integers(0, 3)), int(rng.integers(0, 2)) * more[0].size
     for second, direct in ((3 * BLOCK, 5 * BLOCK), (3 * BLOCK, -1), (-1, 5 * BLOCK), (-1, -1)):

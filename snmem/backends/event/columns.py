@@ -74,8 +74,8 @@ X_DECAY, X_GAIN, Y_DECAY, Y_GAIN, ROUNDING, GENERATORS = range(6)
 #: compiled step.
 LANES, SHIFT, SIDE, CURRENT2, ADAPTIVE, WAITS, DIRECT, FREEZES, CLEARS, NOISY, SEED, STEP_AT, EXTENDED_FLAGS = range(13)
 #: ``Extended.par``, rows of a tile: decay of the second current and bound factor of it; gain and decay of the
-#: threshold; refractory steps; standard deviation of the noise.
-ALPHA2, GAIN2, KAPPA, RHO, PERIOD, SD, EXTENDED_ROWS = range(7)
+#: threshold; refractory steps; standard deviation of the noise; 1 where all have the decay of the first.
+ALPHA2, GAIN2, KAPPA, RHO, PERIOD, SD, ALIKE2, EXTENDED_ROWS = range(8)
 
 #: ``Net.traces``: population; variable, as its neurons number them, or 0 for u and 1 for v; places from those of the
 #: neurons to those of the variable; first column of the output; neurons, from one on.

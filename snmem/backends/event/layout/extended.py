@@ -17,6 +17,8 @@ from ....neurons.base import LEFT
 from ..arrays import BLOCK, Extended, zeros
 from ..columns import (
     ADAPTIVE,
+    ALIKE2,
+    ALPHA2,
     CLEARS,
     CURRENT2,
     DIRECT,
@@ -132,7 +134,7 @@ def _rows(p: Population) -> Any:
         rows[row, :n] = neuron.vector(name, n)
     if neuron.alpha2 is not None:
         alpha2, beta = neuron.vector("alpha2", n), neuron.vector("beta", n)
-        rows[0, :n], rows[GAIN2, :n] = alpha2, rise_gain(alpha2, beta)
+        rows[ALPHA2, :n], rows[GAIN2, :n] = alpha2, rise_gain(alpha2, beta)
     return rows
 
 
@@ -153,6 +155,7 @@ def extended_of(network: Network, lanes: Lanes, index: dict[str, int], blocks: A
     par = zeros(len(alike), EXTENDED_ROWS, BLOCK)
     for number, rows in zip(numbers, tiles, strict=False):
         par[number] = rows
+    par[:, ALIKE2] = (par[:, ALPHA2] == par[:, ALPHA2, :1]).all(axis=1)[:, None]
     return Extended(flags, par, numbers[tile])
 
 

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 
 from ..arrays import BLOCK, WIDE, WORD
-from ..columns import ALIKE, ALPHA, ALPHA2, BETA, BIAS, THETA
+from ..columns import ALIKE, ALIKE2, ALPHA, ALPHA2, BETA, BIAS, THETA
 from ..kernels.neuron import NOTHING, lif_step
 from .base import DOUBLE, DOUBLES, I64, constant, data_of, everywhere, llvm, vector_at, whole
 from .lif import lif
@@ -27,7 +27,7 @@ class _Block(NamedTuple):
     given: Any
     par: Any
     more: Any
-    held: Any  # bytes of the block's bits, as ``bits``
+    held: Any  # words of the block's bits, as ``bits``
     bits: Any
     i: Any
     j: Any
@@ -35,8 +35,16 @@ class _Block(NamedTuple):
     second: Any
     lane: Any
     direct: Any
-    hold: Any  # a byte: the bits of ``held`` that keep v, and those that keep the currents
-    freeze: Any
+    hold: Any  # a word: the bits of ``held`` that keep v
+
+
+class _Has(NamedTuple):
+    """What is the same for a whole block, each with code of its own."""
+
+    alike: bool  # all neurons have the parameters of the first
+    second: bool
+    direct: bool
+    freeze: bool  # the bits of ``hold`` keep the currents, too
 
 
 def _loaded(builder: Any, array: Any, index: Any) -> tuple[Any, Any]:
@@ -44,46 +52,54 @@ def _loaded(builder: Any, array: Any, index: Any) -> tuple[Any, Any]:
     return place, builder.load(place, align=8)
 
 
-def _vector(builder: Any, at: _Block, k: Any, rows: list[Any], second: bool, direct: bool) -> None:
-    """Step the WIDE neurons from number k of the block on; ``rows``: their parameters."""
+def _vector(builder: Any, at: _Block, k: Any, rows: list[Any], waiting: Any, has: _Has) -> Any:
+    """Step the WIDE neurons from number k of the block on; returns the bits of those over threshold.
+
+    rows: their parameters; waiting: the bits of those whose v stays as it is.
+    """
 
     def loaded(array: Any, first: Any) -> tuple[Any, Any]:
         return _loaded(builder, array, builder.add(first, k))
 
-    byte = builder.lshr(k, I64(WIDE.bit_length() - 1))
-    waiting = builder.load(builder.gep(at.held, [byte]))
-    hold, freeze = (builder.bitcast(builder.and_(waiting, x), ir.VectorType(ir.IntType(1), WIDE)) for x in at[-2:])
+    hold = builder.bitcast(waiting, ir.VectorType(ir.IntType(1), WIDE))
     (u_at, u0), (v_at, v0), inputs = loaded(at.u, at.i), loaded(at.v, at.i), [loaded(at.given, at.i)]
-    alpha, beta, bias, theta = rows
-    nothing, own_at = constant(DOUBLES, NOTHING), None
-    u, v = lif(builder, u0, v0, inputs[0][1], alpha, beta, nothing)
-    if second:
+    alpha, beta, bias, theta, alpha2 = rows
+    u, v = lif(builder, u0, v0, inputs[0][1], alpha, beta, constant(DOUBLES, NOTHING))
+    kept = [(u_at, u0, u)]
+    if has.second:
         own_at, own0 = loaded(at.u, at.second)
         inputs.append(loaded(at.given, at.lane))
-        own = builder.fadd(builder.fmul(loaded(at.more, at.m)[1], own0), inputs[-1][1])
+        own = builder.fadd(builder.fmul(alpha2, own0), inputs[-1][1])
         v = builder.fadd(v, own)
-        builder.store(builder.select(freeze, own0, own), own_at, align=8)
+        kept.append((own_at, own0, own))
     v = builder.fadd(v, bias)
-    if direct:
+    if has.direct:
         inputs.append(loaded(at.given, at.direct))
         v = builder.fadd(v, inputs[-1][1])
-    over = builder.bitcast(builder.fcmp_ordered(">", v, theta), _BYTE)
-    builder.store(builder.select(freeze, u0, u), u_at, align=8)
+    for place, old, new in kept:
+        builder.store(builder.select(hold, old, new) if has.freeze else new, place, align=8)
     builder.store(builder.select(hold, v0, v), v_at, align=8)
     for place, _ in inputs:
         builder.store(constant(DOUBLES, 0.0), place, align=8)
-    over = builder.and_(over, builder.not_(builder.and_(waiting, at.hold)))
-    builder.store(over, builder.gep(at.bits, [byte]))
+    over = builder.bitcast(builder.fcmp_ordered(">", v, theta), _BYTE)
+    return builder.and_(over, builder.not_(waiting))
 
 
-def _vectors(builder: Any, at: _Block, alike: bool, second: bool, direct: bool) -> None:
-    """All vectors of the block; alike: whether all neurons have the parameters of the first."""
-    places = [builder.add(at.j, I64(row * BLOCK)) for row in _ROWS]
-    same = [everywhere(builder, builder.load(builder.gep(at.par, [place])), DOUBLES) for place in places]
-    with cgutils.for_range(builder, I64(BLOCK // WIDE)) as loop:
-        k = builder.shl(loop.index, I64(WIDE.bit_length() - 1))
-        rows = same if alike else [_loaded(builder, at.par, builder.add(place, k))[1] for place in places]
-        _vector(builder, at, k, rows, second, direct)
+def _words(builder: Any, at: _Block, has: _Has) -> None:
+    """All vectors of the block, a word of neurons in a turn of the loop."""
+    word, places = ir.IntType(WORD), [(at.par, builder.add(at.j, I64(row * BLOCK))) for row in _ROWS]
+    places.append((at.more, at.m))
+    same = [everywhere(builder, builder.load(builder.gep(array, [place])), DOUBLES) for array, place in places]
+    with cgutils.for_range(builder, I64(BLOCK // WORD)) as loop:
+        waiting = builder.and_(builder.load(builder.gep(at.held, [loop.index])), at.hold)
+        over = word(0)
+        for lane in range(0, WORD, WIDE):
+            k = builder.add(builder.mul(loop.index, I64(WORD)), I64(lane))
+            own = [_loaded(builder, array, builder.add(place, k))[1] for array, place in places if not has.alike]
+            byte = builder.trunc(builder.lshr(waiting, word(lane)), _BYTE)
+            bits = _vector(builder, at, k, own or same, byte, has)
+            over = builder.or_(over, builder.shl(builder.zext(bits, word), word(lane)))
+        builder.store(over, builder.gep(at.bits, [loop.index]))
 
 
 def _step_block(
@@ -131,23 +147,23 @@ def step_block(typing, u, v, given, i, par, j, more, m, second, lane, direct, he
         i, j, m, second, lane, direct, hold, freeze, b = whole(
             context, builder, signature, arguments, (3, 5, 7, 8, 9, 10, 12, 13, 15)
         )
-        first = builder.mul(b, I64(BLOCK // WIDE))
-        held, bits = (builder.gep(builder.bitcast(x, _BYTE.as_pointer()), [first]) for x in (held, bits))
-        masks = [
-            builder.select(builder.icmp_signed("!=", x, I64(0)), _BYTE(-1), _BYTE(0)) for x in (hold, freeze)
-        ]  # fmt: skip
-        m = builder.add(m, I64(ALPHA2 * BLOCK))
-        at = _Block(u, v, given, par, more, held, bits, i, j, m, second, lane, direct, *masks)
-        alike = builder.load(builder.gep(par, [builder.add(j, I64(ALIKE * BLOCK))]))
-        conditions = (
-            builder.fcmp_unordered("!=", alike, DOUBLE(0.0)),
+        first, word = builder.mul(b, I64(BLOCK // WORD)), ir.IntType(WORD)
+        held, bits = (builder.gep(x, [first]) for x in (held, bits))
+        holds = builder.icmp_signed("!=", hold, I64(0))
+        hold, decay = builder.select(holds, word(-1), word(0)), builder.add(m, I64(ALPHA2 * BLOCK))
+        at = _Block(u, v, given, par, more, held, bits, i, j, decay, second, lane, direct, hold)
+        alike = [(par, builder.add(j, I64(ALIKE * BLOCK))), (more, builder.add(m, I64(ALIKE2 * BLOCK)))]
+        alike = [builder.load(builder.gep(array, [place])) for array, place in alike]
+        conditions = _Has(
+            builder.fcmp_unordered("!=", builder.fmul(*alike), DOUBLE(0.0)),
             builder.icmp_signed(">=", second, I64(0)),
             builder.icmp_signed(">=", direct, I64(0)),
+            builder.and_(holds, builder.icmp_signed("!=", freeze, I64(0))),
         )
 
         def branch(*known):
             if len(known) == len(conditions):
-                _vectors(builder, at, *known)
+                _words(builder, at, _Has(*known))
                 return
             with builder.if_else(conditions[len(known)]) as (then, otherwise):
                 with then:

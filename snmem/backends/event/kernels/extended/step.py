@@ -135,17 +135,20 @@ def _put_back(u, v, u2, held, bits, room, b, at, freezes):
 @inner
 def _wait(wait, held, b, at):
     """Refractory neurons of block b have a step less to wait; ``at``: the first place of its steps in ``wait``."""
-    for k in range(WORDS):
-        left = held[b * WORDS + k]
+    first, word = np.uint64(at), np.uint64(b * WORDS)
+    for k in range(np.uint64(0), np.uint64(WORDS)):
+        left, over = held[word + k], np.uint64(0)
         while left != 0:
             bit = left & (~left + np.uint64(1))
             left ^= bit
-            i = at + k * WORD + lowest_bit(bit)
+            i = first + np.uint64(lowest_bit(bit))
             wait[i] -= 1.0
-            held[b * WORDS + k] ^= bit if wait[i] == 0.0 else np.uint64(0)
+            over |= bit if wait[i] == 0.0 else np.uint64(0)
+        held[word + k] ^= over
+        first += np.uint64(WORD)
 
 
-@inner
+@inner(forceinline=True)
 def _advance(parts, where, loihi, first, t):
     """A block one step further, without resets; ``over``: who spikes. Returns whether somebody was refractory.
 
