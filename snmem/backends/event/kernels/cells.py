@@ -43,7 +43,7 @@ from ..llvm.cells import load_cells, store_cells
 from ..llvm.lif import advance_older, advance_silent, class_of, not_below
 from ..llvm.memory import lowest_bit, prefetch
 from ..tuning import FAR, STRETCH
-from .extended.state import array_of, lane_of
+from .extended.state import array_of, has_of, lane_of
 from .neuron import lif_step, may_spike, reach, reset
 from .ranges import copy_range, differing
 
@@ -199,7 +199,7 @@ def aside_of(flags, p, what):
     """Places from the neurons of population p to a variable or input in a lane, by its column; 0 if there is none."""
     at = flags[p, what]
     lane = (at - 1) // 2 if what == WAITS else at
-    return lane_of(flags, p, 0, lane) * BLOCK if at else 0
+    return lane_of(has_of(flags, p), 0, lane) * BLOCK if at else 0
 
 
 @inner(inline="always")

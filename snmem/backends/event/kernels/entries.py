@@ -9,7 +9,7 @@ from ..llvm.calls import CATCH_UP
 from .blocks import catch_up
 from .cells import from_cells, to_cells
 from .extended.call import call_step
-from .extended.state import lane_of
+from .extended.state import has_of, lane_of
 from .loop import run_steps
 
 
@@ -56,7 +56,7 @@ def _enter(net, state, work, cell, p, thread, t):
             catch_up(kinds, blocks, work, state.counts, p, b, t, False)
         blocks.pending[b], blocks.awake[b] = 0, 0
         for k in range(1, net.extended.flags[p, LANES]):
-            blocks.pending[lane_of(net.extended.flags, p, b, k)] = 0
+            blocks.pending[lane_of(has_of(net.extended.flags, p), b, k)] = 0
     last = min(end * BLOCK, neurons.first[p] + neurons.size[p])
     to_cells(cell, net.extended, p, thread, begin * BLOCK, last, blocks, state.held, t)
     cell.on[p] = 1

@@ -16,31 +16,22 @@ from ....._hash import mix
 from ....._jit import inner
 from ...arrays import BLOCK, ROOM, WORD, Buffer, Kinds, Turn
 from ...columns import (
-    ADAPTIVE,
     ALIKE,
     CHANGED,
     CLEAR_EVERY,
     CLEAR_OFFSET,
-    CLEARS,
-    CURRENT2,
-    DIRECT,
     EXTENDED_FLAGS,
     EXTENDED_ROWS,
-    FREEZES,
     KAPPA,
-    LANES,
     LOIHI,
-    NOISY,
     PERIOD,
     RHO,
     SD,
-    SEED,
     STEPPED,
     STEPS,
     SUBTRACT,
     THETA,
     UPDATED,
-    WAITS,
 )
 from ...llvm.calls import CATCH_UP
 from ...llvm.extended import step_block
@@ -65,6 +56,7 @@ from .state import (
     changed,
     clear_block,
     exchange,
+    has_of,
     lane_of,
     may_spike,
     place_of,
@@ -154,45 +146,45 @@ def _advance(parts, where, loihi, first, t):
 
     first: the population's first block.
     """
-    u, v, given, held, par, more, flags, room, bits = parts
-    p, b, tile, x = where
-    second, adaptive, waits, direct = flags[p, CURRENT2], flags[p, ADAPTIVE], flags[p, WAITS], flags[p, DIRECT]
-    at = place_of(flags, p, b, second) if second else b * BLOCK  # u2 is always in u
+    u, v, given, held, par, more, has, room, bits = parts
+    _, b, tile, x = where
+    second, adaptive, waits, direct = has.second, has.adaptive, has.waits, has.direct
+    at = place_of(has, b, second) if second else b * BLOCK  # u2 is always in u
     rows, some = tile * par.shape[1] * BLOCK, waits != 0 and _anybody(held, b)
-    apart = some and (loihi or adaptive != 0 or flags[p, NOISY] != 0)  # what comes behind the vectors changes v too
+    apart = some and (loihi or adaptive != 0 or has.noisy)  # what comes behind the vectors changes v too
     if apart:
         _keep(u, v, u, held, room, b, at)
     if loihi or (second == 0 and direct == 0 and not some):
         advance(u, v, given, par, tile, loihi, b, b + 1, bits)
     else:
-        own, lane = at if second else -1, lane_of(flags, p, b, 1) * BLOCK
-        straight = lane_of(flags, p, b, direct) * BLOCK if direct else -1
+        own, lane = at if second else -1, lane_of(has, b, 1) * BLOCK
+        straight = lane_of(has, b, direct) * BLOCK if direct else -1
         hold = some and not apart
         step_block(
             u, v, given, b * BLOCK, par, rows, more, x * more.shape[1] * BLOCK, own, lane, straight, held, hold,
-            hold and flags[p, FREEZES] != 0, bits, b,
+            hold and has.freezes, bits, b,
         )  # fmt: skip
-    if flags[p, NOISY]:
-        _noise(v, more, x, b, first, flags[p, SEED], t)
+    if has.noisy:
+        _noise(v, more, x, b, first, has.seed, t)
         for k in range(0, BLOCK, WORD):
             bits[b, k // WORD] = over(v, b * BLOCK + k, par, rows + THETA * BLOCK + k)
     if adaptive:
-        _adapt(array_of(u, v, adaptive), place_of(flags, p, b, adaptive), more, par, x, tile, room[LIMIT])
+        _adapt(array_of(u, v, adaptive), place_of(has, b, adaptive), more, par, x, tile, room[LIMIT])
         for k in range(0, BLOCK, WORD):
             bits[b, k // WORD] = over(v, b * BLOCK + k, room, LIMIT * BLOCK + k)
     if apart:
-        _put_back(u, v, u, held, bits, room, b, at, flags[p, FREEZES] != 0)
+        _put_back(u, v, u, held, bits, room, b, at, has.freezes)
     if some:
-        _wait(array_of(u, v, waits), held, b, place_of(flags, p, b, waits))
+        _wait(array_of(u, v, waits), held, b, place_of(has, b, waits))
     return some
 
 
 @inner
 def _after_spikes(parts, where):
     """What spikes of a block change besides v: currents, threshold, and how long the neurons are refractory."""
-    u, v, _, held, _, more, flags, _, bits = parts
-    p, b, _, x = where
-    second, adaptive, waits, clears = flags[p, CURRENT2], flags[p, ADAPTIVE], flags[p, WAITS], flags[p, CLEARS] != 0
+    u, v, _, held, _, more, has, _, bits = parts
+    _, b, _, x = where
+    second, adaptive, waits, clears = has.second, has.adaptive, has.waits, has.clears
     if not (clears or adaptive or waits):
         return
     for k in range(WORDS):
@@ -204,11 +196,11 @@ def _after_spikes(parts, where):
             if clears:
                 u[b * BLOCK + j] = 0.0
                 if second:
-                    u[place_of(flags, p, b, second) + j] = 0.0
+                    u[place_of(has, b, second) + j] = 0.0
             if adaptive:
-                array_of(u, v, adaptive)[place_of(flags, p, b, adaptive) + j] += more[x, KAPPA, j]
+                array_of(u, v, adaptive)[place_of(has, b, adaptive) + j] += more[x, KAPPA, j]
             if waits and more[x, PERIOD, j] > 0.0:
-                array_of(u, v, waits)[place_of(flags, p, b, waits) + j] = more[x, PERIOD, j]
+                array_of(u, v, waits)[place_of(has, b, waits) + j] = more[x, PERIOD, j]
                 held[b * WORDS + k] |= bit
 
 
@@ -246,13 +238,13 @@ def _step(parts, kinds, more, blocks, work, counts, load, spikes, n, turn, first
     kinds: ``Net.neurons``; more: tiles of ``Extended.par``; work: room for v; first: the population's first block.
     """
     p, t, begin, stop, stepped, counting = turn
-    flags, v, pending, awake, upto = parts.flags, parts.v, blocks.pending, blocks.awake, blocks.upto
+    has, v, pending, awake, upto = parts.has, parts.v, blocks.pending, blocks.awake, blocks.upto
     every, loihi, subtract = kinds.flags[p, CLEAR_EVERY], kinds.flags[p, LOIHI] != 0, kinds.flags[p, SUBTRACT] != 0
     clear = every > 0 and t % every == kinds.flags[p, CLEAR_OFFSET]
     for b in range(begin, stop):
         arrived = False
-        for k in range(flags[p, LANES]):
-            arrived = arrived or pending[lane_of(flags, p, b, k)] != 0
+        for k in range(has.lanes):
+            arrived = arrived or pending[lane_of(has, b, k)] != 0
         if not (arrived or awake[b] or stepped):
             continue
         load[p, STEPPED] += BLOCK
@@ -270,11 +262,11 @@ def _step(parts, kinds, more, blocks, work, counts, load, spikes, n, turn, first
         if n > before:
             _after_spikes(parts, where)
         if arrived:
-            for k in range(flags[p, LANES]):
-                pending[lane_of(flags, p, b, k)] = 0
+            for k in range(has.lanes):
+                pending[lane_of(has, b, k)] = 0
             awake[b] = 1
         else:
-            awake[b] = n > before or flags[p, NOISY] != 0 or may_spike(parts, where)
+            awake[b] = n > before or has.noisy or may_spike(parts, where)
         if counting:
             for i in range(b * BLOCK, (b + 1) * BLOCK):
                 counts[p, CHANGED] += work[i] != v[i]
@@ -294,7 +286,7 @@ def step_extended(
     parts = Parts(
         carray(u, (size,)), carray(v, (size,)), carray(given, (size,)), carray(held, (size,)),
         carray(par, (size, ALIKE + 1, BLOCK)), carray(more, (size, EXTENDED_ROWS, BLOCK)),
-        carray(flags, (size, EXTENDED_FLAGS)), carray(room, (ROOM, BLOCK)), carray(bits, (size, WORDS)),
+        has_of(carray(flags, (size, EXTENDED_FLAGS)), p), carray(room, (ROOM, BLOCK)), carray(bits, (size, WORDS)),
     )  # fmt: skip
     neurons = Kinds(parts.par, carray(tile, (size,)), carray(kinds, (size, CLEAR_OFFSET + 1)))
     tiles, counted, done = carray(more_tile, (size,)), carray(counts, (size, CHANGED + 1)), carray(upto, (size,))
