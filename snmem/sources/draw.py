@@ -202,7 +202,7 @@ class Draw:
         return draw_steps(self.sources, start, stop, shift, self._counts, self._words, self._taken, self._seen, *out, n)
 
     def seen(self) -> list[Array]:
-        """How many steps since the last call had events, for each line of each source; the next call counts from here."""
+        """How many steps since the last call had events, for each line of each source; counted anew from here."""
         sources, seen = self.sources, self._seen.copy()
         self._seen[:] = 0
         return [seen[k : k + high - low] for k, (low, high) in zip(sources.place, sources.own, strict=False)]
