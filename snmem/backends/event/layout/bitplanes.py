@@ -25,6 +25,7 @@ from ....network import Network, Projection
 from ....sources.base import Source
 from ..arrays import BITS, BLOCK, WIDE, WORD
 from ..tuning import PLANE_BYTES, PLANES_FROM
+from .synapses import FOUND, number_in
 
 
 @dataclass(frozen=True)
@@ -140,21 +141,23 @@ def _set(n, wide):
 
 @kernel
 def _kinds(indices, values, known, numbers, wide, kinds):
+    found = np.zeros(FOUND, np.uint8)
     for k in range(indices.size):
         i = indices[k]
-        kinds[i] |= _set(numbers[np.searchsorted(known, values[k])], wide[i])
+        kinds[i] |= _set(numbers[number_in(known, values[k], found)], wide[i])
 
 
 @kernel
 def _fill(indptr, indices, values, known, numbers, wide, kinds, start, tile, step, bits):
     """Tile by tile: a plane of zeros, then those of each presynaptic neuron."""
+    found = np.zeros(FOUND, np.uint8)
     for post in range(indptr.size - 1):
         word = post // WORD
         bit = np.uint64(1) << np.uint64(post % WORD)
         for k in range(indptr[post], indptr[post + 1]):
             i = indices[k]
             at = word // tile * step + start[i] + word % tile
-            mine, left = _set(numbers[np.searchsorted(known, values[k])], wide[i]), kinds[i]
+            mine, left = _set(numbers[number_in(known, values[k], found)], wide[i]), kinds[i]
             while left:
                 if mine & left & -left:
                     bits[at] |= bit

@@ -6,11 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...._jit import kernel
+from ...._jit import inner, kernel
 from ....network import Network, Projection
 from ..arrays import BLOCK, copied, zeros
 from ..columns import DELIVERS, LATE, LINK_SIZE
 from ..tuning import CELLS_AHEAD, FLOAT32_FROM, RANGE, STRIDE
+
+
+#: Places for numbers of weights, see :func:`number_in`: 2**12.
+FOUND = 4096
 
 
 class Records(NamedTuple):
@@ -135,6 +139,22 @@ def records_of(
     return Records(links, shift, copied(np.concatenate(pointers)), target, code, palette, weight)
 
 
+@inner
+def number_in(known, value, found):
+    """Where a weight stands in ``known`` (ascending), or would stand.
+
+    found: (FOUND,) of uint8, zeros at first: numbers found before, by a hash of the weight, which spares the search.
+    """
+    value = np.float64(value)
+    place = (np.uint64(value.view(np.int64)) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(52)
+    if known[found[place]] != value:
+        number = np.searchsorted(known, value)
+        if number == known.size:
+            return number
+        found[place] = number
+    return np.int64(found[place])
+
+
 @kernel
 def _offsets(indptr, indices, pre, ranges):
     """Where the synapses of each presynaptic neuron and range begin (pre * ranges + 1,)."""
@@ -156,7 +176,7 @@ def place(target, indptr, indices, at, first, values, known, code, weight):
 
     at: the next place of each presynaptic neuron. Some of these at a time, so that the places stay in cache.
     """
-    here = indptr[:-1].copy()
+    here, found = indptr[:-1].copy(), np.zeros(FOUND, np.uint8)
     pre = at.size
     some = max(1, int(pre * 2_000_000.0 / max(values.size, 1)))
     for low in range(0, pre, some):
@@ -167,7 +187,7 @@ def place(target, indptr, indices, at, first, values, known, code, weight):
                 at[indices[k]] = j + 1
                 target[j] = first + post
                 if known.size:
-                    code[j] = np.searchsorted(known, values[k])
+                    code[j] = number_in(known, values[k], found)
                 else:
                     weight[j] = values[k]
                 k += 1
@@ -177,8 +197,9 @@ def place(target, indptr, indices, at, first, values, known, code, weight):
 @kernel
 def _first_unknown(values, known, start):
     """Index >= start of the first value that is not in the ascending ``known``, or the number of values."""
+    found = np.zeros(FOUND, np.uint8)
     for i in range(start, values.size):
-        j = np.searchsorted(known, values[i])
+        j = number_in(known, values[i], found)
         if j == known.size or known[j] != values[i]:
             return i
     return values.size
