@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the Makefile, for libraries and processes that start from here on
 os.environ["SNMEM_COMPILE_NOTICE"] = "0"  # what tests read on standard error does not depend on what was compiled
 os.environ["SNMEM_FIRST_RUN"] = "compile"  # nor does what they run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it,
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and this one under nohup
 settings.register_profile("snmem", deadline=None, derandomize=True)
 settings.load_profile("snmem")
 

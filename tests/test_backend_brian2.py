@@ -1,5 +1,6 @@
 """Brian2 backend: what it refuses, what it leaves behind, and its compiled targets."""
 
+import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -164,3 +165,14 @@ def test_importing_the_backend_does_not_import_brian2():
     assert find_spec("snmem.backends.brian2") is not None
     source = Path(find_spec("snmem.backends.brian2").origin).read_text()
     assert "\nimport brian2" not in source
+
+
+def test_ctrl_c_that_is_ignored_stays_so():
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from snmem import LIF, Network, Population, simulate\n"
+        "simulate(Network((Population('a', 1, LIF()),), ()), {}, 3, 'brian2')\n"
+        "signal.raise_signal(signal.SIGINT); print('alive')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "alive\n"), found.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,8 +20,11 @@ LIMIT = 2**27
 
 
 def import_brian2() -> Any:
-    """Brian2 without its replacement of ``sys.excepthook`` and without its messages."""
-    hook = sys.excepthook
+    """Brian2 without its replacement of ``sys.excepthook`` and without its messages.
+
+    Where Ctrl-C is ignored, as in a job in the background, it stays so; Brian2's handler would fail there.
+    """
+    hook, ctrl_c = sys.excepthook, signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Brian2 2.9 calls old names of pyparsing
@@ -29,6 +33,8 @@ def import_brian2() -> Any:
         raise MissingDependencyError("backend 'brian2': the package is absent; pip install 'snmem[brian2]'") from None
     finally:
         sys.excepthook = hook
+        if isinstance(ctrl_c, signal.Handlers):
+            signal.signal(signal.SIGINT, ctrl_c)
     return brian2
 
 

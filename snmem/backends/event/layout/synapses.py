@@ -12,7 +12,6 @@ from ..arrays import BLOCK, copied, zeros
 from ..columns import DELIVERS, LATE, LINK_SIZE
 from ..tuning import CELLS_AHEAD, FLOAT32_FROM, RANGE, STRIDE
 
-
 #: Places for numbers of weights, see :func:`number_in`: 2**12.
 FOUND = 4096
 
