@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -137,3 +138,15 @@ def test_weights_of_another_kind_lay_out_the_network():
         result = simulate(other, {"i": X})
         assert result == simulate(copy.deepcopy(other), {"i": X})
         assert result.spikes["a"] != base.spikes["a"]
+
+
+def test_arrays_side_by_side_are_zero_and_share_no_line_of_the_cache():
+    found = arrays.side_by_side((3, np.float64), (0, np.int64), (65, np.uint8), (8, np.uint64))
+    assert [(a.shape, a.dtype) for a in found] == [((3,), "f8"), ((0,), "i8"), ((65,), "u1"), ((8,), "u8")]
+    ends = [(a.ctypes.data, a.ctypes.data + a.nbytes) for a in found]
+    assert all(begin % arrays.LINE == 0 for begin, _ in ends)
+    assert all(-(-end // arrays.LINE) * arrays.LINE <= begin for (_, end), (begin, _) in pairwise(ends))
+    for number, array in enumerate(found):
+        assert not array.any()
+        array[...] = number + 1
+    assert all((array == number + 1).all() for number, array in enumerate(found))

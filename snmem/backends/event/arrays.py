@@ -30,8 +30,8 @@ KINDS = 2 * BITS
 #: Planes added at a time; spikes added up before their sum goes to the neurons; rows that such a sum may need.
 GROUP_SIZE, SPIKES = 8, 256
 LEVELS = BITS + SPIKES.bit_length() + 3
-#: Bytes of a line of the cache, and of a large page of memory.
-LINE, PAGE = 64, 1 << 21
+#: Bytes of a line of the cache, and of a large page of memory; lines between arrays that stand side by side.
+LINE, PAGE, APART = 64, 1 << 21, 13
 
 
 def zeros(*shape: int, dtype: Any = np.float64) -> Any:
@@ -59,6 +59,20 @@ def copied(array: Any) -> Any:
     copy = zeros(*array.shape, dtype=array.dtype)
     copy[:] = array
     return copy
+
+
+def side_by_side(*kinds: tuple[int, Any]) -> list[Any]:
+    """Return vectors of zeros of these sizes and types, one behind the other in one piece of memory.
+
+    Kernels that go through several arrays in step take up to twice as long where these lie anywhere, and the time
+    differs from process to process: lines of the cache push each other out although there is room. Each begins a few
+    lines after the end of the one before, so that equal places are not always of one set of the cache.
+    """
+    sizes = [-(-size * np.dtype(dtype).itemsize // LINE) * LINE + APART * LINE for size, dtype in kinds]
+    room, ends = zeros(sum(sizes), dtype=np.uint8), np.cumsum(sizes)
+    return [
+        np.ndarray(size, dtype, room, end - own) for (size, dtype), own, end in zip(kinds, sizes, ends, strict=True)
+    ]
 
 
 def check_aligned(**arrays: Any) -> None:
@@ -219,6 +233,14 @@ class State(NamedTuple):
     learned: Any  # (plastic,) weight updates
     held: Any  # (blocks * BLOCK / WORD,) a bit for each neuron: whether it is refractory
     potentials: Any  # of the last steps, see PLACE_KEPT
+
+
+def state_of_blocks(blocks: int, words: int) -> tuple[Blocks, Any]:
+    """Return ``State.blocks`` of as many blocks and ``State.held`` of ``words`` words, of zeros, side by side."""
+    n = blocks * BLOCK
+    kinds = [(n, np.float64)] * 3 + [(blocks, np.uint8)] * 2 + [(blocks, np.int64), (words, np.uint64)]
+    *own, held = side_by_side(*kinds)
+    return Blocks(*own), held
 
 
 def kinds(state: State) -> list[Any]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...network import Network, Population
 from ...neurons import LIF
-from .arrays import AGE_CLASSES, AGES, BATCH, BLOCK, LANES, WIDE, Cells, Net, State, Work, copied, zeros
+from .arrays import AGE_CLASSES, AGES, BATCH, BLOCK, LANES, WIDE, Cells, Net, State, Work, copied, side_by_side, zeros
 from .columns import (
     ALPHA,
     BETA,
@@ -81,16 +81,22 @@ def _cells(layout: Layout, net: Net, threads: int, candidates: list[int], exact:
         table=table,
         margin=np.tile([np.inf, *[0.0] * BATCH], (pops, 1)),
         load=np.zeros((pops, STEPS + 1), np.int64),
-        ordered=zeros(neurons, dtype=np.int64),
-        classes=zeros(neurons, dtype=np.int64),
-        first=zeros(2, AGE_CLASSES, dtype=np.int64),
-        lanes=zeros(5, LANES),
-        lane_age=zeros(LANES, dtype=np.int64),
-        stages=zeros(LANES // WIDE, dtype=np.int64),
+        **_room(neurons),
     )
-    own = ("margin", "load", "ordered", "classes", "first", "lanes", "lane_age", "stages") if candidates else ("load",)
-    more = [shared._replace(**{name: copied(getattr(shared, name)) for name in own}) for _ in range(1, threads)]
-    return [shared, *more]
+    own = ("margin", "load")
+    more = [{name: copied(getattr(shared, name)) for name in own} for _ in range(1, threads)]
+    return [shared, *(shared._replace(**arrays, **_room(neurons)) for arrays in more)]
+
+
+def _room(neurons: int) -> dict[str, Any]:
+    """What a thread needs of ``Cells`` for the cells that it steps."""
+    wholes, sizes = np.int64, (LANES, LANES // WIDE, 2 * AGE_CLASSES, neurons, neurons)
+    lanes, *others = side_by_side((5 * LANES, np.float64), *((size if neurons else 0, wholes) for size in sizes))
+    lane_age, stages, first, ordered, classes = others
+    return {
+        "lanes": lanes.reshape(5, LANES), "lane_age": lane_age, "stages": stages, "first": first.reshape(2, -1),
+        "ordered": ordered, "classes": classes,
+    }  # fmt: skip
 
 
 class Modes:

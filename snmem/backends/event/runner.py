@@ -15,7 +15,7 @@ from ...network import Projection
 from ...recording.interrupts import CtrlC
 from ...spikes import Interrupted, Recording, Spikes
 from ..base import Job, make_recording
-from .arrays import Blocks, Part, State, copied, kinds
+from .arrays import Part, State, copied, kinds, state_of_blocks
 from .columns import CHANGED, COUNT, EVENT, FIRST_PTR, LAST, PROJECTION, STEP, UPDATED
 from .feed import Feed, graded_of
 from .kernels import entries
@@ -47,8 +47,12 @@ def _start(job: Job, layout: Layout) -> EventState:
         given = given._replace(weight=layout.weight)
     if kinds(given) != layout.kinds:
         raise InputError("simulate: state is of another version of snmem; start without it")
-    blocks = Blocks(*map(copied, given.blocks))
-    arrays = State(blocks, *(a if a is layout.weight else copied(a) for a in given[1:]))
+    blocks, held = state_of_blocks(given.blocks.pending.size, given.held.size)
+    for array, own in zip((*given.blocks, given.held), (*blocks, held), strict=True):
+        own[:] = array
+    rest = {name: a for name, a in given._asdict().items() if name not in ("blocks", "held")}
+    rest = {name: a if a is layout.weight else copied(a) for name, a in rest.items()}
+    arrays = State(blocks=blocks, held=held, **rest)
     arrays.counts[:] = 0
     arrays.learned[:] = 0
     return replace(state, network=job.network, arrays=arrays)

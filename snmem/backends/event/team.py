@@ -17,7 +17,22 @@ import numpy as np
 
 from ..base import Job
 from . import turns
-from .arrays import BLOCK, WORD, Blocks, Buffer, Here, Inputs, Meeting, Net, Part, State, check_aligned, copied, zeros
+from .arrays import (
+    BLOCK,
+    WORD,
+    Blocks,
+    Buffer,
+    Here,
+    Inputs,
+    Meeting,
+    Net,
+    Part,
+    State,
+    check_aligned,
+    copied,
+    state_of_blocks,
+    zeros,
+)
 from .columns import BEGIN, COUNT, DONE, END, LANES, SHIFT, SIDE, STEP
 from .kernels import entries
 from .kernels.meeting import COLUMNS, GIVE_UP, PATIENCE, SAID, STARTED
@@ -171,8 +186,7 @@ class Team:
     @staticmethod
     def _own(state: State) -> State:
         """Arrays of a thread's own; counts are 0 at the start of every run."""
-        blocks = Blocks(*(zeros(*array.shape, dtype=array.dtype) for array in state.blocks))
-        held = zeros(state.held.size, dtype=np.uint64)
+        blocks, held = state_of_blocks(state.blocks.pending.size, state.held.size)
         return state._replace(blocks=blocks, ring=copied(state.ring), counts=copied(state.counts), held=held)
 
     def _hand_over(self, source: State, to: State, thread: int) -> None:

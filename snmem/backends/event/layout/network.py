@@ -24,7 +24,6 @@ from ..arrays import (
     SPIKES,
     TILE,
     WORD,
-    Blocks,
     Net,
     Neurons,
     Planes,
@@ -33,6 +32,7 @@ from ..arrays import (
     Work,
     copied,
     kinds,
+    state_of_blocks,
     zeros,
 )
 from ..columns import FIRST_ROW, PARTS, ZEROS
@@ -246,14 +246,8 @@ class Layout:
         """The state before step 0; blocks that are not extended and in which no bias may bring a spike are asleep."""
         n = self.lanes.total
         x, tags, random = map(copied, self._memory)
-        blocks = Blocks(
-            u=zeros(n * BLOCK),
-            v=zeros(n * BLOCK),
-            input=zeros(n * BLOCK),
-            pending=np.zeros(n, np.uint8),
-            awake=self._awake.copy(),
-            upto=np.zeros(n, np.int64),
-        )
+        blocks, held = state_of_blocks(n, n * (BLOCK // WORD) if self.lanes.first else 0)
+        blocks.awake[:] = self._awake
         state = State(
             blocks,
             copied(self._variables),
@@ -264,7 +258,7 @@ class Layout:
             ring=np.zeros((self.depth, len(self.sizes), 2), np.int64),
             counts=np.zeros((len(self.sizes), 2), np.int64),
             learned=np.zeros(len(self.net.rules.rule), np.int64),
-            held=zeros(n * (BLOCK // WORD) if self.lanes.first else 0, dtype=np.uint64),
+            held=held,
             potentials=zeros(self.kept),
         )
         begin(self.network, self.lanes, self.index, self.blocks, blocks.u, blocks.v)
