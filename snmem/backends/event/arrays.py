@@ -61,14 +61,14 @@ def copied(array: Any) -> Any:
     return copy
 
 
-def side_by_side(*kinds: tuple[int, Any]) -> list[Any]:
-    """Return vectors of zeros of these sizes and types, one behind the other in one piece of memory.
+def side_by_side(*kinds: tuple[int | tuple[int, ...], Any]) -> list[Any]:
+    """Return arrays of zeros of these shapes and types, one behind the other in one piece of memory.
 
     Kernels that go through several arrays in step take up to twice as long where these lie anywhere, and the time
     differs from process to process: lines of the cache push each other out although there is room. Each begins a few
     lines after the end of the one before, so that equal places are not always of one set of the cache.
     """
-    sizes = [-(-size * np.dtype(dtype).itemsize // LINE) * LINE + APART * LINE for size, dtype in kinds]
+    sizes = [-(-int(np.prod(shape)) * np.dtype(kind).itemsize // LINE) * LINE + APART * LINE for shape, kind in kinds]
     room, ends = zeros(sum(sizes), dtype=np.uint8), np.cumsum(sizes)
     return [
         np.ndarray(size, dtype, room, end - own) for (size, dtype), own, end in zip(kinds, sizes, ends, strict=True)

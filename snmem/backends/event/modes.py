@@ -90,13 +90,10 @@ def _cells(layout: Layout, net: Net, threads: int, candidates: list[int], exact:
 
 def _room(neurons: int) -> dict[str, Any]:
     """What a thread needs of ``Cells`` for the cells that it steps."""
-    wholes, sizes = np.int64, (LANES, LANES // WIDE, 2 * AGE_CLASSES, neurons, neurons)
-    lanes, *others = side_by_side((5 * LANES, np.float64), *((size if neurons else 0, wholes) for size in sizes))
-    lane_age, stages, first, ordered, classes = others
-    return {
-        "lanes": lanes.reshape(5, LANES), "lane_age": lane_age, "stages": stages, "first": first.reshape(2, -1),
-        "ordered": ordered, "classes": classes,
-    }  # fmt: skip
+    whole, classes = np.int64, (2, AGE_CLASSES if neurons else 0)
+    names = ("lanes", "lane_age", "stages", "first", "ordered", "classes")
+    kinds = ((5, LANES), np.float64), (LANES, whole), (LANES // WIDE, whole), (classes, whole)
+    return dict(zip(names, side_by_side(*kinds, (neurons, whole), (neurons, whole)), strict=True))
 
 
 class Modes:

@@ -32,6 +32,7 @@ from ..arrays import (
     Work,
     copied,
     kinds,
+    side_by_side,
     state_of_blocks,
     zeros,
 )
@@ -197,18 +198,15 @@ class Layout:
         blocks = self.lanes.total
         scratch, net = zeros(blocks * BLOCK), self.net
         lists = net.planes.bits.size or net.late.used.size or net.bundle.used.size
-        return [
-            Work(
-                scratch,
-                zeros(3, KINDS * SPIKES if lists else 0, dtype=np.int64),
-                zeros(KINDS, dtype=np.int64),
-                zeros(2 * LEVELS, TILE, dtype=np.uint64),
-                zeros(blocks, BLOCK // WORD, dtype=np.uint64),
-                np.empty((3, BLOCK)),
-                zeros(ROOM if self.lanes.first else 0, BLOCK),
-            )
-            for _ in range(threads)
-        ]
+        kinds = (
+            ((3, KINDS * SPIKES if lists else 0), np.int64),
+            (KINDS, np.int64),
+            ((2 * LEVELS, TILE), np.uint64),
+            ((blocks, BLOCK // WORD), np.uint64),
+            ((3, BLOCK), np.float64),
+            ((ROOM if self.lanes.first else 0, BLOCK), np.float64),
+        )
+        return [Work(scratch, *side_by_side(*kinds)) for _ in range(threads)]
 
     def cut(self, threads: int) -> Any:
         """(pops, threads + 1) blocks at which populations are divided among threads; between ranges if possible."""
