@@ -130,8 +130,8 @@ def call_step_word_loihi(u, v, given, i, par, j):
 
 
 @kernel(keep=False)
-def call_step_block(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b):
-    extended.step_block(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b)
+def call_step_block(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b, many):
+    extended.step_block(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b, many)
 
 
 @kernel(keep=False)
@@ -261,16 +261,17 @@ def test_a_word_of_neurons(seed):
 @given(seeds)
 def test_a_block_of_neurons(seed):
     rng = np.random.default_rng(seed)
-    u, v, given = (reals(rng, 6 * BLOCK) for _ in range(3))
+    u, v, given = (reals(rng, 12 * BLOCK) for _ in range(3))
     par, more = reals(rng, 2, ALIKE + 1, BLOCK), reals(rng, 2, EXTENDED_ROWS, BLOCK)
     par[0, ALIKE], par[1, :ALIKE], par[1, ALIKE] = 0, par[1, :ALIKE, :1], 1
     more[0, ALIKE2], more[1, ALPHA2], more[1, ALIKE2] = 0, more[1, ALPHA2, :1], 1
     held, bits = words(rng, 3 * BLOCK // WORD), words(rng, 3, BLOCK // WORD)
     b, m = int(rng.integers(0, 3)), int(rng.integers(0, 2)) * more[0].size
-    for second, direct in ((3 * BLOCK, 5 * BLOCK), (3 * BLOCK, -1), (-1, 5 * BLOCK), (-1, -1)):
+    many = int(rng.integers(1, 4 - b))
+    for second, direct in ((3 * BLOCK, 9 * BLOCK), (3 * BLOCK, -1), (-1, 9 * BLOCK), (-1, -1)):
         for hold, freeze in ((False, False), (True, False), (True, True)):
-            places = (int(rng.integers(0, 2)) * par[0].size, more, m, second, 4 * BLOCK, direct, held, hold, freeze)
-            check(call_step_block, extended.step_block.twin, u, v, given, b * BLOCK, par, *places, bits, b)
+            places = (int(rng.integers(0, 2)) * par[0].size, more, m, second, 6 * BLOCK, direct, held, hold, freeze)
+            check(call_step_block, extended.step_block.twin, u, v, given, b * BLOCK, par, *places, bits, b, many)
 
 
 @few

@@ -20,7 +20,7 @@ _ROWS = (ALPHA, BETA, BIAS, THETA)
 
 
 class _Block(NamedTuple):
-    """What the code of a block needs: pointers to arrays, and places in them."""
+    """What the code of blocks needs: pointers to arrays, and places in them."""
 
     u: Any
     v: Any
@@ -36,10 +36,11 @@ class _Block(NamedTuple):
     lane: Any
     direct: Any
     hold: Any  # a word: the bits of ``held`` that keep v
+    many: Any  # blocks
 
 
 class _Has(NamedTuple):
-    """What is the same for a whole block, each with code of its own."""
+    """What is the same for all blocks, each with code of its own."""
 
     alike: bool  # all neurons have the parameters of the first
     second: bool
@@ -86,16 +87,17 @@ def _vector(builder: Any, at: _Block, k: Any, rows: list[Any], waiting: Any, has
 
 
 def _words(builder: Any, at: _Block, has: _Has) -> None:
-    """All vectors of the block, a word of neurons in a turn of the loop."""
+    """All vectors of the blocks, a word of neurons in a turn of the loop."""
     word, places = ir.IntType(WORD), [(at.par, builder.add(at.j, I64(row * BLOCK))) for row in _ROWS]
     places.append((at.more, at.m))
     same = [everywhere(builder, builder.load(builder.gep(array, [place])), DOUBLES) for array, place in places]
-    with cgutils.for_range(builder, I64(BLOCK // WORD)) as loop:
+    with cgutils.for_range(builder, builder.mul(at.many, I64(BLOCK // WORD))) as loop:
         waiting = builder.and_(builder.load(builder.gep(at.held, [loop.index])), at.hold)
         over = word(0)
         for lane in range(0, WORD, WIDE):
             k = builder.add(builder.mul(loop.index, I64(WORD)), I64(lane))
-            own = [_loaded(builder, array, builder.add(place, k))[1] for array, place in places if not has.alike]
+            within = builder.and_(k, I64(BLOCK - 1))
+            own = [_loaded(builder, array, builder.add(place, within))[1] for array, place in places if not has.alike]
             byte = builder.trunc(builder.lshr(waiting, word(lane)), _BYTE)
             bits = _vector(builder, at, k, own or same, byte, has)
             over = builder.or_(over, builder.shl(builder.zext(bits, word), word(lane)))
@@ -104,16 +106,17 @@ def _words(builder: Any, at: _Block, has: _Has) -> None:
 
 def _step_block(
     u: Any, v: Any, given: Any, i: Any, par: Any, j: Any, more: Any, m: Any, second: Any, lane: Any, direct: Any,
-    held: Any, hold: Any, freeze: Any, bits: Any, b: Any,
+    held: Any, hold: Any, freeze: Any, bits: Any, b: Any, many: Any,
 ) -> None:  # fmt: skip
     flat, decays = par.reshape(-1), more.reshape(-1)
-    for k in range(BLOCK):
-        waiting = held[b * (BLOCK // WORD) + k // WORD] >> np.uint64(k % WORD) & np.uint64(1) != 0
-        alpha, beta, bias = flat[j + ALPHA * BLOCK + k], flat[j + BETA * BLOCK + k], flat[j + BIAS * BLOCK + k]
+    for k in range(many * BLOCK):
+        word, bit, n = b * (BLOCK // WORD) + k // WORD, np.uint64(1) << np.uint64(k % WORD), k % BLOCK
+        waiting = held[word] & bit != 0
+        alpha, beta, bias = flat[j + ALPHA * BLOCK + n], flat[j + BETA * BLOCK + n], flat[j + BIAS * BLOCK + n]
         un, vn = lif_step(u[i + k], v[i + k], given[i + k], alpha, beta, NOTHING)
         given[i + k] = 0.0
         if second >= 0:
-            own = decays[m + ALPHA2 * BLOCK + k] * u[second + k] + given[lane + k]
+            own = decays[m + ALPHA2 * BLOCK + n] * u[second + k] + given[lane + k]
             vn += own
             given[lane + k] = 0.0
             if not (freeze and waiting):
@@ -123,9 +126,9 @@ def _step_block(
             vn += given[direct + k]
             given[direct + k] = 0.0
         if k % WORD == 0:
-            bits[b, k // WORD] = 0
-        if vn > flat[j + THETA * BLOCK + k] and not (hold and waiting):
-            bits[b, k // WORD] |= np.uint64(1) << np.uint64(k % WORD)
+            bits[b + k // BLOCK, n // WORD] = 0
+        if vn > flat[j + THETA * BLOCK + n] and not (hold and waiting):
+            bits[b + k // BLOCK, n // WORD] |= bit
         if not (freeze and waiting):
             u[i + k] = un
         if not (hold and waiting):
@@ -133,8 +136,10 @@ def _step_block(
 
 
 @llvm(_step_block)
-def step_block(typing, u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b):
-    """A step of block b, whose neurons begin at place i, without resets; ``bits[b]``: whether v > theta.
+def step_block(typing, u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b, many):
+    """A step of ``many`` blocks from b on, whose neurons begin at place i, without resets.
+
+    ``bits[b]`` and those that follow tell whether v > theta. The blocks are alike.
 
     With a second current from place ``second`` of u on, whose input stands in ``given[lane:]``, and what arrives at v
     itself in ``given[direct:]``; a negative ``second`` or ``direct`` leaves it out. All input becomes 0. ``par[j:]``
@@ -144,14 +149,14 @@ def step_block(typing, u, v, given, i, par, j, more, m, second, lane, direct, he
 
     def generate(context, builder, signature, arguments):
         u, v, given, par, more, held, bits = data_of(context, builder, signature, arguments, (0, 1, 2, 4, 6, 11, 14))
-        i, j, m, second, lane, direct, hold, freeze, b = whole(
-            context, builder, signature, arguments, (3, 5, 7, 8, 9, 10, 12, 13, 15)
+        i, j, m, second, lane, direct, hold, freeze, b, many = whole(
+            context, builder, signature, arguments, (3, 5, 7, 8, 9, 10, 12, 13, 15, 16)
         )
         first, word = builder.mul(b, I64(BLOCK // WORD)), ir.IntType(WORD)
         held, bits = (builder.gep(x, [first]) for x in (held, bits))
         holds = builder.icmp_signed("!=", hold, I64(0))
         hold, decay = builder.select(holds, word(-1), word(0)), builder.add(m, I64(ALPHA2 * BLOCK))
-        at = _Block(u, v, given, par, more, held, bits, i, j, decay, second, lane, direct, hold)
+        at = _Block(u, v, given, par, more, held, bits, i, j, decay, second, lane, direct, hold, many)
         alike = [(par, builder.add(j, I64(ALIKE * BLOCK))), (more, builder.add(m, I64(ALIKE2 * BLOCK)))]
         alike = [builder.load(builder.gep(array, [place])) for array, place in alike]
         conditions = _Has(
@@ -174,4 +179,5 @@ def step_block(typing, u, v, given, i, par, j, more, m, second, lane, direct, he
         branch()
         return context.get_dummy_value()
 
-    return types.void(u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b), generate
+    arguments = u, v, given, i, par, j, more, m, second, lane, direct, held, hold, freeze, bits, b, many
+    return types.void(*arguments), generate

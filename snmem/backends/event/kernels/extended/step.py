@@ -140,30 +140,46 @@ def _wait(wait, held, b, at):
         first += np.uint64(WORD)
 
 
-@inner(forceinline=True)
-def _advance(parts, where, loihi, first, t):
-    """A block one step further, without resets; ``over``: who spikes. Returns whether somebody was refractory.
+@inner(inline="always")
+def _alone(has, loihi):
+    """Whether blocks are stepped one at a time, as more changes v than the vectors of :func:`_vectors`."""
+    return loihi or has.adaptive != 0 or has.noisy
 
-    first: the population's first block.
-    """
+
+@inner(inline="always")
+def _vectors(parts, where, many, loihi):
+    """Block where.b and those that follow, ``many`` that are alike, one step further; ``over``: who is over theta."""
     u, v, given, held, par, more, has, room, bits = parts
     _, b, tile, x = where
-    second, adaptive, waits, direct = has.second, has.adaptive, has.waits, has.direct
-    at = place_of(has, b, second) if second else b * BLOCK  # u2 is always in u
-    rows, some = tile * par.shape[1] * BLOCK, waits != 0 and _anybody(held, b)
-    apart = some and (loihi or adaptive != 0 or has.noisy)  # what comes behind the vectors changes v too
+    at = place_of(has, b, has.second) if has.second else b * BLOCK  # u2 is always in u
+    rows, some = tile * par.shape[1] * BLOCK, False
+    for block in range(b, b + many if has.waits else b):
+        some = some or _anybody(held, block)
+    apart = some and _alone(has, loihi)
     if apart:
         _keep(u, v, u, held, room, b, at)
-    if loihi or (second == 0 and direct == 0 and not some):
-        advance(u, v, given, par, tile, loihi, b, b + 1, bits)
+    if loihi or (has.second == 0 and has.direct == 0 and not some):
+        advance(u, v, given, par, tile, loihi, b, b + many, bits)
     else:
-        own, lane = at if second else -1, lane_of(has, b, 1) * BLOCK
-        straight = lane_of(has, b, direct) * BLOCK if direct else -1
+        own, lane = at if has.second else -1, lane_of(has, b, 1) * BLOCK
+        straight = lane_of(has, b, has.direct) * BLOCK if has.direct else -1
         hold = some and not apart
         step_block(
             u, v, given, b * BLOCK, par, rows, more, x * more.shape[1] * BLOCK, own, lane, straight, held, hold,
-            hold and has.freezes, bits, b,
+            hold and has.freezes, bits, b, many,
         )  # fmt: skip
+
+
+@inner(inline="always")
+def _behind(parts, where, loihi, first, t):
+    """What follows the vectors in a block's step. Returns whether somebody was refractory.
+
+    first: the population's first block.
+    """
+    u, v, _, held, par, more, has, room, bits = parts
+    _, b, tile, x = where
+    adaptive, waits, rows = has.adaptive, has.waits, tile * par.shape[1] * BLOCK
+    some = waits != 0 and _anybody(held, b)
     if has.noisy:
         _noise(v, more, x, b, first, has.seed, t)
         for k in range(0, BLOCK, WORD):
@@ -172,7 +188,8 @@ def _advance(parts, where, loihi, first, t):
         _adapt(array_of(u, v, adaptive), place_of(has, b, adaptive), more, par, x, tile, room[LIMIT])
         for k in range(0, BLOCK, WORD):
             bits[b, k // WORD] = over(v, b * BLOCK + k, room, LIMIT * BLOCK + k)
-    if apart:
+    if some and _alone(has, loihi):
+        at = place_of(has, b, has.second) if has.second else b * BLOCK
         _put_back(u, v, u, held, bits, room, b, at, has.freezes)
     if some:
         _wait(array_of(u, v, waits), held, b, place_of(has, b, waits))
@@ -206,7 +223,7 @@ def _after_spikes(parts, where):
 
 @inner
 def _catch_up(parts, where, flags, first, counts, t, stop, counting):
-    """A block from step t to step ``stop``, without input; flags: ``Neurons.flags``, first: see :func:`_advance`."""
+    """A block from step t to step ``stop``, without input; flags: ``Neurons.flags``, first: see :func:`_behind`."""
     p, start = where.p, t
     loihi, every, offset = flags[p, LOIHI] != 0, flags[p, CLEAR_EVERY], flags[p, CLEAR_OFFSET]
     exchange(parts, where, False)
@@ -219,7 +236,8 @@ def _catch_up(parts, where, flags, first, counts, t, stop, counting):
                 break
             store(parts, where)
         busy = busy_of(parts, where) if counting else 0
-        waiting = _advance(parts, where, loihi, first, t)
+        _vectors(parts, where, 1, loihi)
+        waiting = _behind(parts, where, loihi, first, t)
         t += 1
         if counting:
             counts[p, UPDATED] += busy
@@ -229,6 +247,15 @@ def _catch_up(parts, where, flags, first, counts, t, stop, counting):
             counts[p, UPDATED] += busy * (still - t)
             t = still
     exchange(parts, where, True)
+
+
+@inner(inline="always")
+def _arrived(has, pending, b):
+    """Whether something arrived in a lane of block b."""
+    some = False
+    for k in range(has.lanes):
+        some = some or pending[lane_of(has, b, k)] != 0
+    return some
 
 
 @inner
@@ -241,35 +268,42 @@ def _step(parts, kinds, more, blocks, work, counts, load, spikes, n, turn, first
     has, v, pending, awake, upto = parts.has, parts.v, blocks.pending, blocks.awake, blocks.upto
     every, loihi, subtract = kinds.flags[p, CLEAR_EVERY], kinds.flags[p, LOIHI] != 0, kinds.flags[p, SUBTRACT] != 0
     clear = every > 0 and t % every == kinds.flags[p, CLEAR_OFFSET]
-    for b in range(begin, stop):
-        arrived = False
-        for k in range(has.lanes):
-            arrived = arrived or pending[lane_of(has, b, k)] != 0
-        if not (arrived or awake[b] or stepped):
+    end = begin
+    while end < stop:
+        b, tile, x = end, kinds.tile[end], more[end]
+        while end < stop and kinds.tile[end] == tile and more[end] == x and (end == b or not _alone(has, loihi)):
+            if not (stepped or awake[end] or _arrived(has, pending, end)):
+                break
+            where = Where(p, end, tile, x)
+            if upto[end] < t:
+                _catch_up(parts, where, kinds.flags, first, counts, upto[end], t, counting)
+            if clear:
+                clear_block(parts, where)
+            if counting:
+                copy_range(v, end * BLOCK, BLOCK, work, end * BLOCK)
+                counts[p, UPDATED] += busy_of(parts, where)
+            end += 1
+        if end == b:
+            end += 1
             continue
-        load[p, STEPPED] += BLOCK
-        where = Where(p, b, kinds.tile[b], more[b])
-        if upto[b] < t:
-            _catch_up(parts, where, kinds.flags, first, counts, upto[b], t, counting)
-        if clear:
-            clear_block(parts, where)
-        if counting:
-            copy_range(v, b * BLOCK, BLOCK, work, b * BLOCK)
-            counts[p, UPDATED] += busy_of(parts, where)
-        _advance(parts, where, loihi, first, t)
-        upto[b], before = t + 1, n
-        n = spike(v, parts.par, where.tile, b, parts.over, subtract, spikes, t, n)
-        if n > before:
-            _after_spikes(parts, where)
-        if arrived:
-            for k in range(has.lanes):
-                pending[lane_of(has, b, k)] = 0
-            awake[b] = 1
-        else:
-            awake[b] = n > before or has.noisy or may_spike(parts, where)
-        if counting:
-            for i in range(b * BLOCK, (b + 1) * BLOCK):
-                counts[p, CHANGED] += work[i] != v[i]
+        load[p, STEPPED] += (end - b) * BLOCK
+        _vectors(parts, Where(p, b, tile, x), end - b, loihi)
+        for block in range(b, end):
+            where = Where(p, block, tile, x)
+            _behind(parts, where, loihi, first, t)
+            upto[block], before = t + 1, n
+            n = spike(v, parts.par, tile, block, parts.over, subtract, spikes, t, n)
+            if n > before:
+                _after_spikes(parts, where)
+            if _arrived(has, pending, block):
+                for k in range(has.lanes):
+                    pending[lane_of(has, block, k)] = 0
+                awake[block] = 1
+            else:
+                awake[block] = n > before or has.noisy or may_spike(parts, where)
+            if counting:
+                for i in range(block * BLOCK, (block + 1) * BLOCK):
+                    counts[p, CHANGED] += work[i] != v[i]
     return n
 
 
