@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from snmem.cli import main
 
@@ -20,7 +20,8 @@ os.environ["SNMEM_COMPILE_NOTICE"] = "0"  # what tests read on standard error do
 os.environ["SNMEM_FIRST_RUN"] = "compile"  # nor does what they run
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it,
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and this one under nohup
-settings.register_profile("snmem", deadline=None, derandomize=True)
+# No clock: on a busy machine examples may come slowly.
+settings.register_profile("snmem", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("snmem")
 
 #: The command line as a process of its own.

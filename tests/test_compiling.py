@@ -27,7 +27,8 @@ for function, module in ((work, "snmem.memory.own"), (other, "snmem.cost.own"), 
     function.__module__ = module
     details = {"dispatcher": kernel(function, keep=False), "args": (), "return_type": None}
     with slow.trigger_event("numba:compile", data=details), slow.trigger_event("numba:compile", data=details):
-        time.sleep(0.3)
+        while _compiling.AFTER_S < 1 and _compiling._watch._timer.is_alive():  # until the line is there
+            time.sleep(0.01)
 """
 
 

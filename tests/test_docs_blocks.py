@@ -94,10 +94,10 @@ def test_the_lava_block_of_the_page_runs(tmp_path: Path) -> None:
         "my_sink = SimpleNamespace(a_in=Record(200, 4, 'record').s_in)\n"
     )
     run = [sys.executable, "-c"]
-    subprocess.run([*run, net], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([*run, net], cwd=tmp_path, check=True, timeout=600)
     command = [sys.executable, "-m", "snmem", "compile", "net.nir", "--no-run", "--steps", "9", "--out", "lava"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
-    done = subprocess.run([*run, around + block], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=600)
+    done = subprocess.run([*run, around + block], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
 

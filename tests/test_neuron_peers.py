@@ -98,7 +98,7 @@ def nest_runs():
     """What NEST does with all cases: a process of its own, for it is not made to share one."""
     cases = json.dumps([make()[0] for make in CASES.values()])
     script = Path(__file__).with_name("nest_run.py")
-    run = subprocess.run([sys.executable, str(script)], input=cases, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, str(script)], input=cases, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr
     return dict(zip(CASES, json.loads(run.stdout), strict=True))
 

@@ -40,6 +40,6 @@ def test_notebook_runs(name: str, tmp_path: Path) -> None:
     for cell in notebook.cells:
         for long, short in SHORTER.get(name, {}).items():
             cell.source = cell.source.replace(long, short)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", {}) for output in outputs)

@@ -8,16 +8,25 @@ import sys
 import pytest
 
 PROGRAM = """
-import sys, time
+import sys, threading, time
 from dataclasses import replace
 from snmem import LIF, Network, Population, progress, simulate
 from snmem.backends.base import Backend, register_backend
 from snmem.backends.reference import run
 progress.AFTER_S = float(sys.argv[1])
+appear, appeared = progress.LateBar._appear, threading.Event()
+
+def appears(bar):
+    appear(bar)
+    appeared.set()
+
+progress.LateBar._appear = appears
 
 def slow(job):
     for done in range(1, 41):
         time.sleep(0.025)
+        if done == 30 and sys.argv[3:] == ["awaited"]:
+            appeared.wait()  # however busy the machine is
         if job.progress:
             job.progress(done)
     return run(replace(job, progress=None))
@@ -28,11 +37,11 @@ assert simulate(net, {}, 40, "slow", **eval(sys.argv[2])).steps == 40
 """
 
 
-def _in_terminal(after_s, options):
+def _in_terminal(after_s, options, *more):
     """What a terminal receives on standard error."""
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    command = [sys.executable, "-c", PROGRAM, str(after_s), options]
+    command = [sys.executable, "-c", PROGRAM, str(after_s), options, *more]
     process = subprocess.Popen(command, stderr=slave, stdout=subprocess.DEVNULL, env=environment)
     os.close(slave)
     seen = b""
@@ -50,7 +59,7 @@ def _in_terminal(after_s, options):
 
 
 def test_a_long_simulation_shows_a_bar_in_a_terminal():
-    seen = _in_terminal(0.2, "{}")
+    seen = _in_terminal(0.2, "{}", "awaited")
     assert "slow: 40 steps" in seen
     assert seen.rstrip().endswith("\x1b[2K") or "\x1b[?25h" in seen  # the line is cleared, the cursor is back
 
