@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from snmem.cli import main
 
 os.environ["MPLBACKEND"] = "Agg"
+for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "TTY_COMPATIBLE"):  # colours for what is no terminal
+    os.environ.pop(name, None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the Makefile, for libraries and processes that start from here on
 os.environ["SNMEM_COMPILE_NOTICE"] = "0"  # what tests read on standard error does not depend on what was compiled
 os.environ["SNMEM_FIRST_RUN"] = "compile"  # nor does what they run
