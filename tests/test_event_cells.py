@@ -195,6 +195,7 @@ def _one_population_equals_reference(net, inputs, run):
     [
         (Population("h", 8192, LIF(0.5, 0.5, 1.0)), True),
         (Population("h", 8192, LIF(0.5, 0.5, np.full(8192, 2.0))), True),
+        (Population("h", 8192, LIF(0.5, 0.5, np.inf)), True),
         (Population("h", 8191, LIF(0.5, 0.5, 1.0)), False),
         (Population("h", 8192, LIF(0.5, 0.5, np.linspace(1, 2, 8192))), False),
         (Population("h", 8192, LIF(0.5, 0.5, 1.0), clear_every=10), False),
@@ -244,10 +245,16 @@ def test_neurons_that_stand_still_while_refractory_run_by_cells(case, threads, b
     assert rest.spikes["h"].differing(right.spikes["h"].between(250, steps)) == (0, None)
 
 
-@pytest.mark.parametrize("more", [{"bias": 0.1}, {"reset": "subtract"}, {"v_reset": 2.0}, {"refractory_mode": "hold"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"bias": 0.1}, {"reset": "subtract"}, {"v_reset": 2.0}, {"refractory_mode": "hold"},
+        {"theta": -1.0, "v_reset": -2.0},  # v goes from v_reset to 0, and so over theta
+    ],
+)  # fmt: skip
 def test_refractory_neurons_that_may_spike_by_themselves_stay_in_blocks(more):
-    neuron = {"refractory": 5, "reset_current": True, "refractory_mode": "freeze"} | more
-    population = Population("h", 8192, LIF(0.5, 0.5, 1.0, **neuron))
+    neuron = {"refractory": 5, "reset_current": True, "refractory_mode": "freeze", "theta": 1.0} | more
+    population = Population("h", 8192, LIF(0.5, 0.5, **neuron))
     assert not eligible(Network((population,), ()), population, True)
 
 

@@ -52,11 +52,13 @@ def eligible(network: Network, p: Population, exact: bool) -> bool:
         return False
     receptors = {network.receptor_of(q) for q in network.projections if q.post == p.name}
     if p.neuron.features or receptors - {0}:
-        quiet = np.all(p.neuron.bias == 0) and p.neuron.reset == "zero" and np.all(p.neuron.v_reset <= p.neuron.theta)
+        below = np.all(np.maximum(p.neuron.v_reset, 0) <= p.neuron.theta)  # v goes from v_reset to 0
+        quiet = below and np.all(p.neuron.bias == 0) and p.neuron.reset == "zero"
         more = p.neuron.features - {"initial_state"}
         if not (exact and quiet and more <= {"freeze", "reset_current"} and ("freeze" not in more or len(more) == 2)):
             return False
-    return all(np.ptp(getattr(p.neuron, name)) == 0 for name in ("alpha", "beta", "bias", "theta", "v_reset"))
+    parameters = (getattr(p.neuron, name) for name in ("alpha", "beta", "bias", "theta", "v_reset"))
+    return all(np.min(values) == np.max(values) for values in parameters)  # theta may be inf
 
 
 def _cells(layout: Layout, net: Net, threads: int, candidates: list[int], exact: bool) -> list[Cells]:
