@@ -38,6 +38,12 @@ def test_the_microcircuit_has_the_published_constants():
     assert np.mean(steps) == pytest.approx(15, abs=0.5)
 
 
+def test_a_small_part_of_the_microcircuit_stays_awake_by_default():
+    """A constant drive leaves it silent after some tens of milliseconds."""
+    found = load_script("models", "microcircuit").run(0.03, 0.2)
+    assert all(found[name]["rate"] > 1 for name in ("L4E", "L4I", "L5E", "L5I", "L6I")), found
+
+
 def test_a_tenth_of_the_microcircuit_has_the_distributions_of_nest():
     result = load_script("models", "microcircuit").reproduce(quick=True, report=lambda text: None)
     assert not failed(result), result["rows"]
