@@ -11,6 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from snmem import LIF, Input, Instar, Network, Outstar, Population, Projection, simulate
+from snmem.backends.brian2_inputs import code_cache
 from snmem.conformance import assert_same, random_inputs, random_network
 from snmem.errors import BackendError, MissingDependencyError
 
@@ -133,6 +134,19 @@ def test_settings_of_the_user_survive_a_run(capfd):
     finally:
         brian2.prefs["codegen.target"] = "auto"
         brian2.prefs["codegen.cpp.extra_compile_args"] = None
+
+
+def test_where_there_is_no_home_to_write_to_compiled_code_is_kept_for_the_run_alone(tmp_path, monkeypatch):
+    own, given = tmp_path / "run", tmp_path / "given"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert code_cache(None, str(own)) == tmp_path / ".cython" / "brian_extensions"
+    assert code_cache(str(given), str(own)) == given
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    assert code_cache(None, str(own)) == own
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for users that the system does not know
+    assert code_cache(None, str(own)) == own
+    assert simulate(small_network(), {}, 3, "brian2").steps == 3
 
 
 def test_odd_networks():

@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from ..neurons import LIF
 from ..plasticity import Instar, Outstar, PairSTDP
 from ..spikes import Recording, Spikes
 from .base import Backend, Job, make_recording, register_backend
-from .brian2_inputs import DT, Frames, import_brian2
+from .brian2_inputs import DT, Frames, code_cache, import_brian2
 from .brian2_neurons import INPUTS, code_of, late_shift, late_variables, noise_of, potentials_of, sent_by, set_values
 from .brian2_pairs import pair_codes, touched, trace_equations
 
@@ -51,7 +50,7 @@ def _check(job: Job, backend: str) -> None:
 def _settings(b2: Any, target: str, folder: str) -> Iterator[None]:
     """Brian2's global settings for one run, put back afterwards; its logger is silent meanwhile."""
     prefs = b2.prefs
-    cache = Path(prefs["codegen.runtime.cython.cache_dir"] or Path.home() / ".cython" / "brian_extensions")
+    cache = code_cache(prefs["codegen.runtime.cython.cache_dir"], folder)
     wanted = {
         "codegen.target": "cython" if target == "cython" else "numpy",
         "codegen.cpp.extra_compile_args": FLAGS,

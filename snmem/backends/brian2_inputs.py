@@ -1,11 +1,14 @@
-"""Importing Brian2; and inputs whose spikes carry values, which its generators do not: lines with a variable x."""
+"""Importing Brian2, and its folder for compiled code; inputs whose spikes carry values: lines with a variable x."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +39,25 @@ def import_brian2() -> Any:
         if isinstance(ctrl_c, signal.Handlers):
             signal.signal(signal.SIGINT, ctrl_c)
     return brian2
+
+
+def code_cache(given: str | None, folder: str) -> Path:
+    """The folder in which compiled code is kept for later runs; ``folder`` where the user has no home to write to.
+
+    Parameters
+    ----------
+    given : str or None
+        What Brian2's settings say, which goes first.
+    folder : str
+        A folder of this run alone.
+    """
+    if given:
+        return Path(given)
+    with suppress(RuntimeError):  # a user without a home
+        home = Path.home()
+        if os.access(home, os.W_OK):
+            return home / ".cython" / "brian_extensions"
+    return Path(folder)
 
 
 class Frames:
