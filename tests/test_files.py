@@ -1,11 +1,13 @@
 """Files are replaced as a whole, and links, devices and the drafts of others are left alone."""
 
+import contextlib
 import errno
 import os
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -155,8 +157,8 @@ def _below_a_file(folder: Path) -> Path:
 
 
 def _socket(folder: Path) -> Path:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(folder / "s"))
+    with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(folder):  # the names of sockets are short
+        made.bind("s")
     return folder / "s"
 
 
@@ -207,24 +209,28 @@ def test_a_full_disk_is_one_error() -> None:
         write(Path("/dev/full"))
 
 
-def test_a_write_protected_file_is_kept(tmp_path: Path) -> None:
-    """As another user, since root may write everything."""
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    path.chmod(0o444)
-    tmp_path.chmod(0o777)
-    process = os.fork()
-    if process == 0:
-        if os.geteuid() == 0:
-            os.setuid(1234)
-        try:
-            write(path)
-        except FileError as error:
-            os._exit("Permission denied" not in str(error))
-        finally:
-            os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
-    assert path.read_bytes() == b"old"
+def test_a_write_protected_file_is_kept() -> None:
+    """As another user, since root may write everything; in a folder that others reach, however pytest was started."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        kept, other = folder / "kept", folder / "other"
+        for path, mode in ((kept, 0o444), (other, 0o666)):
+            path.write_bytes(b"old")
+            path.chmod(mode)
+        process = os.fork()
+        if process == 0:
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(1234)
+                write(other)
+                write(kept)
+            except FileError as error:
+                os._exit("kept: cannot be written (Permission denied)" not in str(error))
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+        assert (kept.read_bytes(), other.read_bytes()) == (b"old", b"new")
 
 
 def test_threads_may_write_the_same_file(tmp_path: Path) -> None:

@@ -30,10 +30,10 @@ GRID: dict[str, Any] = {"winners": (5, 10), "rate": (0.3, 1.0)}
 def _quiet(text: str) -> None: ...
 
 
-def _options(folder: Path, seeds: int) -> list[str]:
+def _options(folder: Path, seeds: int, target: str = "kwinner-map") -> list[str]:
     fixed = [part for name, value in TINY.items() for part in ("--set", f"{name}={value}")]
     grid = [part for name, values in GRID.items() for part in ("--grid", f"{name}={','.join(map(str, values))}")]
-    return ["sweep", "kwinner-map", *grid, *fixed, "--seeds", str(seeds), "--out", str(folder)]
+    return ["sweep", target, *grid, *fixed, "--seeds", str(seeds), "--out", str(folder)]
 
 
 def _kept(folder: Path) -> dict[str, int]:
@@ -41,17 +41,34 @@ def _kept(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("[!.]*.npz")}
 
 
+#: The same runs, of which the last waits while there is a file: a sweep that does not end before it is killed.
+_HELD = """
+import time
+from pathlib import Path
+from snmem.sweep.points import find_function
+
+def run(seed, winners, rate, synapses, visible, active, fan_in, horizon):
+    given = dict(locals())
+    while (seed, winners, rate) == (24, 10, 1.0) and Path(__file__).with_name("hold").exists():
+        time.sleep(0.05)
+    return find_function("kwinner-map")(**given)
+"""
+
+
 def test_kills_at_random_moments_change_nothing(snmem: Callable[..., Result], tmp_path: Path) -> None:
     """100 runs, killed with SIGKILL four times: no run is lost, none repeated, and the dataset is the same.
 
     A kill at every step of writing is in test_kills; here are moments in the midst of several processes' work.
     """
-    folder, rng = tmp_path / "killed", np.random.default_rng(0)
+    folder, script, hold, rng = tmp_path / "killed", tmp_path / "held.py", tmp_path / "hold", np.random.default_rng(0)
+    script.write_text(_HELD)
+    hold.touch()
+    options = [*_options(folder, 25, str(script)), "--workers", "2"]
     before: dict[str, int] = {}
     for number in range(4):
-        process = subprocess.Popen([*SNMEM, *_options(folder, 25)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*SNMEM, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(rng.uniform(0, 1.2) if number % 3 == 0 else 0)  # also while it starts
-        wanted = len(before) + (0 if number % 3 == 0 else rng.integers(8, 25))
+        wanted = min(99, len(before) + (0 if number % 3 == 0 else rng.integers(8, 25)))
         while len(_kept(folder)) < wanted and process.poll() is None:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.03))
@@ -64,11 +81,12 @@ def test_kills_at_random_moments_change_nothing(snmem: Callable[..., Result], tm
         assert before.items() <= after.items()  # nothing lost, nothing written again
         before = after
     assert len(before) >= 16  # twice eight
-    result = snmem(*_options(folder, 25), "--json")
+    hold.unlink()
+    result = snmem(*options, "--json")
     assert result.data["kept"] == len(before)
     assert result.data["kept"] + result.data["done"] == 100
     assert before.items() <= _kept(folder).items()
-    calm = sweep("kwinner-map", GRID, 25, tmp_path / "calm", TINY, report=_quiet)
+    calm = sweep(str(script), GRID, 25, tmp_path / "calm", TINY, report=_quiet)
     assert calm.done == 100
     xr.testing.assert_identical(xr.load_dataset(folder / "results.nc"), xr.load_dataset(calm.path))
     assert set(_kept(folder)) == set(_kept(tmp_path / "calm"))
