@@ -124,6 +124,8 @@ def read(path: str | Path, driven: Any) -> Brain:
 
 def _whole(name: str, column: Any, low: int, high: int) -> Any:
     """A column as whole numbers within low..high; ValueError for anything else, gaps among it."""
+    if column.null_count:
+        raise ValueError(f"column {name!r} has no value in {column.null_count:,} of {len(column):,} rows")
     values = np.asarray(column)
     if values.dtype.kind not in "iuf" or (values.dtype.kind == "f" and not (values == np.floor(values)).all()):
         raise ValueError(f"column {name!r} holds {column.type}, and not whole numbers alone")

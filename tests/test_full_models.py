@@ -77,7 +77,7 @@ def test_a_file_of_connections_is_read_and_a_damaged_one_refused(tmp_path):
     [
         (1, [1, -2, 0], "'Postsynaptic_Index' holds -2 to 1, and must lie in 0..9999999"),
         (0, [1, 2**62, 0], "and must lie in 0..9999999"),
-        (0, [1, None, 0], "'Presynaptic_Index' holds int64, and not whole numbers alone"),
+        (0, [1, None, 0], "'Presynaptic_Index' has no value in 1 of 3 rows"),
         (2, [1.0, np.nan, 2.0], "'Excitatory x Connectivity' holds double, and not whole numbers alone"),
         (2, [1.0, 1.5, 2.0], "not whole numbers alone"),
         (0, ["0", "1", "2"], "holds string, and not whole numbers alone"),

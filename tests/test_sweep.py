@@ -338,6 +338,8 @@ def test_texts_and_values_that_a_model_does_not_expect(snmem: Callable[..., Resu
     )
     message = snmem("run", "kwinner-map", "--set", "fan_in=0").error()
     assert "model 'kwinner-map' with fan_in=0, seed=0: ZeroDivisionError" in message
+    large = "driven=" + "9" * 20
+    assert "must be a text or a whole number below 2**63" in snmem("run", "fly_brain", "--set", large).error()
 
 
 def test_values_of_numpy_are_plain_values(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def _check_type(name: str, value: Any, parameter: inspect.Parameter) -> None:
     kind = type(value)
     fits = kind in (allowed or _KINDS) or (kind is int and float in allowed)
     if isinstance(value, int) and abs(value) >= 2**63:
-        fits, known = False, [f"{text} below 2**63" for text in known]
+        fits, known = False, [f"{text} below 2**63" if text in (_KINDS[int], _KINDS[float]) else text for text in known]
     if not fits or (kind is float and not math.isfinite(value)):
         example = "" if parameter.default is parameter.empty else f"; the default is {parameter.default!r}"
         several = "; --set takes one value, --grid several" if isinstance(value, str) and "," in value else ""
