@@ -48,11 +48,12 @@ def test_wheel_holds_the_content_folders_and_finds_them(tmp_path: Path) -> None:
         archive.extractall(site)
     code = (
         "from snmem.installation import content; from snmem.encode import load_digits\n"
-        "print(content.content_dir('hardware'), len(load_digits()[0]), *content.content_names('hardware', '.toml'))"
+        "names = content.content_names('hardware', '.toml')\n"
+        "print(content.content_dir('hardware'), len(load_digits()[0]), *names, sep='\\n')"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(site)}, capture_output=True, text=True)
-    folder, digits, *chips = done.stdout.split()
+    folder, digits, *chips = done.stdout.splitlines()
     assert Path(folder) == site / "snmem" / "_content" / "hardware"
     assert int(digits) > 1000
     assert chips == content.content_names("hardware", ".toml")
