@@ -148,7 +148,7 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
         out is not None and "to" in values and out.name.endswith("-TO")
     ):  # the default folder of a verb with several targets
         out = out.with_name(out.name.removesuffix("TO") + values["to"])
-    start = time.time()
+    start, began = time.time(), time.monotonic()
     with result_folder(out, force) if out else nullcontext() as folder:
         report = function(**values, out=folder.draft if folder else None)
         if folder is None:
@@ -160,7 +160,7 @@ def _work(name: str, function: Callable[..., Report], values: dict[str, Any]) ->
         run |= {"versions": versions(), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))}
         check()
         with held():
-            folder.publish({**run, "seconds": round(time.time() - start, 3)})
+            folder.publish({**run, "seconds": round(time.monotonic() - began, 3)})
         return Report(data, [*report.tables, f"Files in {folder.target}"], report.ok)
 
 
