@@ -71,7 +71,7 @@ def side_by_side(*kinds: tuple[int | tuple[int, ...], Any]) -> list[Any]:
     sizes = [-(-int(np.prod(shape)) * np.dtype(kind).itemsize // LINE) * LINE + APART * LINE for shape, kind in kinds]
     room, ends = zeros(sum(sizes), dtype=np.uint8), np.cumsum(sizes)
     return [
-        np.ndarray(size, dtype, room, end - own) for (size, dtype), own, end in zip(kinds, sizes, ends, strict=True)
+        np.ndarray(shape, kind, room, end - size) for (shape, kind), size, end in zip(kinds, sizes, ends, strict=True)
     ]
 
 

@@ -90,6 +90,8 @@ UPDATED, CHANGED = range(2)
 
 #: ``Cells.cells``: u, v, input of the coming step, and 2 * (steps done) + (whether it is due), as a whole number.
 U, V, INPUT, AGE, FIELDS = range(5)
+#: An entry of a list of due cells is neuron + (age << 32): the bits of the neuron.
+NEURON = (1 << 32) - 1
 #: ``Cells.load``, since the last look: neurons stepped; synaptic events; steps with due cells.
 STEPPED, EVENTS, STEPS = range(3)
 #: ``Cells.margin``, by the closed form: smallest abs(v - theta) where a cell may spike; then the largest abs(u)

@@ -26,6 +26,7 @@ from .columns import (
     FIRST_ROW,
     LATE,
     MARGIN,
+    NEURON,
     PEAKS,
     POST,
     STEPPED,
@@ -33,7 +34,7 @@ from .columns import (
     THETA,
 )
 from .kernels import entries
-from .kernels.cells import NEURON, powers
+from .kernels.cells import powers
 from .layout.network import Layout
 from .tuning import CELL_LIMITS, CELLS_FROM
 
@@ -85,9 +86,9 @@ def _cells(layout: Layout, net: Net, threads: int, candidates: list[int], exact:
         load=np.zeros((pops, STEPS + 1), np.int64),
         **_room(neurons),
     )
-    own = ("margin", "load")
-    more = [{name: copied(getattr(shared, name)) for name in own} for _ in range(1, threads)]
-    return [shared, *(shared._replace(**arrays, **_room(neurons)) for arrays in more)]
+    margin, load = shared.margin, shared.load
+    more = (shared._replace(margin=copied(margin), load=copied(load), **_room(neurons)) for _ in range(1, threads))
+    return [shared, *more]
 
 
 def _room(neurons: int) -> dict[str, Any]:

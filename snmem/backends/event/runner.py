@@ -48,11 +48,11 @@ def _start(job: Job, layout: Layout) -> EventState:
     if kinds(given) != layout.kinds:
         raise InputError("simulate: state is of another version of snmem; start without it")
     blocks, held = state_of_blocks(given.blocks.pending.size, given.held.size)
-    for array, own in zip((*given.blocks, given.held), (*blocks, held), strict=True):
-        own[:] = array
-    rest = {name: a for name, a in given._asdict().items() if name not in ("blocks", "held")}
-    rest = {name: a if a is layout.weight else copied(a) for name, a in rest.items()}
-    arrays = State(blocks=blocks, held=held, **rest)
+    for array, copy in zip((*given.blocks, given.held), (*blocks, held), strict=True):
+        copy[:] = array
+    own = {"blocks": blocks, "held": held}
+    rest = {name: a for name, a in given._asdict().items() if name not in own}
+    arrays = State(**own, **{name: a if a is layout.weight else copied(a) for name, a in rest.items()})
     arrays.counts[:] = 0
     arrays.learned[:] = 0
     return replace(state, network=job.network, arrays=arrays)

@@ -32,6 +32,7 @@ from ..columns import (
     LANE_U,
     LANE_V,
     MARGIN,
+    NEURON,
     PERIOD,
     RESET,
     STEPPED,
@@ -49,8 +50,6 @@ from .ranges import copy_range, differing
 
 #: Fields of a cell, as unsigned numbers.
 _FIELDS, _V, _INPUT, _AGE = np.uint64(FIELDS), np.uint64(1), np.uint64(INPUT), np.uint64(AGE)
-#: An entry of the list of due cells: neuron + (age << 32).
-NEURON = (1 << 32) - 1
 
 
 @inner(inline="always")

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 
 from ..arrays import BATCH
-from ..columns import AGE, FIELDS, INPUT
+from ..columns import AGE, FIELDS, INPUT, NEURON
 from .base import DOUBLE, I32, I64, constant, data_of, everywhere, llvm, vector_at, whole
 
 _ROW = ir.VectorType(DOUBLE, FIELDS)
@@ -46,15 +46,16 @@ def row_at(builder: Any, array: Any, index: Any) -> Any:
     return builder.bitcast(builder.gep(array, [builder.shl(index, I64(2))]), _ROW.as_pointer())
 
 
-def _places(builder: Any, cells: Any, entries: Any, at: Any) -> list[Any]:
-    """Pointers to the cells of BATCH entries of a list, from ``entries[at]`` on."""
+def places(builder: Any, cells: Any, entries: Any, at: Any) -> list[Any]:
+    """Pointers to the cells of BATCH neurons, or entries of a list (64 bits), from ``entries[at]`` on."""
     found = [builder.load(builder.gep(entries, [builder.add(at, I64(j))])) for j in range(BATCH)]
-    return [row_at(builder, cells, builder.and_(entry, I64((1 << 32) - 1))) for entry in found]
+    wide = [builder.zext(x, I64) if x.type.width < 64 else builder.and_(x, I64(NEURON)) for x in found]
+    return [row_at(builder, cells, neuron) for neuron in wide]
 
 
 def _load_cells(cells: Any, entries: Any, at: Any, u: Any, v: Any, given: Any, age: Any, j: Any) -> None:
     for k in range(BATCH):
-        c = np.int64(entries[np.int64(at) + k] & ((1 << 32) - 1)) * FIELDS
+        c = np.int64(entries[np.int64(at) + k] & NEURON) * FIELDS
         u[j + k], v[j + k], given[j + k] = cells[c], cells[c + 1], cells[c + INPUT]
         age[j + k] = entries[np.int64(at) + k] >> 32
 
@@ -69,7 +70,7 @@ def load_cells(typing, cells, entries, at, u, v, given, age, j):
     def generate(context, builder, signature, arguments):
         cells, entries, *arrays, age = data_of(context, builder, signature, arguments, (0, 1, 3, 4, 5, 6))
         at, j = whole(context, builder, signature, arguments, (2, 7))
-        loaded = [builder.load(place, align=32) for place in _places(builder, cells, entries, at)]
+        loaded = [builder.load(place, align=32) for place in places(builder, cells, entries, at)]
         for column, array in zip(columns(builder, loaded)[:AGE], arrays, strict=True):
             builder.store(column, vector_at(builder, array, j, REALS), align=8)
         ages = builder.ashr(builder.load(vector_at(builder, entries, at, _WHOLES), align=8), constant(_WHOLES, 32))
@@ -82,7 +83,7 @@ def load_cells(typing, cells, entries, at, u, v, given, age, j):
 def _store_cells(cells: Any, entries: Any, at: Any, u: Any, v: Any, j: Any, stamp: Any) -> None:
     ages = cells.view(np.int64)
     for k in range(BATCH):
-        c = np.int64(entries[np.int64(at) + k] & ((1 << 32) - 1)) * FIELDS
+        c = np.int64(entries[np.int64(at) + k] & NEURON) * FIELDS
         cells[c], cells[c + 1], cells[c + INPUT], ages[c + AGE] = u[j + k], v[j + k], 0.0, stamp
 
 
@@ -96,7 +97,7 @@ def store_cells(typing, cells, entries, at, u, v, j, stamp):
         u, v = (builder.load(vector_at(builder, array, j, REALS), align=8) for array in arrays)
         stamp = builder.bitcast(everywhere(builder, stamp, _WHOLES), REALS)
         made = rows(builder, [u, v, constant(REALS, 0.0), stamp])
-        for place, row in zip(_places(builder, cells, entries, at), made, strict=True):
+        for place, row in zip(places(builder, cells, entries, at), made, strict=True):
             builder.store(row, place, align=32)
         return context.get_dummy_value()
 

@@ -14,7 +14,7 @@ from ..arrays import BATCH
 from ..columns import AGE, FIELDS, INPUT
 from ..kernels.neuron import lif_step
 from .base import I32, I64, constant, data_of, everywhere, llvm
-from .cells import REALS, columns, row_at, rows
+from .cells import REALS, columns, places, row_at, rows
 from .lif import lif
 
 _WHOLES = ir.VectorType(I64, BATCH)
@@ -88,11 +88,8 @@ def catch_up_batch(typing, cells, target, k, values, code, at, table, form, peak
         form = [everywhere(builder, builder.extract_value(arguments[7], n), REALS) for n in range(6)]
         gain, drive, limit = form[3:]
         now = everywhere(builder, arguments[9], _WHOLES)
-        places = []
-        for j in range(BATCH):
-            cell = builder.load(builder.gep(target, [builder.add(arguments[2], I64(j))]))
-            places.append(row_at(builder, cells, builder.zext(cell, I64) if cell.type.width < 64 else cell))
-        u, v, given, age = columns(builder, [builder.load(place, align=32) for place in places])
+        found = places(builder, cells, target, arguments[2])
+        u, v, given, age = columns(builder, [builder.load(place, align=32) for place in found])
         age = builder.bitcast(age, _WHOLES)
         steps = builder.sub(now, builder.ashr(age, constant(_WHOLES, 1)))
         some = builder.icmp_signed(">", steps, constant(_WHOLES, 0))  # the first of them takes the input that is there
@@ -108,7 +105,7 @@ def catch_up_batch(typing, cells, target, k, values, code, at, table, form, peak
             more = _weights(context, builder, values, code, arguments[5], signature.args[3].dtype)
             given = builder.fadd(builder.select(some, constant(REALS, 0.0), given), more)
             age = builder.or_(builder.shl(now, constant(_WHOLES, 1)), builder.and_(age, constant(_WHOLES, 1)))
-            for place, row in zip(places, rows(builder, [u, v, given, builder.bitcast(age, REALS)]), strict=True):
+            for place, row in zip(found, rows(builder, [u, v, given, builder.bitcast(age, REALS)]), strict=True):
                 builder.store(row, place, align=32)
             u1, v1 = (_size(builder, x) for x in lif(builder, u, v, given, *form[:3]))
             most = builder.fadd(builder.fadd(v1, builder.fmul(gain, u1)), drive)
