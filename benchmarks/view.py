@@ -68,6 +68,18 @@ def chromium(playwright: Any) -> Any:
     return playwright.chromium.launch(executable_path=found[0], args=[*quiet, "--disable-sync", "--no-first-run"])
 
 
+def until(tab: Any, condition: str, argument: Any = None) -> None:
+    """Wait, up to 10 minutes, until a condition of a page holds: an expression, or a function of ``argument``.
+
+    Playwright's ``wait_for_function`` fails where it has to ask twice: the pages' security policy forbids ``eval``.
+    """
+    end = time.monotonic() + 600
+    while not tab.evaluate(condition, argument):
+        if time.monotonic() > end:
+            raise TimeoutError(f"bench view: the page did not reach this within 10 minutes: {condition}")
+        tab.wait_for_timeout(5)
+
+
 def memory_run() -> Recording:
     """Recalls of a K-winner memory of 1,000 units, as `snmem demo` makes them."""
     memory = SpikingKWinnerMemory.for_patterns(1000, 50, seed=1)
@@ -85,7 +97,7 @@ def open_in_browser(page: Path, zoom: bool = True) -> dict[str, Any]:
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
         began = time.perf_counter()
         tab.goto(page.as_uri())
-        tab.wait_for_function("document.body.dataset.ready && window.snmemPage.activity.frames > 0")
+        until(tab, "document.body.dataset.ready && window.snmemPage.activity.frames > 0")
         seconds = time.perf_counter() - began
         if not zoom:
             return {"open": seconds}

@@ -16,6 +16,8 @@ from snmem import LIF, Input, Network, Population, Projection, Recording, simula
 from snmem.installation.content import load_script
 from snmem.view import View, blobs, view
 
+until = load_script("benchmarks", "view").until
+
 SCREENSHOTS = Path(__file__).parent.parent / "build" / "screenshots"
 WIDTHS = {"wide": 1280, "phone": 390}
 NAME = "h <b>&amp;{{title}}"
@@ -52,8 +54,8 @@ def opened(browser: Browser, path: Path, width: int = 1280, scheme: Any = "light
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.goto(path.as_uri())
-    page.wait_for_function("document.body.dataset.ready")
-    page.wait_for_function("!window.snmemPage?.activity || window.snmemPage.activity.frames > 0")
+    until(page, "document.body.dataset.ready")
+    until(page, "!window.snmemPage?.activity || window.snmemPage.activity.frames > 0")
     assert page.locator("body").get_attribute("data-ready") == "true", page.locator("main").inner_text()
     assert not wrong
     return page
@@ -70,10 +72,11 @@ def shown(page: Page, start: int, stop: int) -> None:
     page.get_by_label("first step shown").fill(str(start))
     page.get_by_label("step after the last shown").fill(str(stop))
     page.keyboard.press("Tab")
-    page.wait_for_function(
+    until(
+        page,
         "([a, b]) => { const v = window.snmemPage.activity; return v.view.from === a && v.view.to === b && "
         "v.result.exact && !v.pending; }",
-        arg=[start, stop],
+        [start, stop],
     )
 
 
@@ -157,7 +160,7 @@ def test_keys_and_wheel_move_all_plots_together(browser: Browser, path: Path, ru
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
     page.mouse.wheel(0, -400)
-    page.wait_for_function("window.snmemPage.activity.view.to < 4000")
+    until(page, "window.snmemPage.activity.view.to < 4000")
     shown(page, 1000, 1040)
     page.locator("#raster").focus()
     page.keyboard.press("]")
@@ -273,7 +276,7 @@ def test_a_page_of_characters_reads_as_the_small_one(
     (tmp_path / "other.html").write_bytes(other)
     tab = browser.new_page()
     tab.goto((tmp_path / "other.html").as_uri())
-    tab.wait_for_function("document.body.dataset.ready")
+    until(tab, "document.body.dataset.ready")
     assert "is windows-1252: open it as a file" in tab.get_by_role("alert").inner_text()
 
 
